@@ -1,0 +1,83 @@
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+
+void skep_buf_done(struct skep_buf *buf)
+{
+	free(buf->data);
+	*buf = (struct skep_buf){0};
+}
+
+void skep_buf_clear(struct skep_buf *buf)
+{
+	buf->len = 0;
+	if (buf->data)
+		buf->data[0] = '\0';
+}
+
+char *skep_buf_reserve(struct skep_buf *buf, size_t n)
+{
+	if (buf->len + n + 1 > buf->cap) {
+		size_t cap = buf->cap ? buf->cap : 128;
+		while (cap < buf->len + n + 1)
+			cap *= 2;
+		buf->data = skep_xrealloc(buf->data, cap);
+		buf->cap = cap;
+	}
+	return buf->data + buf->len;
+}
+
+void skep_buf_add(struct skep_buf *buf, const void *data, size_t len)
+{
+	char *at = skep_buf_reserve(buf, len);
+
+	if (len)
+		memcpy(at, data, len);
+	at[len] = '\0';
+	buf->len += len;
+}
+
+void skep_buf_addc(struct skep_buf *buf, char c)
+{
+	skep_buf_add(buf, &c, 1);
+}
+
+void skep_buf_fill(struct skep_buf *buf, char c, size_t n)
+{
+	char *at = skep_buf_reserve(buf, n);
+
+	memset(at, c, n);
+	at[n] = '\0';
+	buf->len += n;
+}
+
+void skep_buf_puts(struct skep_buf *buf, const char *text)
+{
+	skep_buf_add(buf, text, strlen(text));
+}
+
+void skep_buf_vprintf(struct skep_buf *buf, const char *fmt, va_list ap)
+{
+	va_list again;
+
+	va_copy(again, ap);
+	int len = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	if (len < 0)
+		return;
+	vsnprintf(skep_buf_reserve(buf, (size_t)len), (size_t)len + 1, fmt, ap);
+	buf->len += (size_t)len;
+}
+
+void skep_buf_printf(struct skep_buf *buf, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	skep_buf_vprintf(buf, fmt, ap);
+	va_end(ap);
+}

@@ -1,0 +1,40 @@
+/*
+ * bpf(2), perf_event_open(2) and friends of the running kernel, and nothing
+ * above them. Every function returns >= 0 or -errno.
+ */
+#ifndef SKEP_LINUX_BPF_H
+#define SKEP_LINUX_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/** bpf(2) itself. */
+int skep_bpf(enum bpf_cmd cmd, union bpf_attr *attr, size_t size);
+
+int skep_bpf_map_lookup(int map_fd, const void *key, void *ret_value, uint64_t flags);
+int skep_bpf_map_update(int map_fd, const void *key, const void *value, uint64_t flags);
+int skep_bpf_map_delete(int map_fd, const void *key);
+/** @key NULL: the first key. -ENOENT: no further key. */
+int skep_bpf_map_next_key(int map_fd, const void *key, void *ret_next);
+/** One batch; *count in: room, out: filled. -ENOENT with *count set: the last batch. */
+int skep_bpf_map_lookup_batch(int map_fd, const void *in_batch, void *out_batch, void *keys,
+			      void *values, uint32_t *count, bool and_delete);
+int skep_bpf_map_freeze(int map_fd);
+int skep_bpf_btf_load(const void *data, size_t size);
+
+int skep_perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group_fd,
+			 unsigned long flags);
+/** Number of possible CPUs (per-CPU map values have one copy for each). Cached. */
+unsigned skep_possible_cpus(void);
+/** Ids of the online CPUs into @ret (up to @max); returns how many. */
+unsigned skep_online_cpus(unsigned *ret, unsigned max);
+
+/** Where tracefs is mounted ("/sys/kernel/tracing"); mounts it there if we may and nothing is.
+ *  NULL: not to be had (errno says why). Cached. */
+const char *skep_tracefs(void);
+
+#endif
