@@ -1,0 +1,27 @@
+/* The settings of one run: rows of config.def, set by `config = { … }` or SKEP_/BPFTRACE_
+ * environment variables. */
+#ifndef SKEP_TRACE_CONFIG_H
+#define SKEP_TRACE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "trace/type.h"
+
+struct skep_config {
+#define CONFIG_UINT(name, initial, min, max, help) uint64_t name;
+#define CONFIG_BOOL(name, initial, help) bool name;
+#define CONFIG_STACK_MODE(name, initial, help) enum skep_stack_mode name;
+#define CONFIG_CHOICE(name, initial, choices, help) const char *name;
+#include "trace/config.def"
+#undef CONFIG_UINT
+#undef CONFIG_BOOL
+#undef CONFIG_STACK_MODE
+#undef CONFIG_CHOICE
+};
+
+void skep_config_init(struct skep_config *config);
+/** Return 0 | -ENOENT no such setting | -EINVAL a value it cannot have */
+int skep_config_set(struct skep_config *config, const char *name, const char *value);
+
+#endif

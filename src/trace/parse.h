@@ -1,0 +1,27 @@
+/* Script text to syntax tree: preprocessing, tokens, grammar. */
+#ifndef SKEP_TRACE_PARSE_H
+#define SKEP_TRACE_PARSE_H
+
+#include <skep/diag.h>
+
+#include "trace/ast.h"
+
+/** $1…, for positional parameters inside probe names and `$1` expressions. */
+struct skep_params {
+	const char *const *values;
+	uint32_t n;
+};
+
+/**
+ * Parse @source.
+ *
+ * Several errors are reported in one run (the parser recovers at statements
+ * and probes). Spans point into @source's text.
+ * @ret    on @arena; untouched on error
+ * Return  0 | -EINVAL (see @diag) | -E2BIG over a limit (1 MiB of text, depth 200)
+ */
+int skep_parse(struct skep_arena *arena, const struct skep_source *source,
+	       const struct skep_params *params, struct skep_script **ret,
+	       struct skep_diag *diag);
+
+#endif

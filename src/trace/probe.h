@@ -1,0 +1,104 @@
+/*
+ * Probes: what a script attaches to. A provider (a row of providers.def, a
+ * file of provider/) turns a spec as written ("tracepoint:sched:*") into the
+ * places it means on this machine, each a struct skep_probe: its full name,
+ * how to attach there, and what the program can see in its context.
+ */
+#ifndef SKEP_TRACE_PROBE_H
+#define SKEP_TRACE_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <skep/elf.h>
+#include <skep/load.h>
+
+#include "trace/ast.h"
+#include "trace/type.h"
+
+struct skep_buf;
+struct skep_config;
+struct skep_expand;
+struct skep_probe;
+
+/** What the program's context pointer points to: decides args, argN, retval, reg(). */
+enum skep_ctx_kind {
+	SKEP_CTX_NONE,	     /* BEGIN, END, self: nothing */
+	SKEP_CTX_TRACEPOINT, /* the trace record: args->field are loads at offsets */
+	SKEP_CTX_RAW,	     /* u64[]: argument i at 8*i */
+	SKEP_CTX_PERF,	     /* struct bpf_perf_event_data */
+	SKEP_CTX_REGS,	     /* struct pt_regs: function arguments in registers */
+	SKEP_CTX_USDT,	     /* struct pt_regs; arguments where the note says */
+};
+
+/** When the run time starts a probe itself rather than attaching it. */
+enum skep_probe_special { SKEP_PROBE_ATTACHED, SKEP_PROBE_BEGIN, SKEP_PROBE_END, SKEP_PROBE_SIGNAL };
+
+struct skep_provider {
+	const char *name;	     /* "tracepoint" */
+	const char *const *aliases;  /* "t", NULL-terminated */
+	enum skep_ctx_kind ctx;
+	uint32_t prog_type;	     /* enum bpf_prog_type */
+	enum skep_space space;	     /* what plain pointers point to */
+	bool is_return;		     /* retval instead of arguments */
+	/** Add every place that @spec means. No match at all is an error in @x->diag (with "did
+	 *  you mean"), or a warning where config.missing_probes says so. Return 0 | -errno */
+	int (*expand)(struct skep_expand *x, const struct skep_probe_spec *spec);
+	/** List what could be attached to and matches @pattern (-l), one name a line; with @verbose
+	 *  the arguments below each, indented by four spaces ("    int fd"). */
+	int (*list)(struct skep_expand *x, const struct skep_probe_spec *pattern, bool verbose,
+		    struct skep_buf *out);
+	/** Fill the layout of the arguments (probe->args, usdt_args), when the script uses them.
+	 *  NULL: there is nothing to fill. Return 0 | -errno (see @x->diag) */
+	int (*layout)(struct skep_expand *x, struct skep_probe *probe);
+};
+
+/** One place. Strings on the compilation's arena. */
+struct skep_probe {
+	const struct skep_provider *provider;
+	struct skep_probe_def *def;	 /* whose body runs there */
+	const struct skep_probe_spec *spec;
+	const char *name;		 /* what the builtin `probe` says */
+	const char *func;		 /* what the builtin `func` says where it is static, or NULL */
+	enum skep_probe_special special;
+	int signal;			 /* SIGNAL */
+	struct skep_attach attach;	 /* all but prog and cookie */
+	const struct skep_record *args;	 /* what `args` is (space CTX), or NULL */
+	const struct skep_type *retval;	 /* its type if known, or NULL */
+	struct skep_usdt_arg *usdt_args; /* USDT */
+	uint32_t n_usdt_args;
+	uint32_t index;			 /* in the program's list; the attach cookie */
+};
+
+/** What expansion works on. */
+struct skep_expand {
+	struct skep_types *types;
+	struct skep_arena *arena;
+	struct skep_diag *diag;
+	const struct skep_config *config;
+	pid_t pid;		/* -p, or of -c; -1: every process */
+	const char *cmd_path;	/* -c's program, resolved; or NULL */
+	struct skep_probe_def *def;
+	struct skep_probe **probes; /* arena-grown result: probes[0 … n_probes) */
+	uint32_t n_probes, cap_probes;
+};
+
+/** The provider called @name or one of its aliases; NULL: none. */
+const struct skep_provider *skep_provider_find(const char *name);
+/** All providers in order; returns how many. */
+size_t skep_providers(const struct skep_provider *const **ret);
+/** A new probe at the end of the list, its provider, def, spec and pid filled in. */
+struct skep_probe *skep_expand_add(struct skep_expand *x, const struct skep_provider *provider,
+				   const struct skep_probe_spec *spec);
+/** Expand every spec of every probe of @script. Return 0 | -EINVAL (see diag) */
+int skep_expand_script(struct skep_expand *x, struct skep_script *script);
+/** -l and -lv: everything that matches @pattern ("*:sys_enter_*", "usdt:/bin/x:*", NULL: all). */
+int skep_probe_list(struct skep_expand *x, const char *pattern, bool verbose,
+		    struct skep_buf *out);
+/** Shell-style match: * and ?, [a-z]; no escapes. Linear. */
+bool skep_wildcard_match(const char *pattern, const char *text);
+bool skep_has_wildcard(const char *text);
+
+#endif

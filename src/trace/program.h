@@ -1,0 +1,134 @@
+/*
+ * A compiled script: the object for the kernel, and what the run time needs to
+ * understand what comes back. Made by lower/, used by run/.
+ */
+#ifndef SKEP_TRACE_PROGRAM_H
+#define SKEP_TRACE_PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <skep/object.h>
+
+#include "trace/config.h"
+#include "trace/probe.h"
+#include "trace/type.h"
+
+/** How a script's map is kept. */
+enum skep_storage {
+	SKEP_STORE_GLOBAL,	/* scalar: in the globals array map, at off: u64 is-set, value */
+	SKEP_STORE_CPU_GLOBAL,	/* scalar aggregate: in the per-CPU globals' value, at off */
+	SKEP_STORE_HASH,	/* BPF hash (or LRU) map of its own: key -> value */
+	SKEP_STORE_CPU_HASH,	/* per-CPU hash: key -> one aggregate value for each CPU */
+	SKEP_STORE_TASK,	/* task storage: key is the thread; value */
+};
+
+struct skep_trace_map {
+	const char *name; /* "@x" */
+	const struct skep_type *key, *value; /* key NULL: scalar */
+	enum skep_storage storage;
+	uint32_t bpf_map; /* index into the object's maps */
+	uint32_t off;	  /* GLOBAL, CPU_GLOBAL */
+	uint32_t max_keys;
+};
+
+/*
+ * Events in the ring: a u64 whose low half is the index into `events` and
+ * whose high half is the length of the fixed part in bytes, then each argument
+ * at its offset. A value that is long and of varying length (a string over
+ * SKEP_INLINE_MAX bytes, a buffer) is not stored there itself but as u32 offset
+ * from the event's start, u32 length in bytes, with its bytes behind the fixed
+ * part.
+ */
+#define SKEP_INLINE_MAX 64
+struct skep_event_hdr {
+	uint32_t event;
+	uint32_t fixed_bytes;
+};
+
+enum skep_event_kind {
+	SKEP_EV_PRINTF,	  /* text: the format; args */
+	SKEP_EV_ERRORF,	  /* printf to stderr */
+	SKEP_EV_WARNF,
+	SKEP_EV_PRINT,	  /* print(value): args[0] */
+	SKEP_EV_PRINT_KEY, /* print(@x[key]): map, args[0] the key, args[1] the value */
+	SKEP_EV_PRINT_MAP, /* print(@x, top, div): map, args: top, div (u32 each, may be missing) */
+	SKEP_EV_CLEAR,	  /* map */
+	SKEP_EV_ZERO,	  /* map */
+	SKEP_EV_EXIT,	  /* args[0]: exit status, may be missing */
+	SKEP_EV_JOIN,	  /* text: the separator; args: up to 16 strings (u32 count first) */
+	SKEP_EV_TIME,	  /* text: strftime format of the wall clock now */
+	SKEP_EV_SYSTEM,	  /* text: format of the command; args */
+	SKEP_EV_CAT,	  /* text: format of the path; args */
+	SKEP_EV_N_KINDS
+};
+
+struct skep_event_arg {
+	const struct skep_type *type;
+	uint32_t off;	 /* from the event's start */
+	bool is_varying; /* at off: u32 offset, u32 length (see above) */
+	bool is_signed;
+};
+
+struct skep_event {
+	enum skep_event_kind kind;
+	const char *text; /* format, separator */
+	const struct skep_event_arg *args;
+	uint32_t n_args;
+	uint32_t map;	  /* index into maps */
+	struct skep_span span;
+};
+
+/** Causes of loss: rows of losses.def, each a u64 in the per-CPU globals. */
+enum skep_loss {
+#define LOSS(name, text, hint) SKEP_LOSS_##name,
+#include "trace/losses.def"
+#undef LOSS
+	SKEP_LOSS_CNT
+};
+
+struct skep_trace_program {
+	struct skep_object object;
+	struct skep_config config;
+	struct skep_script *script;
+	struct skep_probe **probes; /* attach.prog filled in; cookie = index + 1 where used */
+	uint32_t n_probes;
+	struct skep_trace_map *maps;
+	uint32_t n_maps;
+	struct skep_event *events;
+	uint32_t n_events;
+	const char **strings; /* formats named by index in values (strftime, cgroup_path) */
+	uint32_t n_strings;
+	/* Indices into the object's maps; UINT32_MAX: not used by this script. */
+	uint32_t ring, ring_control; /* control: second chance of exit, clear, zero and print(@) */
+	uint32_t globals, cpu_globals, stacks[2 /* kernel, user */];
+	uint32_t stack_depth[2];
+	uint32_t loss_off;     /* of u64[SKEP_LOSS_CNT], then u64[n_maps] (full map), in
+				  cpu_globals */
+	bool needs_elapsed;    /* u64 at elapsed_off of globals: start, ns of boot or monotonic */
+	uint32_t elapsed_off;
+};
+
+/** What a compilation is given. */
+struct skep_compile_opts {
+	const char *const *params; /* $1… */
+	uint32_t n_params;
+	pid_t pid;
+	const char *cmd_path;
+	uint32_t cpid;		   /* pid of -c, 0: not yet known */
+	bool allow_unsafe;
+	const struct skep_ir_target *target;
+};
+
+/**
+ * Compile @source to a program: parse, expand, type, lower, emit.
+ *
+ * @arena  everything but the object's own arrays lives there
+ * @stage  if not NULL, text of the stages named in @dump ("ast,types,ir,bytecode") is added
+ * Return  0 | -EINVAL (see @diag) | -errno
+ */
+int skep_trace_compile(struct skep_arena *arena, const struct skep_source *source,
+		       const struct skep_compile_opts *opts, struct skep_trace_program *ret,
+		       struct skep_diag *diag);
+
+#endif

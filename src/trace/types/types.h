@@ -1,0 +1,39 @@
+/*
+ * Meaning: gives every expression a type, resolves names, folds constants,
+ * finds every map's key and value, and reports what makes no sense.
+ */
+#ifndef SKEP_TRACE_TYPES_H
+#define SKEP_TRACE_TYPES_H
+
+#include "trace/ast.h"
+#include "trace/config.h"
+#include "trace/probe.h"
+#include "trace/program.h"
+
+struct skep_check {
+	struct skep_types *types;
+	struct skep_arena *arena;
+	struct skep_diag *diag;
+	struct skep_config *config;
+	const struct skep_compile_opts *opts;
+	struct skep_script *script;
+};
+
+/** Before anything else: config items, struct definitions (into types->records), map
+ *  declarations. Return 0 | -EINVAL */
+int skep_check_preamble(struct skep_check *check);
+/**
+ * Type all probes, with maps' types found across all of them (a map may be
+ * read before the probe that assigns it: types are settled by repeating until
+ * nothing changes, at most 8 rounds).
+ *
+ * @probes  every place, grouped by def as expansion made them; a def whose
+ *          body uses `args` is checked once for each place, others once.
+ * Return 0 | -EINVAL (see diag)
+ */
+int skep_check_script(struct skep_check *check, struct skep_probe **probes, uint32_t n_probes);
+/** Annotate @probe->def's tree again for this one place (its args), just before it is lowered.
+ *  After skep_check_script() has succeeded; map types no longer change. */
+int skep_check_probe(struct skep_check *check, struct skep_probe *probe);
+
+#endif
