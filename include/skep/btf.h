@@ -100,16 +100,26 @@ void skep_btf_print_def(const struct skep_btf *btf, uint32_t id, bool offsets,
 
 /* --- Writing ------------------------------------------------------------------------- */
 
-/** Builds a BTF blob. Every add returns the new type's id (ids start at 1). */
+/**
+ * Builds a BTF blob. Every add of a type returns the new type's id (ids start at 1).
+ *
+ * Names may be NULL or "" for none; types may be named before they are added
+ * (the blob is not checked here). Members, parameters and section entries go
+ * to the type added last, at most 65535 of them; adding one to another kind of
+ * type is a bug in the caller and asserted. Not thread-safe. Cost O(1) each.
+ */
 struct skep_btf_writer;
 
 struct skep_btf_writer *skep_btf_writer_new(void);
 void skep_btf_writer_free(struct skep_btf_writer *writer);
 /** Offset of @text in the string section; the same text gets the same offset. */
 uint32_t skep_btf_add_string(struct skep_btf_writer *writer, const char *text, size_t len);
+/** An integer of @bytes (at most 16). */
 uint32_t skep_btf_add_int(struct skep_btf_writer *writer, const char *name, uint32_t bytes,
 			  bool is_signed);
 uint32_t skep_btf_add_ptr(struct skep_btf_writer *writer, uint32_t type);
+/** An array of @n times @elem. Its index type is the first integer added; if there was none, one
+ *  named "int" is added before the array (so never assume ids, use what is returned). */
 uint32_t skep_btf_add_array(struct skep_btf_writer *writer, uint32_t elem, uint32_t n);
 /** A struct of @size bytes; add its members right after, in order of offset. */
 uint32_t skep_btf_add_struct(struct skep_btf_writer *writer, const char *name, uint32_t size);
