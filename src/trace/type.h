@@ -98,14 +98,15 @@ struct skep_field {
 	const char *name;
 	const struct skep_type *type;
 	uint32_t off;		   /* bytes */
-	uint8_t bit_off, bit_size; /* bit field: bits from byte `off`'s lowest; bit_size 0: none */
+	uint8_t bit_off, bit_size; /* bit field: load type->size bytes at `off`, take bit_size bits
+				      from bit bit_off on; bit_size 0: none */
 	bool is_data_loc;	   /* tracepoint __data_loc: u32 at off = length << 16 | offset */
 	bool is_rel_loc;	   /* the same, the offset counted from the end of this field */
 };
 
 struct skep_record {
 	const char *name;  /* "struct task_struct", "args of tracepoint:…" */
-	uint32_t size;
+	uint32_t size, align; /* align 0: not known (BTF does not say) */
 	bool is_union;
 	uint32_t btf_id;   /* fields come from BTF when asked for; 0: they are listed here */
 	const struct skep_field *fields;
