@@ -5,14 +5,18 @@
 #ifndef SKEP_LINUX_BPF_H
 #define SKEP_LINUX_BPF_H
 
-#include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/** bpf(2) itself. */
+/* This folder has the system's name for its headers, and this file that of one of them: whoever
+ * asks for <linux/bpf.h> gets both. */
+#include_next <linux/bpf.h>
+
+/** bpf(2) itself. Program loads that a signal interrupts (EAGAIN) are tried again a few times;
+ *  the first EPERM of a map or program raises RLIMIT_MEMLOCK, which kernels before 5.11 need. */
 int skep_bpf(enum bpf_cmd cmd, union bpf_attr *attr, size_t size);
 
 int skep_bpf_map_lookup(int map_fd, const void *key, void *ret_value, uint64_t flags);
@@ -20,14 +24,23 @@ int skep_bpf_map_update(int map_fd, const void *key, const void *value, uint64_t
 int skep_bpf_map_delete(int map_fd, const void *key);
 /** @key NULL: the first key. -ENOENT: no further key. */
 int skep_bpf_map_next_key(int map_fd, const void *key, void *ret_next);
-/** One batch; *count in: room, out: filled. -ENOENT with *count set: the last batch. */
+/** One batch; *count in: room, out: filled. -ENOENT with *count set: the last batch.
+ *  -ENOSPC: a hash bucket holds more than the room; nothing is filled, come back with more. */
 int skep_bpf_map_lookup_batch(int map_fd, const void *in_batch, void *out_batch, void *keys,
 			      void *values, uint32_t *count, bool and_delete);
 int skep_bpf_map_freeze(int map_fd);
 int skep_bpf_btf_load(const void *data, size_t size);
+/** A link of @prog_fd at @target_fd (a perf event for BPF_PERF_EVENT), with its cookie. */
+int skep_bpf_link_create(int prog_fd, int target_fd, enum bpf_attach_type type, uint64_t cookie);
+int skep_bpf_raw_tracepoint_open(const char *name, int prog_fd);
+/** What the kernel knows of a program, map, link or BTF; @ret_info of @size bytes is read too
+ *  (pointers in it say where arrays go): zero it first. */
+int skep_bpf_info(int fd, void *ret_info, size_t size);
 
 int skep_perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group_fd,
 			 unsigned long flags);
+/** The perf event type of a dynamic PMU ("uprobe", "kprobe"); -ENOENT: there is none. */
+int skep_pmu_type(const char *name);
 /** Number of possible CPUs (per-CPU map values have one copy for each). Cached. */
 unsigned skep_possible_cpus(void);
 /** Ids of the online CPUs into @ret (up to @max); returns how many. */

@@ -1,0 +1,142 @@
+/*
+ * Attaching: one table of attach types, made from attach.def, and what they
+ * share. Each type's file opens its events; programs are put on perf events
+ * here, by link where the kernel has links.
+ *
+ * Invariant: a failed attach leaves the session as it was.
+ */
+#include "load/attach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+
+#include "base/fd.h"
+#include "linux/privilege.h"
+
+static const struct attach_type {
+	int (*attach)(struct skep_session *session, const struct skep_attach *at,
+		      struct skep_diag *diag);
+	uint32_t prog_type;
+	const char *what;
+} types[SKEP_ATTACH_CNT] = {
+#define ATTACH(name, func, prog_type, what)                                                        \
+	[SKEP_ATTACH_##name] = {load_attach_##func, prog_type, what},
+#include <skep/attach.def>
+#undef ATTACH
+};
+
+void load_link_add(struct skep_session *session, int fd)
+{
+	skep_vec_push(&session->links, fd);
+}
+
+/* Newest first. Closing a link takes the program off before the event goes. */
+static void drop_links(struct skep_session *session, size_t keep)
+{
+	while (session->links.len > keep) {
+		int fd = skep_vec_pop(&session->links);
+		skep_close(&fd);
+	}
+}
+
+void skep_session_detach_all(struct skep_session *session)
+{
+	drop_links(session, 0);
+}
+
+int skep_session_attach(struct skep_session *session, const struct skep_attach *at,
+			struct skep_diag *diag)
+{
+	const struct skep_object *object = session->object;
+	size_t had = session->links.len;
+	int err;
+
+	if ((unsigned)at->type >= SKEP_ATTACH_CNT || at->prog >= object->n_progs)
+		return -EINVAL;
+	if (object->progs[at->prog].type != types[at->type].prog_type)
+		return skep_diag_fail(diag, -EINVAL, SKEP_DIAG_ATTACH_PROG, at->span, at->target,
+				      at->prog);
+	err = types[at->type].attach(session, at, diag);
+	if (err)
+		drop_links(session, had);
+	return err;
+}
+
+/* Hundreds of probes need hundreds of descriptors; shells give a soft limit of 1024. */
+static bool raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= limit.rlim_max)
+		return false;
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+int load_perf_open(struct perf_event_attr *attr, pid_t pid, int cpu)
+{
+	int fd = skep_perf_event_open(attr, pid, cpu, -1, 0);
+
+	if (fd == -EMFILE && raise_files())
+		fd = skep_perf_event_open(attr, pid, cpu, -1, 0);
+	return fd;
+}
+
+/* Kernels before 5.15: the program hangs on the event itself, and there are no cookies. */
+static int put_on_event(struct skep_session *session, int prog_fd, int event_fd)
+{
+	if (ioctl(event_fd, PERF_EVENT_IOC_SET_BPF, prog_fd) < 0 ||
+	    ioctl(event_fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
+		return -errno;
+	load_link_add(session, event_fd);
+	return 0;
+}
+
+/* The link holds the event, so that one descriptor for each attachment is enough. */
+int load_perf_link(struct skep_session *session, const struct skep_attach *at, int event_fd)
+{
+	_cleanup_close_ int event = event_fd;
+	int prog_fd = session->prog_fds[at->prog];
+	int fd = skep_bpf_link_create(prog_fd, event, BPF_PERF_EVENT, at->cookie);
+
+	if (fd == -EMFILE && raise_files())
+		fd = skep_bpf_link_create(prog_fd, event, BPF_PERF_EVENT, at->cookie);
+	if (fd >= 0) {
+		load_link_add(session, fd);
+		return 0;
+	}
+	if ((fd != -EINVAL && fd != -E2BIG) || at->cookie)
+		return fd;
+	int err = put_on_event(session, prog_fd, event);
+	if (!err)
+		event = -1;
+	return err;
+}
+
+static void explain_attach(const struct skep_attach *at, int err, struct skep_diag *diag)
+{
+	if (err == -EMFILE || err == -ENFILE)
+		skep_diag_try(diag, "a higher limit of open files (ulimit -n), or fewer probes");
+	else if (err == -E2BIG)
+		skep_diag_why(diag, "a place takes at most 64 programs at a time");
+	else if (err == -EEXIST)
+		skep_diag_why(diag, "the program is attached there already");
+	else if (err == -ESRCH)
+		skep_diag_why(diag, "there is no such process");
+}
+
+int load_attach_failed(const struct skep_attach *at, int err, struct skep_diag *diag)
+{
+	char action[256];
+
+	if (err == -EPERM || err == -EACCES) {
+		snprintf(action, sizeof(action), "attach to %s", at->target);
+		return skep_privilege_fail(diag, err, SKEP_PRIVILEGE_PERF, at->span, action);
+	}
+	skep_diag_add(diag, SKEP_DIAG_ATTACH_FAILED, at->span, at->target, strerror(-err));
+	explain_attach(at, err, diag);
+	return err;
+}

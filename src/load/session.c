@@ -1,0 +1,112 @@
+/*
+ * A session's life: open (maps, BTF, programs), run, ask, close. Attaching is
+ * attach.c's. Read session.h for who owns what.
+ */
+#include "load/session.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/fd.h"
+#include "linux/bpf.h"
+
+static int *new_fds(size_t n)
+{
+	int *fds = skep_xmalloc((n ? n : 1) * sizeof(*fds));
+
+	for (size_t i = 0; i < n; i++)
+		fds[i] = -1;
+	return fds;
+}
+
+static void free_fds(int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		skep_close(&fds[i]);
+	free(fds);
+}
+
+static struct skep_session *new_session(const struct skep_object *object, struct skep_buf *log)
+{
+	struct skep_session *session = skep_xcalloc(1, sizeof(*session));
+
+	session->object = object;
+	session->log = log;
+	session->map_fds = new_fds(object->n_maps);
+	session->prog_fds = new_fds(object->n_progs);
+	session->btf_fd = -1;
+	return session;
+}
+
+int skep_session_open(const struct skep_object *object, struct skep_buf *log,
+		      struct skep_session **ret, struct skep_diag *diag)
+{
+	struct skep_session *session = new_session(object, log);
+	int err;
+
+	err = load_btf(session, diag);
+	err = err ?: load_maps(session, diag);
+	err = err ?: load_progs(session, diag);
+	if (err) {
+		skep_session_close(session);
+		return err;
+	}
+	*ret = session;
+	return 0;
+}
+
+void skep_session_close(struct skep_session *session)
+{
+	if (!session)
+		return;
+	skep_session_detach_all(session);
+	skep_vec_done(&session->links);
+	free_fds(session->prog_fds, session->object->n_progs);
+	free_fds(session->map_fds, session->object->n_maps);
+	skep_close(&session->btf_fd);
+	load_lines_done(&session->lines);
+	free(session);
+}
+
+int skep_session_map_fd(const struct skep_session *session, uint32_t map)
+{
+	return map < session->object->n_maps ? session->map_fds[map] : -1;
+}
+
+int skep_session_prog_fd(const struct skep_session *session, uint32_t prog)
+{
+	return prog < session->object->n_progs ? session->prog_fds[prog] : -1;
+}
+
+int skep_session_run(struct skep_session *session, uint32_t prog, const void *ctx, size_t ctx_size,
+		     uint32_t *ret_value)
+{
+	union bpf_attr attr;
+	int err;
+
+	if (prog >= session->object->n_progs)
+		return -EINVAL;
+	memset(&attr, 0, sizeof(attr));
+	attr.test.prog_fd = (uint32_t)session->prog_fds[prog];
+	attr.test.ctx_in = (uint64_t)(uintptr_t)ctx;
+	attr.test.ctx_size_in = (uint32_t)ctx_size;
+	err = skep_bpf(BPF_PROG_TEST_RUN, &attr, sizeof(attr));
+	if (!err && ret_value)
+		*ret_value = attr.test.retval;
+	return err;
+}
+
+uint64_t skep_session_missed(const struct skep_session *session)
+{
+	uint64_t missed = 0;
+
+	for (size_t i = 0; i < session->object->n_progs; i++) {
+		struct bpf_prog_info info;
+
+		memset(&info, 0, sizeof(info));
+		if (skep_bpf_info(session->prog_fds[i], &info, sizeof(info)) == 0)
+			missed += info.recursion_misses;
+	}
+	return missed;
+}

@@ -1,0 +1,36 @@
+/*
+ * What the loader's files share: the session, and the steps each of them
+ * contributes to skep_session_open().
+ *
+ * Invariant: every descriptor is in exactly one place below or -1, so that
+ * closing a half-opened session is the same as closing a whole one.
+ */
+#ifndef SKEP_LOAD_SESSION_H
+#define SKEP_LOAD_SESSION_H
+
+#include <skep/load.h>
+
+#include "base/buf.h"
+#include "base/vec.h"
+#include "load/lines.h"
+
+struct skep_session {
+	const struct skep_object *object; /* borrowed */
+	struct skep_buf *log;             /* borrowed; NULL: no logs wanted */
+	int *map_fds, *prog_fds;          /* owned, each descriptor too; -1: not made */
+	struct load_lines lines;          /* of the object's source */
+	int btf_fd;                       /* -1: no BTF, or the kernel did not take it */
+	/*
+	 * Attachments, owned. A link holds its perf event, whose own descriptor is
+	 * closed then; without links (kernels before 5.15) this is the perf event.
+	 */
+	SKEP_VEC(int) links;
+};
+
+/* maps.c */
+int load_maps(struct skep_session *session, struct skep_diag *diag);
+/* progs.c: BTF and programs */
+int load_btf(struct skep_session *session, struct skep_diag *diag);
+int load_progs(struct skep_session *session, struct skep_diag *diag);
+
+#endif
