@@ -1,0 +1,290 @@
+/*
+ * From ids to records and from names to ids.
+ *
+ * BTF has no directory: the tenth type lies behind the ninth. A directory of
+ * all types of a kernel (126,000) would cost half a megabyte and be built
+ * whole for a script that asks for one struct. So the index is
+ *
+ *  - lazy: the walk goes only as far as a question needs, and goes on from
+ *    there for the next one;
+ *  - sparse: one 4-byte offset for every eighth record, the seven behind it
+ *    are stepped over (a few nanoseconds each);
+ *  - with one byte a record, a fingerprint of its name. A name is looked up
+ *    by running memchr() over the fingerprints, 16 or 32 records an
+ *    instruction, and comparing text only where the byte matches: one
+ *    record in 255.
+ *
+ * That is 1.5 bytes a type. The walk touches the type section and the names,
+ * which on kernels that map their BTF are the kernel's own pages and count
+ * towards nobody's memory.
+ */
+#include "btf/reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/** Records the walk goes on by when a name was not among those walked. */
+#define WALK_CHUNK 4096
+
+/* What follows the common 12 bytes: a fixed part, and so much per element. */
+static const struct {
+	uint8_t known, fixed, element;
+} layouts[32] = {
+	[SKEP_BTF_INT] = {true, sizeof(uint32_t), 0},
+	[SKEP_BTF_PTR] = {true, 0, 0},
+	[SKEP_BTF_ARRAY] = {true, sizeof(struct wire_array), 0},
+	[SKEP_BTF_STRUCT] = {true, 0, sizeof(struct wire_member)},
+	[SKEP_BTF_UNION] = {true, 0, sizeof(struct wire_member)},
+	[SKEP_BTF_ENUM] = {true, 0, sizeof(struct wire_enum)},
+	[SKEP_BTF_FWD] = {true, 0, 0},
+	[SKEP_BTF_TYPEDEF] = {true, 0, 0},
+	[SKEP_BTF_VOLATILE] = {true, 0, 0},
+	[SKEP_BTF_CONST] = {true, 0, 0},
+	[SKEP_BTF_RESTRICT] = {true, 0, 0},
+	[SKEP_BTF_FUNC] = {true, 0, 0},
+	[SKEP_BTF_FUNC_PROTO] = {true, 0, sizeof(struct wire_param)},
+	[SKEP_BTF_VAR] = {true, sizeof(uint32_t), 0},
+	[SKEP_BTF_DATASEC] = {true, 0, sizeof(struct wire_secinfo)},
+	[SKEP_BTF_FLOAT] = {true, 0, 0},
+	[SKEP_BTF_DECL_TAG] = {true, sizeof(uint32_t), 0},
+	[SKEP_BTF_TYPE_TAG] = {true, 0, 0},
+	[SKEP_BTF_ENUM64] = {true, 0, sizeof(struct wire_enum64)},
+};
+
+size_t btf_record_size(const struct wire_type *type)
+{
+	uint32_t kind = wire_kind(type->info);
+	size_t elements = (size_t)layouts[kind].element * wire_vlen(type->info);
+
+	return layouts[kind].known ? sizeof(*type) + layouts[kind].fixed + elements : 0;
+}
+
+static inline const struct wire_type *record_at(const struct skep_btf *btf, uint32_t offset)
+{
+	return (const struct wire_type *)(btf->types + offset);
+}
+
+/* --- Fingerprints ---------------------------------------------------------------------- */
+
+/*
+ * Eight bytes of a name at a time, the last word padded with zeros (a word of
+ * only padding ends a name whose length is a multiple of eight). The same name
+ * must hash alike whether it ends at a NUL in the string section or at the
+ * length the caller gave.
+ */
+static inline uint64_t mix(uint64_t hash, uint64_t word)
+{
+	return (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+}
+
+static inline uint8_t finish(uint64_t hash)
+{
+	uint8_t byte = hash >> 56;
+
+	return byte ? byte : 1; /* 0 is: no name */
+}
+
+static uint8_t fingerprint(const char *name, size_t len)
+{
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i <= len; i += 8) {
+		uint64_t word = 0;
+		memcpy(&word, name + i, len - i < 8 ? len - i : 8);
+		hash = mix(hash, word);
+	}
+	return finish(hash);
+}
+
+/* The lowest set bit of the result is in the lowest zero byte of @word; 0: there is none. */
+static inline uint64_t zero_byte(uint64_t word)
+{
+	return (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL;
+}
+
+/* Of the string at @off of our own strings, reading words while they lie inside. */
+static uint8_t fingerprint_own(const struct skep_btf *btf, uint32_t off)
+{
+	uint64_t hash = 0, word, zero;
+
+	for (uint32_t i = off; btf->str_len - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, btf->strings + i, sizeof(word));
+		zero = zero_byte(word);
+		if (zero)
+			return finish(mix(hash, word & ((zero & -zero) - 1)));
+		hash = mix(hash, word);
+	}
+	return fingerprint(btf->strings + off, strlen(btf->strings + off));
+}
+
+static uint8_t fingerprint_of(const struct skep_btf *btf, uint32_t name_off)
+{
+	uint32_t own = name_off - btf->first_str;
+	const char *name;
+
+	if (name_off >= btf->first_str && own < btf->str_len)
+		return btf->strings[own] ? fingerprint_own(btf, own) : 0;
+	name = btf_string(btf, name_off);
+	return name && *name ? fingerprint(name, strlen(name)) : 0;
+}
+
+/* --- The walk ---------------------------------------------------------------------------- */
+
+static void make_room(struct btf_index *index)
+{
+	index->cap = index->cap ? index->cap * 2 : WALK_CHUNK;
+	index->fingerprints = skep_xrealloc(index->fingerprints, index->cap);
+	index->offsets =
+		skep_xrealloc(index->offsets, index->cap / INDEX_STRIDE * sizeof(*index->offsets));
+}
+
+/* What is wrong with the record at the end of the walk, if it is not the end of the types. */
+static enum skep_diag_id next_fault(const struct skep_btf *btf, uint32_t left, size_t *ret_size)
+{
+	if (left < sizeof(struct wire_type))
+		return SKEP_DIAG_BTF_RECORD;
+	*ret_size = btf_record_size(record_at(btf, btf->index->at));
+	if (!*ret_size)
+		return SKEP_DIAG_BTF_KIND;
+	return *ret_size > left ? SKEP_DIAG_BTF_RECORD : SKEP_DIAG_NONE;
+}
+
+/* Take the next record into the index, or end the walk. */
+static void step(const struct skep_btf *btf)
+{
+	struct btf_index *index = btf->index;
+	uint32_t left = btf->type_len - index->at;
+	const struct wire_type *type = record_at(btf, index->at);
+	size_t size = 0;
+
+	if (left)
+		index->bad = next_fault(btf, left, &size);
+	if (!left || index->bad) {
+		index->whole = true;
+		return;
+	}
+	if (index->n == index->cap)
+		make_room(index);
+	if (index->n % INDEX_STRIDE == 0)
+		index->offsets[index->n / INDEX_STRIDE] = index->at;
+	index->fingerprints[index->n] = type->name_off ? fingerprint_of(btf, type->name_off) : 0;
+	if (wire_kind(type->info) == SKEP_BTF_ENUM || wire_kind(type->info) == SKEP_BTF_ENUM64)
+		skep_vec_push(&index->enums, btf->first_id + index->n);
+	index->at += size;
+	index->n++;
+}
+
+void btf_index_walk(const struct skep_btf *btf, uint32_t n)
+{
+	while (btf->index->n < n && !btf->index->whole)
+		step(btf);
+}
+
+void btf_index_free(struct btf_index *index)
+{
+	if (!index)
+		return;
+	free(index->offsets);
+	free(index->fingerprints);
+	skep_vec_done(&index->enums);
+	free(index);
+}
+
+uint32_t skep_btf_n_types(const struct skep_btf *btf)
+{
+	btf_index_walk(btf, UINT32_MAX);
+	return btf->first_id - 1 + btf->index->n;
+}
+
+/* --- Looking up ------------------------------------------------------------------------- */
+
+static const struct wire_type *own_record(const struct skep_btf *btf, uint32_t rank)
+{
+	const struct wire_type *type;
+
+	if (rank >= btf->index->n)
+		btf_index_walk(btf, rank + 1);
+	if (rank >= btf->index->n)
+		return NULL;
+	type = record_at(btf, btf->index->offsets[rank / INDEX_STRIDE]);
+	for (uint32_t i = rank % INDEX_STRIDE; i; i--)
+		type = (const void *)((const char *)type + btf_record_size(type));
+	return type;
+}
+
+const struct wire_type *btf_record(const struct skep_btf *btf, uint32_t id)
+{
+	while (btf && id < btf->first_id)
+		btf = btf->base;
+	return btf && id < UINT32_MAX ? own_record(btf, id - btf->first_id) : NULL;
+}
+
+const char *btf_string(const struct skep_btf *btf, uint32_t off)
+{
+	while (btf && off < btf->first_str)
+		btf = btf->base;
+	return btf && off - btf->first_str < btf->str_len ? btf->strings + (off - btf->first_str)
+							  : NULL;
+}
+
+bool btf_plausible_name(const char *name, size_t len)
+{
+	return len && strnlen(name, len) == len;
+}
+
+bool btf_string_is(const struct skep_btf *btf, uint32_t off, const char *name, size_t len)
+{
+	const char *text = btf_string(btf, off);
+
+	return text && *text == *name && !strncmp(text, name, len) && !text[len];
+}
+
+/* Among the records [from, index->n): the first called @name and of a kind in @kind_mask. */
+static uint32_t find_walked(const struct skep_btf *btf, uint32_t from, const char *name, size_t len,
+			    uint32_t kind_mask)
+{
+	const struct btf_index *index = btf->index;
+	uint8_t wanted = fingerprint(name, len);
+
+	while (from < index->n) {
+		const uint8_t *hit = memchr(index->fingerprints + from, wanted, index->n - from);
+		if (!hit)
+			return 0;
+		from = hit - index->fingerprints;
+		const struct wire_type *type = own_record(btf, from);
+		if (SKEP_BTF_MASK(wire_kind(type->info)) & kind_mask &&
+		    btf_string_is(btf, type->name_off, name, len))
+			return btf->first_id + from;
+		from++;
+	}
+	return 0;
+}
+
+static uint32_t find_own(const struct skep_btf *btf, const char *name, size_t len,
+			 uint32_t kind_mask)
+{
+	uint32_t from = 0, id = 0;
+
+	for (; !id; from = btf->index->n) {
+		if (from == btf->index->n)
+			btf_index_walk(btf, from + WALK_CHUNK);
+		if (from == btf->index->n)
+			break;
+		id = find_walked(btf, from, name, len, kind_mask);
+	}
+	return id;
+}
+
+/* Lower ids first. As deep as the caller stacked BTF upon BTF. */
+static uint32_t find_in(const struct skep_btf *btf, const char *name, size_t len,
+			uint32_t kind_mask)
+{
+	uint32_t id = btf->base ? find_in(btf->base, name, len, kind_mask) : 0;
+
+	return id ? id : find_own(btf, name, len, kind_mask);
+}
+
+uint32_t skep_btf_find(struct skep_btf *btf, const char *name, size_t len, uint32_t kind_mask)
+{
+	return btf_plausible_name(name, len) ? find_in(btf, name, len, kind_mask) : 0;
+}
