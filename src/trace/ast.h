@@ -19,6 +19,9 @@
 struct skep_arena;
 struct skep_buf;
 
+/** No path from a probe's body to a leaf is longer, macros expanded. */
+#define SKEP_TREE_MAX 400
+
 enum skep_expr_kind {
 	SKEP_E_INT,	   /* 42, 0x2a, 1e6, 1_000, 10ms (nanoseconds), 'c', true */
 	SKEP_E_STRING,	   /* "text", escapes resolved */
@@ -38,7 +41,8 @@ enum skep_expr_kind {
 	SKEP_E_CAST,	   /* (type_name)right */
 	SKEP_E_SIZEOF,	   /* sizeof(type_name) or sizeof(right) */
 	SKEP_E_OFFSETOF,   /* offsetof(type_name or right, name[.name…]) */
-	SKEP_E_TUPLE,	   /* (a, b, …): args; at least one */
+	SKEP_E_TUPLE,	   /* (a, b, …): args; maybe none. (x = a, y = b): elem_name on each */
+	SKEP_E_BLOCK,	   /* { body; right }: statements, then the value */
 	SKEP_E_N_KINDS
 };
 
@@ -52,6 +56,8 @@ enum skep_operator {
 	SKEP_OPR_INC, SKEP_OPR_DEC,
 };
 
+struct skep_stmt;
+
 struct skep_expr {
 	enum skep_expr_kind kind;
 	struct skep_span span;
@@ -59,6 +65,8 @@ struct skep_expr {
 	enum skep_operator op;
 	bool is_arrow, is_postfix;
 	bool is_unsigned_lit; /* 42u, or too large for int64 */
+	bool is_bool_lit;     /* true, false */
+	uint16_t height;      /* of the tree below, at most SKEP_TREE_MAX: so recursion is safe */
 	int64_t integer;
 	const char *text;     /* STRING (may hold NULs: see text_len), IDENT, VAR and MAP ("@x"),
 				 CALL, FIELD, OFFSETOF ("a.b") */
@@ -66,6 +74,8 @@ struct skep_expr {
 	const char *type_name; /* CAST, SIZEOF, OFFSETOF: "struct foo *", "uint64[4]"; else NULL */
 	struct skep_expr *cond, *left, *right, *args;
 	uint32_t n_args;
+	const char *elem_name;	/* element of a named tuple: its name; else NULL */
+	struct skep_stmt *body; /* BLOCK */
 
 	/* types: */
 	const struct skep_type *type;
@@ -185,7 +195,14 @@ struct skep_struct_def { /* struct foo { … }; union; enum has values instead o
 	bool is_packed;
 };
 
+struct skep_include { /* #include <name> or "name": recorded, not read */
+	struct skep_include *next;
+	struct skep_span span;
+	const char *name;
+};
+
 struct skep_script {
+	struct skep_include *includes;
 	struct skep_config_item *config;
 	struct skep_map_decl *map_decls;
 	struct skep_struct_def *structs;

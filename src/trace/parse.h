@@ -2,6 +2,9 @@
 #ifndef SKEP_TRACE_PARSE_H
 #define SKEP_TRACE_PARSE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <skep/diag.h>
 
 #include "trace/ast.h"
@@ -23,5 +26,12 @@ struct skep_params {
 int skep_parse(struct skep_arena *arena, const struct skep_source *source,
 	       const struct skep_params *params, struct skep_script **ret,
 	       struct skep_diag *diag);
+
+/**
+ * A constant that scripts know from C headers and BTF does not have: AF_INET,
+ * O_CREAT, ENOENT, PATH_MAX… (rows of parse/constants.def).
+ * Return whether there is one; @ret is untouched if not. Cost O(log n).
+ */
+bool skep_constant_find(const char *name, int64_t *ret);
 
 #endif
