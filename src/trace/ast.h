@@ -86,6 +86,7 @@ struct skep_expr {
 	struct skep_map *map;
 	struct skep_field field;   /* FIELD: the member */
 	struct skep_expr *key;	   /* MAP: the key as one expression (a TUPLE if several); NULL: none */
+	uint32_t param;		   /* PARAM: its number; `integer` (and `text`) then are its value */
 };
 
 enum skep_stmt_kind {
@@ -123,6 +124,10 @@ struct skep_var {
 	struct skep_span span;
 	const struct skep_type *type; /* NULL: not known yet */
 	uint32_t id;		      /* within its probe */
+	bool is_hoisted; /* read outside of the block that assigns it: 0 until it was assigned */
+	bool is_let;	 /* declared by let: 0 until assigned */
+	bool is_flexible; /* its sign is not settled: only non-negative literals so far */
+	uint32_t round;	 /* of the walk that its type belongs to */
 	void *lowered;		      /* lower/'s own */
 };
 
@@ -140,6 +145,7 @@ struct skep_map {
 	bool is_cleared;	/* clear(), zero() */
 	bool is_deleted;
 	bool only_tid_keys;	/* every key in the script is exactly the builtin tid */
+	struct skep_span key_span, value_span, scalar_span; /* what settled key and value; len 0 */
 };
 
 /** One attach point of a probe as written: "tracepoint:syscalls:sys_enter_*". */

@@ -21,7 +21,12 @@ struct skep_config {
 };
 
 void skep_config_init(struct skep_config *config);
-/** Return 0 | -ENOENT no such setting | -EINVAL a value it cannot have */
+/**
+ * Set one by its name, in either case, with or without BPFTRACE_ or SKEP_ before it.
+ *
+ * @value  borrowed where the setting is text: must outlive @config
+ * Return  0 | -ENOENT no such setting | -EINVAL a value it cannot have
+ */
 int skep_config_set(struct skep_config *config, const char *name, const char *value);
 
 #endif

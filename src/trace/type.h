@@ -79,6 +79,7 @@ struct skep_type {
 	enum skep_type_kind kind;
 	uint32_t size, align;
 	bool is_signed, is_bool;
+	bool is_explicit; /* STRING: the script chose its size; no limit is put on it in maps */
 	enum skep_space space;
 	const struct skep_type *elem;	  /* PTR, ARRAY */
 	uint32_t n;			  /* ARRAY: elements; TUPLE: fields; HIST, LHIST: buckets;

@@ -62,6 +62,12 @@ static enum skep_space pointee_space(const struct skep_btf *btf, uint32_t id, en
 	return space;
 }
 
+/* The context and our own memory hold pointers, but none of these points back there. */
+static enum skep_space space_of_pointers(enum skep_space space)
+{
+	return space == SKEP_SPACE_CTX || space == SKEP_SPACE_BPF ? SKEP_SPACE_NONE : space;
+}
+
 static const struct skep_type *convert_array(struct skep_types *types, uint32_t id,
 					     enum skep_space space, int depth)
 {
@@ -110,7 +116,7 @@ static const struct skep_type *convert_ptr(struct skep_types *types, uint32_t id
 					   enum skep_space space, int depth)
 {
 	uint32_t target = skep_btf_target(types->btf, id);
-	enum skep_space there = pointee_space(types->btf, target, space);
+	enum skep_space there = pointee_space(types->btf, target, space_of_pointers(space));
 
 	return skep_type_ptr(types, convert(types, target, there, depth + 1), there);
 }
@@ -162,13 +168,23 @@ static void place_bits(struct skep_field *field, uint32_t bit_off, uint8_t bit_s
 	field->bit_size = bit_size;
 }
 
-static int find_in_btf(struct skep_types *types, const struct skep_record *record, const char *name,
+/* The definition of a record that was only named so far ("struct task_struct"); 0: none. */
+static uint32_t definition(struct skep_types *types, const struct skep_record *record)
+{
+	const char *tag_end = strchr(record->name, ' ');
+
+	if (!tag_end || !skep_types_btf(types))
+		return 0;
+	return skep_btf_find(types->btf, tag_end + 1, strlen(tag_end + 1), RECORD_KINDS);
+}
+
+static int find_in_btf(struct skep_types *types, uint32_t id, const char *name,
 		       enum skep_space space, struct skep_field *ret)
 {
 	struct skep_btf_member member;
 
-	if (!skep_types_btf(types) ||
-	    skep_btf_find_member(types->btf, record->btf_id, name, strlen(name), &member))
+	if (!id || !skep_types_btf(types) ||
+	    skep_btf_find_member(types->btf, id, name, strlen(name), &member))
 		return -ENOENT;
 	*ret = (struct skep_field){
 		.name = member.name,
@@ -207,6 +223,8 @@ static const struct skep_type *in_space(struct skep_types *types, const struct s
 	bool has_space = type->kind == SKEP_T_PTR || type->kind == SKEP_T_ARRAY ||
 			 type->kind == SKEP_T_RECORD;
 
+	if (type->kind == SKEP_T_PTR)
+		space = space_of_pointers(space);
 	if (!has_space || type->space != SKEP_SPACE_NONE || depth > MAX_DEPTH)
 		return type;
 	struct skep_type *copy = skep_arena_dup(types->arena, type, sizeof(*type));
@@ -220,7 +238,9 @@ int skep_record_find(struct skep_types *types, const struct skep_record *record,
 		     enum skep_space space, struct skep_field *ret)
 {
 	if (record->btf_id)
-		return find_in_btf(types, record, name, space, ret);
+		return find_in_btf(types, record->btf_id, name, space, ret);
+	if (!record->size && !record->n_fields)
+		return find_in_btf(types, definition(types, record), name, space, ret);
 	if (find_listed(types, record, name, 0, ret))
 		return -ENOENT;
 	ret->type = in_space(types, ret->type, space, 0);

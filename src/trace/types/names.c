@@ -158,6 +158,8 @@ static const struct skep_type *base_type(struct skep_types *types, const char *n
 		return &skep_type_bool;
 	if (!strcmp(name, "string"))
 		return skep_type_string(types, 0);
+	if (!strcmp(name, "buffer"))
+		return skep_type_buffer(types, 0);
 	if ((type = c_int(name)) || (type = named_int(name)))
 		return type;
 	if ((type = script_record(types, name, space)))
@@ -241,24 +243,35 @@ static const struct skep_type *add_array(struct skep_types *types, const struct 
 {
 	if (type->kind == SKEP_T_STRING && !type->size)
 		return skep_type_string(types, n);
+	if (type->kind == SKEP_T_BUFFER)
+		return skep_type_buffer(types, n);
 	if (n && type == &skep_type_s8 && !strcmp(words, "char"))
 		return skep_type_string(types, n);
 	return skep_type_array(types, type, n);
 }
 
-/* As in C, "int *[4][2]": the pointers first, then the arrays from the right. */
+/*
+ * Read from left to right: "int32[4]*" points to an array, "int32*[4]" is an
+ * array of pointers. Lengths next to each other are C's: "int[4][2]" has four
+ * elements.
+ */
 static const struct skep_type *add_suffixes(struct skep_types *types, const struct skep_type *type,
 					    const char *words, enum skep_space space,
 					    const struct suffix *suffixes, int n)
 {
-	int i = 0;
+	for (int i = 0; i < n;) {
+		int end = i;
 
-	for (; i < n && suffixes[i].is_ptr; i++)
-		type = skep_type_ptr(types, type, space);
-	for (int j = n - 1; j >= i; j--) {
-		if (suffixes[j].is_ptr)
-			return NULL;
-		type = add_array(types, type, words, suffixes[j].n);
+		if (suffixes[i].is_ptr) {
+			type = skep_type_ptr(types, type, space);
+			i++;
+			continue;
+		}
+		while (end < n && !suffixes[end].is_ptr)
+			end++;
+		for (int j = end - 1; j >= i; j--)
+			type = add_array(types, type, words, suffixes[j].n);
+		i = end;
 	}
 	return type;
 }
