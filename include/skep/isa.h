@@ -149,6 +149,7 @@ enum skep_op {
  * immediate load needs its second slot within @n.
  * @ret    the row and the number of slots it takes (1 or 2); untouched on error
  * Return  0 | -EINVAL not an instruction (see @diag)
+ * Thread  safe.   Cost O(rows that share the code), at most 10
  * Source  RFC 9669; Linux 6.18's resolve_pseudo_ldimm64() and check_and_resolve_insns()
  */
 int skep_isa_decode(const struct skep_insn *insns, size_t n, enum skep_op *ret_op,
@@ -156,18 +157,35 @@ int skep_isa_decode(const struct skep_insn *insns, size_t n, enum skep_op *ret_o
 
 /** "ADD64_REG", … ; NULL for an unknown op. */
 const char *skep_isa_op_name(enum skep_op op);
+/** The row's text with its operands in braces ("{rd} += {rs}"); NULL for an unknown op. */
+const char *skep_isa_op_text(enum skep_op op);
 
 /* --- Text: the form the kernel prints (bpftool prog dump xlated; the verifier's log) ------- */
 
-/** How calls and map loads get names. Every callback may be NULL or return NULL. */
+/**
+ * How calls and map loads get names. Every callback may be NULL or return NULL:
+ * a helper then has the name of helpers.def, a kernel function is
+ * "kernel-function", an immediate is printed as it stands.
+ */
 struct skep_disasm_names {
-	const char *(*helper)(void *ctx, int32_t id);
+	const char *(*helper)(void *ctx, int32_t id); /* with its "bpf_" */
 	const char *(*imm64)(void *ctx, size_t insn_idx, const struct skep_insn *insn);
 	void *ctx;
+	const char *(*kfunc)(void *ctx, const struct skep_insn *insn);
 };
 
-/** Append one instruction's text, without newline. Bytes that decode to nothing print as
- *  "BUG_xx" with their code, as the kernel does. */
+/**
+ * Append one instruction's text, without newline, and without the "(xx) " before it.
+ *
+ * Like the kernel's printer this one is lenient: a field that should be zero
+ * is passed over, r11 is printed. What skep_isa_decode() accepts is printed so
+ * that skep_asm() gives back the same bytes (unless @names says otherwise).
+ * Bytes that are near no instruction print as "BUG_xx" with their code.
+ *
+ * The kernel has no text for unresolved loads; ours are map[idx:N], map[idx:N]+OFF,
+ * subprog[+N], btf[id:N][fd:M], and map[id:FD] for a map's descriptor. A kernel
+ * function of a module has a last word that the kernel leaves out: "fd[OFF]".
+ */
 void skep_disasm_insn(const struct skep_insn *insns, size_t n, size_t at,
 		      const struct skep_disasm_names *names, struct skep_buf *out);
 /** All of it, "%4zu: (xx) text" a line. */
@@ -178,13 +196,21 @@ void skep_disasm(const struct skep_insn *insns, size_t n, const struct skep_disa
  * Assemble text in the same form; lines may start with "N:" and "(xx)", and
  * may carry labels ("again:", "goto again") and comments ("//", ";").
  *
+ * "r1 = 5" is a MOV, "r1 = 0x5" and "r1 = 5 ll" load 64 bits: so the kernel
+ * prints them. A number after "(" must be the code of what follows. A call
+ * goes by name: "call bpf_ktime_get_ns" needs no number, "call label" is local,
+ * "call name#N" with another name is a kernel function.
+ *
  * @ret    heap array, owned by the caller: free(); untouched on error
- * Return  0 | -EINVAL (see @diag, spans into @text)
+ * Return  0 | -EINVAL (see @diag, spans into @text) | -E2BIG over SKEP_ASM_MAX_INSNS
+ * Cost    O(lines × rows of isa.def)
  */
+#define SKEP_ASM_MAX_INSNS 1000000
 int skep_asm(const char *text, size_t len, struct skep_insn **ret_insns, size_t *ret_n,
 	     struct skep_diag *diag);
 
-/** A helper's name ("map_lookup_elem") or NULL; its number by name or -1. */
+/** A helper's name ("map_lookup_elem") or NULL; its number by name (with or without "bpf_")
+ *  or -1. Cost of the second: O(helpers). */
 const char *skep_helper_name(int32_t id);
 int32_t skep_helper_id(const char *name, size_t len);
 
