@@ -23,6 +23,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/** How many bytes ahead of the walk memory is asked for; measured. */
+#define TYPES_AHEAD   1024
+#define STRINGS_AHEAD 256
 /** Records the walk goes on by when a name was not among those walked. */
 #define WALK_CHUNK 4096
 
@@ -107,6 +110,9 @@ static uint8_t fingerprint_own(const struct skep_btf *btf, uint32_t off)
 {
 	uint64_t hash = 0, word, zero;
 
+	/* Names lie roughly in the order of their types. */
+	__builtin_prefetch(btf->strings + off + STRINGS_AHEAD);
+
 	for (uint32_t i = off; btf->str_len - i >= sizeof(word); i += sizeof(word)) {
 		memcpy(&word, btf->strings + i, sizeof(word));
 		zero = zero_byte(word);
@@ -138,46 +144,53 @@ static void make_room(struct btf_index *index)
 		skep_xrealloc(index->offsets, index->cap / INDEX_STRIDE * sizeof(*index->offsets));
 }
 
-/* What is wrong with the record at the end of the walk, if it is not the end of the types. */
-static enum skep_diag_id next_fault(const struct skep_btf *btf, uint32_t left, size_t *ret_size)
+/* What is wrong with the record where the walk stands; NONE: it stands at the end of the types. */
+static enum skep_diag_id fault_at(const struct skep_btf *btf, uint32_t at)
 {
-	if (left < sizeof(struct wire_type))
-		return SKEP_DIAG_BTF_RECORD;
-	*ret_size = btf_record_size(record_at(btf, btf->index->at));
-	if (!*ret_size)
+	uint32_t left = btf->type_len - at;
+
+	if (!left)
+		return SKEP_DIAG_NONE;
+	if (left >= sizeof(struct wire_type) && !btf_record_size(record_at(btf, at)))
 		return SKEP_DIAG_BTF_KIND;
-	return *ret_size > left ? SKEP_DIAG_BTF_RECORD : SKEP_DIAG_NONE;
+	return SKEP_DIAG_BTF_RECORD;
 }
 
-/* Take the next record into the index, or end the walk. */
-static void step(const struct skep_btf *btf)
+/* Take the record @type into the index; its bytes have been checked. */
+static inline void take(const struct skep_btf *btf, struct btf_index *index,
+			const struct wire_type *type)
 {
-	struct btf_index *index = btf->index;
-	uint32_t left = btf->type_len - index->at;
-	const struct wire_type *type = record_at(btf, index->at);
-	size_t size = 0;
+	uint32_t kind = wire_kind(type->info);
 
-	if (left)
-		index->bad = next_fault(btf, left, &size);
-	if (!left || index->bad) {
-		index->whole = true;
-		return;
-	}
 	if (index->n == index->cap)
 		make_room(index);
 	if (index->n % INDEX_STRIDE == 0)
 		index->offsets[index->n / INDEX_STRIDE] = index->at;
 	index->fingerprints[index->n] = type->name_off ? fingerprint_of(btf, type->name_off) : 0;
-	if (wire_kind(type->info) == SKEP_BTF_ENUM || wire_kind(type->info) == SKEP_BTF_ENUM64)
+	if (kind == SKEP_BTF_ENUM || kind == SKEP_BTF_ENUM64)
 		skep_vec_push(&index->enums, btf->first_id + index->n);
-	index->at += size;
 	index->n++;
 }
 
 void btf_index_walk(const struct skep_btf *btf, uint32_t n)
 {
-	while (btf->index->n < n && !btf->index->whole)
-		step(btf);
+	struct btf_index *index = btf->index;
+
+	while (index->n < n && !index->whole) {
+		const struct wire_type *type = record_at(btf, index->at);
+		uint32_t left = btf->type_len - index->at;
+		size_t size = left >= sizeof(*type) ? btf_record_size(type) : 0;
+
+		/* One after the other is all the memory system is told by the walk itself. */
+		__builtin_prefetch((const char *)type + TYPES_AHEAD);
+		if (!size || size > left) {
+			index->bad = fault_at(btf, index->at);
+			index->whole = true;
+			return;
+		}
+		take(btf, index, type);
+		index->at += size;
+	}
 }
 
 void btf_index_free(struct btf_index *index)
