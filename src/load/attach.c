@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 
 #include "base/fd.h"
+#include "linux/close.h"
 #include "linux/privilege.h"
 
 static const struct attach_type {
@@ -33,25 +34,26 @@ void load_link_add(struct skep_session *session, int fd)
 	skep_vec_push(&session->links, fd);
 }
 
-/* Newest first. Closing a link takes the program off before the event goes. */
-static void drop_links(struct skep_session *session, size_t keep)
+/* Programs first, and waiting until they are off; the events behind them may take their time. */
+static void drop(struct skep_session *session, size_t keep_links, size_t keep_events)
 {
-	while (session->links.len > keep) {
-		int fd = skep_vec_pop(&session->links);
-		skep_close(&fd);
-	}
+	skep_close_parallel(session->links.data + keep_links, session->links.len - keep_links);
+	skep_close_background(session->events.data + keep_events,
+			      session->events.len - keep_events);
+	session->links.len = keep_links;
+	session->events.len = keep_events;
 }
 
 void skep_session_detach_all(struct skep_session *session)
 {
-	drop_links(session, 0);
+	drop(session, 0, 0);
 }
 
 int skep_session_attach(struct skep_session *session, const struct skep_attach *at,
 			struct skep_diag *diag)
 {
 	const struct skep_object *object = session->object;
-	size_t had = session->links.len;
+	size_t links = session->links.len, events = session->events.len;
 	int err;
 
 	if ((unsigned)at->type >= SKEP_ATTACH_CNT || at->prog >= object->n_progs)
@@ -61,7 +63,7 @@ int skep_session_attach(struct skep_session *session, const struct skep_attach *
 				      at->prog);
 	err = types[at->type].attach(session, at, diag);
 	if (err)
-		drop_links(session, had);
+		drop(session, links, events);
 	return err;
 }
 
@@ -86,16 +88,18 @@ int load_perf_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 }
 
 /* Kernels before 5.15: the program hangs on the event itself, and there are no cookies. */
-static int put_on_event(struct skep_session *session, int prog_fd, int event_fd)
+static int put_on_event(int prog_fd, int event_fd)
 {
 	if (ioctl(event_fd, PERF_EVENT_IOC_SET_BPF, prog_fd) < 0 ||
 	    ioctl(event_fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
 		return -errno;
-	load_link_add(session, event_fd);
 	return 0;
 }
 
-/* The link holds the event, so that one descriptor for each attachment is enough. */
+/*
+ * The link holds the event too. Its descriptor is kept even so: whoever closes
+ * the last one waits for the event to go, and that can be left to the kernel.
+ */
 int load_perf_link(struct skep_session *session, const struct skep_attach *at, int event_fd)
 {
 	_cleanup_close_ int event = event_fd;
@@ -106,13 +110,14 @@ int load_perf_link(struct skep_session *session, const struct skep_attach *at, i
 		fd = skep_bpf_link_create(prog_fd, event, BPF_PERF_EVENT, at->cookie);
 	if (fd >= 0) {
 		load_link_add(session, fd);
+		skep_vec_push(&session->events, TAKE_FD(event));
 		return 0;
 	}
 	if ((fd != -EINVAL && fd != -E2BIG) || at->cookie)
 		return fd;
-	int err = put_on_event(session, prog_fd, event);
+	int err = put_on_event(prog_fd, event);
 	if (!err)
-		event = -1;
+		load_link_add(session, TAKE_FD(event));
 	return err;
 }
 

@@ -21,10 +21,12 @@ struct skep_session {
 	struct load_lines lines;          /* of the object's source */
 	int btf_fd;                       /* -1: no BTF, or the kernel did not take it */
 	/*
-	 * Attachments, owned. A link holds its perf event, whose own descriptor is
-	 * closed then; without links (kernels before 5.15) this is the perf event.
+	 * Attachments. Closing a link takes its program off, and the link's event
+	 * has nothing more to do. Without links (kernels before 5.15) the program
+	 * hangs on the event, which then is in `links`.
 	 */
-	SKEP_VEC(int) links;
+	SKEP_VEC(int) links;  /* owned */
+	SKEP_VEC(int) events; /* owned */
 };
 
 /* maps.c */
