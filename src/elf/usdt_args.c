@@ -49,12 +49,15 @@ static void skip_blanks(const char **at)
 		(*at)++;
 }
 
+/* Blanks before @c are skipped, unless something else follows them: they end an argument. */
 static bool take_char(const char **at, char c)
 {
-	skip_blanks(at);
-	if (**at != c)
+	const char *s = *at;
+
+	skip_blanks(&s);
+	if (*s != c)
 		return false;
-	(*at)++;
+	*at = s + 1;
 	return true;
 }
 
@@ -164,7 +167,8 @@ static bool take_x86_reg(const char **at, const struct x86_name **ret)
 	len = word_len(*at);
 	*ret = x86_find(*at, len);
 	*at += len;
-	if (take_char(at, '(')) { /* %st(1) */
+	if (**at == '(') { /* %st(1) */
+		(*at)++;
 		*at += word_len(*at);
 		return take_char(at, ')');
 	}
@@ -242,7 +246,7 @@ static bool take_x86_memory(const char **at, struct skep_usdt_arg *arg)
 	if (**at != '(' && !take_sum(at, arg))
 		return false;
 	arg->kind = SKEP_USDT_MEM;
-	if (take_char(at, '(') && !take_x86_address(at, arg))
+	if (**at == '(' && (++*at, !take_x86_address(at, arg)))
 		return false;
 	settle_x86_memory(arg);
 	return true;
