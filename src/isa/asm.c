@@ -147,9 +147,8 @@ static int fail_match(struct assembler *a, const struct skep_match *match)
 	while (len && at + len < match->end && is_word(at[len]) && is_word(at[0]))
 		len++;
 	span.len = (uint32_t)len;
-	if (match->fail.id == SKEP_DIAG_INSN_REGISTER)
-		return skep_diag_fail(a->diag, -EINVAL, match->fail.id, span,
-				      (int)strtol(at + 1, NULL, 10));
+	if (match->fail.id == SKEP_DIAG_ASM_REGISTER)
+		return skep_diag_fail(a->diag, -EINVAL, match->fail.id, span, (int)len, at);
 	return skep_diag_fail(a->diag, -EINVAL, match->fail.id, span, match->fail.want);
 }
 

@@ -12,16 +12,19 @@
 
 #include <string.h>
 
+/* The furthest failure stays; at one place, a definite one beats "cannot read this". */
 static bool fail(struct skep_match *m, const char *at, enum skep_diag_id id, const char *want)
 {
-	bool syntax = id == SKEP_DIAG_ASM_SYNTAX;
+	bool same_place = m->fail.at && at == m->fail.at;
+	bool was_syntax = m->fail.id == SKEP_DIAG_ASM_SYNTAX;
 
-	if (m->fail.at && at == m->fail.at && syntax && m->fail.id == id)
-		m->fail.want = strcmp(m->fail.want, want) ? "another word or operand" : want;
-	else if (!m->fail.at || at > m->fail.at || (at == m->fail.at && !syntax)) {
+	if (!m->fail.at || at > m->fail.at ||
+	    (same_place && was_syntax && id != SKEP_DIAG_ASM_SYNTAX)) {
 		m->fail.at = at;
 		m->fail.id = id;
 		m->fail.want = want;
+	} else if (same_place && was_syntax && strcmp(m->fail.want, want)) {
+		m->fail.want = "another word or operand";
 	}
 	return false;
 }
@@ -149,7 +152,7 @@ static bool parse_register(struct skep_match *m, char letter, bool is_src)
 	m->at++;
 	read_number(m, &number);
 	if (number.hex || number.size >= SKEP_N_REGS)
-		return fail(m, start, SKEP_DIAG_INSN_REGISTER, want);
+		return fail(m, start, SKEP_DIAG_ASM_REGISTER, want);
 	unsigned before = is_src ? m->insn->src : m->insn->dst;
 	if (m->seen & field && before != number.size)
 		return fail(m, start, SKEP_DIAG_ASM_SYNTAX, "the same register twice");
@@ -387,8 +390,11 @@ static bool parse_helper(struct skep_match *m)
 	if (id < 0 && !unknown)
 		return expected(m, "a helper, a label or a kernel function");
 	m->at += len;
-	if (take(m, "#") ? !read_helper_number(m, &id) : unknown)
-		return expected(m, "the helper's number");
+	bool numbered = take(m, "#");
+	if (unknown && !numbered)
+		return expected(m, "# and the helper's number");
+	if (numbered && !read_helper_number(m, &id))
+		return false;
 	m->insn->imm = id;
 	return true;
 }
@@ -426,12 +432,20 @@ static bool is_bracket(char c)
 	return c && strchr("()[]*,", c);
 }
 
+static bool in_word(char c)
+{
+	return is_letter(c) || is_digit(c);
+}
+
+/* A word that differs in its third letter is wrong from its first. */
 static bool match_plain(struct skep_match *m, char plain, char before)
 {
 	if (is_bracket(plain) || is_bracket(before))
 		skip_blanks(m);
+	if (!in_word(plain) || !in_word(before))
+		m->word = m->at;
 	if (peek(m) != plain || m->at == m->end)
-		return expected(m, "another word or operand");
+		return fail(m, m->word, SKEP_DIAG_ASM_SYNTAX, "another word or operand");
 	m->at++;
 	return true;
 }

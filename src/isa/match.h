@@ -14,6 +14,7 @@ struct skep_match {
 	int code;             /* only rows with this code, or -1 */
 
 	unsigned row;             /* the row that fits */
+	const char *word;         /* where the word being compared starts */
 	struct skep_insn insn[2]; /* filled in, but for the label's distance */
 	unsigned seen;            /* fields an operand has filled so far */
 	const char *label;        /* NULL: none; borrowed */
