@@ -225,7 +225,7 @@ static void print_base(struct printer *printer, uint32_t id, struct place place,
 	skep_buf_puts(out, word ? word : "");
 	skep_buf_puts(out, word && *name ? " " : "");
 	print_name(printer, name, out);
-	if (*name || !word || !id)
+	if (*name || !word || !btf_record(printer->btf, id))
 		return;
 	if (printer->bodies)
 		print_body(printer, id, place, out);
