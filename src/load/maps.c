@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "linux/bpf.h"
 #include "linux/privilege.h"
+#include "linux/probe.h"
 
 static int create(const struct skep_object_map *map, uint32_t flags, int btf_fd)
 {
@@ -31,52 +32,13 @@ static int create(const struct skep_object_map *map, uint32_t flags, int btf_fd)
 	return skep_bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
 }
 
-/* Does a perf event program that uses a hash without preallocation load? */
-static bool probe_no_prealloc(void)
-{
-	const struct skep_object_map map = {
-		.type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 4, .max_entries = 1};
-	_cleanup_close_ int map_fd = create(&map, BPF_F_NO_PREALLOC, -1);
-	_cleanup_close_ int prog_fd = -1;
-	struct skep_insn insns[4];
-	union bpf_attr attr;
-
-	if (map_fd < 0)
-		return false;
-	skep_ld_imm64(insns, SKEP_R1, SKEP_PSEUDO_MAP_FD, (uint32_t)map_fd);
-	insns[2] = skep_alu64_imm(SKEP_MOV, SKEP_R0, 0);
-	insns[3] = skep_exit();
-	memset(&attr, 0, sizeof(attr));
-	attr.prog_type = BPF_PROG_TYPE_PERF_EVENT;
-	attr.insns = (uint64_t)(uintptr_t)insns;
-	attr.insn_cnt = 4;
-	attr.license = (uint64_t)(uintptr_t) "GPL";
-	prog_fd = skep_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
-	return prog_fd >= 0;
-}
-
-/*
- * Before 6.1 the kernel allocated such elements with kmalloc() wherever the
- * program ran: it refused that to perf event programs and warned about it for
- * the other tracing types, where it may deadlock. So what holds for perf
- * events decides for all. Asked once a process.
- */
-static bool can_no_prealloc(void)
-{
-	static int known = -1;
-
-	if (known < 0)
-		known = probe_no_prealloc();
-	return known;
-}
-
 static uint32_t map_flags(const struct skep_object_map *map)
 {
 	uint32_t flags = map->flags;
 
 	if (map->freeze)
 		flags |= BPF_F_RDONLY_PROG;
-	if (map->prefer_no_prealloc && can_no_prealloc())
+	if (map->prefer_no_prealloc && skep_has_feature(SKEP_FEATURE_NO_PREALLOC))
 		flags |= BPF_F_NO_PREALLOC;
 	return flags;
 }

@@ -1,0 +1,242 @@
+/*
+ * skep doctor: tries every feature of src/linux/features.def and shows what it
+ * found, as a table or as JSON. The probing itself, and the words, are
+ * src/linux/probe.c's.
+ */
+#include "cmd/doctor/doctor.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "linux/probe.h"
+
+static const char help[] =
+	"Usage: skep doctor [OPTIONS]\n"
+	"\n"
+	"Show what this kernel and your privileges allow, why something is refused,\n"
+	"and what to change. Everything is found out by trying it, and taken back.\n"
+	"\n"
+	"  -m, --missing    only what is not available\n"
+	"  -j, --json       one JSON object a line\n"
+	"  -f json          the same\n"
+	"  -h, --help       this text\n"
+	"\n"
+	"Examples:\n"
+	"  skep doctor                      everything, in groups\n"
+	"  sudo skep doctor --missing       what even root does not get here\n"
+	"  skep doctor --json | jq -r 'select(.available == false) | .name'\n"
+	"\n"
+	"Exit status: 0 tracing is usable, 1 its basics are not, 2 wrong usage.\n";
+
+/* Without these nothing can be traced. */
+static const enum skep_feature_id basics[] = {
+	SKEP_FEATURE_BPF,        SKEP_FEATURE_TRACEFS,     SKEP_FEATURE_MAP_ARRAY,
+	SKEP_FEATURE_MAP_HASH,   SKEP_FEATURE_MAP_RINGBUF, SKEP_FEATURE_PROG_TRACEPOINT,
+	SKEP_FEATURE_TRACEPOINT,
+};
+
+struct report {
+	bool json, color, missing_only;
+	struct skep_probe probes[SKEP_FEATURE_CNT];
+};
+
+/* --- JSON ------------------------------------------------------------------------------------ */
+
+static void json_text(struct skep_buf *out, const char *key, const char *text)
+{
+	if (!text[0])
+		return;
+	skep_buf_printf(out, ", \"%s\": ", key);
+	skep_json_string(out, text, strlen(text));
+}
+
+static void json_feature(const struct skep_feature *feature, const struct skep_probe *probe,
+			 struct skep_buf *out)
+{
+	skep_buf_puts(out, "{\"type\": \"feature\"");
+	json_text(out, "group", skep_feature_group_name(feature->group));
+	json_text(out, "name", feature->name);
+	json_text(out, "gives", feature->gives);
+	skep_buf_printf(out, ", \"available\": %s", probe->yes ? "true" : "false");
+	if (probe->err)
+		skep_buf_printf(out, ", \"errno\": %d", -probe->err);
+	json_text(out, "since", feature->since);
+	json_text(out, "why", probe->why);
+	json_text(out, "try", probe->hint);
+	skep_buf_puts(out, "}\n");
+}
+
+/* --- text ------------------------------------------------------------------------------------ */
+
+static void text_note(const char *label, const char *text, struct skep_buf *out)
+{
+	if (text[0])
+		skep_buf_printf(out, "       %s: %s\n", label, text);
+}
+
+/* One reason often holds for a run of rows; it stands under the first of them. */
+static bool same_reason(const struct skep_probe *a, const struct skep_probe *b)
+{
+	return strcmp(a->why, b->why) == 0 && strcmp(a->hint, b->hint) == 0;
+}
+
+static void text_feature(const struct report *report, enum skep_feature_id id,
+			 const struct skep_probe *last, struct skep_buf *out)
+{
+	const struct skep_feature *feature = skep_feature(id);
+	const struct skep_probe *probe = &report->probes[id];
+	const char *color = probe->yes ? "\033[32m" : "\033[31m";
+
+	skep_buf_printf(out, "  %s%-3s%s  %-34s %s\n", report->color ? color : "",
+			probe->yes ? "yes" : "no", report->color ? "\033[0m" : "", feature->name,
+			feature->gives);
+	if (last && same_reason(last, probe))
+		return;
+	text_note("why", probe->why, out);
+	text_note("try", probe->hint, out);
+}
+
+static void text_group(const struct report *report, enum skep_feature_group group,
+		       struct skep_buf *out)
+{
+	unsigned yes = 0, all = 0;
+
+	for (int id = 0; id < SKEP_FEATURE_CNT; id++) {
+		if (skep_feature(id)->group != group)
+			continue;
+		all++;
+		yes += report->probes[id].yes;
+	}
+	skep_buf_printf(out, "%s%s (%u of %u)\n", out->len ? "\n" : "",
+			skep_feature_group_name(group), yes, all);
+}
+
+/* --- both ------------------------------------------------------------------------------------ */
+
+static bool usable(const struct report *report)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < sizeof(basics) / sizeof(basics[0]); i++)
+		all = all && report->probes[basics[i]].yes;
+	return all;
+}
+
+static void text_summary(const struct report *report, struct skep_buf *out)
+{
+	struct utsname name;
+	const char *sep = " ";
+
+	uname(&name);
+	skep_buf_printf(out, "\nLinux %s, %s, user %u: ", name.release, name.machine, geteuid());
+	if (usable(report)) {
+		skep_buf_puts(out, "tracing is usable\n");
+		return;
+	}
+	skep_buf_puts(out, "tracing is not usable; it needs");
+	for (size_t i = 0; i < sizeof(basics) / sizeof(basics[0]); i++) {
+		if (report->probes[basics[i]].yes)
+			continue;
+		skep_buf_printf(out, "%s%s", sep, skep_feature(basics[i])->name);
+		sep = ", ";
+	}
+	skep_buf_addc(out, '\n');
+}
+
+static void json_summary(const struct report *report, struct skep_buf *out)
+{
+	struct utsname name;
+
+	uname(&name);
+	skep_buf_puts(out, "{\"type\": \"summary\"");
+	json_text(out, "release", name.release);
+	json_text(out, "machine", name.machine);
+	skep_buf_printf(out, ", \"user\": %u, \"tracing\": %s}\n", geteuid(),
+			usable(report) ? "true" : "false");
+}
+
+static void render_text(const struct report *report, struct skep_buf *out)
+{
+	const struct skep_probe *last = NULL;
+	int group = -1;
+
+	for (int id = 0; id < SKEP_FEATURE_CNT; id++) {
+		if ((int)skep_feature(id)->group != group) {
+			group = (int)skep_feature(id)->group;
+			text_group(report, skep_feature(id)->group, out);
+			last = NULL;
+		}
+		if (report->missing_only && report->probes[id].yes)
+			continue;
+		text_feature(report, id, last, out);
+		last = &report->probes[id];
+	}
+	text_summary(report, out);
+}
+
+static void render_json(const struct report *report, struct skep_buf *out)
+{
+	for (int id = 0; id < SKEP_FEATURE_CNT; id++) {
+		if (!report->missing_only || !report->probes[id].yes)
+			json_feature(skep_feature(id), &report->probes[id], out);
+	}
+	json_summary(report, out);
+}
+
+static int run(struct report *report)
+{
+	_cleanup_buf_ struct skep_buf out = {0};
+
+	for (int id = 0; id < SKEP_FEATURE_CNT; id++)
+		skep_probe(id, &report->probes[id]);
+	if (report->json)
+		render_json(report, &out);
+	else
+		render_text(report, &out);
+	if (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout)) {
+		perror("skep doctor");
+		return 1;
+	}
+	return usable(report) ? 0 : 1;
+}
+
+static int usage(void)
+{
+	fputs("try: skep doctor --help\n", stderr);
+	return 2;
+}
+
+int skep_cmd_doctor(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"missing", no_argument, NULL, 'm'},
+		{"json", no_argument, NULL, 'j'},
+		{"format", required_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	struct report report = {.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "mjf:h", options, NULL)) != -1) {
+		if (opt == 'h')
+			return fputs(help, stdout) < 0;
+		if (opt == 'm')
+			report.missing_only = true;
+		else if (opt == 'j' || (opt == 'f' && strcmp(optarg, "json") == 0))
+			report.json = true;
+		else if (opt != 'f' || strcmp(optarg, "text") != 0)
+			return usage();
+	}
+	if (optind < argc) {
+		fprintf(stderr, "skep doctor: takes no %s\n", argv[optind]);
+		return usage();
+	}
+	return run(&report);
+}

@@ -1,0 +1,142 @@
+/* The table of features, and words for what their probes find. See probe.h. */
+#include "linux/probe.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "linux/privilege.h"
+#include "linux/probe_try.h"
+
+/* The kernel's headers name these in newer versions only. */
+#define BPF_MAP_TYPE_CGRP_STORAGE MAP_TYPE_CGRP_STORAGE
+#define BPF_MAP_TYPE_ARENA        MAP_TYPE_ARENA
+
+static const struct skep_feature features[SKEP_FEATURE_CNT] = {
+#define FEATURE(id, group, name, gives, since, option, probe, arg, arg2)                           \
+	[SKEP_FEATURE_##                                                                           \
+		id] = {SKEP_GROUP_##group, name, gives, since, option, probe_##probe, arg, arg2},
+#include "linux/features.def"
+#undef FEATURE
+};
+
+static const char *const group_names[SKEP_GROUP_CNT] = {
+	"kernel", "privileges", "tracing", "maps", "programs", "networking",
+};
+
+const struct skep_feature *skep_feature(enum skep_feature_id id)
+{
+	return &features[id];
+}
+
+const char *skep_feature_group_name(enum skep_feature_group group)
+{
+	return group_names[group];
+}
+
+static bool older_than(const char *release, const char *since)
+{
+	unsigned have_major, have_minor, need_major, need_minor;
+
+	if (sscanf(release, "%u.%u", &have_major, &have_minor) != 2 ||
+	    sscanf(since, "%u.%u", &need_major, &need_minor) != 2)
+		return false;
+	return have_major < need_major || (have_major == need_major && have_minor < need_minor);
+}
+
+static void explain_absent(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	struct utsname name;
+
+	uname(&name);
+	if (older_than(name.release, feature->since)) {
+		snprintf(ret->why, sizeof(ret->why), "it came with Linux %s; this is %s",
+			 feature->since, name.release);
+		snprintf(ret->hint, sizeof(ret->hint), "Linux %s or later", feature->since);
+		return;
+	}
+	snprintf(ret->why, sizeof(ret->why), "this kernel does not have it (%s)",
+		 strerror(-ret->err));
+	if (feature->option[0])
+		snprintf(ret->hint, sizeof(ret->hint), "a kernel built with %s", feature->option);
+}
+
+/* The privileges are there: a kernel without the option may say EPERM too (fentry without ftrace).
+ */
+static void explain_odd(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	snprintf(ret->why, sizeof(ret->why),
+		 "the kernel refuses it (%s) though the capabilities are there",
+		 strerror(-ret->err));
+	if (feature->option[0] && skep_lockdown() == SKEP_LOCKDOWN_NONE)
+		snprintf(ret->hint, sizeof(ret->hint), "a kernel built with %s", feature->option);
+	else
+		snprintf(
+			ret->hint, sizeof(ret->hint),
+			"look at lockdown, security modules, seccomp and the container's settings");
+}
+
+static void explain_refused(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	bool tracing = skep_has_cap(CAP_BPF) && skep_has_cap(CAP_PERFMON);
+	bool network = feature->group == SKEP_GROUP_NETWORKING && !skep_has_cap(CAP_NET_ADMIN);
+
+	if (tracing && !network) {
+		explain_odd(feature, ret);
+		return;
+	}
+	snprintf(ret->why, sizeof(ret->why), "user %u lacks %s", geteuid(),
+		 tracing ? "CAP_NET_ADMIN" : "CAP_BPF or CAP_PERFMON");
+	snprintf(ret->hint, sizeof(ret->hint), "run it as root (sudo), or with %s",
+		 tracing ? "CAP_NET_ADMIN" : "CAP_BPF and CAP_PERFMON");
+}
+
+static void explain(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	switch (ret->err) {
+	case -EPERM:
+	case -EACCES: explain_refused(feature, ret); break;
+	case -EBUSY:
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOMEM:
+		snprintf(ret->why, sizeof(ret->why), "could not be tried: %s", strerror(-ret->err));
+		break;
+	default: explain_absent(feature, ret);
+	}
+}
+
+void skep_probe(enum skep_feature_id id, struct skep_probe *ret)
+{
+	const struct skep_feature *feature = &features[id];
+	int got;
+
+	*ret = (struct skep_probe){0};
+	got = feature->probe(feature, ret);
+	/* Descriptors 0 to 2 cannot be told from plain success, and are never what a probe makes.
+	 */
+	if (got > 2)
+		close(got);
+	ret->yes = got >= 0;
+	ret->err = got < 0 ? got : 0;
+	if (!ret->yes && !ret->why[0])
+		explain(feature, ret);
+}
+
+bool skep_has_feature(enum skep_feature_id id)
+{
+	static atomic_schar known[SKEP_FEATURE_CNT]; /* 0: not asked, 1: no, 2: yes */
+	signed char answer = atomic_load_explicit(&known[id], memory_order_relaxed);
+	struct skep_probe probe;
+
+	if (!answer) {
+		skep_probe(id, &probe);
+		answer = probe.yes ? 2 : 1;
+		atomic_store_explicit(&known[id], answer, memory_order_relaxed);
+	}
+	return answer == 2;
+}

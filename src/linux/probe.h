@@ -1,0 +1,55 @@
+/*
+ * What this kernel and these privileges allow: one row of features.def each,
+ * found out by trying it in a small way and taking it back at once. Nothing
+ * that runs is disturbed: network probes work in a network namespace of their
+ * own, cgroup probes in an empty cgroup.
+ */
+#ifndef SKEP_LINUX_PROBE_H
+#define SKEP_LINUX_PROBE_H
+
+#include <stdbool.h>
+
+enum skep_feature_id {
+#define FEATURE(id, ...) SKEP_FEATURE_##id,
+#include "linux/features.def"
+#undef FEATURE
+	SKEP_FEATURE_CNT
+};
+
+enum skep_feature_group {
+	SKEP_GROUP_KERNEL,
+	SKEP_GROUP_PRIVILEGES,
+	SKEP_GROUP_TRACING,
+	SKEP_GROUP_MAPS,
+	SKEP_GROUP_PROGRAMS,
+	SKEP_GROUP_NETWORKING,
+	SKEP_GROUP_CNT
+};
+
+struct skep_probe;
+
+struct skep_feature {
+	enum skep_feature_group group;
+	const char *name;   /* "uprobe.multi" */
+	const char *gives;  /* what people get from it */
+	const char *since;  /* Linux version, "" if that does not decide */
+	const char *option; /* kernel option, "" if none decides */
+	int (*probe)(const struct skep_feature *feature, struct skep_probe *ret);
+	long arg, arg2; /* of the probe */
+};
+
+struct skep_probe {
+	bool yes;
+	int err;        /* -errno of the refusal; 0 if yes, or if it is no refusal */
+	char why[256];  /* in plain words; "" if there is nothing to say */
+	char hint[256]; /* what to change; "" if nothing */
+};
+
+const struct skep_feature *skep_feature(enum skep_feature_id id);
+const char *skep_feature_group_name(enum skep_feature_group group);
+/** Try it. Cost: up to some tens of milliseconds, where something is attached and detached. */
+void skep_probe(enum skep_feature_id id, struct skep_probe *ret);
+/** The same, asked once a process. */
+bool skep_has_feature(enum skep_feature_id id);
+
+#endif

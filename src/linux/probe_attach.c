@@ -1,0 +1,289 @@
+/* Probes of where tracing programs attach: attach, and take it back at once. */
+#include "linux/probe_try.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <link.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "linux/procfs.h"
+
+/* A function that every kernel has, that is seldom called, and that can be traced. */
+#define KERNEL_FUNCTION "do_sys_settimeofday64"
+
+enum { BTF_TYPEDEF = 8, BTF_FUNC = 12, COOKIE = 1 };
+
+/* --- perf events --------------------------------------------------------------------------- */
+
+/* Put "return 0" of @prog_type on the event, which is closed then. */
+static int try_event(struct perf_event_attr *attr, uint32_t prog_type, uint64_t cookie)
+{
+	_cleanup_close_ int prog = try_prog(prog_type, 0, 0, 0);
+	_cleanup_close_ int event = -1;
+
+	if (prog < 0)
+		return prog;
+	attr->size = sizeof(*attr);
+	event = skep_perf_event_open(attr, -1, 0, -1, 0);
+	if (event < 0)
+		return event;
+	int link = skep_bpf_link_create(prog, event, BPF_PERF_EVENT, cookie);
+	if (link != -EINVAL || cookie)
+		return link;
+	return ioctl(event, PERF_EVENT_IOC_SET_BPF, prog) < 0 ? -errno : 0;
+}
+
+int probe_tracepoint(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .sample_period = 1};
+	const char *root = skep_tracefs();
+	char path[PATH_MAX];
+	int64_t id;
+	int err;
+
+	if (!root)
+		return -errno;
+	snprintf(path, sizeof(path), "%s/events/sched/sched_process_exit/id", root);
+	err = skep_file_number(path, &id);
+	if (err)
+		return err;
+	attr.config = (uint64_t)id;
+	return try_event(&attr, BPF_PROG_TYPE_TRACEPOINT, 0);
+}
+
+int probe_perf(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	struct perf_event_attr attr = {.type = (uint32_t)feature->arg,
+				       .config = (uint64_t)feature->arg2,
+				       .sample_period = 10000000};
+	int got = try_event(&attr, BPF_PROG_TYPE_PERF_EVENT, 0);
+
+	if (got == -ENOENT || got == -EOPNOTSUPP) {
+		snprintf(ret->why, sizeof(ret->why),
+			 "the processor's counters are not to be seen here");
+		snprintf(ret->hint, sizeof(ret->hint),
+			 "in a virtual machine: let the hypervisor pass the PMU on");
+	}
+	return got;
+}
+
+int probe_cookie(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+				       .config = PERF_COUNT_SW_CPU_CLOCK,
+				       .sample_period = 1000000000};
+
+	return try_event(&attr, BPF_PROG_TYPE_PERF_EVENT, COOKIE);
+}
+
+int probe_raw_tp(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	_cleanup_close_ int prog = try_prog(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0, 0);
+
+	return prog < 0 ? prog : skep_bpf_raw_tracepoint_open("sched_process_exit", prog);
+}
+
+/* --- functions ----------------------------------------------------------------------------- */
+
+/* What user-space probes are tried on: a function of our own that nobody calls. */
+__attribute__((noinline, used)) static void probed_function(void)
+{
+	__asm__ volatile("");
+}
+
+/* File offset of an address of the program itself, which is the first object; 0: not found. */
+static int find_offset(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	uint64_t *offset = arg;
+	uintptr_t addr = (uintptr_t)probed_function;
+
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+		uintptr_t start = info->dlpi_addr + ph->p_vaddr;
+		if (ph->p_type == PT_LOAD && addr >= start && addr - start < ph->p_filesz)
+			*offset = addr - start + ph->p_offset;
+	}
+	return 1;
+}
+
+static uint64_t probed_offset(void)
+{
+	uint64_t offset = 0;
+
+	dl_iterate_phdr(find_offset, &offset);
+	return offset;
+}
+
+/* Both dynamic PMUs take "at return" as bit 0 on every kernel so far. arg: at return? */
+static int try_function(const char *pmu, long ret_probe, const char *name, uint64_t offset)
+{
+	struct perf_event_attr attr = {.config = (uint64_t)ret_probe};
+	int type = skep_pmu_type(pmu);
+
+	if (type < 0)
+		return type;
+	attr.type = (uint32_t)type;
+	attr.config1 = (uint64_t)(uintptr_t)name;
+	attr.config2 = offset;
+	return try_event(&attr, BPF_PROG_TYPE_KPROBE, 0);
+}
+
+int probe_uprobe(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	return try_function("uprobe", feature->arg, "/proc/self/exe", probed_offset());
+}
+
+int probe_kprobe(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	return try_function("kprobe", feature->arg, KERNEL_FUNCTION, 0);
+}
+
+/* BPF_LINK_CREATE of newer kernels than the headers: a common head, then the type's own. */
+struct link_head {
+	uint32_t prog_fd, target_fd, attach_type, flags;
+};
+
+static int try_link(void *attr, size_t size, uint32_t prog_type)
+{
+	struct link_head *head = attr;
+	_cleanup_close_ int prog = try_prog(prog_type, head->attach_type, 0, 0);
+
+	if (prog < 0)
+		return prog;
+	head->prog_fd = (uint32_t)prog;
+	return skep_bpf(BPF_LINK_CREATE, attr, size);
+}
+
+int probe_uprobe_multi(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	const uint64_t offset = probed_offset();
+	struct {
+		struct link_head head;
+		uint64_t path, offsets, semaphores, cookies;
+		uint32_t cnt, flags, pid, pad;
+	} attr = {
+		.head.attach_type = ATTACH_UPROBE_MULTI,
+		.path = (uint64_t)(uintptr_t) "/proc/self/exe",
+		.offsets = (uint64_t)(uintptr_t)&offset,
+		.cnt = 1,
+	};
+
+	return try_link(&attr, sizeof(attr), BPF_PROG_TYPE_KPROBE);
+}
+
+int probe_kprobe_multi(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	const char *const name = KERNEL_FUNCTION;
+	struct {
+		struct link_head head;
+		uint32_t flags, cnt;
+		uint64_t names, addrs, cookies;
+	} attr = {
+		.head.attach_type = BPF_TRACE_KPROBE_MULTI,
+		.cnt = 1,
+		.names = (uint64_t)(uintptr_t)&name,
+	};
+
+	return try_link(&attr, sizeof(attr), BPF_PROG_TYPE_KPROBE);
+}
+
+/* --- by BTF -------------------------------------------------------------------------------- */
+
+struct btf_type {
+	uint32_t name, info, size;
+};
+
+/* Bytes that follow the 12 of a type, by its kind; kinds are the format's numbers. */
+static size_t extra_bytes(uint32_t info)
+{
+	static const struct {
+		uint8_t fixed, each;
+	} extra[32] = {
+		[1] = {4, 0},  [3] = {12, 0}, [4] = {0, 12},  [5] = {0, 12}, [6] = {0, 8},
+		[13] = {0, 8}, [14] = {4, 0}, [15] = {0, 12}, [17] = {4, 0}, [19] = {0, 12},
+	};
+	unsigned kind = info >> 24 & 31;
+
+	return extra[kind].fixed + (size_t)extra[kind].each * (info & 0xffff);
+}
+
+static bool named(const struct btf_type *type, const char *strings, size_t strings_len,
+		  const char *name)
+{
+	return type->name < strings_len &&
+	       strncmp(strings + type->name, name, strings_len - type->name) == 0;
+}
+
+static int scan_btf(const struct skep_buf *btf, const char *name, unsigned kind)
+{
+	uint32_t head[6]; /* magic and version, header length, types, their length, strings, theirs
+			   */
+	struct btf_type type;
+	size_t at, end;
+	int id = 0;
+
+	if (btf->len < sizeof(head))
+		return -EINVAL;
+	memcpy(head, btf->data, sizeof(head));
+	at = (size_t)head[1] + head[2];
+	end = at + head[3];
+	if (end > btf->len || (size_t)head[1] + head[4] + head[5] > btf->len)
+		return -EINVAL;
+	for (; at + sizeof(type) <= end; at += sizeof(type) + extra_bytes(type.info)) {
+		memcpy(&type, btf->data + at, sizeof(type));
+		id++;
+		if ((type.info >> 24 & 31) == kind &&
+		    named(&type, btf->data + head[1] + head[4], head[5], name))
+			return id;
+	}
+	return -ENOENT;
+}
+
+int try_btf_id(const char *name, unsigned kind)
+{
+	_cleanup_buf_ struct skep_buf btf = {0};
+	int err = skep_file_read("/sys/kernel/btf/vmlinux", 256 << 20, &btf);
+
+	return err ? err : scan_btf(&btf, name, kind);
+}
+
+static int try_trampoline(uint32_t prog_type, uint32_t attach_type, const char *name, unsigned kind)
+{
+	int id = try_btf_id(name, kind);
+	_cleanup_close_ int prog = id < 0 ? id : try_prog(prog_type, attach_type, (uint32_t)id, 0);
+
+	return prog < 0 ? prog : skep_bpf_raw_tracepoint_open(NULL, prog);
+}
+
+int probe_tp_btf(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	return try_trampoline(BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP,
+			      "btf_trace_sched_process_exit", BTF_TYPEDEF);
+}
+
+int probe_fentry(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	return try_trampoline(BPF_PROG_TYPE_TRACING, (uint32_t)feature->arg, KERNEL_FUNCTION,
+			      BTF_FUNC);
+}
+
+static int try_iterator(void)
+{
+	int id = try_btf_id("bpf_iter_task", BTF_FUNC);
+	_cleanup_close_ int prog =
+		id < 0 ? id : try_prog(BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, (uint32_t)id, 0);
+
+	return prog < 0 ? prog : skep_bpf_link_create(prog, 0, BPF_TRACE_ITER, 0);
+}
+
+/* arg: BPF_TRACE_ITER or BPF_LSM_MAC */
+int probe_btf_link(const struct skep_feature *feature, struct skep_probe *ret)
+{
+	if (feature->arg == BPF_TRACE_ITER)
+		return try_iterator();
+	return try_trampoline(BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "bpf_lsm_settime", BTF_FUNC);
+}
