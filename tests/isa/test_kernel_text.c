@@ -40,21 +40,31 @@ static void assemble(const char *text, struct skep_insn **ret, size_t *ret_n)
 	}
 }
 
-static int load(uint32_t type, const struct skep_insn *insns, size_t n, char *log)
+static int load_with(union bpf_attr attr, uint32_t type, const struct skep_insn *insns, size_t n,
+		     char *log)
 {
-	union bpf_attr attr = {
-		.prog_type = type,
-		.insns = (uintptr_t)insns,
-		.insn_cnt = (uint32_t)n,
-		.license = (uintptr_t) "GPL",
-		.log_level = 2,
-		.log_buf = (uintptr_t)log,
-		.log_size = LOG_BYTES,
-		.prog_name = "skep_text",
-	};
-
+	attr.prog_type = type;
+	attr.insns = (uintptr_t)insns;
+	attr.insn_cnt = (uint32_t)n;
+	attr.license = (uintptr_t) "GPL";
+	attr.log_level = 2;
+	attr.log_buf = (uintptr_t)log;
+	attr.log_size = LOG_BYTES;
 	log[0] = '\0';
 	return sys_bpf(BPF_PROG_LOAD, &attr);
+}
+
+static int load(uint32_t type, const struct skep_insn *insns, size_t n, char *log)
+{
+	return load_with((union bpf_attr){0}, type, insns, n, log);
+}
+
+/* The log's end says why. */
+static void fail_refused(const char *log)
+{
+	size_t len = strlen(log), skip_bytes = len > 700 ? len - 700 : 0;
+
+	fail_msg("refused: %s\n%s", strerror(errno), log + skip_bytes);
 }
 
 /* --- The verifier's log ----------------------------------------------------------------- */
@@ -109,7 +119,7 @@ static void check_insns(uint32_t type, const struct skep_insn *insns, size_t n)
 		skip();
 	}
 	if (fd < 0)
-		fail_msg("refused: %s\n%s", strerror(errno), log);
+		fail_refused(log);
 	assert_true(check_log(log, insns, n) > 0);
 }
 
@@ -150,14 +160,14 @@ static void test_jumps(void **state)
 					  "s>=", "<", "<=", "s<", "s<="};
 	_cleanup_buf_ struct skep_buf text = {0};
 
-	skep_buf_puts(&text, "r0 = *(u32 *)(r1 +0)\nr2 = *(u32 *)(r1 +4)\n");
+	skep_buf_puts(&text, "r0 = 1\nr2 = 2\n");
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
 		skep_buf_printf(&text,
 				"if r0 %s 0x1 goto pc+0\nif r0 %s r2 goto pc+0\n"
 				"if w0 %s 0xfffffff0 goto pc+0\nif w0 %s w2 goto pc+0\n",
 				ops[i], ops[i], ops[i], ops[i]);
-	skep_buf_puts(&text, "goto pc+1\nr0 = 0\ngotol pc+1\nback: goto done\nmay_goto pc+1\n"
-			     "goto back\ndone: r0 = 0\nexit\n");
+	skep_buf_puts(&text,
+		      "goto pc+0\ngotol pc+0\nback: may_goto pc+1\ngoto back\nr0 = 0\nexit\n");
 	check_text(BPF_PROG_TYPE_SOCKET_FILTER, text.data);
 }
 
@@ -242,7 +252,7 @@ static void test_kernel_function(void **state)
 	assemble(text.data, &insns, &n);
 	_cleanup_close_ int fd = load(BPF_PROG_TYPE_SCHED_CLS, insns, n, log);
 	if (fd < 0)
-		fail_msg("refused: %s\n%s", strerror(errno), log);
+		fail_refused(log);
 	_cleanup_buf_ struct skep_buf line = {0};
 	skep_buf_printf(&line, "0: (85) %.*s", (int)locked - 1, text.data);
 	const char *found = strstr(log, line.data);
@@ -283,7 +293,7 @@ static void test_address_spaces(void **state)
 	assemble(text, &insns, &n);
 	fd = load(BPF_PROG_TYPE_SCHED_CLS, insns, n, log);
 	if (fd < 0)
-		fail_msg("refused: %s\n%s", strerror(errno), log);
+		fail_refused(log);
 	const char *line = strstr(log, "\n2: ");
 	assert_non_null(line);
 	assert_int_equal(check_log(line + 1, insns, n), 5);
@@ -310,14 +320,53 @@ static bool read_command(const char *command, struct skep_buf *out)
 	return pipe && !pclose(pipe) && out->len;
 }
 
-/* bpftool leaves an empty comment nowhere; only a function's heading is not ours. */
+/* A helper's call has become a call to an address: only the words before it are the same. */
+static bool same_line(const char *ours, const char *dump)
+{
+	size_t len = strcspn(dump, "\n");
+	bool helper = strstr(dump, "(85) call ") == dump + 6 && !memchr(dump, '+', len);
+
+	return !strncmp(ours, dump, helper ? 16 : len + 1);
+}
+
+/* Functions have a heading in a dump: "int main():". */
+static void check_lines(const char *ours, const char *dump)
+{
+	while (*dump) {
+		bool heading = *dump != ' ';
+		if (!heading && !same_line(ours, dump))
+			fail_msg("bpftool: %.60s\nskep: %.60s", dump, ours);
+		ours += heading ? 0 : strcspn(ours, "\n") + 1;
+		dump += strcspn(dump, "\n") + 1;
+	}
+	assert_int_equal(*ours, '\0');
+}
+
+/* Of a translated call the address, and of a callback the second slot, are the kernel's own. */
+static size_t bytes_with_text(const struct skep_insn *insns, size_t at)
+{
+	bool call = insns[at].code == 0x85 && insns[at].src != SKEP_CALL_LOCAL;
+	bool after_func = at && insns[at - 1].code == 0x18 && insns[at - 1].src == SKEP_PSEUDO_FUNC;
+
+	return call ? 1 : after_func ? 4 : sizeof(*insns);
+}
+
+static void check_assembles(const struct skep_buf *dump, const struct skep_insn *xlated, size_t n)
+{
+	_cleanup_free_ struct skep_insn *again = NULL;
+	size_t n_again;
+
+	assemble(dump->data, &again, &n_again);
+	assert_int_equal(n_again, n);
+	for (size_t i = 0; i < n; i++)
+		assert_memory_equal(&again[i], &xlated[i], bytes_with_text(xlated, i));
+}
+
 static void check_dump(int fd, const struct skep_insn *xlated, size_t n)
 {
 	_cleanup_buf_ struct skep_buf dump = {0}, ours = {0};
-	_cleanup_free_ struct skep_insn *again = NULL;
 	struct bpf_prog_info info = {0};
 	char command[128];
-	size_t n_again;
 
 	get_info(fd, &info, sizeof(info));
 	snprintf(command, sizeof(command), "bpftool prog dump xlated id %u 2>/dev/null", info.id);
@@ -326,14 +375,29 @@ static void check_dump(int fd, const struct skep_insn *xlated, size_t n)
 		skip();
 	}
 	skep_disasm(xlated, n, NULL, &ours);
-	assert_string_equal(ours.data, dump.data);
-	assemble(dump.data, &again, &n_again);
-	assert_int_equal(n_again, n);
-	assert_memory_equal(again, xlated, n * sizeof(*again));
+	check_lines(ours.data, dump.data);
+	check_assembles(&dump, xlated, n);
 }
 
-/* As the kernel gives a program back: descriptors have become ids. */
-static void check_xlated(const char *text)
+/* The kernel wants a callback's type: a static function, whatever its prototype. */
+static int load_btf(uint32_t *ret_main, uint32_t *ret_callback)
+{
+	struct skep_btf_writer *writer = skep_btf_writer_new();
+	_cleanup_free_ void *data = NULL;
+	size_t size = 0;
+	uint32_t proto = skep_btf_add_func_proto(writer, skep_btf_add_int(writer, "int", 4, true));
+
+	*ret_main = skep_btf_add_func(writer, "main", proto, false);
+	*ret_callback = skep_btf_add_func(writer, "each", proto, true);
+	skep_btf_finish(writer, &data, &size);
+	skep_btf_writer_free(writer);
+	union bpf_attr attr = {.btf = (uintptr_t)data, .btf_size = (uint32_t)size};
+	return sys_bpf(BPF_BTF_LOAD, &attr);
+}
+
+/* As the kernel gives a program back: descriptors have become ids. The last @callback_slots are
+ * a callback. */
+static void check_xlated(const char *text, uint32_t callback_slots)
 {
 	struct skep_insn xlated[64];
 	_cleanup_free_ struct skep_insn *insns = NULL;
@@ -343,24 +407,24 @@ static void check_xlated(const char *text)
 	size_t n;
 
 	assemble(text, &insns, &n);
-	_cleanup_close_ int fd = load(BPF_PROG_TYPE_SOCKET_FILTER, insns, n, log);
-	if (fd < 0 && errno == EPERM)
-		skip();
+	struct bpf_func_info funcs[2] = {0};
+	_cleanup_close_ int btf = load_btf(&funcs[0].type_id, &funcs[1].type_id);
+	funcs[1].insn_off = (uint32_t)n - callback_slots;
+	_cleanup_close_ int fd = load_with((union bpf_attr){.prog_btf_fd = (uint32_t)btf,
+							    .func_info = (uintptr_t)funcs,
+							    .func_info_rec_size = sizeof(funcs[0]),
+							    .func_info_cnt = 2},
+					   BPF_PROG_TYPE_SOCKET_FILTER, insns, n, log);
 	if (fd < 0)
-		fail_msg("refused: %s\n%s", strerror(errno), log);
+		fail_refused(log);
 	get_info(fd, &info, sizeof(info));
 	check_dump(fd, xlated, info.xlated_prog_len / sizeof(xlated[0]));
-}
-
-static void note(enum skep_op op)
-{
-	proven[op] = true;
 }
 
 static void test_translated(void **state)
 {
 	_cleanup_close_ int map = make_map(BPF_MAP_TYPE_ARRAY, 4, 64, 1, 0);
-	char text[512];
+	char text[768];
 
 	if (map < 0) {
 		print_message("bpf(2) is refused here\n");
@@ -369,16 +433,13 @@ static void test_translated(void **state)
 	snprintf(text, sizeof(text),
 		 "r1 = map[id:%d]\nr2 = map[id:%d][0]+24\nr3 = *(u64 *)(r2 +8)\n"
 		 "*(u32 *)(r2 +0) = 7\nlock *(u64 *)(r2 +0) += r3\n"
-		 "r4 = atomic64_fetch_xor((u64 *)(r2 +0), r4)\nif r3 s> 0xfffffff0 goto pc+1\n"
-		 "w3 = w2\nr0 = 0x123456789\nr0 = 0\nexit\n",
+		 "r3 = atomic64_fetch_xor((u64 *)(r2 +0), r3)\nif r3 s> 0xfffffff0 goto pc+1\n"
+		 "w3 = w2\nr0 = 0x123456789\nr2 = subprog[each]\nr3 = 0\nr4 = 0\n"
+		 "call bpf_for_each_map_elem\nr0 = 0\nexit\neach: r0 = 0\nexit\n",
 		 map, map);
-	/* r4 has to be initialised before it is exchanged */
-	char *fetch = strstr(text, "r4 = atomic64");
-	memcpy(fetch, "r3 = atomic64", 13);
-	memcpy(strstr(fetch, "r4)"), "r3)", 3);
-	check_xlated(text);
-	note(SKEP_OP_LD64_MAP_FD);
-	note(SKEP_OP_LD64_MAP_VALUE);
+	check_xlated(text, 2);
+	proven[SKEP_OP_LD64_MAP_FD] = proven[SKEP_OP_LD64_MAP_VALUE] = true;
+	proven[SKEP_OP_LD64_FUNC] = true;
 }
 
 /* --- What is not proven has a reason ---------------------------------------------------- */
@@ -387,7 +448,6 @@ static void test_all_proven(void **state)
 {
 	static const enum skep_op ours[] = {
 		SKEP_OP_LD64_BTF_ID,        /* printed as an address */
-		SKEP_OP_LD64_FUNC,          /* the log has no text of it before it is relocated */
 		SKEP_OP_LD64_MAP_IDX,       /* the kernel turns it into LD64_MAP_FD */
 		SKEP_OP_LD64_MAP_IDX_VALUE, /* and this into LD64_MAP_VALUE */
 	};
