@@ -23,18 +23,38 @@ enum skep_btf_kind {
 #define SKEP_BTF_ANY_KIND UINT32_MAX
 #define SKEP_BTF_MASK(kind) (1u << (kind))
 
+/**
+ * BTF that was opened. Ids that do not exist are answered like void, strings that do not exist
+ * like ""; no bytes, however broken, make a question crash, loop or run for long.
+ *
+ * Names that are given out are borrowed and live as long as the BTF (or its base).
+ *
+ * Memory: 1.5 bytes a type once walked to the end (190 kB for a kernel of 126,000 types), less
+ * before. The bytes themselves are the kernel's pages where it lets them be mapped (Linux 6.16,
+ * not counted as resident), else a copy of the file on the heap (5.5 MB for such a kernel).
+ *
+ * Threads: types are indexed as far as questions go, so even the const questions write at
+ * first. After skep_btf_n_types(), which walks to the end, all of them may be asked by several
+ * threads at once.
+ */
 struct skep_btf;
 
 /**
  * Open the running kernel's BTF (/sys/kernel/btf/vmlinux, or SKEP_BTF_PATH).
  *
- * The file is mapped, or read where it cannot be mapped; types are looked up lazily: opening
- * costs well under a millisecond of work, the first look-up by name pays for
- * what index there is (≤ 3 ms for vmlinux).
+ * The file is mapped, or read where it cannot be mapped (Linux before 6.16, or a plain file
+ * named by SKEP_BTF_PATH). Only its header is checked. The first look-up by name walks the types
+ * up to the one that is looked for: 0.04 ms for task_struct, 1.5 ms for the last; later ones
+ * take 0.05 ms.
  * Return 0 | -ENOENT no BTF | -EINVAL malformed (see @diag) | -errno
  */
 int skep_btf_open_kernel(struct skep_btf **ret, struct skep_diag *diag);
-/** A module's BTF on top of @base (which must outlive it), or any raw .BTF file. */
+/**
+ * A module's BTF on top of @base (which must outlive it), or any raw .BTF file (@base NULL).
+ *
+ * All records are checked, at 10 to 20 ns each: kinds, lengths, names, references.
+ * Return 0 | -EINVAL malformed (see @diag, ids Y0001…) | -errno
+ */
 int skep_btf_open(const char *path, const struct skep_btf *base, struct skep_btf **ret,
 		  struct skep_diag *diag);
 /** The same from memory; the bytes are copied. */
@@ -47,12 +67,13 @@ uint32_t skep_btf_n_types(const struct skep_btf *btf);
 enum skep_btf_kind skep_btf_kind(const struct skep_btf *btf, uint32_t id);
 /** The type's name; "" when it has none. Never NULL, whatever the bytes. */
 const char *skep_btf_name(const struct skep_btf *btf, uint32_t id);
-/** First type called @name whose kind is in @kind_mask; 0 if there is none. */
+/** First type called @name whose kind is in @kind_mask, lowest id (so the base's) first; 0 if
+ *  there is none. Cost: a memchr() over a byte a type, and 400 names compared in a kernel's. */
 uint32_t skep_btf_find(struct skep_btf *btf, const char *name, size_t len, uint32_t kind_mask);
 /** Size in bytes through typedefs and arrays; -ENOENT for void, functions and incomplete types,
- *  -ELOOP for a cycle. */
+ *  -ELOOP for a cycle (over 32 steps), -EOVERFLOW for an array beyond 2^63. Pointers have 8. */
 int64_t skep_btf_size(const struct skep_btf *btf, uint32_t id);
-/** What a typedef, const, volatile, restrict or type tag stands for (at most 32 steps). */
+/** What a typedef, const, volatile, restrict or type tag stands for (at most 32 steps; then 0). */
 uint32_t skep_btf_strip(const struct skep_btf *btf, uint32_t id);
 /** What a pointer, typedef, modifier, array (its element), function (its prototype), prototype
  *  (its return) or variable refers to; 0 otherwise. */
@@ -62,7 +83,8 @@ struct skep_btf_int {
 	uint8_t bits;
 	bool is_signed, is_bool, is_char;
 };
-/** Of an INT (or the underlying integer of an ENUM/ENUM64). Return 0 | -EINVAL another kind. */
+/** Of an INT (or the underlying integer of an ENUM/ENUM64); @id as stripped by the caller.
+ *  Return 0 | -EINVAL another kind. */
 int skep_btf_int_info(const struct skep_btf *btf, uint32_t id, struct skep_btf_int *ret);
 /** Elements of an ARRAY; 0 for other kinds. */
 uint32_t skep_btf_array_len(const struct skep_btf *btf, uint32_t id);
@@ -75,26 +97,33 @@ struct skep_btf_member {
 };
 /** Number of members, parameters, enumerators or variables; 0 for other kinds. */
 uint32_t skep_btf_n_members(const struct skep_btf *btf, uint32_t id);
-/** The @i-th member of a struct or union, or parameter of a function prototype (bit_off 0).
+/** The @i-th member of a struct or union, parameter of a function prototype (bit_off 0; a last
+ *  one without name and type is "..."), or variable of a DATASEC (type: the VAR's id).
  *  Return 0 | -EINVAL */
 int skep_btf_member(const struct skep_btf *btf, uint32_t id, uint32_t i,
 		    struct skep_btf_member *ret);
-/** A member by name, also within anonymous members. Return 0 | -ENOENT */
+/** A member by name, also within anonymous members; @id may be a typedef or qualified.
+ *  Return 0 | -ENOENT */
 int skep_btf_find_member(const struct skep_btf *btf, uint32_t id, const char *name, size_t len,
 			 struct skep_btf_member *ret);
-/** The @i-th enumerator. Return 0 | -EINVAL */
+/** The @i-th enumerator. An unsigned 64-bit value keeps its bits: see skep_btf_int_info() of the
+ *  enum for the sign. Return 0 | -EINVAL */
 int skep_btf_enumerator(const struct skep_btf *btf, uint32_t id, uint32_t i, const char **ret_name,
 			int64_t *ret_value);
-/** An enumerator anywhere in @btf by name. Return 0 | -ENOENT */
+/** An enumerator anywhere in @btf by name, lowest enum id first. Walks all types, then compares
+ *  all enumerators (0.3 ms in a kernel's). Return 0 | -ENOENT */
 int skep_btf_find_enumerator(struct skep_btf *btf, const char *name, size_t len,
 			     int64_t *ret_value, uint32_t *ret_enum);
 
 /** The type as a C declaration ("struct task_struct *", "char[16]"), as written with @var inside
- *  ("char comm[16]"); @var may be NULL. */
+ *  ("char comm[16]"); @var may be NULL. A FUNC or VAR without @var is declared by its own name.
+ *  What a struct without a name has in it is left out: "struct { ... } *". */
 void skep_btf_print_decl(const struct skep_btf *btf, uint32_t id, const char *var,
 			 struct skep_buf *out);
-/** The definition of a struct, union, enum or typedef as C, members with offsets in comments if
- *  @offsets, no newline after the closing brace's semicolon. */
+/** The definition of a struct, union, enum or typedef as C (of other kinds: the declaration), no
+ *  newline at the end. With @offsets each member is followed by its offset in bytes from the
+ *  outermost struct, a bit field by ":" and its bit within that byte, and the last line by the
+ *  size. At most about 8 MB are printed; "..." stands where something was left out. */
 void skep_btf_print_def(const struct skep_btf *btf, uint32_t id, bool offsets,
 			struct skep_buf *out);
 

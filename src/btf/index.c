@@ -67,7 +67,7 @@ static inline const struct wire_type *record_at(const struct skep_btf *btf, uint
 	return (const struct wire_type *)(btf->types + offset);
 }
 
-/* --- Fingerprints ---------------------------------------------------------------------- */
+/* --- Fingerprints -------------------------------------------------------------------- */
 
 /*
  * Eight bytes of a name at a time, the last word padded with zeros (a word of
@@ -134,7 +134,7 @@ static uint8_t fingerprint_of(const struct skep_btf *btf, uint32_t name_off)
 	return name && *name ? fingerprint(name, strlen(name)) : 0;
 }
 
-/* --- The walk ---------------------------------------------------------------------------- */
+/* --- The walk ------------------------------------------------------------------------ */
 
 static void make_room(struct btf_index *index)
 {
@@ -209,7 +209,7 @@ uint32_t skep_btf_n_types(const struct skep_btf *btf)
 	return btf->first_id - 1 + btf->index->n;
 }
 
-/* --- Looking up ------------------------------------------------------------------------- */
+/* --- Looking up ---------------------------------------------------------------------- */
 
 static const struct wire_type *own_record(const struct skep_btf *btf, uint32_t rank)
 {

@@ -48,7 +48,7 @@ static void freep(struct skep_btf **btf)
 
 #define _cleanup_btf_ __attribute__((cleanup(freep)))
 
-/* --- The header -------------------------------------------------------------------------- */
+/* --- The header ---------------------------------------------------------------------- */
 
 static int check_header(const struct wire_header *header, size_t size, struct skep_diag *diag)
 {
@@ -140,7 +140,7 @@ static struct skep_btf *new_btf(const struct skep_btf *base)
 	return btf;
 }
 
-/* --- Where the bytes come from ------------------------------------------------------------- */
+/* --- Where the bytes come from ------------------------------------------------------- */
 
 /* Map what lies in sysfs. Return 0 | -ENODEV it is not to be mapped */
 static int map_file(struct skep_btf *btf, int fd, size_t size)

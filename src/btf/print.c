@@ -77,7 +77,7 @@ static void print_name(struct printer *printer, const char *name, struct skep_bu
 		skep_buf_addc(out, iscntrl((unsigned char)*name) ? '?' : *name);
 }
 
-/* --- Declarators ----------------------------------------------------------------------------- */
+/* --- Declarators --------------------------------------------------------------------- */
 
 static void declarator_done(struct declarator *decl)
 {
@@ -257,7 +257,7 @@ static void declare(struct printer *printer, uint32_t id, const char *var, struc
 	declarator_done(&decl);
 }
 
-/* --- Bodies ---------------------------------------------------------------------------------- */
+/* --- Bodies -------------------------------------------------------------------------- */
 
 /* Spaces from the end of the line that @out ends with to the comments' column. */
 static void pad(struct skep_buf *out)
@@ -355,7 +355,7 @@ static void print_body(struct printer *printer, uint32_t id, struct place place,
 	printer->depth--;
 }
 
-/* --- The two questions ----------------------------------------------------------------------- */
+/* --- The two questions --------------------------------------------------------------- */
 
 void skep_btf_print_decl(const struct skep_btf *btf, uint32_t id, const char *var,
 			 struct skep_buf *out)

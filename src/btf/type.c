@@ -147,7 +147,7 @@ int skep_btf_int_info(const struct skep_btf *btf, uint32_t id, struct skep_btf_i
 	return 0;
 }
 
-/* --- Members ------------------------------------------------------------------------------ */
+/* --- Members ------------------------------------------------------------------------- */
 
 uint32_t skep_btf_n_members(const struct skep_btf *btf, uint32_t id)
 {
@@ -283,7 +283,7 @@ int skep_btf_find_member(const struct skep_btf *btf, uint32_t id, const char *na
 	return search_members(&search, skep_btf_strip(btf, id), 0, ret);
 }
 
-/* --- Enumerators --------------------------------------------------------------------------- */
+/* --- Enumerators --------------------------------------------------------------------- */
 
 struct enumerator {
 	uint32_t name_off;

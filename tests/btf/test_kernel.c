@@ -16,6 +16,7 @@
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -50,7 +51,7 @@ static uint32_t find_struct(struct skep_btf *btf, const char *name)
 	return skep_btf_find(btf, name, strlen(name), SKEP_BTF_MASK(SKEP_BTF_STRUCT));
 }
 
-/* --- Against the compiler -------------------------------------------------------------- */
+/* --- Against the compiler ------------------------------------------------------------ */
 
 /* Structs that are the kernel's promise to user space. */
 static void user_space_structs(void **state)

@@ -178,7 +178,7 @@ static void environment(void **state)
 	unsetenv("SKEP_BTF_PATH");
 }
 
-/* --- Well-formed, and still out to get us -------------------------------------------------- */
+/* --- Well-formed, and still out to get us -------------------------------------------- */
 
 static void typedef_loop(void **state)
 {

@@ -145,8 +145,7 @@ static void offsets_count_from_the_outermost(void **state)
 	skep_btf_free(btf);
 }
 
-/* --- Against bpftool ---------------------------------------------------------------------------
- */
+/* --- Against bpftool ----------------------------------------------------------------- */
 
 /* The length of an unnamed bit field, which bpftool writes where there is padding: "long:40;". */
 static size_t padding(const char *text)
