@@ -33,12 +33,21 @@ enum skep_ctx_kind {
 	SKEP_CTX_USDT,	     /* struct pt_regs; arguments where the note says */
 };
 
+/** Whether `-l` without a provider's name, and `*:NAME`, mean a provider too. */
+enum skep_listed {
+	SKEP_LISTED_NEVER,  /* only by name: it has no places of its own */
+	SKEP_LISTED_KERNEL,
+	SKEP_LISTED_USER,   /* where a binary or a process is named */
+};
+
 /** When the run time starts a probe itself rather than attaching it. */
 enum skep_probe_special { SKEP_PROBE_ATTACHED, SKEP_PROBE_BEGIN, SKEP_PROBE_END, SKEP_PROBE_SIGNAL };
 
 struct skep_provider {
 	const char *name;	     /* "tracepoint" */
 	const char *const *aliases;  /* "t", NULL-terminated */
+	const char *synopsis;	     /* "tracepoint:CATEGORY:EVENT" */
+	enum skep_listed listed;
 	enum skep_ctx_kind ctx;
 	uint32_t prog_type;	     /* enum bpf_prog_type */
 	enum skep_space space;	     /* what plain pointers point to */
@@ -60,13 +69,16 @@ struct skep_probe {
 	const struct skep_provider *provider;
 	struct skep_probe_def *def;	 /* whose body runs there */
 	const struct skep_probe_spec *spec;
-	const char *name;		 /* what the builtin `probe` says */
+	const char *name;		 /* what the builtin `probe` says: attach.target, or the
+					    NAME of NAME=provider:… */
 	const char *func;		 /* what the builtin `func` says where it is static, or NULL */
 	enum skep_probe_special special;
 	int signal;			 /* SIGNAL */
 	struct skep_attach attach;	 /* all but prog and cookie */
 	const struct skep_record *args;	 /* what `args` is (space CTX), or NULL */
 	const struct skep_type *retval;	 /* its type if known, or NULL */
+	const char *usdt_text;		 /* USDT: the note's argument text; layout() parses it */
+	uint16_t usdt_machine;		 /* e_machine of the binary */
 	struct skep_usdt_arg *usdt_args; /* USDT */
 	uint32_t n_usdt_args;
 	uint32_t index;			 /* in the program's list; the attach cookie */
@@ -83,18 +95,31 @@ struct skep_expand {
 	struct skep_probe_def *def;
 	struct skep_probe **probes; /* arena-grown result: probes[0 … n_probes) */
 	uint32_t n_probes, cap_probes;
+	/* expand.c's own: */
+	uint32_t n_specs;  /* in the whole script */
+	bool over_limit;   /* config.max_probes was reached */
 };
 
 /** The provider called @name or one of its aliases; NULL: none. */
 const struct skep_provider *skep_provider_find(const char *name);
 /** All providers in order; returns how many. */
 size_t skep_providers(const struct skep_provider *const **ret);
-/** A new probe at the end of the list, its provider, def, spec and pid filled in. */
+/** A new probe at the end of the list, its provider, def and spec filled in; NULL: there are
+ *  config.max_probes already. */
 struct skep_probe *skep_expand_add(struct skep_expand *x, const struct skep_provider *provider,
 				   const struct skep_probe_spec *spec);
-/** Expand every spec of every probe of @script. Return 0 | -EINVAL (see diag) */
+/**
+ * Expand every spec of every probe of @script, in order; several specs of one
+ * probe that mean the same place give it once.
+ *
+ * @x  probes and n_probes are the result; on failure what could be expanded, so
+ *     that other errors of the script can still be looked for
+ * Return 0 | -EINVAL (see diag)
+ */
 int skep_expand_script(struct skep_expand *x, struct skep_script *script);
-/** -l and -lv: everything that matches @pattern ("*:sys_enter_*", "usdt:/bin/x:*", NULL: all). */
+/** -l and -lv: everything that matches @pattern ("*:sys_enter_*", "usdt:/bin/x:*", several
+ *  after commas, "*sleep*" in any provider; NULL or "": all of the kernel's).
+ *  Return 0 | -EINVAL no such provider, no such binary (see diag) */
 int skep_probe_list(struct skep_expand *x, const char *pattern, bool verbose,
 		    struct skep_buf *out);
 /** Shell-style match: * and ?, [a-z]; no escapes. Linear. */

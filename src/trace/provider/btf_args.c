@@ -1,0 +1,82 @@
+/*
+ * Function parameters from BTF. Programs on raw tracepoints and fentry get them
+ * as an array of u64; a narrow parameter fills the low bytes of its slot, and the
+ * rest of it is whatever was in the register, so it is read with its own size.
+ */
+#include "trace/provider/btf_args.h"
+
+#include "base/arena.h"
+
+enum { MAX_ARGS = 12, SLOT_BYTES = 8 };
+
+static const struct skep_type *base_type(struct skep_expand *x, uint32_t id)
+{
+	const struct skep_type *type = skep_type_from_btf(x->types, id, SKEP_SPACE_KERNEL);
+
+	return type->kind == SKEP_T_RECORD
+		       ? skep_type_record(x->types, type->record, SKEP_SPACE_CTX)
+		       : type;
+}
+
+/* Types converts ids of the kernel's BTF only. */
+static const struct skep_type *arg_type(struct skep_expand *x, const struct skep_btf *btf,
+					uint32_t id)
+{
+	const struct skep_btf *base = skep_types_btf(x->types);
+	struct skep_btf_int info;
+
+	if (btf == base || (base && id <= skep_btf_n_types(base)))
+		return base_type(x, id);
+	id = skep_btf_strip(btf, id);
+	int64_t size = skep_btf_size(btf, id);
+	if (skep_btf_kind(btf, id) == SKEP_BTF_PTR)
+		return &skep_type_void_ptr;
+	if (!skep_btf_int_info(btf, id, &info) && size > 0 && size <= SLOT_BYTES)
+		return skep_type_int((uint32_t)size, info.is_signed);
+	return &skep_type_u64;
+}
+
+static uint32_t arg_cnt(const struct skep_btf *btf, uint32_t proto, uint32_t skip)
+{
+	uint32_t n = skep_btf_n_members(btf, proto);
+
+	n = n > skip ? n - skip : 0;
+	return n < MAX_ARGS ? n : MAX_ARGS;
+}
+
+const struct skep_record *skep_btf_args_record(struct skep_expand *x, const struct skep_btf *btf,
+					       uint32_t proto, uint32_t skip, const char *name)
+{
+	struct skep_record *record = skep_arena_new(x->arena, struct skep_record);
+	struct skep_field *fields = skep_arena_array(x->arena, struct skep_field, MAX_ARGS);
+	uint32_t n = arg_cnt(btf, proto, skip);
+	struct skep_btf_member param;
+
+	for (uint32_t i = 0; i < n && !skep_btf_member(btf, proto, skip + i, &param); i++) {
+		fields[i].name = param.name[0] ? skep_arena_strdup(x->arena, param.name)
+					       : skep_arena_printf(x->arena, "arg%u", i);
+		fields[i].type = arg_type(x, btf, param.type);
+		fields[i].off = SLOT_BYTES * i;
+		record->n_fields = i + 1;
+	}
+	record->name = skep_arena_printf(x->arena, "args of %s", name);
+	record->fields = fields;
+	record->size = SLOT_BYTES * record->n_fields;
+	return record;
+}
+
+void skep_btf_args_list(const struct skep_btf *btf, uint32_t proto, uint32_t skip,
+			struct skep_buf *out)
+{
+	uint32_t n = arg_cnt(btf, proto, skip);
+	struct skep_btf_member param;
+
+	for (uint32_t i = 0; i < n && !skep_btf_member(btf, proto, skip + i, &param); i++) {
+		skep_buf_puts(out, "    ");
+		skep_btf_print_decl(btf, param.type, NULL, out);
+		if (param.name[0])
+			skep_buf_printf(out, " %s\n", param.name);
+		else
+			skep_buf_printf(out, " arg%u\n", i);
+	}
+}

@@ -1,0 +1,22 @@
+/* Arguments as the kernel's BTF knows them: u64 slots with names and types. */
+#ifndef SKEP_TRACE_BTF_ARGS_H
+#define SKEP_TRACE_BTF_ARGS_H
+
+#include <skep/btf.h>
+
+#include "trace/provider/provider.h"
+
+/**
+ * The parameters of prototype @proto of @btf from the @skip-th on, as a record
+ * whose fields are at 8 * i of the context, each read with its own size.
+ *
+ * @btf  the kernel's, or a module's on top of it: of a module's own types only
+ *       the size is known
+ */
+const struct skep_record *skep_btf_args_record(struct skep_expand *x, const struct skep_btf *btf,
+					       uint32_t proto, uint32_t skip, const char *name);
+/** "    TYPE NAME" for each of the same parameters. */
+void skep_btf_args_list(const struct skep_btf *btf, uint32_t proto, uint32_t skip,
+			struct skep_buf *out);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * Names of the kernel's functions, from ftrace's list ("vfs_read", "tun_net_xmit
+ * [tun]") or from /proc/kallsyms ("ffffffff81000000 T vfs_read", a module behind a
+ * tab). Both are tens of thousands of lines, read line by line.
+ */
+#include "trace/provider/kfuncs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "linux/bpf.h"
+
+#define BASE_MODULE "vmlinux"
+
+static void close_file(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+/** What is looked for, and where it goes. */
+struct search {
+	struct skep_arena *arena;
+	const char *module, *func;
+	struct skep_names *names;
+	bool is_kallsyms;
+};
+
+/* "[tun]" becomes "tun"; nothing, or a place of BPF programs, the kernel itself. */
+static const char *module_of(char *word)
+{
+	size_t len = strlen(word);
+
+	if (len < 3 || word[0] != '[' || word[len - 1] != ']')
+		return BASE_MODULE;
+	word[len - 1] = '\0';
+	return word + 1;
+}
+
+/* Parts the compiler cut off from a function cannot be probed by their names. */
+static bool is_probeable(const char *func)
+{
+	return func[0] && !strstr(func, ".part.") && !strstr(func, ".cold");
+}
+
+static void match_line(const struct search *search, char *line)
+{
+	char *save, *func = strtok_r(line, " \t\n", &save);
+
+	if (search->is_kallsyms) {
+		const char *type = strtok_r(NULL, " \t\n", &save);
+		if (!type || !strchr("tTwW", *type))
+			return;
+		func = strtok_r(NULL, " \t\n", &save);
+	}
+	char *word = strtok_r(NULL, " \t\n", &save);
+	const char *module = word ? module_of(word) : BASE_MODULE;
+	if (!func || !is_probeable(func) || !skep_wildcard_match(search->func, func) ||
+	    !skep_wildcard_match(search->module, module))
+		return;
+	skep_vec_push(search->names, skep_arena_printf(search->arena, "%s:%s", module, func));
+}
+
+static int match_file(const struct search *search, const char *path)
+{
+	__attribute__((cleanup(close_file))) FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t cap = 0;
+
+	if (!file)
+		return -errno;
+	while (getline(&line, &cap, file) > 0)
+		match_line(search, line);
+	free(line);
+	return 0;
+}
+
+int skep_kfuncs_match(struct skep_arena *arena, const char *module, const char *func,
+		      bool traceable_only, struct skep_names *names)
+{
+	struct search search = {arena, module, func, names, false};
+	const char *root = skep_tracefs();
+	int err = -ENOENT;
+
+	if (root)
+		err = match_file(&search,
+				 skep_arena_printf(arena, "%s/available_filter_functions", root));
+	if (err && !traceable_only) {
+		search.is_kallsyms = true;
+		err = match_file(&search, "/proc/kallsyms");
+	}
+	skep_names_sort_unique(names);
+	return err;
+}

@@ -1,0 +1,18 @@
+/* Names of the kernel's functions. */
+#ifndef SKEP_TRACE_KFUNCS_H
+#define SKEP_TRACE_KFUNCS_H
+
+#include "trace/provider/provider.h"
+
+/**
+ * Add "MODULE:FUNCTION" for each function that matches both patterns, sorted,
+ * each once; the kernel itself is module "vmlinux".
+ *
+ * @traceable_only  only what ftrace says can be probed; else /proc/kallsyms serves
+ *                  where that list cannot be read
+ * Return 0 | -errno neither can be read.  Cost O(all functions), some 100 ms
+ */
+int skep_kfuncs_match(struct skep_arena *arena, const char *module, const char *func,
+		      bool traceable_only, struct skep_names *names);
+
+#endif

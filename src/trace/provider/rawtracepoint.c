@@ -1,0 +1,248 @@
+/*
+ * rawtracepoint: the kernel's tracepoints with their own arguments. BTF has a
+ * typedef btf_trace_NAME for each; the arguments' names are those of one of the
+ * functions that the kernel generates beside it. Without BTF the names are those
+ * of tracefs, and there are no typed arguments.
+ */
+#include "trace/provider/provider.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+
+#include <skep/btf.h>
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "trace/provider/btf_args.h"
+#include "trace/provider/tracepoint.h"
+
+#define BTF_DIR	     "/sys/kernel/btf"
+#define TYPE_PREFIX  "btf_trace_"
+#define BASE_MODULE  "vmlinux"
+
+/* --- BTF of the kernel and its modules ----------------------------------------------------- */
+
+/* The BTF of one module, or the kernel's own; *ret_owned is to be freed. */
+static const struct skep_btf *open_module(struct skep_expand *x, const char *module,
+					  struct skep_btf **ret_owned)
+{
+	struct skep_btf *base = skep_types_btf(x->types);
+
+	*ret_owned = NULL;
+	if (!base || !strcmp(module, BASE_MODULE))
+		return base;
+	if (strchr(module, '/'))
+		return NULL;
+	const char *path = skep_arena_printf(x->arena, BTF_DIR "/%s", module);
+	return skep_btf_open(path, base, ret_owned, NULL) ? NULL : *ret_owned;
+}
+
+static void match_modules(struct skep_arena *arena, const char *pattern, struct skep_names *names)
+{
+	DIR *dir = opendir(BTF_DIR);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.' && skep_wildcard_match(pattern, entry->d_name))
+			skep_vec_push(names, skep_arena_strdup(arena, entry->d_name));
+	}
+	if (dir)
+		closedir(dir);
+	if (!names->len && skep_wildcard_match(pattern, BASE_MODULE))
+		skep_vec_push(names, BASE_MODULE); /* SKEP_BTF_PATH without sysfs */
+	skep_names_sort(names);
+}
+
+/* --- Names --------------------------------------------------------------------------------- */
+
+/* "MODULE:EVENT" for the events of one BTF; a module's ids begin after the kernel's. */
+static void match_btf(struct skep_expand *x, const char *module, const char *event,
+		      struct skep_names *names)
+{
+	struct skep_btf *owned;
+	const struct skep_btf *btf = open_module(x, module, &owned);
+	uint32_t first = owned ? skep_btf_n_types(skep_types_btf(x->types)) + 1 : 1;
+
+	for (uint32_t id = first; btf && id <= skep_btf_n_types(btf); id++) {
+		if (skep_btf_kind(btf, id) != SKEP_BTF_TYPEDEF)
+			continue;
+		const char *name = skep_btf_name(btf, id);
+		if (strncmp(name, TYPE_PREFIX, strlen(TYPE_PREFIX)) != 0)
+			continue;
+		name += strlen(TYPE_PREFIX);
+		if (skep_wildcard_match(event, name))
+			skep_vec_push(names,
+				      skep_arena_printf(x->arena, "%s:%s", module, name));
+	}
+	skep_btf_free(owned);
+}
+
+/* Without BTF: tracefs knows no modules. Syscall events are made from two raw ones. */
+static void match_tracefs(struct skep_expand *x, const char *event, struct skep_names *names)
+{
+	_cleanup_names_ struct skep_names events = {0};
+
+	if (skep_tracepoint_match(x, "*", event, &events))
+		return;
+	for (size_t i = 0; i < events.len; i++) {
+		if (strncmp(events.data[i], "syscalls:", 9) != 0)
+			skep_vec_push(names,
+				      skep_arena_printf(x->arena, BASE_MODULE ":%s",
+							strchr(events.data[i], ':') + 1));
+	}
+}
+
+static void match_events(struct skep_expand *x, const char *module, const char *event,
+			 struct skep_names *names)
+{
+	_cleanup_names_ struct skep_names modules = {0};
+
+	if (!skep_types_btf(x->types)) {
+		match_tracefs(x, event, names);
+	} else {
+		match_modules(x->arena, module, &modules);
+		for (size_t i = 0; i < modules.len; i++)
+			match_btf(x, modules.data[i], event, names);
+	}
+	skep_names_sort_unique(names);
+}
+
+/* The usual case at once: one hashed look-up in the kernel's BTF. */
+static bool find_exact(struct skep_expand *x, const char *module, const char *event,
+		       struct skep_names *names)
+{
+	struct skep_btf *btf = skep_types_btf(x->types);
+	const char *type = skep_arena_printf(x->arena, TYPE_PREFIX "%s", event);
+
+	if (!btf || skep_has_wildcard(event) || !skep_wildcard_match(module, BASE_MODULE) ||
+	    !skep_btf_find(btf, type, strlen(type), SKEP_BTF_MASK(SKEP_BTF_TYPEDEF)))
+		return false;
+	skep_vec_push(names, skep_arena_printf(x->arena, BASE_MODULE ":%s", event));
+	return true;
+}
+
+/* --- Expansion ------------------------------------------------------------------------------ */
+
+static int add_place(struct skep_expand *x, const struct skep_probe_spec *spec, const char *name)
+{
+	struct skep_probe *probe = skep_expand_add(x, skep_provider_find("rawtracepoint"), spec);
+
+	if (!probe)
+		return -E2BIG;
+	probe->attach.type = SKEP_ATTACH_RAW_TRACEPOINT;
+	probe->attach.raw_tracepoint.name = strchr(name, ':') + 1;
+	skep_probe_name(x, probe, "rawtracepoint:%s", name);
+	return 0;
+}
+
+static int fail_missing(struct skep_expand *x, const struct skep_probe_spec *spec,
+			const char *module, const char *event)
+{
+	_cleanup_names_ struct skep_names names = {0}, events = {0};
+
+	if (!skep_has_wildcard(event))
+		match_events(x, module, "*", &names);
+	for (size_t i = 0; i < names.len; i++)
+		skep_vec_push(&events, strchr(names.data[i], ':') + 1);
+	return skep_expand_missing(x, skep_spec_span(x, spec, spec->n_parts - 1),
+				   skep_arena_printf(x->arena, "raw tracepoint %s", event), event,
+				   &events);
+}
+
+int skep_rawtracepoint_expand(struct skep_expand *x, const struct skep_probe_spec *spec)
+{
+	_cleanup_names_ struct skep_names names = {0};
+	const char *module = spec->n_parts > 2 ? spec->parts[1] : "*";
+	const char *event = spec->parts[spec->n_parts - 1];
+	int err = 0;
+
+	if (spec->n_parts != 2 && spec->n_parts != 3)
+		return skep_spec_bad_parts(x, skep_provider_find("rawtracepoint"), spec);
+	if (!find_exact(x, module, event, &names))
+		match_events(x, module, event, &names);
+	for (size_t i = 0; i < names.len && !err; i++)
+		err = add_place(x, spec, names.data[i]);
+	return names.len ? err : fail_missing(x, spec, module, event);
+}
+
+/* --- Arguments ------------------------------------------------------------------------------ */
+
+/* The prototype with the best names for the parameters; each begins with "void *__data". The
+ * stub is there since Linux 6.4; the others serve older kernels. */
+static uint32_t find_proto(struct skep_btf *btf, struct skep_arena *arena, const char *event)
+{
+	static const char *const prefixes[] = {"__probestub_", "__traceiter_", "__bpf_trace_"};
+	const char *name;
+	uint32_t id;
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		name = skep_arena_printf(arena, "%s%s", prefixes[i], event);
+		id = skep_btf_find(btf, name, strlen(name), SKEP_BTF_MASK(SKEP_BTF_FUNC));
+		if (id)
+			return skep_btf_target(btf, id);
+	}
+	name = skep_arena_printf(arena, TYPE_PREFIX "%s", event);
+	id = skep_btf_find(btf, name, strlen(name), SKEP_BTF_MASK(SKEP_BTF_TYPEDEF));
+	return id ? skep_btf_target(btf, skep_btf_strip(btf, id)) : 0;
+}
+
+/* @name: "MODULE:EVENT". The BTF that has it and the prototype; 0: there is none. */
+static uint32_t open_proto(struct skep_expand *x, const char *name, const struct skep_btf **ret,
+			   struct skep_btf **ret_owned)
+{
+	const char *colon = strchr(name, ':');
+	const char *module = skep_arena_printf(x->arena, "%.*s", (int)(colon - name), name);
+
+	*ret = open_module(x, module, ret_owned);
+	struct skep_btf *btf = *ret_owned ? *ret_owned : skep_types_btf(x->types);
+	return *ret ? find_proto(btf, x->arena, colon + 1) : 0;
+}
+
+int skep_rawtracepoint_layout(struct skep_expand *x, struct skep_probe *probe)
+{
+	const char *name = strchr(probe->attach.target, ':') + 1;
+	const struct skep_btf *btf;
+	struct skep_btf *owned;
+	uint32_t proto = open_proto(x, name, &btf, &owned);
+
+	if (proto)
+		probe->args = skep_btf_args_record(x, btf, proto, 1, probe->attach.target);
+	skep_btf_free(owned);
+	if (proto)
+		return 0;
+	skep_diag_add(x->diag, SKEP_DIAG_PROBE_FORMAT, probe->spec->span, probe->attach.target);
+	skep_diag_why(x->diag, skep_types_btf(x->types) ? "the kernel's BTF does not describe it"
+							: "this kernel has no BTF");
+	skep_diag_try(x->diag, "arg0, arg1, … are there without types; or use the tracepoint");
+	return -ENOENT;
+}
+
+/* --- Listing -------------------------------------------------------------------------------- */
+
+static void list_args(struct skep_expand *x, const char *name, struct skep_buf *out)
+{
+	const struct skep_btf *btf;
+	struct skep_btf *owned;
+	uint32_t proto = open_proto(x, name, &btf, &owned);
+
+	if (proto)
+		skep_btf_args_list(btf, proto, 1, out);
+	skep_btf_free(owned);
+}
+
+int skep_rawtracepoint_list(struct skep_expand *x, const struct skep_probe_spec *pattern,
+			    bool verbose, struct skep_buf *out)
+{
+	_cleanup_names_ struct skep_names names = {0};
+	const char *module = pattern->n_parts > 2 ? pattern->parts[1] : "*";
+
+	match_events(x, module, pattern->n_parts > 1 ? pattern->parts[pattern->n_parts - 1] : "*",
+		     &names);
+	for (size_t i = 0; i < names.len; i++) {
+		skep_buf_printf(out, "rawtracepoint:%s\n", names.data[i]);
+		if (verbose)
+			list_args(x, names.data[i], out);
+	}
+	return 0;
+}
