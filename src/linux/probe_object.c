@@ -92,8 +92,13 @@ int probe_map(const struct skep_feature *feature, struct skep_probe *ret)
 	uint32_t type = (uint32_t)feature->arg;
 	_cleanup_close_ int btf = is_storage(type) ? load_int_btf() : -1;
 	_cleanup_close_ int inner = holds_maps(type) ? try_map(BPF_MAP_TYPE_ARRAY, 0, -1, -1) : -1;
-	int fd = try_map(type, (uint32_t)feature->arg2, btf, inner);
+	int fd;
 
+	if (is_storage(type) && btf < 0)
+		return btf;
+	if (holds_maps(type) && inner < 0)
+		return inner;
+	fd = try_map(type, (uint32_t)feature->arg2, btf, inner);
 	return type == BPF_MAP_TYPE_STRUCT_OPS && fd == -KERNEL_ENOTSUPP ? 0 : fd;
 }
 

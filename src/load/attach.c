@@ -37,9 +37,13 @@ void load_link_add(struct skep_session *session, int fd)
 /* Programs first, and waiting until they are off; the events behind them may take their time. */
 static void drop(struct skep_session *session, size_t keep_links, size_t keep_events)
 {
-	skep_close_parallel(session->links.data + keep_links, session->links.len - keep_links);
-	skep_close_background(session->events.data + keep_events,
-			      session->events.len - keep_events);
+	size_t n_links = session->links.len - keep_links;
+	size_t n_events = session->events.len - keep_events;
+
+	if (n_links)
+		skep_close_parallel(session->links.data + keep_links, n_links);
+	if (n_events)
+		skep_close_background(session->events.data + keep_events, n_events);
 	session->links.len = keep_links;
 	session->events.len = keep_events;
 }

@@ -31,6 +31,8 @@ static const struct words {
 /* Lines that say nothing about why. */
 static const char *const noise[] = {
 	"processed ",
+	"old state:",
+	"cur state:",
 	"verification time ",
 	"stack depth ",
 	"mark_precise",

@@ -83,9 +83,11 @@ static inline void emit_cookie(struct code *code, uint32_t slot)
 /* An object with one array map of VALUES counters. */
 static inline void object_with_counters(struct skep_object *object)
 {
-	const struct skep_object_map map = {
-		.name = "counters", .type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
-		.value_size = VALUES * 8, .max_entries = 1};
+	const struct skep_object_map map = {.name = "counters",
+					    .type = BPF_MAP_TYPE_ARRAY,
+					    .key_size = 4,
+					    .value_size = VALUES * 8,
+					    .max_entries = 1};
 
 	skep_object_init(object);
 	strcpy(object->license, "GPL");
@@ -98,8 +100,8 @@ static inline uint32_t add_prog(struct skep_object *object, uint32_t type, struc
 	size_t n = object->n_progs++;
 
 	object->progs = realloc(object->progs, object->n_progs * sizeof(*object->progs));
-	object->progs[n] = (struct skep_object_prog){
-		.type = type, .insns = code->data, .n_insns = code->len};
+	object->progs[n] =
+		(struct skep_object_prog){.type = type, .insns = code->data, .n_insns = code->len};
 	snprintf(object->progs[n].name, sizeof(object->progs[n].name), "prog%zu", n);
 	*code = (struct code){0};
 	return (uint32_t)n;

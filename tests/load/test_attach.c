@@ -88,10 +88,13 @@ static void spin_ms(int ms)
 static void cpu_clock_samples_every_cpu(void **state)
 {
 	struct skep_object object;
-	struct skep_attach at = {
-		.type = SKEP_ATTACH_PERF, .target = "profile:hz:1000",
-		.perf = {.type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_CPU_CLOCK,
-			 .period = 1000, .freq = true, .pid = -1}};
+	struct skep_attach at = {.type = SKEP_ATTACH_PERF,
+				 .target = "profile:hz:1000",
+				 .perf = {.type = PERF_TYPE_SOFTWARE,
+					  .config = PERF_COUNT_SW_CPU_CLOCK,
+					  .period = 1000,
+					  .freq = true,
+					  .pid = -1}};
 
 	object_with_counters(&object);
 	at.prog = add_counter(&object, BPF_PROG_TYPE_PERF_EVENT, getpid(), 0);
@@ -99,8 +102,7 @@ static void cpu_clock_samples_every_cpu(void **state)
 	size_t before = count_open_files();
 	attach(session, &at);
 	/* a link and its event for each */
-	assert_int_equal(count_open_files() - before,
-			 2 * skep_online_cpus((unsigned[64]){0}, 64));
+	assert_int_equal(count_open_files() - before, 2 * skep_online_cpus((unsigned[64]){0}, 64));
 	spin_ms(200);
 	assert_in_range(counter(session, 0), 20, 400);
 	skep_session_close(session);
@@ -110,10 +112,13 @@ static void cpu_clock_samples_every_cpu(void **state)
 static void interval_runs_on_one_cpu(void **state)
 {
 	struct skep_object object;
-	struct skep_attach at = {
-		.type = SKEP_ATTACH_PERF, .target = "interval:ms:10",
-		.perf = {.type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_CPU_CLOCK,
-			 .period = 10000000, .pid = -1, .one_cpu = true}};
+	struct skep_attach at = {.type = SKEP_ATTACH_PERF,
+				 .target = "interval:ms:10",
+				 .perf = {.type = PERF_TYPE_SOFTWARE,
+					  .config = PERF_COUNT_SW_CPU_CLOCK,
+					  .period = 10000000,
+					  .pid = -1,
+					  .one_cpu = true}};
 
 	object_with_counters(&object);
 	at.prog = add_counter(&object, BPF_PROG_TYPE_PERF_EVENT, 0, 0);
@@ -128,10 +133,12 @@ static void interval_runs_on_one_cpu(void **state)
 static void software_events_count(void **state)
 {
 	struct skep_object object;
-	struct skep_attach at = {
-		.type = SKEP_ATTACH_PERF, .target = "software:page-faults:1",
-		.perf = {.type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_PAGE_FAULTS,
-			 .period = 1, .pid = -1}};
+	struct skep_attach at = {.type = SKEP_ATTACH_PERF,
+				 .target = "software:page-faults:1",
+				 .perf = {.type = PERF_TYPE_SOFTWARE,
+					  .config = PERF_COUNT_SW_PAGE_FAULTS,
+					  .period = 1,
+					  .pid = -1}};
 	enum { PAGES = 50 };
 
 	object_with_counters(&object);
@@ -151,7 +158,7 @@ static void software_events_count(void **state)
 
 /* --- user space ------------------------------------------------------------------------- */
 
-__attribute__((noinline, noclone)) static int probed_function(int n)
+__attribute__((noinline)) static int probed_function(int n)
 {
 	__asm__ volatile("" : "+r"(n));
 	return n * 3;
@@ -190,10 +197,12 @@ static uint64_t file_offset(const volatile void *addr)
 static struct skep_attach uprobe_here(bool ret, pid_t pid)
 {
 	return (struct skep_attach){
-		.type = SKEP_ATTACH_UPROBE, .target = "uprobe:test:probed_function",
+		.type = SKEP_ATTACH_UPROBE,
+		.target = "uprobe:test:probed_function",
 		.uprobe = {.path = "/proc/self/exe",
 			   .file_off = file_offset((const void *)probed_function),
-			   .pid = pid, .ret = ret}};
+			   .pid = pid,
+			   .ret = ret}};
 }
 
 static void uprobe_and_uretprobe_count_calls(void **state)
@@ -305,8 +314,10 @@ static enum skep_diag_id attach_fails(struct skep_session *session, const struct
 static void what_is_not_there_is_named(void **state)
 {
 	struct skep_object object;
-	struct skep_attach at = {.type = SKEP_ATTACH_RAW_TRACEPOINT, .target = "rawtracepoint:none",
-				 .span = {3, 4}, .raw_tracepoint.name = "no_such_tracepoint"};
+	struct skep_attach at = {.type = SKEP_ATTACH_RAW_TRACEPOINT,
+				 .target = "rawtracepoint:none",
+				 .span = {3, 4},
+				 .raw_tracepoint.name = "no_such_tracepoint"};
 
 	object_with_counters(&object);
 	uint32_t raw = add_counter(&object, BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0);
@@ -322,10 +333,14 @@ static void what_is_not_there_is_named(void **state)
 	at.prog = kprobe;
 	at.uprobe.path = "/no/such/file";
 	assert_int_equal(attach_fails(session, &at, -ENOENT), SKEP_DIAG_ATTACH_FAILED);
-	at = (struct skep_attach){.type = SKEP_ATTACH_TRACEPOINT, .prog = tracepoint,
-				  .target = "tracepoint:none", .tracepoint.id = 999999};
+	at = (struct skep_attach){.type = SKEP_ATTACH_TRACEPOINT,
+				  .prog = tracepoint,
+				  .target = "tracepoint:none",
+				  .tracepoint.id = 999999};
 	assert_int_equal(attach_fails(session, &at, -EINVAL), SKEP_DIAG_ATTACH_ABSENT);
-	at = (struct skep_attach){.type = SKEP_ATTACH_PERF, .prog = perf, .target = "software:none",
+	at = (struct skep_attach){.type = SKEP_ATTACH_PERF,
+				  .prog = perf,
+				  .target = "software:none",
 				  .perf = {PERF_TYPE_SOFTWARE, 999, 1, false, -1, false}};
 	assert_int_equal(attach_fails(session, &at, -ENOENT), SKEP_DIAG_ATTACH_ABSENT);
 	skep_session_close(session);

@@ -15,8 +15,12 @@ static void maps_are_filled_and_frozen(void **state)
 	const uint32_t key = 0, one = 1;
 	uint64_t got[2] = {0}, *copies = calloc(skep_possible_cpus(), 16);
 	struct skep_object object;
-	struct skep_object_map map = {.name = "rodata", .type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
-				      .value_size = 16, .max_entries = 1, .init = first,
+	struct skep_object_map map = {.name = "rodata",
+				      .type = BPF_MAP_TYPE_ARRAY,
+				      .key_size = 4,
+				      .value_size = 16,
+				      .max_entries = 1,
+				      .init = first,
 				      .freeze = true};
 
 	skep_object_init(&object);
@@ -46,9 +50,12 @@ static void hashes_grow_as_they_fill(void **state)
 {
 	struct skep_object object;
 	struct bpf_map_info info = {0};
-	const struct skep_object_map map = {
-		.name = "at", .type = BPF_MAP_TYPE_HASH, .key_size = 8, .value_size = 8,
-		.max_entries = 1000, .prefer_no_prealloc = true};
+	const struct skep_object_map map = {.name = "at",
+					    .type = BPF_MAP_TYPE_HASH,
+					    .key_size = 8,
+					    .value_size = 8,
+					    .max_entries = 1000,
+					    .prefer_no_prealloc = true};
 
 	skep_object_init(&object);
 	skep_object_add_map(&object, &map);
@@ -66,8 +73,8 @@ static void a_map_the_kernel_lacks_is_named(void **state)
 	_cleanup_diag_ struct skep_diag diag = {0};
 	struct skep_session *session = (void *)1;
 	struct skep_object object;
-	const struct skep_object_map map = {.name = "odd", .type = 999, .key_size = 4,
-					    .value_size = 4, .max_entries = 1};
+	const struct skep_object_map map = {
+		.name = "odd", .type = 999, .key_size = 4, .value_size = 4, .max_entries = 1};
 
 	skep_object_init(&object);
 	skep_object_add_map(&object, &map);
@@ -83,8 +90,8 @@ static void an_array_that_cannot_be_filled_is_named(void **state)
 	_cleanup_diag_ struct skep_diag diag = {0};
 	struct skep_session *session = NULL;
 	struct skep_object object;
-	const struct skep_object_map map = {.name = "ring", .type = BPF_MAP_TYPE_RINGBUF,
-					    .max_entries = 4096, .init = "x"};
+	const struct skep_object_map map = {
+		.name = "ring", .type = BPF_MAP_TYPE_RINGBUF, .max_entries = 4096, .init = "x"};
 
 	skep_object_init(&object);
 	skep_object_add_map(&object, &map);
@@ -149,7 +156,8 @@ static void a_refused_program_is_reported_at_its_line(void **state)
 	assert_int_equal(diag.n_items, 1);
 	assert_int_equal(diag.items[0].id, SKEP_DIAG_PROG_REJECTED);
 	assert_int_equal(diag.items[0].span.off, 18);
-	assert_non_null(strstr(diag.items[0].why, "at instruction 1: R1 invalid mem access 'scalar'"));
+	assert_non_null(
+		strstr(diag.items[0].why, "at instruction 1: R1 invalid mem access 'scalar'"));
 	skep_diag_render(&diag, false, &text);
 	assert_non_null(strstr(text.data, "script.bt:3:2"));
 	skep_diag_done(&diag);
