@@ -241,8 +241,8 @@ static int resolve(struct assembler *a, const struct fixup *fixup)
 
 static void resolve_labels(struct assembler *a)
 {
-	skep_vec_foreach (struct fixup, fixup, &a->fixups) {
-		int err = resolve(a, fixup);
+	for (size_t i = 0; i < a->fixups.len; i++) {
+		int err = resolve(a, &a->fixups.data[i]);
 		if (err)
 			a->err = err;
 	}
@@ -253,7 +253,8 @@ int skep_asm(const char *text, size_t len, struct skep_insn **ret_insns, size_t 
 {
 	__attribute__((cleanup(assembler_done))) struct assembler a = {.text = text, .diag = diag};
 
-	read_lines(&a, len);
+	if (len) /* @text may be NULL then */
+		read_lines(&a, len);
 	if (!a.err)
 		resolve_labels(&a);
 	if (a.err)
