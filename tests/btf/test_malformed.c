@@ -2,7 +2,10 @@
 #include "raw.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void expect(const void *data, size_t size, const struct skep_btf *base, const char *code)
@@ -178,6 +181,37 @@ static void environment(void **state)
 	unsetenv("SKEP_BTF_PATH");
 }
 
+/* In a mount namespace of its own: hide the kernel's BTF, and look for it. 0 it went as it should.
+ */
+static int open_hidden(void)
+{
+	struct skep_diag diag = {0};
+	struct skep_btf *btf = NULL;
+	bool good;
+
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", "/sys/kernel/btf", "tmpfs", 0, NULL))
+		return 2;
+	good = skep_btf_open_kernel(&btf, &diag) == -ENOENT && diag.n_items == 1 &&
+	       !strcmp(skep_diag_code(diag.items[0].id), "Y0015");
+	skep_diag_done(&diag);
+	return good ? 0 : 1;
+}
+
+static void kernel_without_btf(void **state)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (!child)
+		_exit(open_hidden());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 2)
+		skip(); /* not root, or no BTF to hide */
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* --- Well-formed, and still out to get us -------------------------------------------- */
 
 static void typedef_loop(void **state)
@@ -324,6 +358,7 @@ int main(void)
 		cmocka_unit_test(too_many),
 		cmocka_unit_test(files),
 		cmocka_unit_test(environment),
+		cmocka_unit_test(kernel_without_btf),
 		cmocka_unit_test(typedef_loop),
 		cmocka_unit_test(huge_arrays),
 		cmocka_unit_test(anonymous_bomb),
