@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <skep/ir.h>
 #include <skep/object.h>
 
 #include "trace/config.h"
@@ -89,6 +90,7 @@ enum skep_loss {
 
 struct skep_trace_program {
 	struct skep_object object;
+	struct skep_types types;
 	struct skep_config config;
 	struct skep_script *script;
 	struct skep_probe **probes; /* attach.prog filled in; cookie = index + 1 where used */
@@ -118,17 +120,20 @@ struct skep_compile_opts {
 	uint32_t cpid;		   /* pid of -c, 0: not yet known */
 	bool allow_unsafe;
 	const struct skep_ir_target *target;
+	/* Where the stages are written as text; NULL: not asked for. */
+	struct skep_buf *dump_ast, *dump_ir, *dump_bytecode;
 };
 
 /**
  * Compile @source to a program: parse, expand, type, lower, emit.
  *
  * @arena  everything but the object's own arrays lives there
- * @stage  if not NULL, text of the stages named in @dump ("ast,types,ir,bytecode") is added
+ * @ret    to be freed with skep_trace_program_done(), also after an error
  * Return  0 | -EINVAL (see @diag) | -errno
  */
 int skep_trace_compile(struct skep_arena *arena, const struct skep_source *source,
 		       const struct skep_compile_opts *opts, struct skep_trace_program *ret,
 		       struct skep_diag *diag);
+void skep_trace_program_done(struct skep_trace_program *program);
 
 #endif

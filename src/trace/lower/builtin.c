@@ -1,0 +1,284 @@
+/* Builtin names: one function for each row of builtins.def. */
+#include <linux/bpf.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ptrace.h>
+
+#include <skep/btf.h>
+
+#include "linux/bpf.h"
+#include "trace/lower/lower.h"
+#include "trace/lower/regs.h"
+
+#define COMM_BYTES 16
+
+static struct skep_value call0(struct skep_lower *l, const struct skep_expr *expr, int32_t helper)
+{
+	return skep_value_int(R(skep_ir_call(l->f, helper, 0, NULL)), expr->type);
+}
+
+/* Half of what get_current_pid_tgid() and get_current_uid_gid() give. */
+static struct skep_value half(struct skep_lower *l, const struct skep_expr *expr, int32_t helper,
+			      bool high)
+{
+	uint32_t both = skep_ir_call(l->f, helper, 0, NULL);
+	uint32_t part = high ? skep_ir_alu(l->f, SKEP_IR_SHR, R(both), I(32))
+			     : skep_ir_extend(l->f, R(both), 4, false);
+
+	return skep_value_int(R(part), expr->type);
+}
+
+#define LOWER(name)                                                                                \
+	static struct skep_value lower_##name(struct skep_lower *l, const struct skep_expr *expr)
+
+LOWER(pid) { return half(l, expr, BPF_FUNC_get_current_pid_tgid, true); }
+LOWER(tid) { return half(l, expr, BPF_FUNC_get_current_pid_tgid, false); }
+LOWER(gid) { return half(l, expr, BPF_FUNC_get_current_uid_gid, true); }
+LOWER(uid) { return half(l, expr, BPF_FUNC_get_current_uid_gid, false); }
+LOWER(username) { return half(l, expr, BPF_FUNC_get_current_uid_gid, false); }
+LOWER(cpu) { return call0(l, expr, BPF_FUNC_get_smp_processor_id); }
+LOWER(numaid) { return call0(l, expr, BPF_FUNC_get_numa_node_id); }
+LOWER(nsecs) { return call0(l, expr, BPF_FUNC_ktime_get_boot_ns); }
+LOWER(jiffies) { return call0(l, expr, BPF_FUNC_jiffies64); }
+LOWER(rand) { return call0(l, expr, BPF_FUNC_get_prandom_u32); }
+LOWER(cgroup) { return call0(l, expr, BPF_FUNC_get_current_cgroup_id); }
+LOWER(curtask) { return skep_value_int(skep_lower_curtask(l), expr->type); }
+LOWER(ctx) { return skep_value_int(l->ctx, expr->type); }
+LOWER(ncpus) { return skep_value_int(I(skep_possible_cpus()), expr->type); }
+LOWER(cpid) { return skep_value_int(I(l->opts->cpid), expr->type); }
+LOWER(kstack) { return skep_lower_stack(l, expr->type); }
+LOWER(ustack) { return skep_lower_stack(l, expr->type); }
+
+struct skep_opnd skep_lower_curtask(struct skep_lower *l)
+{
+	return R(skep_ir_call(l->f, BPF_FUNC_get_current_task, 0, NULL));
+}
+
+LOWER(elapsed)
+{
+	uint32_t now = skep_ir_call(l->f, BPF_FUNC_ktime_get_boot_ns, 0, NULL);
+	uint32_t at = skep_ir_map_value(l->f, skep_lower_globals(l), l->program->elapsed_off);
+	uint32_t start = skep_ir_load(l->f, 8, R(at), 0);
+
+	l->program->needs_elapsed = true;
+	return skep_value_int(R(skep_ir_alu(l->f, SKEP_IR_SUB, R(now), R(start))), expr->type);
+}
+
+LOWER(comm)
+{
+	struct skep_value text = skep_lower_temp(l, expr->type);
+
+	skep_ir_calln(l->f, BPF_FUNC_get_current_comm, text.opnd, I(COMM_BYTES));
+	return text;
+}
+
+/* --- The parent, through the kernel's task_struct ------------------------------------------- */
+
+static int32_t task_off(struct skep_lower *l, const struct skep_expr *expr, const char *name)
+{
+	struct skep_btf *btf = skep_types_btf(l->types);
+	struct skep_btf_member member;
+	uint32_t task = btf ? skep_btf_find(btf, "task_struct", strlen("task_struct"),
+					    SKEP_BTF_MASK(SKEP_BTF_STRUCT))
+			    : 0;
+
+	if (task && skep_btf_find_member(btf, task, name, strlen(name), &member) == 0)
+		return (int32_t)(member.bit_off / 8);
+	skep_lower_cannot(l, expr->span, "the kernel's BTF does not describe task_struct");
+	return 0;
+}
+
+static struct skep_value parent(struct skep_lower *l, const struct skep_expr *expr)
+{
+	struct skep_value task = {.opnd = skep_lower_curtask(l), .space = SKEP_SPACE_KERNEL};
+
+	return (struct skep_value){
+		.opnd = skep_lower_load(l, &task, task_off(l, expr, "real_parent"), 8, false),
+		.space = SKEP_SPACE_KERNEL};
+}
+
+LOWER(ppid)
+{
+	struct skep_value task = parent(l, expr);
+
+	return skep_value_int(skep_lower_load(l, &task, task_off(l, expr, "tgid"), 4, false),
+			      expr->type);
+}
+
+LOWER(pcomm)
+{
+	struct skep_value task = parent(l, expr);
+
+	task.type = expr->type;
+	task.off = task_off(l, expr, "comm");
+	return task;
+}
+
+/* --- Arguments --------------------------------------------------------------------------------- */
+
+LOWER(args)
+{
+	return (struct skep_value){.type = expr->type, .opnd = l->ctx, .space = SKEP_SPACE_CTX};
+}
+
+static struct skep_opnd saved_reg(struct skep_lower *l, enum skep_reg reg)
+{
+	return R(skep_ir_load(l->f, 8, l->ctx, skep_reg_pt_regs_off(reg)));
+}
+
+/* base + index * scale + value, as the probe's note says. */
+static struct skep_opnd usdt_address(struct skep_lower *l, const struct skep_usdt_arg *arg)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t at = skep_ir_alu(f, SKEP_IR_ADD, saved_reg(l, arg->base), I(arg->value));
+
+	if (!arg->scale)
+		return R(at);
+	struct skep_opnd index = saved_reg(l, arg->index);
+	if (arg->index_width != 8)
+		index = R(skep_ir_extend(f, index, 4, arg->index_width < 0));
+	uint32_t step = skep_ir_alu(f, SKEP_IR_MUL, index, I(arg->scale));
+	return R(skep_ir_alu(f, SKEP_IR_ADD, R(at), R(step)));
+}
+
+/* An argument of a USDT probe: a constant, a register, or memory of the process. */
+static struct skep_opnd usdt_arg(struct skep_lower *l, const struct skep_expr *expr, uint32_t n)
+{
+	const struct skep_usdt_arg *arg = &l->probe->usdt_args[n];
+	uint32_t bytes = (uint32_t)(arg->size < 0 ? -arg->size : arg->size);
+
+	if (arg->kind == SKEP_USDT_CONST)
+		return I(arg->value);
+	if (arg->kind == SKEP_USDT_REG) {
+		uint32_t reg = skep_ir_alu(l->f, SKEP_IR_SHR, saved_reg(l, arg->base), I(arg->shift));
+		return bytes == 8 ? R(reg) : R(skep_ir_extend(l->f, R(reg), bytes, arg->size < 0));
+	}
+	if (arg->kind == SKEP_USDT_MEM) {
+		struct skep_value at = {.opnd = usdt_address(l, arg), .space = SKEP_SPACE_USER};
+		return skep_lower_load(l, &at, 0, bytes, arg->size < 0);
+	}
+	skep_lower_cannot(l, expr->span, "this argument is not in a register or in memory");
+	return I(0);
+}
+
+/* A function's argument: in registers, then on the stack behind the return address. */
+static struct skep_opnd regs_arg(struct skep_lower *l, uint32_t n)
+{
+	int32_t off = skep_regs_arg(n);
+
+	if (off >= 0)
+		return R(skep_ir_load(l->f, 8, l->ctx, off));
+	struct skep_value stack = {.opnd = R(skep_ir_load(l->f, 8, l->ctx, skep_regs_find("sp"))),
+				   .space = l->probe->provider->space};
+	return skep_lower_load(l, &stack, skep_regs_stack_arg(n), 8, false);
+}
+
+static struct skep_value argument(struct skep_lower *l, const struct skep_expr *expr)
+{
+	uint32_t n = (uint32_t)(expr->builtin - SKEP_BI_arg0);
+	enum skep_ctx_kind ctx = l->probe->provider->ctx;
+	struct skep_opnd value = I(0);
+
+	if (ctx == SKEP_CTX_RAW)
+		value = R(skep_ir_load(l->f, 8, l->ctx, (int32_t)(8 * n)));
+	else if (ctx == SKEP_CTX_REGS)
+		value = regs_arg(l, n);
+	else if (ctx == SKEP_CTX_USDT && n < l->probe->n_usdt_args)
+		value = usdt_arg(l, expr, n);
+	else
+		skep_lower_cannot(l, expr->span, "this probe has no such argument");
+	return skep_value_int(value, expr->type);
+}
+
+LOWER(arg0) { return argument(l, expr); }
+LOWER(arg1) { return argument(l, expr); }
+LOWER(arg2) { return argument(l, expr); }
+LOWER(arg3) { return argument(l, expr); }
+LOWER(arg4) { return argument(l, expr); }
+LOWER(arg5) { return argument(l, expr); }
+LOWER(arg6) { return argument(l, expr); }
+LOWER(arg7) { return argument(l, expr); }
+LOWER(arg8) { return argument(l, expr); }
+LOWER(arg9) { return argument(l, expr); }
+
+LOWER(retval)
+{
+	uint32_t value = skep_ir_load(l->f, 8, l->ctx, skep_regs_find("retval"));
+
+	return skep_value_int(skep_lower_fit(l, R(value), expr->type), expr->type);
+}
+
+/* --- Where we are --------------------------------------------------------------------------------- */
+
+/* One place is known now; of several, the attach cookie (index + 1) tells which it is. */
+LOWER(probe)
+{
+	if (!l->many_places)
+		return skep_value_int(I(l->probe->index), expr->type);
+	uint32_t cookie = skep_ir_calln(l->f, BPF_FUNC_get_attach_cookie, l->ctx);
+	return skep_value_int(R(skep_ir_alu(l->f, SKEP_IR_SUB, R(cookie), I(1))), expr->type);
+}
+
+static struct skep_opnd instruction_pointer(struct skep_lower *l)
+{
+	return R(skep_ir_load(l->f, 8, l->ctx, skep_regs_find("ip")));
+}
+
+/* func: the name if the place says it, else the symbol at the instruction pointer. */
+LOWER(func)
+{
+	if (expr->type->kind == SKEP_T_STRING) {
+		struct skep_value text = skep_lower_temp(l, expr->type);
+		const char *name = l->probe->func ? l->probe->func : "";
+		skep_lower_literal(l, name, (uint32_t)strlen(name), text.opnd, 0, expr->type->size);
+		return text;
+	}
+	if (expr->type->kind == SKEP_T_USYM)
+		return skep_lower_usym(l, instruction_pointer(l), expr->type);
+	return skep_value_int(instruction_pointer(l), expr->type);
+}
+
+/* In user mode the saved code segment has privilege level 3 (x86), PSTATE a mode of 0 (arm64). */
+LOWER(usermode)
+{
+	uint32_t state = skep_ir_load(l->f, 8, l->ctx, skep_regs_find(SKEP_REGS_MODE));
+	uint32_t mode = skep_ir_alu(l->f, SKEP_IR_AND, R(state), I(SKEP_REGS_MODE_MASK));
+
+	return skep_value_int(R(skep_ir_cmp(l->f, SKEP_IR_EQ, R(mode), I(SKEP_REGS_MODE_USER))),
+			      expr->type);
+}
+
+static struct skep_value (*const lowerers[SKEP_BI_CNT])(struct skep_lower *,
+						       const struct skep_expr *) = {
+#define BUILTIN(name, help) [SKEP_BI_##name] = lower_##name,
+#include "trace/builtins.def"
+#undef BUILTIN
+};
+
+struct skep_value skep_lower_builtin(struct skep_lower *l, const struct skep_expr *expr)
+{
+	return lowerers[expr->builtin](l, expr);
+}
+
+bool skep_lower_special_into(struct skep_lower *l, const struct skep_expr *expr,
+			     struct skep_opnd dst, int32_t off, const struct skep_type *type)
+{
+	bool is_string = type->kind == SKEP_T_STRING;
+
+	if (is_string && expr->kind == SKEP_E_IDENT && expr->builtin == SKEP_BI_comm &&
+	    type->size >= COMM_BYTES) {
+		struct skep_value to = {.opnd = dst, .off = off};
+		skep_ir_calln(l->f, BPF_FUNC_get_current_comm, skep_lower_address(l, &to),
+			      I(COMM_BYTES));
+		if (type->size > COMM_BYTES)
+			skep_ir_zero(l->f, dst, off + COMM_BYTES, type->size - COMM_BYTES, 1);
+		return true;
+	}
+	if (is_string && expr->kind == SKEP_E_CALL && expr->function == SKEP_FN_str) {
+		struct skep_value text = skep_lower_string_source(l, expr);
+		skep_ir_zero(l->f, dst, off, type->size, 1);
+		skep_lower_read_str(l, dst, off, type->size, &text);
+		return true;
+	}
+	return false;
+}

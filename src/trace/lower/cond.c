@@ -1,0 +1,100 @@
+/* Truth: comparisons, && || and !, as jumps; no 0 or 1 is made on the way. */
+#include <limits.h>
+
+#include "trace/lower/lower.h"
+
+static const struct compare {
+	enum skep_ir_cond of_unsigned, of_signed;
+} compares[] = {
+	[SKEP_OPR_EQ] = {SKEP_IR_EQ, SKEP_IR_EQ},   [SKEP_OPR_NE] = {SKEP_IR_NE, SKEP_IR_NE},
+	[SKEP_OPR_LT] = {SKEP_IR_ULT, SKEP_IR_SLT}, [SKEP_OPR_LE] = {SKEP_IR_ULE, SKEP_IR_SLE},
+	[SKEP_OPR_GT] = {SKEP_IR_UGT, SKEP_IR_SGT}, [SKEP_OPR_GE] = {SKEP_IR_UGE, SKEP_IR_SGE},
+};
+
+/* Signed if both sides are, or if one is and the other is a constant that it can hold. */
+static bool compares_signed(const struct skep_expr *a, const struct skep_expr *b)
+{
+	bool sa = a->type->is_signed, sb = b->type->is_signed;
+
+	if (sa && sb)
+		return true;
+	return (sa && b->is_const && b->integer >= 0) || (sb && a->is_const && a->integer >= 0);
+}
+
+static void compare_bytes(struct skep_lower *l, const struct skep_expr *expr, uint32_t same,
+			  uint32_t differ)
+{
+	struct skep_ir_func *f = l->f;
+	struct skep_value a = skep_lower_expr(l, expr->left), b = skep_lower_expr(l, expr->right);
+	uint32_t bytes = a.type->size < b.type->size ? a.type->size : b.type->size;
+
+	a = skep_lower_own(l, &a);
+	b = skep_lower_own(l, &b);
+	for (uint32_t at = 0, step; at < bytes; at += step) {
+		step = bytes - at >= 8 ? 8 : bytes - at >= 4 ? 4 : bytes - at >= 2 ? 2 : 1;
+		uint32_t next = skep_ir_block(f);
+		uint32_t x = skep_ir_load(f, step, a.opnd, a.off + (int32_t)at);
+		uint32_t y = skep_ir_load(f, step, b.opnd, b.off + (int32_t)at);
+		skep_ir_branch(f, SKEP_IR_EQ, R(x), R(y), next, differ);
+		skep_ir_at(f, next);
+	}
+	skep_ir_jump(f, same);
+}
+
+static void compare(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
+		    uint32_t else_block)
+{
+	const struct compare *row = &compares[expr->op];
+	bool equal = expr->op == SKEP_OPR_EQ;
+
+	if (expr->left->type->kind == SKEP_T_STRING && expr->right->type->kind == SKEP_T_STRING) {
+		struct skep_opnd same = skep_lower_str_eq(l, expr->left, expr->right, UINT_MAX);
+		skep_ir_branch(l->f, SKEP_IR_NE, same, I(0), equal ? then_block : else_block,
+			       equal ? else_block : then_block);
+		return;
+	}
+	if (!skep_type_is_scalar(expr->left->type) && !skep_type_is_scalar(expr->right->type)) {
+		compare_bytes(l, expr, equal ? then_block : else_block,
+			      equal ? else_block : then_block);
+		return;
+	}
+	struct skep_opnd a = skep_lower_scalar(l, expr->left);
+	struct skep_opnd b = skep_lower_scalar(l, expr->right);
+	bool is_signed = compares_signed(expr->left, expr->right);
+	skep_ir_branch(l->f, is_signed ? row->of_signed : row->of_unsigned, a, b, then_block,
+		       else_block);
+}
+
+static void both(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
+		 uint32_t else_block)
+{
+	uint32_t second = skep_ir_block(l->f);
+	bool is_and = expr->op == SKEP_OPR_LAND;
+
+	skep_lower_cond(l, expr->left, is_and ? second : then_block, is_and ? else_block : second);
+	skep_ir_at(l->f, second);
+	skep_lower_cond(l, expr->right, then_block, else_block);
+}
+
+void skep_lower_cond(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
+		     uint32_t else_block)
+{
+	if (expr->is_const && !expr->text) {
+		skep_ir_jump(l->f, expr->integer ? then_block : else_block);
+	} else if (!expr->is_const && expr->kind == SKEP_E_BINARY &&
+		   (expr->op == SKEP_OPR_LAND || expr->op == SKEP_OPR_LOR)) {
+		both(l, expr, then_block, else_block);
+	} else if (!expr->is_const && expr->kind == SKEP_E_BINARY && expr->op >= SKEP_OPR_EQ &&
+		   expr->op <= SKEP_OPR_GE) {
+		compare(l, expr, then_block, else_block);
+	} else if (!expr->is_const && expr->kind == SKEP_E_UNARY && expr->op == SKEP_OPR_NOT) {
+		skep_lower_cond(l, expr->right, else_block, then_block);
+	} else if (expr->type->kind == SKEP_T_STRING) { /* true unless empty */
+		struct skep_value text = skep_lower_expr(l, expr);
+		struct skep_opnd first = skep_lower_load(l, &text, 0, 1, false);
+		skep_ir_branch(l->f, SKEP_IR_NE, first, I(0), then_block, else_block);
+	} else {
+		skep_ir_branch(l->f, SKEP_IR_NE, skep_lower_scalar(l, expr), I(0), then_block,
+			       else_block);
+	}
+}

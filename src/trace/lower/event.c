@@ -1,0 +1,190 @@
+/*
+ * Events: records in the ring buffer, laid out as in program.h.
+ *
+ * When every argument has a fixed size, the record is reserved in the ring and
+ * the arguments are evaluated straight into it. When one varies (a long string,
+ * a buffer), the record is put together in a slot, its bytes one behind the
+ * other, and only what was used is sent.
+ *
+ * The control ring is the second chance of events that must not be lost (exit,
+ * clear, zero, print of a map) when the first ring is full.
+ */
+#include <linux/bpf.h>
+
+#include "trace/lower/lower.h"
+
+#define HDR_BYTES     sizeof(struct skep_event_hdr)
+#define VARYING_BYTES 8 /* u32 offset, u32 length */
+
+struct layout {
+	struct skep_event_arg *args;
+	uint32_t n_args;
+	uint32_t fixed_bytes, most_bytes; /* without and with the varying parts */
+	uint32_t id;			  /* of the event */
+};
+
+static bool is_varying(const struct skep_type *type)
+{
+	return (type->kind == SKEP_T_STRING || type->kind == SKEP_T_BUFFER) &&
+	       type->size > SKEP_INLINE_MAX;
+}
+
+static void place_arg(struct layout *layout, struct skep_event_arg *arg,
+		      const struct skep_type *type)
+{
+	bool varying = is_varying(type);
+	uint32_t align = varying ? 4 : type->align ? type->align : 1;
+	uint32_t size = varying ? VARYING_BYTES : type->size;
+
+	layout->fixed_bytes = (layout->fixed_bytes + align - 1) / align * align;
+	*arg = (struct skep_event_arg){.type = type, .off = layout->fixed_bytes,
+				       .is_varying = varying, .is_signed = type->is_signed};
+	layout->fixed_bytes += size;
+	layout->most_bytes += varying ? type->size : 0;
+}
+
+static struct layout lay_out(struct skep_lower *l, const struct skep_expr *args, uint32_t n_args)
+{
+	struct layout layout = {.fixed_bytes = HDR_BYTES, .n_args = n_args};
+
+	layout.args = skep_arena_array(l->arena, struct skep_event_arg, n_args);
+	for (uint32_t i = 0; i < n_args; i++, args = args->next)
+		place_arg(&layout, &layout.args[i], args->type);
+	layout.fixed_bytes = (layout.fixed_bytes + 7) & ~7u;
+	layout.most_bytes += layout.fixed_bytes;
+	return layout;
+}
+
+static void header(struct skep_lower *l, const struct layout *layout, struct skep_opnd at)
+{
+	skep_ir_store(l->f, 8, at, 0, I(layout->id | (uint64_t)layout->fixed_bytes << 32));
+}
+
+/* --- Fixed ------------------------------------------------------------------------------- */
+
+static bool is_control(enum skep_event_kind kind)
+{
+	return kind == SKEP_EV_EXIT || kind == SKEP_EV_CLEAR || kind == SKEP_EV_ZERO ||
+	       kind == SKEP_EV_PRINT_MAP;
+}
+
+/* Room in the ring, or control goes to @full. */
+static uint32_t reserve(struct skep_lower *l, uint32_t bytes, bool control, uint32_t full)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t record = skep_ir_var(f), got = skep_ir_block(f);
+	uint32_t ring = skep_lower_ring(l);
+
+	skep_ir_set(f, record, R(skep_ir_calln(f, BPF_FUNC_ringbuf_reserve,
+					       R(skep_ir_map(f, ring)), I(bytes), I(0))));
+	if (control) {
+		uint32_t again = skep_ir_block(f);
+		uint32_t spare = skep_lower_control_ring(l);
+		skep_ir_branch(f, SKEP_IR_NE, R(record), I(0), got, again);
+		skep_ir_at(f, again);
+		skep_ir_set(f, record, R(skep_ir_calln(f, BPF_FUNC_ringbuf_reserve,
+						       R(skep_ir_map(f, spare)), I(bytes), I(0))));
+	}
+	skep_ir_branch(f, SKEP_IR_NE, R(record), I(0), got, full);
+	skep_ir_at(f, got);
+	return record;
+}
+
+static void send_fixed(struct skep_lower *l, const struct layout *layout,
+		       const struct skep_expr *args, bool control)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t full = skep_ir_block(f), done = skep_ir_block(f);
+	struct skep_opnd record = R(reserve(l, layout->fixed_bytes, control, full));
+
+	header(l, layout, record);
+	for (uint32_t i = 0; i < layout->n_args; i++, args = args->next)
+		skep_lower_into(l, args, record, (int32_t)layout->args[i].off, layout->args[i].type);
+	skep_ir_calln(f, BPF_FUNC_ringbuf_submit, record,
+		      I(control ? BPF_RB_FORCE_WAKEUP : 0));
+	skep_ir_jump(f, done);
+	skep_ir_at(f, full);
+	skep_lower_loss(l, skep_loss_off(l, SKEP_LOSS_EVENT));
+	skep_ir_jump(f, done);
+	skep_ir_at(f, done);
+}
+
+/* --- Varying ------------------------------------------------------------------------------- */
+
+/*
+ * Put a string or buffer at the end of the record in @slot, whose length so far
+ * is in @end. Strings lose their NUL's successor bytes, buffers their unused
+ * room. @end never exceeds the sum of the parts' sizes, which is how the
+ * verifier knows that it stays inside the slot.
+ */
+static void append(struct skep_lower *l, const struct skep_event_arg *arg,
+		   const struct skep_expr *expr, uint32_t slot, uint32_t end)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t at = skep_ir_alu(f, SKEP_IR_ADD, R(skep_ir_addr(f, S(slot, 0), 0)), R(end));
+	struct skep_opnd len;
+
+	if (arg->type->kind == SKEP_T_STRING) {
+		struct skep_value text = skep_lower_string_source(l, expr);
+		len = skep_lower_read_str(l, R(at), 0, arg->type->size, &text);
+	} else {
+		len = skep_lower_buffer_bytes(l, expr, R(at), arg->type->size - 4);
+	}
+	skep_ir_store(f, 4, S(slot, 0), (int32_t)arg->off, R(end));
+	skep_ir_store(f, 4, S(slot, 0), (int32_t)arg->off + 4, len);
+	skep_ir_set(f, end, R(skep_ir_alu(f, SKEP_IR_ADD, R(end), len)));
+}
+
+void skep_lower_output(struct skep_lower *l, uint32_t slot, uint32_t bytes)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t full = skep_ir_block(f), done = skep_ir_block(f);
+	uint32_t err = skep_ir_calln(f, BPF_FUNC_ringbuf_output,
+				     R(skep_ir_map(f, skep_lower_ring(l))), S(slot, 0), R(bytes), I(0));
+
+	skep_ir_branch_cold(f, SKEP_IR_NE, R(err), I(0), full);
+	skep_ir_jump(f, done);
+	skep_ir_at(f, full);
+	skep_lower_loss(l, skep_loss_off(l, SKEP_LOSS_EVENT));
+	skep_ir_jump(f, done);
+	skep_ir_at(f, done);
+}
+
+static void send_varying(struct skep_lower *l, const struct layout *layout,
+			 const struct skep_expr *args)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t slot = skep_ir_slot(f, layout->most_bytes, 8), end = skep_ir_var(f);
+
+	skep_ir_set(f, end, I(layout->fixed_bytes));
+	skep_ir_zero(f, S(slot, 0), 0, layout->fixed_bytes, 8);
+	header(l, layout, S(slot, 0));
+	for (uint32_t i = 0; i < layout->n_args; i++, args = args->next) {
+		const struct skep_event_arg *arg = &layout->args[i];
+		if (arg->is_varying)
+			append(l, arg, args, slot, end);
+		else
+			skep_lower_into(l, args, S(slot, 0), (int32_t)arg->off, arg->type);
+	}
+	skep_lower_output(l, slot, end);
+}
+
+void skep_lower_event(struct skep_lower *l, enum skep_event_kind kind, const char *text,
+		      uint32_t map, const struct skep_expr *args, uint32_t n_args)
+{
+	struct layout layout = lay_out(l, args, n_args);
+
+	layout.id = (uint32_t)l->events.len;
+	skep_vec_push(&l->events, ((struct skep_event){.kind = kind, .text = text, .map = map,
+						       .args = layout.args, .n_args = n_args}));
+	if (layout.most_bytes > layout.fixed_bytes)
+		send_varying(l, &layout, args);
+	else
+		send_fixed(l, &layout, args, is_control(kind));
+}
+
+uint32_t skep_lower_string_id(struct skep_lower *l, const char *text)
+{
+	skep_vec_push(&l->strings, text);
+	return (uint32_t)l->strings.len - 1;
+}

@@ -1,0 +1,80 @@
+/* Symbols, stacks, registers, and what a pointer points into. */
+#include <linux/bpf.h>
+
+#include "trace/lower/lower.h"
+#include "trace/lower/regs.h"
+
+#define FN(name)                                                                                   \
+	struct skep_value skep_fn_##name(struct skep_lower *l, const struct skep_expr *call)
+
+static uint32_t current_pid(struct skep_lower *l)
+{
+	uint32_t both = skep_ir_call(l->f, BPF_FUNC_get_current_pid_tgid, 0, NULL);
+
+	return skep_ir_alu(l->f, SKEP_IR_SHR, R(both), I(32));
+}
+
+struct skep_value skep_lower_usym(struct skep_lower *l, struct skep_opnd addr,
+				  const struct skep_type *type)
+{
+	struct skep_value sym = skep_lower_temp(l, type);
+
+	skep_ir_store(l->f, 8, sym.opnd, 0, addr);
+	skep_ir_store(l->f, 8, sym.opnd, 8, R(current_pid(l)));
+	return sym;
+}
+
+FN(ksym) { return skep_value_int(skep_lower_scalar(l, call->args), call->type); }
+FN(usym) { return skep_lower_usym(l, skep_lower_scalar(l, call->args), call->type); }
+
+/* Addresses were looked up by types/: only one that had to wait for the run would get here. */
+FN(kaddr) { return skep_value_int(I(call->integer), call->type); }
+FN(uaddr) { return skep_value_int(I(call->integer), call->type); }
+
+FN(reg)
+{
+	int32_t off = skep_regs_find(call->args->text);
+
+	return skep_value_int(R(skep_ir_load(l->f, 8, l->ctx, off)), call->type);
+}
+
+/* The type says whose the pointer is; the bits are the same. */
+static struct skep_value same_bits(struct skep_lower *l, const struct skep_expr *call)
+{
+	struct skep_value value = skep_lower_expr(l, call->args);
+
+	if (!skep_type_is_scalar(value.type))
+		value.space = call->type->space;
+	value.type = call->type;
+	return value;
+}
+
+FN(kptr) { return same_bits(l, call); }
+FN(uptr) { return same_bits(l, call); }
+
+/* A stack that could not be taken (too many different ones, no memory) is counted, id -1. */
+struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type *type)
+{
+	struct skep_ir_func *f = l->f;
+	bool user = type->kind == SKEP_T_USTACK;
+	struct skep_value key = skep_lower_temp(l, type);
+	uint32_t failed = skep_ir_block(f), on = skep_ir_block(f), id = skep_ir_var(f);
+	uint32_t map = skep_lower_stack_map(l, user, type->n);
+	uint32_t pid = user ? current_pid(l) : skep_ir_mov(f, I(0));
+
+	skep_ir_set(f, id, R(skep_ir_calln(f, BPF_FUNC_get_stackid, l->ctx, R(skep_ir_map(f, map)),
+					   I(user ? BPF_F_USER_STACK : 0))));
+	skep_ir_branch_cold(f, SKEP_IR_SLT, R(id), I(0), failed);
+	skep_ir_jump(f, on);
+	skep_ir_at(f, failed);
+	skep_lower_loss(l, skep_loss_off(l, SKEP_LOSS_STACK));
+	skep_ir_set(f, id, I(UINT32_MAX));
+	skep_ir_jump(f, on);
+	skep_ir_at(f, on);
+	skep_ir_store(f, 4, key.opnd, 0, R(id));
+	skep_ir_store(f, 4, key.opnd, 4, R(pid));
+	return key;
+}
+
+FN(kstack) { return skep_lower_stack(l, call->type); }
+FN(ustack) { return skep_lower_stack(l, call->type); }

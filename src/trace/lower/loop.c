@@ -1,0 +1,192 @@
+/*
+ * Loops. while and ranges are guarded (see skep_ir_loop_guard()), unroll is
+ * written out, and a for over a map is a callback that the kernel calls for
+ * each element.
+ *
+ * A callback is a function of its own: variables of the outer scopes that it
+ * uses live in a box of memory whose address it is given. The first word of
+ * the box says how the loop was left.
+ */
+#include <linux/bpf.h>
+
+#include "trace/lower/lower.h"
+
+enum left_by { LEFT_AT_END, LEFT_BY_RETURN };
+
+void skep_lower_leave(struct skep_lower *l)
+{
+	if (!l->in_callback) {
+		skep_ir_exit(l->f, I(0));
+		return;
+	}
+	skep_ir_store(l->f, 8, l->box, 0, I(LEFT_BY_RETURN));
+	skep_ir_exit(l->f, I(1));
+}
+
+static void count_limit(struct skep_lower *l, uint32_t exhausted, uint32_t done)
+{
+	skep_ir_at(l->f, exhausted);
+	skep_lower_loss(l, skep_loss_off(l, SKEP_LOSS_LOOP));
+	skep_ir_jump(l->f, done);
+}
+
+static void loop_body(struct skep_lower *l, const struct skep_stmt *stmt, uint32_t next,
+		      uint32_t done)
+{
+	struct skep_loop loop = {.outer = l->loop, .break_block = done, .continue_block = next};
+
+	l->loop = &loop;
+	skep_lower_stmts(l, stmt->body);
+	l->loop = loop.outer;
+	if (!skep_ir_ended(l->f))
+		skep_ir_jump(l->f, next);
+}
+
+static void lower_while(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t head = skep_ir_block(f), body = skep_ir_block(f);
+	uint32_t done = skep_ir_block(f), exhausted = skep_ir_block(f);
+
+	skep_ir_jump(f, head);
+	skep_ir_at(f, head);
+	skep_ir_loop_guard(f, exhausted);
+	skep_lower_cond(l, stmt->cond, body, done);
+	skep_ir_at(f, body);
+	loop_body(l, stmt, head, done);
+	count_limit(l, exhausted, done);
+	skep_ir_at(f, done);
+}
+
+/* The counter is the loop's own: assigning to $i in the body does not change the course. */
+static void lower_range(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t head = skep_ir_block(f), body = skep_ir_block(f), next = skep_ir_block(f);
+	uint32_t done = skep_ir_block(f), exhausted = skep_ir_block(f);
+	uint32_t i = skep_ir_var(f);
+	struct skep_opnd limit = R(skep_ir_mov(f, skep_lower_scalar(l, stmt->limit)));
+
+	skep_ir_set(f, i, skep_lower_scalar(l, stmt->value));
+	skep_ir_jump(f, head);
+	skep_ir_at(f, head);
+	skep_ir_loop_guard(f, exhausted);
+	skep_ir_branch(f, SKEP_IR_SLT, R(i), limit, body, done);
+	skep_ir_at(f, body);
+	struct skep_value now = skep_value_int(R(i), stmt->target->var->type);
+	if (stmt->target->var->lowered)
+		skep_lower_set_var(l, stmt->target->var, &now);
+	loop_body(l, stmt, next, done);
+	skep_ir_at(f, next);
+	skep_ir_set(f, i, R(skep_ir_alu(f, SKEP_IR_ADD, R(i), I(1))));
+	skep_ir_jump(f, head);
+	count_limit(l, exhausted, done);
+	skep_ir_at(f, done);
+}
+
+static void lower_unroll(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	uint32_t done = skep_ir_block(l->f);
+
+	for (uint64_t i = 0; i < stmt->unroll_cnt && !skep_ir_ended(l->f); i++) {
+		uint32_t next = skep_ir_block(l->f);
+		loop_body(l, stmt, next, done);
+		skep_ir_at(l->f, next);
+	}
+	if (!skep_ir_ended(l->f))
+		skep_ir_jump(l->f, done);
+	skep_ir_at(l->f, done);
+}
+
+/* --- for over a map --------------------------------------------------------------------------- */
+
+/* $kv = (key, value), from the callback's arguments (map, key, value, box). */
+static void bind_element(struct skep_lower *l, const struct skep_stmt *stmt,
+			 const struct skep_trace_map *map)
+{
+	const struct skep_type *type = stmt->target->var->type;
+	const struct skep_tuple_field *fields = type->fields;
+	struct skep_opnd key = R(skep_ir_param(l->f, 1)), at = R(skep_ir_param(l->f, 2));
+	struct skep_var_home *home = skep_arena_new(l->arena, struct skep_var_home);
+
+	home->kind = SKEP_VAR_SLOT;
+	home->slot = skep_ir_slot(l->f, type->size, 8);
+	stmt->target->var->lowered = home;
+	skep_ir_zero(l->f, S(home->slot, 0), 0, type->size, 8);
+	struct skep_value key_value = skep_lower_at(l, key, 0, map->key, SKEP_SPACE_BPF);
+	skep_lower_store(l, &key_value, S(home->slot, 0), (int32_t)fields[0].off, fields[0].type);
+	struct skep_value value;
+	if (skep_type_is_agg(map->value))
+		value = skep_value_int(skep_lower_agg_read(l, map, key), fields[1].type);
+	else
+		value = skep_lower_at(l, at, 0, map->value, SKEP_SPACE_BPF);
+	skep_lower_store(l, &value, S(home->slot, 0), (int32_t)fields[1].off, fields[1].type);
+}
+
+static void build_callback(struct skep_lower *l, const struct skep_stmt *stmt,
+			   const struct skep_trace_map *map, struct skep_ir_func *callback)
+{
+	struct skep_lower outer = *l;
+	struct skep_loop loop = {.is_callback = true};
+
+	l->f = callback;
+	l->loop = &loop;
+	l->in_callback = true;
+	l->box = R(skep_ir_param(callback, 3));
+	skep_ir_at_source(callback, stmt->span);
+	if (outer.probe->provider->ctx != SKEP_CTX_NONE)
+		l->ctx = R(skep_ir_load(callback, 8, l->box, 8));
+	bind_element(l, stmt, map);
+	skep_lower_homes_of(l, stmt->body);
+	skep_lower_stmts(l, stmt->body);
+	if (!skep_ir_ended(callback))
+		skep_ir_exit(callback, I(0));
+	l->f = outer.f;
+	l->loop = outer.loop;
+	l->in_callback = outer.in_callback;
+	l->box = outer.box;
+	l->ctx = outer.ctx;
+}
+
+static void lower_for_map(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	const struct skep_trace_map *map = skep_lower_map_of(l, stmt->value->map);
+	struct skep_ir_func *f = l->f;
+	const char *name = skep_arena_printf(l->arena, "for_each_%u", l->n_callbacks++);
+	struct skep_ir_func *callback = skep_ir_subprog(f, name, 4);
+	uint32_t leave = skep_ir_block(f), on = skep_ir_block(f);
+
+	build_callback(l, stmt, map, callback);
+	skep_ir_store(f, 8, l->box, 0, I(LEFT_AT_END));
+	skep_ir_calln(f, BPF_FUNC_for_each_map_elem, R(skep_ir_map(f, map->bpf_map)),
+		      R(skep_ir_func_addr(f, callback)), R(skep_ir_addr(f, l->box, 0)), I(0));
+	uint32_t left = skep_ir_load(f, 8, l->box, 0);
+	skep_ir_branch(f, SKEP_IR_NE, R(left), I(LEFT_AT_END), leave, on);
+	skep_ir_at(f, leave);
+	if (l->in_callback)
+		skep_ir_exit(f, I(1));
+	else
+		skep_ir_exit(f, I(0));
+	skep_ir_at(f, on);
+}
+
+static void lower_jump(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	bool is_break = stmt->kind == SKEP_S_BREAK;
+
+	if (l->loop->is_callback)
+		skep_ir_exit(l->f, I(is_break));
+	else
+		skep_ir_jump(l->f, is_break ? l->loop->break_block : l->loop->continue_block);
+}
+
+void skep_lower_loop(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	switch (stmt->kind) {
+	case SKEP_S_WHILE: lower_while(l, stmt); break;
+	case SKEP_S_FOR_RANGE: lower_range(l, stmt); break;
+	case SKEP_S_UNROLL: lower_unroll(l, stmt); break;
+	case SKEP_S_FOR_MAP: lower_for_map(l, stmt); break;
+	default: lower_jump(l, stmt); break;
+	}
+}

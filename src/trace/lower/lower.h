@@ -1,0 +1,214 @@
+/*
+ * Lowering: the typed syntax tree becomes IR, maps and event descriptors.
+ *
+ * Values come in two shapes. A scalar (see skep_type_is_scalar()) is an
+ * operand: a constant or a register. Everything else is memory: an address
+ * and the space it lies in. Memory in the kernel's or a process's space is
+ * only named, not read, until something needs its bytes: so a->b.c[3] costs
+ * one read.
+ *
+ * Destination-driven: lower_into() evaluates an expression straight into the
+ * place where its bytes are wanted (a key, an event in the ring buffer), so
+ * that `@[comm]` is one helper call into the key and printf("%s", str(p)) reads
+ * into the event itself.
+ *
+ * Files: program.c (the order of things), storage.c (how maps are kept),
+ * expr.c, cond.c, field.c, memory.c (reading and copying), string.c, stmt.c,
+ * loop.c, mapop.c, agg.c (count() … lhist()), event.c, func_*.c, builtin.c.
+ */
+#ifndef SKEP_TRACE_LOWER_H
+#define SKEP_TRACE_LOWER_H
+
+#include <skep/ir.h>
+
+#include "base/vec.h"
+#include "trace/program.h"
+
+struct skep_value {
+	const struct skep_type *type;
+	struct skep_opnd opnd;	/* scalar: the value; memory: the base address */
+	int32_t off;		/* memory: from the base */
+	enum skep_space space;	/* memory: whose */
+};
+
+/** Where break and continue go in the innermost loop. */
+struct skep_loop {
+	struct skep_loop *outer;
+	uint32_t break_block, continue_block;
+	bool is_callback; /* a for over a map: leave by returning from the callback */
+};
+
+/** Where a variable lives. */
+struct skep_var_home {
+	enum { SKEP_VAR_REG, SKEP_VAR_SLOT, SKEP_VAR_BOX } kind;
+	uint32_t reg;  /* REG */
+	uint32_t slot; /* SLOT */
+	uint32_t off;  /* BOX: from the box's start */
+};
+
+struct skep_lower {
+	struct skep_arena *arena;
+	struct skep_types *types;
+	struct skep_diag *diag;
+	const struct skep_compile_opts *opts;
+	struct skep_trace_program *program;
+	struct skep_ir *ir;
+	struct skep_object *object;
+	SKEP_VEC(struct skep_event) events;
+	SKEP_VEC(const char *) strings;
+	uint32_t cpu_globals_bytes, globals_bytes;
+	uint32_t zeroes; /* map index */
+	uint32_t n_programs;
+	bool failed;
+
+	/* of the program being lowered */
+	struct skep_ir_func *f;
+	const struct skep_probe *probe;	   /* the one place, or the first of several */
+	bool many_places;		   /* `probe` is told by the attach cookie */
+	struct skep_opnd ctx;		   /* the program's context */
+	struct skep_loop *loop;
+	uint32_t box_slot, box_bytes;	   /* captured variables; box_bytes 0: none */
+	struct skep_opnd box;		   /* its address in the function being built */
+	bool in_callback;
+	uint32_t n_callbacks;
+};
+
+/* --- expr.c ---------------------------------------------------------------------------- */
+struct skep_value skep_lower_expr(struct skep_lower *l, const struct skep_expr *expr);
+/** A scalar expression as an operand. */
+struct skep_opnd skep_lower_scalar(struct skep_lower *l, const struct skep_expr *expr);
+/** Evaluate into memory at @dst + @off, in the layout of @type; all of type->size bytes are set. */
+void skep_lower_into(struct skep_lower *l, const struct skep_expr *expr, struct skep_opnd dst,
+		     int32_t off, const struct skep_type *type);
+/** The builtins and functions that can write their result where it is wanted (comm, str(), buf(),
+ *  stacks…). Return whether @expr was one of them (builtin.c). */
+bool skep_lower_special_into(struct skep_lower *l, const struct skep_expr *expr,
+			     struct skep_opnd dst, int32_t off, const struct skep_type *type);
+/** Branch on a truth value (cond.c). */
+void skep_lower_cond(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
+		     uint32_t else_block);
+/** An integer of @type's width and sign from one that may be wider. */
+struct skep_opnd skep_lower_fit(struct skep_lower *l, struct skep_opnd value,
+				const struct skep_type *type);
+struct skep_value skep_value_int(struct skep_opnd opnd, const struct skep_type *type);
+
+/* --- memory.c --------------------------------------------------------------------------- */
+/** A fresh temporary of @type. */
+struct skep_value skep_lower_temp(struct skep_lower *l, const struct skep_type *type);
+/** Read @bytes at @src's address + @off into @dst + @dst_off; failure is counted, and zeroes. */
+void skep_lower_read(struct skep_lower *l, struct skep_opnd dst, int32_t dst_off, uint32_t bytes,
+		     const struct skep_value *src, int32_t off);
+/** Load an integer of @bytes from @src's address + @off, whatever its space. */
+struct skep_opnd skep_lower_load(struct skep_lower *l, const struct skep_value *src, int32_t off,
+				 uint32_t bytes, bool is_signed);
+/** Store a value in the layout of @type. */
+void skep_lower_store(struct skep_lower *l, const struct skep_value *value, struct skep_opnd dst,
+		      int32_t off, const struct skep_type *type);
+/** The value's bytes in our own memory (space BPF), reading or storing them if need be. */
+struct skep_value skep_lower_own(struct skep_lower *l, const struct skep_value *value);
+/** A value of @type found at an address (a pointer followed, a member, a map value). */
+struct skep_value skep_lower_at(struct skep_lower *l, struct skep_opnd base, int32_t off,
+				const struct skep_type *type, enum skep_space space);
+/** The address of a memory value as an operand. */
+struct skep_opnd skep_lower_address(struct skep_lower *l, const struct skep_value *value);
+/** Add one to a loss counter, out of line. */
+void skep_lower_loss(struct skep_lower *l, uint32_t loss_off);
+uint32_t skep_loss_off(const struct skep_lower *l, enum skep_loss loss);
+uint32_t skep_loss_map_off(const struct skep_lower *l, uint32_t map);
+
+/* --- string.c ---------------------------------------------------------------------------- */
+/** Read a string of at most @size bytes with its NUL to @dst + @off; returns the length with NUL
+ *  (0 after a failure), and counts failures and cuts. Does not clear what is behind the NUL. */
+struct skep_opnd skep_lower_read_str(struct skep_lower *l, struct skep_opnd dst, int32_t off,
+				     uint32_t size, const struct skep_value *src);
+/** Where a string expression's bytes can be read from, without copying them first if possible. */
+struct skep_value skep_lower_string_source(struct skep_lower *l, const struct skep_expr *expr);
+/** The bytes of a buffer expression at @dst, at most @max; returns how many (func_string.c). */
+struct skep_opnd skep_lower_buffer_bytes(struct skep_lower *l, const struct skep_expr *expr,
+					 struct skep_opnd dst, uint32_t max);
+/** 0 or 1: are the first @limit bytes, or all up to the NUL, the same? */
+struct skep_opnd skep_lower_str_eq(struct skep_lower *l, const struct skep_expr *a,
+				   const struct skep_expr *b, uint32_t limit);
+void skep_lower_literal(struct skep_lower *l, const char *text, uint32_t len,
+			struct skep_opnd dst, int32_t off, uint32_t size);
+
+/* --- field.c ------------------------------------------------------------------------------ */
+struct skep_value skep_lower_field(struct skep_lower *l, const struct skep_expr *expr);
+struct skep_value skep_lower_index(struct skep_lower *l, const struct skep_expr *expr);
+struct skep_value skep_lower_deref(struct skep_lower *l, const struct skep_expr *expr);
+
+/* --- builtin.c, func_*.c -------------------------------------------------------------------- */
+struct skep_value skep_lower_builtin(struct skep_lower *l, const struct skep_expr *expr);
+struct skep_value skep_lower_call(struct skep_lower *l, const struct skep_expr *expr);
+/* One for each row of functions.def: skep_fn_printf() … */
+#define FUNCTION(name, ...)                                                                        \
+	struct skep_value skep_fn_##name(struct skep_lower *l, const struct skep_expr *call);
+#include "trace/functions.def"
+#undef FUNCTION
+struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type *type);
+/** The address with the process it belongs to (func_symbol.c). */
+struct skep_value skep_lower_usym(struct skep_lower *l, struct skep_opnd addr,
+				  const struct skep_type *type);
+/** The current task's address. */
+struct skep_opnd skep_lower_curtask(struct skep_lower *l);
+
+/* --- stmt.c, loop.c ---------------------------------------------------------------------------- */
+void skep_lower_stmts(struct skep_lower *l, const struct skep_stmt *stmt);
+void skep_lower_loop(struct skep_lower *l, const struct skep_stmt *stmt);
+struct skep_value skep_lower_var(struct skep_lower *l, const struct skep_var *var);
+void skep_lower_set_var(struct skep_lower *l, const struct skep_var *var,
+			const struct skep_value *value);
+/** Leave the program (or, in a callback, the loop and then the program). */
+void skep_lower_leave(struct skep_lower *l);
+/** Give every variable of the probe its home. */
+void skep_lower_homes(struct skep_lower *l, const struct skep_probe_def *def);
+/** The same for the body of a callback, in its own frame. */
+void skep_lower_homes_of(struct skep_lower *l, const struct skep_stmt *body);
+
+/* --- mapop.c, agg.c ------------------------------------------------------------------------------ */
+const struct skep_trace_map *skep_lower_map_of(struct skep_lower *l, const struct skep_map *map);
+struct skep_value skep_lower_map_read(struct skep_lower *l, const struct skep_expr *expr);
+void skep_lower_map_assign(struct skep_lower *l, const struct skep_expr *target,
+			   const struct skep_expr *value);
+/** target op= value in place; returns the new value, or the old one if @want_old. */
+struct skep_opnd skep_lower_map_update(struct skep_lower *l, const struct skep_expr *target,
+				       enum skep_operator op, struct skep_opnd value,
+				       bool want_old);
+void skep_lower_map_delete(struct skep_lower *l, const struct skep_map *map,
+			   const struct skep_expr *key);
+struct skep_opnd skep_lower_map_has(struct skep_lower *l, const struct skep_map *map,
+				    const struct skep_expr *key);
+/** The key's bytes in a slot; for scalars of BPF maps, a u32 0. */
+struct skep_opnd skep_lower_key(struct skep_lower *l, const struct skep_trace_map *map,
+				const struct skep_expr *key);
+/** @map[key] = count() and its kin. */
+void skep_lower_aggregate(struct skep_lower *l, const struct skep_expr *target,
+			  const struct skep_expr *call);
+/** An aggregate over all CPUs as one integer. @key: operand of the key's bytes. */
+struct skep_opnd skep_lower_agg_read(struct skep_lower *l, const struct skep_trace_map *map,
+				     struct skep_opnd key);
+
+/* --- event.c --------------------------------------------------------------------------------------- */
+/** Send an event: @args are evaluated straight into it. */
+void skep_lower_event(struct skep_lower *l, enum skep_event_kind kind, const char *text,
+		      uint32_t map, const struct skep_expr *args, uint32_t n_args);
+/** Send the first @bytes (a register) of a slot as an event; a full ring is counted. */
+void skep_lower_output(struct skep_lower *l, uint32_t slot, uint32_t bytes);
+/** The index of @text among the program's strings. */
+uint32_t skep_lower_string_id(struct skep_lower *l, const char *text);
+
+/* --- storage.c ------------------------------------------------------------------------------------- */
+/** Decide how each map is kept and make the BPF maps. */
+void skep_lower_storage(struct skep_lower *l);
+/* The shared maps, made at first use; each returns its index among the object's maps. */
+uint32_t skep_lower_globals(struct skep_lower *l);
+uint32_t skep_lower_cpu_globals(struct skep_lower *l);
+uint32_t skep_lower_zeroes(struct skep_lower *l, uint32_t bytes);
+uint32_t skep_lower_ring(struct skep_lower *l);
+uint32_t skep_lower_control_ring(struct skep_lower *l);
+uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth);
+
+/** Report something the kernel's BPF cannot do, once, and go on with zeroes. */
+void skep_lower_cannot(struct skep_lower *l, struct skep_span span, const char *what);
+
+#endif

@@ -1,0 +1,319 @@
+/*
+ * From a script to a program: the order of things.
+ *
+ * A probe's body becomes one BPF program for all the places of one kind that it
+ * is attached to, unless what it does depends on the place (the layout of
+ * `args`, where a USDT argument is kept): then one for each.
+ */
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <skep/isa.h>
+
+#include "base/buf.h"
+#include "trace/lower/lower.h"
+#include "trace/parse.h"
+#include "trace/types/types.h"
+
+void skep_lower_cannot(struct skep_lower *l, struct skep_span span, const char *what)
+{
+	if (!l->failed)
+		skep_diag_add(l->diag, SKEP_DIAG_CANNOT_LOWER, span, what);
+	l->failed = true;
+}
+
+/* --- One program ------------------------------------------------------------------------ */
+
+/* "tracepoint_sched_switch": what bpftool shows; the kernel takes 15 characters. */
+static const char *program_name(struct skep_lower *l, const struct skep_probe *probe)
+{
+	const char *last = strrchr(probe->name, ':');
+	char *name = skep_arena_strdup(l->arena, last ? last + 1 : probe->name);
+
+	for (char *c = name; *c; c++) {
+		bool fine = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+			    (*c >= '0' && *c <= '9') || *c == '_';
+		*c = fine ? *c : '_';
+	}
+	return name;
+}
+
+/* What libbpf goes by in an ELF file. */
+static const char *section_name(struct skep_lower *l, const struct skep_probe *probe)
+{
+	const char *name = probe->name, *event = strchr(name, ':');
+
+	switch (probe->provider->prog_type) {
+	case BPF_PROG_TYPE_TRACEPOINT: {
+		char *text = skep_arena_printf(l->arena, "tracepoint/%s", event ? event + 1 : name);
+		char *colon = strchr(text, ':');
+		if (colon)
+			*colon = '/';
+		return text;
+	}
+	case BPF_PROG_TYPE_RAW_TRACEPOINT:
+		return skep_arena_printf(l->arena, "raw_tracepoint/%s", event ? event + 1 : name);
+	case BPF_PROG_TYPE_PERF_EVENT: return "perf_event";
+	default: return probe->provider->is_return ? "uretprobe" : "uprobe";
+	}
+}
+
+/* -p: programs that would run for every process leave at once in others. */
+static void filter_pid(struct skep_lower *l)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t other = skep_ir_block(f), mine = skep_ir_block(f);
+	bool everywhere = l->probe->special == SKEP_PROBE_ATTACHED &&
+			  l->probe->provider->prog_type != BPF_PROG_TYPE_PERF_EVENT &&
+			  l->probe->attach.type != SKEP_ATTACH_UPROBE;
+
+	if (l->opts->pid <= 0 || !everywhere) {
+		skep_ir_jump(f, mine);
+	} else {
+		uint32_t both = skep_ir_call(f, BPF_FUNC_get_current_pid_tgid, 0, NULL);
+		uint32_t pid = skep_ir_alu(f, SKEP_IR_SHR, R(both), I(32));
+		skep_ir_branch(f, SKEP_IR_EQ, R(pid), I(l->opts->pid), mine, other);
+	}
+	skep_ir_at(f, other);
+	skep_ir_exit(f, I(0));
+	skep_ir_at(f, mine);
+}
+
+static void predicate(struct skep_lower *l, const struct skep_expr *expr)
+{
+	uint32_t yes = skep_ir_block(l->f), no = skep_ir_block(l->f);
+	uint32_t mark = skep_ir_slot_mark(l->f);
+
+	skep_ir_at_source(l->f, expr->span);
+	skep_lower_cond(l, expr, yes, no);
+	skep_ir_slot_release(l->f, mark);
+	skep_ir_at(l->f, no);
+	skep_ir_exit(l->f, I(0));
+	skep_ir_at(l->f, yes);
+}
+
+static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *probe,
+			      bool many_places)
+{
+	const struct skep_probe_def *def = probe->def;
+	struct skep_ir_prog_desc desc = {
+		.name = program_name(l, probe),
+		.type = probe->provider->prog_type,
+		.section = section_name(l, probe),
+		.span = probe->spec->span,
+	};
+	uint32_t index = l->n_programs++;
+
+	l->f = skep_ir_prog(l->ir, &desc);
+	l->probe = probe;
+	l->many_places = many_places;
+	l->ctx = R(skep_ir_param(l->f, 0));
+	l->loop = NULL;
+	l->in_callback = false;
+	skep_ir_at_source(l->f, probe->spec->span);
+	filter_pid(l);
+	skep_lower_homes(l, def);
+	if (def->predicate)
+		predicate(l, def->predicate);
+	skep_lower_stmts(l, def->body);
+	if (!skep_ir_ended(l->f))
+		skep_ir_exit(l->f, I(0));
+	return index;
+}
+
+/* --- Which places share a program --------------------------------------------------------- */
+
+static bool names_in(const struct skep_expr *expr, enum skep_builtin_id builtin);
+
+static bool names_in_stmts(const struct skep_stmt *stmt, enum skep_builtin_id builtin)
+{
+	for (; stmt; stmt = stmt->next) {
+		if (names_in(stmt->target, builtin) || names_in(stmt->value, builtin) ||
+		    names_in(stmt->cond, builtin) || names_in(stmt->limit, builtin) ||
+		    names_in_stmts(stmt->body, builtin) || names_in_stmts(stmt->else_body, builtin))
+			return true;
+	}
+	return false;
+}
+
+static bool names_in(const struct skep_expr *expr, enum skep_builtin_id builtin)
+{
+	for (; expr; expr = expr->next) {
+		if (expr->kind == SKEP_E_IDENT && expr->builtin == builtin)
+			return true;
+		if (names_in(expr->cond, builtin) || names_in(expr->left, builtin) ||
+		    names_in(expr->right, builtin) || names_in(expr->args, builtin) ||
+		    names_in_stmts(expr->body, builtin))
+			return true;
+	}
+	return false;
+}
+
+static bool uses(const struct skep_probe_def *def, enum skep_builtin_id builtin)
+{
+	return names_in(def->predicate, builtin) || names_in_stmts(def->body, builtin);
+}
+
+/* Raw tracepoints have had cookies only since 6.10, so a place is told by its own program there. */
+static bool needs_own_program(const struct skep_probe *probe)
+{
+	const struct skep_probe_def *def = probe->def;
+	bool no_cookie = probe->provider->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT;
+
+	return def->uses_args || probe->provider->ctx == SKEP_CTX_USDT || uses(def, SKEP_BI_func) ||
+	       (no_cookie && uses(def, SKEP_BI_probe));
+}
+
+/* Take every later place of the same body and kind into the program of @first. */
+static void share_program(struct skep_lower *l, uint32_t first, const struct skep_probe_def *def)
+{
+	struct skep_probe **probes = l->program->probes;
+	bool many = false, by_cookie = uses(def, SKEP_BI_probe);
+
+	for (uint32_t i = first + 1; i < l->program->n_probes; i++)
+		many |= probes[i]->def == def && probes[i]->provider == probes[first]->provider;
+	uint32_t prog = lower_program(l, probes[first], many);
+	for (uint32_t i = first; i < l->program->n_probes; i++) {
+		if (probes[i]->def != def || probes[i]->provider != probes[first]->provider)
+			continue;
+		probes[i]->attach.prog = prog;
+		probes[i]->attach.cookie = many && by_cookie ? i + 1 : 0;
+	}
+}
+
+static bool is_shared_already(const struct skep_trace_program *program, uint32_t n)
+{
+	for (uint32_t i = n; i-- > 0;) {
+		if (program->probes[i]->def != program->probes[n]->def)
+			return false; /* the places of one body stand together */
+		if (program->probes[i]->provider == program->probes[n]->provider)
+			return true;
+	}
+	return false;
+}
+
+static int lower_all(struct skep_lower *l, struct skep_check *check)
+{
+	struct skep_trace_program *program = l->program;
+
+	for (uint32_t i = 0; i < program->n_probes && !l->failed; i++) {
+		struct skep_probe *probe = program->probes[i];
+		bool own = needs_own_program(probe);
+		if (!own && is_shared_already(program, i))
+			continue;
+		int err = skep_check_probe(check, probe);
+		if (err)
+			return err;
+		if (own)
+			probe->attach.prog = lower_program(l, probe, false);
+		else
+			share_program(l, i, probe->def);
+	}
+	return l->failed ? -22 : 0;
+}
+
+/* --- The whole --------------------------------------------------------------------------------- */
+
+static void dump_ir(const struct skep_lower *l)
+{
+	if (l->opts->dump_ir)
+		skep_ir_print(l->ir, l->opts->dump_ir);
+}
+
+static void dump_bytecode(const struct skep_lower *l)
+{
+	const struct skep_object *object = l->object;
+
+	for (size_t i = 0; l->opts->dump_bytecode && i < object->n_progs; i++) {
+		const struct skep_object_prog *prog = &object->progs[i];
+		skep_buf_printf(l->opts->dump_bytecode, "%s: %zu instructions, %u bytes of stack\n",
+				prog->name, prog->n_insns, prog->stack_bytes);
+		skep_disasm(prog->insns, prog->n_insns, NULL, l->opts->dump_bytecode);
+	}
+}
+
+static void take_results(struct skep_lower *l)
+{
+	struct skep_trace_program *program = l->program;
+
+	program->n_events = (uint32_t)l->events.len;
+	program->events = skep_arena_dup(l->arena, l->events.data,
+					 l->events.len * sizeof(*l->events.data));
+	program->n_strings = (uint32_t)l->strings.len;
+	program->strings = skep_arena_dup(l->arena, l->strings.data,
+					  l->strings.len * sizeof(*l->strings.data));
+}
+
+static int generate(struct skep_lower *l, struct skep_check *check)
+{
+	int err;
+
+	skep_lower_storage(l);
+	l->ir = skep_ir_new(l->arena, l->object, l->opts->target);
+	skep_ir_set_scratch_loss(l->ir, skep_lower_cpu_globals(l),
+				 skep_loss_off(l, SKEP_LOSS_SCRATCH));
+	if ((err = lower_all(l, check)))
+		return err;
+	take_results(l);
+	dump_ir(l);
+	if ((err = skep_ir_emit(l->ir, l->diag)))
+		return err;
+	dump_bytecode(l);
+	return 0;
+}
+
+static int understand(struct skep_check *check, struct skep_expand *expand,
+		      struct skep_trace_program *program)
+{
+	int err;
+
+	if ((err = skep_check_preamble(check)))
+		return err;
+	if ((err = skep_expand_script(expand, check->script)))
+		return err;
+	program->probes = expand->probes;
+	program->n_probes = expand->n_probes;
+	for (uint32_t i = 0; i < program->n_probes; i++)
+		program->probes[i]->index = i;
+	return skep_check_script(check, program->probes, program->n_probes);
+}
+
+int skep_trace_compile(struct skep_arena *arena, const struct skep_source *source,
+		       const struct skep_compile_opts *opts, struct skep_trace_program *ret,
+		       struct skep_diag *diag)
+{
+	struct skep_params params = {.values = opts->params, .n = opts->n_params};
+	struct skep_expand expand = {.types = &ret->types, .arena = arena, .diag = diag,
+				     .config = &ret->config, .pid = opts->pid ? opts->pid : -1,
+				     .cmd_path = opts->cmd_path};
+	struct skep_check check = {.types = &ret->types, .arena = arena, .diag = diag,
+				   .config = &ret->config, .opts = opts, .expand = &expand};
+	struct skep_lower l = {.arena = arena, .types = &ret->types, .diag = diag, .opts = opts,
+			       .program = ret, .object = &ret->object};
+
+	skep_object_init(&ret->object);
+	ret->object.source = source;
+	skep_types_init(&ret->types, arena);
+	skep_config_init(&ret->config);
+	int err = skep_parse(arena, source, &params, &ret->script, diag);
+	if (!err) {
+		check.script = ret->script;
+		err = understand(&check, &expand, ret);
+	}
+	if (opts->dump_ast && ret->script)
+		skep_script_print(ret->script, opts->dump_ast);
+	if (!err)
+		err = generate(&l, &check);
+	if (!err)
+		snprintf(ret->object.license, sizeof(ret->object.license), "%s", ret->config.license);
+	skep_vec_done(&l.events);
+	skep_vec_done(&l.strings);
+	return err;
+}
+
+void skep_trace_program_done(struct skep_trace_program *program)
+{
+	skep_object_done(&program->object);
+	skep_types_done(&program->types);
+}

@@ -1,0 +1,301 @@
+/* Statements and variables. */
+#include "trace/lower/lower.h"
+
+/* --- Variables -------------------------------------------------------------------------- */
+
+static struct skep_var_home *home_of(const struct skep_var *var)
+{
+	return var->lowered;
+}
+
+struct skep_value skep_lower_var(struct skep_lower *l, const struct skep_var *var)
+{
+	const struct skep_var_home *home = home_of(var);
+
+	switch (home->kind) {
+	case SKEP_VAR_REG: return skep_value_int(R(home->reg), var->type);
+	case SKEP_VAR_BOX:
+		return skep_lower_at(l, l->box, (int32_t)home->off, var->type, SKEP_SPACE_BPF);
+	case SKEP_VAR_SLOT: break;
+	}
+	return (struct skep_value){.type = var->type, .opnd = S(home->slot, 0),
+				   .space = SKEP_SPACE_BPF};
+}
+
+void skep_lower_set_var(struct skep_lower *l, const struct skep_var *var,
+			const struct skep_value *value)
+{
+	const struct skep_var_home *home = home_of(var);
+
+	if (home->kind == SKEP_VAR_REG)
+		skep_ir_set(l->f, home->reg, value->opnd);
+	else if (home->kind == SKEP_VAR_SLOT)
+		skep_lower_store(l, value, S(home->slot, 0), 0, var->type);
+	else
+		skep_lower_store(l, value, l->box, (int32_t)home->off, var->type);
+}
+
+static void clear_var(struct skep_lower *l, const struct skep_var *var)
+{
+	const struct skep_var_home *home = home_of(var);
+
+	if (home->kind == SKEP_VAR_REG)
+		skep_ir_set(l->f, home->reg, I(0));
+	else if (home->kind == SKEP_VAR_SLOT)
+		skep_ir_zero(l->f, S(home->slot, 0), 0, var->type->size, 1);
+	else
+		skep_ir_zero(l->f, l->box, (int32_t)home->off, var->type->size, 1);
+}
+
+/* --- Homes ------------------------------------------------------------------------------- */
+
+static void box_captures(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	for (uint32_t i = 0; i < stmt->n_captures; i++) {
+		struct skep_var *var = stmt->captures[i];
+		if (var->lowered || !var->type)
+			continue;
+		struct skep_var_home *home = skep_arena_new(l->arena, struct skep_var_home);
+		home->kind = SKEP_VAR_BOX;
+		home->off = l->box_bytes;
+		l->box_bytes += (var->type->size + 7) & ~7u;
+		var->lowered = home;
+	}
+}
+
+/* Variables that a callback shares live in one box of memory, the rest where they are cheapest. */
+static void find_captures(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	for (; stmt; stmt = stmt->next) {
+		if (stmt->kind == SKEP_S_FOR_MAP) {
+			/* The box's first words: how the loop was left, and the context. */
+			if (!l->box_bytes)
+				l->box_bytes = 16;
+			box_captures(l, stmt);
+		}
+		find_captures(l, stmt->body);
+		find_captures(l, stmt->else_body);
+	}
+}
+
+static void make_home(struct skep_lower *l, struct skep_var *var)
+{
+	if (!var || var->lowered || !var->type || var->type->kind == SKEP_T_NONE)
+		return;
+	struct skep_var_home *home = skep_arena_new(l->arena, struct skep_var_home);
+	var->lowered = home;
+	if (skep_type_is_scalar(var->type)) {
+		home->kind = SKEP_VAR_REG;
+		home->reg = skep_ir_var(l->f);
+		return;
+	}
+	home->kind = SKEP_VAR_SLOT;
+	home->slot = skep_ir_slot(l->f, var->type->size, 8);
+}
+
+static void forget(const struct skep_stmt *stmt, const struct skep_expr *expr);
+
+static void forget_exprs(const struct skep_expr *expr)
+{
+	for (; expr; expr = expr->next) {
+		if (expr->var)
+			expr->var->lowered = NULL;
+		forget(expr->body, expr->cond);
+		forget(NULL, expr->left);
+		forget(NULL, expr->right);
+		forget(NULL, expr->args);
+	}
+}
+
+/* A body may be lowered again for another place: its variables' homes are then new. */
+static void forget(const struct skep_stmt *stmt, const struct skep_expr *expr)
+{
+	forget_exprs(expr);
+	for (; stmt; stmt = stmt->next) {
+		forget(stmt->body, stmt->target);
+		forget(stmt->else_body, stmt->value);
+		forget(NULL, stmt->cond);
+		forget(NULL, stmt->limit);
+	}
+}
+
+static bool is_own_var(const struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	/* The variables of a for over a map belong to its callback's frame. */
+	return stmt->target && stmt->target->kind == SKEP_E_VAR && stmt->kind != SKEP_S_FOR_MAP;
+}
+
+static void home_exprs(struct skep_lower *l, const struct skep_expr *expr);
+
+static void home_stmts(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	for (; stmt; stmt = stmt->next) {
+		if (is_own_var(l, stmt)) {
+			make_home(l, stmt->target->var);
+			if (stmt->target->var && stmt->target->var->lowered)
+				clear_var(l, stmt->target->var);
+		}
+		home_exprs(l, stmt->value);
+		home_exprs(l, stmt->cond);
+		if (stmt->kind != SKEP_S_FOR_MAP)
+			home_stmts(l, stmt->body);
+		home_stmts(l, stmt->else_body);
+	}
+}
+
+/* Values may hold statements: { $x = 1; $x }. */
+static void home_exprs(struct skep_lower *l, const struct skep_expr *expr)
+{
+	for (; expr; expr = expr->next) {
+		if (expr->kind == SKEP_E_BLOCK)
+			home_stmts(l, expr->body);
+		home_exprs(l, expr->cond);
+		home_exprs(l, expr->left);
+		home_exprs(l, expr->right);
+		home_exprs(l, expr->args);
+	}
+}
+
+void skep_lower_homes_of(struct skep_lower *l, const struct skep_stmt *body)
+{
+	home_stmts(l, body);
+}
+
+void skep_lower_homes(struct skep_lower *l, const struct skep_probe_def *def)
+{
+	forget(def->body, def->predicate);
+	l->box_bytes = 0;
+	find_captures(l, def->body);
+	if (l->box_bytes) {
+		l->box_slot = skep_ir_slot(l->f, l->box_bytes, 8);
+		l->box = S(l->box_slot, 0);
+		skep_ir_zero(l->f, l->box, 0, l->box_bytes, 8);
+		if (l->probe->provider->ctx != SKEP_CTX_NONE)
+			skep_ir_store(l->f, 8, l->box, 8, l->ctx);
+	}
+	home_exprs(l, def->predicate);
+	home_stmts(l, def->body);
+}
+
+/* --- Statements ---------------------------------------------------------------------------- */
+
+static bool is_aggregate_call(const struct skep_expr *value)
+{
+	return value->kind == SKEP_E_CALL && value->function >= SKEP_FN_count &&
+	       value->function <= SKEP_FN_lhist;
+}
+
+static void assign_map(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	if (stmt->op != SKEP_OPR_NONE)
+		skep_lower_map_update(l, stmt->target, stmt->op, skep_lower_scalar(l, stmt->value),
+				      false);
+	else if (is_aggregate_call(stmt->value))
+		skep_lower_aggregate(l, stmt->target, stmt->value);
+	else
+		skep_lower_map_assign(l, stmt->target, stmt->value);
+}
+
+/* $x op= value: as the expression ($x op value), assigned. */
+static void assign_var_op(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	struct skep_expr sum = {.kind = SKEP_E_BINARY, .span = stmt->span, .op = stmt->op,
+				.left = stmt->target, .right = stmt->value,
+				.type = stmt->target->var->type};
+	struct skep_value value = skep_lower_expr(l, &sum);
+
+	skep_lower_set_var(l, stmt->target->var, &value);
+}
+
+static void assign_var(struct skep_lower *l, const struct skep_var *var,
+		       const struct skep_expr *value)
+{
+	const struct skep_var_home *home = home_of(var);
+
+	if (!home) { /* a value without bytes */
+		skep_lower_expr(l, value);
+	} else if (home->kind == SKEP_VAR_REG) {
+		skep_ir_set(l->f, home->reg, skep_lower_fit(l, skep_lower_scalar(l, value), var->type));
+	} else {
+		/* By way of a temporary: the value may read the variable. */
+		struct skep_value own = skep_lower_expr(l, value);
+		skep_lower_set_var(l, var, &own);
+	}
+}
+
+static void lower_assign(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	if (stmt->target->kind == SKEP_E_MAP)
+		assign_map(l, stmt);
+	else if (stmt->op != SKEP_OPR_NONE)
+		assign_var_op(l, stmt);
+	else
+		assign_var(l, stmt->target->var, stmt->value);
+}
+
+static void lower_let(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	struct skep_var *var = stmt->target->var;
+
+	if (!var->lowered)
+		return; /* declared, never used */
+	if (stmt->value)
+		assign_var(l, var, stmt->value);
+	else
+		clear_var(l, var);
+}
+
+static void lower_if(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t yes = skep_ir_block(f), no = skep_ir_block(f);
+	uint32_t done = stmt->else_body ? skep_ir_block(f) : no;
+
+	skep_lower_cond(l, stmt->cond, yes, no);
+	skep_ir_at(f, yes);
+	skep_lower_stmts(l, stmt->body);
+	if (!skep_ir_ended(f))
+		skep_ir_jump(f, done);
+	if (stmt->else_body) {
+		skep_ir_at(f, no);
+		skep_lower_stmts(l, stmt->else_body);
+		if (!skep_ir_ended(f))
+			skep_ir_jump(f, done);
+	}
+	skep_ir_at(f, done);
+}
+
+static void lower_expr_stmt(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	if (!stmt->value->is_const)
+		skep_lower_expr(l, stmt->value);
+}
+
+static void lower_block(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	skep_lower_stmts(l, stmt->body);
+}
+
+static void lower_return(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	skep_lower_leave(l);
+}
+
+static void (*const lowerers[SKEP_S_N_KINDS])(struct skep_lower *, const struct skep_stmt *) = {
+	[SKEP_S_EXPR] = lower_expr_stmt,  [SKEP_S_ASSIGN] = lower_assign,
+	[SKEP_S_LET] = lower_let,	  [SKEP_S_IF] = lower_if,
+	[SKEP_S_WHILE] = skep_lower_loop, [SKEP_S_UNROLL] = skep_lower_loop,
+	[SKEP_S_FOR_MAP] = skep_lower_loop, [SKEP_S_FOR_RANGE] = skep_lower_loop,
+	[SKEP_S_BREAK] = skep_lower_loop, [SKEP_S_CONTINUE] = skep_lower_loop,
+	[SKEP_S_RETURN] = lower_return,	  [SKEP_S_BLOCK] = lower_block,
+};
+
+void skep_lower_stmts(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	for (; stmt; stmt = stmt->next) {
+		uint32_t mark = skep_ir_slot_mark(l->f);
+		skep_ir_at_source(l->f, stmt->span);
+		lowerers[stmt->kind](l, stmt);
+		skep_ir_slot_release(l->f, mark);
+	}
+}

@@ -1,0 +1,235 @@
+/*
+ * How maps are kept. Decided once for each map of the script, from all its
+ * uses:
+ *
+ *	@x = 5, @x++          one array map for all scalars, loaded and stored directly
+ *	@x = count()          one per-CPU array for all scalar aggregates (and loss counters)
+ *	@x[k] = v             a hash
+ *	@x[k] = count()       a per-CPU hash, added to in place
+ *	@x[tid] = v           task storage, if every key is tid and nothing walks the map
+ *
+ * A scalar and a thread's value carry a word before them that says whether they
+ * are set. Shared maps (globals, per-CPU globals, rings, stacks) are made when
+ * the first code that needs them is lowered.
+ */
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <skep/btf.h>
+
+#include "trace/lower/lower.h"
+
+#define STACK_ENTRIES	   16384
+#define CONTROL_RING_BYTES 65536
+#define NONE		   UINT32_MAX
+
+/* Kernel names allow letters, digits, '_' and '.'. */
+static void name_map(char ret[16], const char *name)
+{
+	const char *text = name[1] ? name : "@anonymous";
+
+	snprintf(ret, 16, "%s", text + 1);
+	for (char *c = ret; *c; c++) {
+		bool fine = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+			    (*c >= '0' && *c <= '9') || *c == '_';
+		*c = fine ? *c : '_';
+	}
+}
+
+static struct skep_btf_writer *btf_of(struct skep_object *object)
+{
+	if (!object->btf)
+		object->btf = skep_btf_writer_new();
+	return object->btf;
+}
+
+/* Task storage must be described by BTF; its value is opaque bytes. */
+static void describe_task_map(struct skep_object *object, struct skep_object_map *map)
+{
+	struct skep_btf_writer *btf = btf_of(object);
+	uint32_t s32 = skep_btf_add_int(btf, "int", 4, true);
+	uint32_t u64 = skep_btf_add_int(btf, "unsigned long long", 8, false);
+
+	map->btf_key = s32;
+	map->btf_value = skep_btf_add_array(btf, u64, map->value_size / 8);
+}
+
+static bool has_kind(const struct skep_map *map, const char *kind)
+{
+	return map->decl_kind && !strcmp(map->decl_kind, kind);
+}
+
+static uint32_t hash_type(const struct skep_map *map, bool per_cpu)
+{
+	bool lru = has_kind(map, "lruhash") || has_kind(map, "percpulruhash");
+
+	if (lru)
+		return per_cpu ? BPF_MAP_TYPE_LRU_PERCPU_HASH : BPF_MAP_TYPE_LRU_HASH;
+	return per_cpu ? BPF_MAP_TYPE_PERCPU_HASH : BPF_MAP_TYPE_HASH;
+}
+
+static void make_hash(struct skep_lower *l, const struct skep_map *map, struct skep_trace_map *ret)
+{
+	bool per_cpu = skep_type_is_agg(map->value);
+	struct skep_object_map bpf = {
+		.type = hash_type(map, per_cpu),
+		.key_size = map->key->size,
+		.value_size = (map->value->size + 7) & ~7u,
+		.max_entries = ret->max_keys,
+	};
+
+	name_map(bpf.name, map->name);
+	bpf.prefer_no_prealloc = bpf.type == BPF_MAP_TYPE_HASH || bpf.type == BPF_MAP_TYPE_PERCPU_HASH;
+	ret->storage = per_cpu ? SKEP_STORE_CPU_HASH : SKEP_STORE_HASH;
+	ret->bpf_map = skep_object_add_map(l->object, &bpf);
+}
+
+static void make_task(struct skep_lower *l, const struct skep_map *map, struct skep_trace_map *ret)
+{
+	struct skep_object_map bpf = {
+		.type = BPF_MAP_TYPE_TASK_STORAGE,
+		.key_size = 4,
+		.value_size = 8 + ((map->value->size + 7) & ~7u),
+		.flags = BPF_F_NO_PREALLOC,
+	};
+
+	name_map(bpf.name, map->name);
+	describe_task_map(l->object, &bpf);
+	ret->storage = SKEP_STORE_TASK;
+	ret->bpf_map = skep_object_add_map(l->object, &bpf);
+}
+
+static bool fits_task(const struct skep_map *map)
+{
+	return map->only_tid_keys && !map->is_iterated && !map->is_cleared && !map->decl_kind &&
+	       !skep_type_is_agg(map->value) && skep_type_is_scalar(map->key) &&
+	       map->value->size <= 256;
+}
+
+static uint32_t take(uint32_t *bytes, uint32_t size)
+{
+	uint32_t off = *bytes;
+
+	*bytes += (size + 7) & ~7u;
+	return off;
+}
+
+static void place_map(struct skep_lower *l, const struct skep_map *map, struct skep_trace_map *ret)
+{
+	*ret = (struct skep_trace_map){
+		.name = map->name, .key = map->key, .value = map->value, .bpf_map = NONE,
+		.max_keys = map->max_keys ? map->max_keys : (uint32_t)l->program->config.max_map_keys,
+	};
+	if (!map->value) {
+		ret->value = &skep_type_u64; /* only cleared or deleted, never given a value */
+		ret->storage = SKEP_STORE_GLOBAL;
+		ret->off = take(&l->globals_bytes, 16);
+	} else if (!map->key && skep_type_is_agg(map->value)) {
+		ret->storage = SKEP_STORE_CPU_GLOBAL;
+		ret->off = take(&l->cpu_globals_bytes, map->value->size);
+	} else if (!map->key) {
+		ret->storage = SKEP_STORE_GLOBAL;
+		ret->off = take(&l->globals_bytes, 8 + map->value->size);
+	} else if (fits_task(map)) {
+		make_task(l, map, ret);
+	} else {
+		make_hash(l, map, ret);
+	}
+}
+
+void skep_lower_storage(struct skep_lower *l)
+{
+	struct skep_trace_program *program = l->program;
+	const struct skep_map *map = program->script->maps;
+
+	program->ring = program->ring_control = program->globals = program->cpu_globals = NONE;
+	program->stacks[0] = program->stacks[1] = l->zeroes = NONE;
+	program->elapsed_off = take(&l->globals_bytes, 8);
+	program->n_maps = program->script->n_maps;
+	program->maps = skep_arena_array(l->arena, struct skep_trace_map, program->n_maps);
+	for (uint32_t i = 0; map; map = map->next, i++)
+		place_map(l, map, &program->maps[map->index]);
+	program->loss_off = take(&l->cpu_globals_bytes, 8 * (SKEP_LOSS_CNT + program->n_maps));
+	for (uint32_t i = 0; i < program->n_maps; i++) {
+		struct skep_trace_map *at = &program->maps[i];
+		if (at->storage == SKEP_STORE_GLOBAL)
+			at->bpf_map = skep_lower_globals(l);
+		else if (at->storage == SKEP_STORE_CPU_GLOBAL)
+			at->bpf_map = skep_lower_cpu_globals(l);
+	}
+}
+
+static uint32_t make_shared(struct skep_lower *l, uint32_t *index, const char *name, uint32_t type,
+			    uint32_t value_size)
+{
+	if (*index != NONE)
+		return *index;
+	struct skep_object_map map = {.type = type, .key_size = 4, .value_size = value_size,
+				      .max_entries = 1};
+	snprintf(map.name, sizeof(map.name), "%s", name);
+	return *index = skep_object_add_map(l->object, &map);
+}
+
+uint32_t skep_lower_globals(struct skep_lower *l)
+{
+	return make_shared(l, &l->program->globals, "skep.globals", BPF_MAP_TYPE_ARRAY,
+			   l->globals_bytes);
+}
+
+uint32_t skep_lower_cpu_globals(struct skep_lower *l)
+{
+	return make_shared(l, &l->program->cpu_globals, "skep.percpu", BPF_MAP_TYPE_PERCPU_ARRAY,
+			   l->cpu_globals_bytes);
+}
+
+/* A read-only stretch of zeroes, for first values that are too large for the stack. */
+uint32_t skep_lower_zeroes(struct skep_lower *l, uint32_t bytes)
+{
+	uint32_t map = make_shared(l, &l->zeroes, "skep.zero", BPF_MAP_TYPE_ARRAY, bytes);
+
+	if (l->object->maps[map].value_size < bytes)
+		l->object->maps[map].value_size = bytes;
+	return map;
+}
+
+static uint32_t make_ring(struct skep_lower *l, uint32_t *index, const char *name, uint32_t bytes)
+{
+	if (*index != NONE)
+		return *index;
+	struct skep_object_map map = {.type = BPF_MAP_TYPE_RINGBUF, .max_entries = bytes};
+	snprintf(map.name, sizeof(map.name), "%s", name);
+	return *index = skep_object_add_map(l->object, &map);
+}
+
+uint32_t skep_lower_ring(struct skep_lower *l)
+{
+	uint32_t bytes = 4096;
+
+	while (bytes < l->program->config.perf_rb_pages * 4096 && bytes < 1u << 30)
+		bytes *= 2;
+	return make_ring(l, &l->program->ring, "skep.events", bytes);
+}
+
+uint32_t skep_lower_control_ring(struct skep_lower *l)
+{
+	return make_ring(l, &l->program->ring_control, "skep.control", CONTROL_RING_BYTES);
+}
+
+/* One stack map for kernel and one for user stacks, as deep as the deepest asked for. */
+uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth)
+{
+	struct skep_trace_program *program = l->program;
+	uint32_t *index = &program->stacks[user];
+
+	if (*index == NONE) {
+		struct skep_object_map map = {.type = BPF_MAP_TYPE_STACK_TRACE, .key_size = 4,
+					      .max_entries = STACK_ENTRIES};
+		snprintf(map.name, sizeof(map.name), user ? "skep.ustack" : "skep.kstack");
+		*index = skep_object_add_map(l->object, &map);
+	}
+	if (depth > program->stack_depth[user])
+		program->stack_depth[user] = depth;
+	l->object->maps[*index].value_size = 8 * program->stack_depth[user];
+	return *index;
+}
