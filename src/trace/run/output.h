@@ -1,0 +1,66 @@
+/*
+ * What a script prints: printf() formats, values, maps, histograms, stacks;
+ * as text to the letter of bpftrace's, or as JSON, one object a line.
+ *
+ * Values come as bytes in the layout of their type (type.h): from events and,
+ * read by maps.c, from maps with per-CPU copies already summed.
+ */
+#ifndef SKEP_TRACE_OUTPUT_H
+#define SKEP_TRACE_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "trace/program.h"
+
+struct skep_ksyms;
+struct skep_usyms;
+
+struct skep_output {
+	const struct skep_trace_program *program;
+	struct skep_ksyms *ksyms; /* borrowed */
+	struct skep_usyms *usyms; /* borrowed */
+	bool json;
+	/** Frames of a stack by its id: fills @ret (up to @max); returns how many, or -errno. */
+	int (*stack)(void *ctx, bool user, uint32_t stack_id, uint64_t *ret, uint32_t max);
+	void *ctx;
+	uint64_t boot_to_wall_ns; /* add to a boot time for the wall clock (strftime) */
+	uint64_t strings_cut;	  /* printed with config.str_trunc_trailer */
+};
+
+/** One entry of a map: bytes of key (key NULL: scalar) and of the summed value. */
+struct skep_map_entry {
+	const void *key, *value;
+};
+
+/** A value as print() and maps show it, appended as text (or a JSON value). */
+void skep_output_value(struct skep_output *out, const struct skep_type *type, const void *value,
+		       struct skep_buf *buf);
+/** An event's arguments by its format, appended. @data: the whole record of @size bytes, which
+ *  may be anything (hostile): offsets are checked. */
+void skep_output_format(struct skep_output *out, const struct skep_event *event, const void *data,
+			size_t size, const char *format, struct skep_buf *buf);
+/** One event's line(s), as they go to the output: PRINTF, PRINT, PRINT_KEY, JOIN, TIME. */
+void skep_output_event(struct skep_output *out, const struct skep_event *event, const void *data,
+		       size_t size, struct skep_buf *buf);
+/**
+ * A whole map, sorted as bpftrace sorts it (by value ascending; by key where
+ * values are equal; histograms by total).
+ *
+ * @top  only the last @top entries (0: all).   @div  values divided by it (0, 1: not)
+ */
+void skep_output_map(struct skep_output *out, const struct skep_trace_map *map,
+		     struct skep_map_entry *entries, size_t n, uint32_t top, uint32_t div,
+		     struct skep_buf *buf);
+/** A line that is not the script's own: {"type": "attached_probes", "data": {"probes": 1}} or
+ *  "Attaching 1 probe...". */
+void skep_output_attached(struct skep_output *out, uint32_t n_probes, struct skep_buf *buf);
+/** Losses by cause: "Lost 12 events, …" with what to try, or {"type": "lost_…"}. */
+void skep_output_loss(struct skep_output *out, enum skep_loss loss, uint64_t n,
+		      struct skep_buf *buf);
+void skep_output_map_full(struct skep_output *out, const struct skep_trace_map *map, uint64_t n,
+			  struct skep_buf *buf);
+
+#endif
