@@ -186,7 +186,7 @@ static bool parse_ws(struct skep_match *m)
 
 static bool read_s16(struct skep_match *m)
 {
-	int64_t value;
+	int64_t value = 0;
 
 	if (!read_ranged(m, 1u << 15, INT16_MAX, "-32768 to 32767", &value))
 		return false;
@@ -213,7 +213,7 @@ static bool read_imm32(struct skep_match *m, bool as_bits)
 {
 	const char *start = m->at;
 	struct number number;
-	int64_t value;
+	int64_t value = 0;
 
 	if (!read_number(m, &number))
 		return false;
@@ -241,7 +241,7 @@ static bool parse_hex(struct skep_match *m)
 
 static bool read_u32(struct skep_match *m, int32_t *ret)
 {
-	int64_t value;
+	int64_t value = 0;
 
 	if (!read_ranged(m, 0, UINT32_MAX, "0 to 4294967295", &value))
 		return false;
@@ -284,7 +284,7 @@ static bool parse_imm64(struct skep_match *m)
 
 static bool read_address_space(struct skep_match *m, int shift)
 {
-	int64_t value;
+	int64_t value = 0;
 
 	if (!read_ranged(m, 0, UINT16_MAX, "0 to 65535", &value))
 		return false;
@@ -335,7 +335,7 @@ static bool parse_pc(struct skep_match *m)
 
 static bool parse_sub(struct skep_match *m)
 {
-	int64_t value;
+	int64_t value = 0;
 
 	if (!at_distance(m))
 		return read_label(m, true);
@@ -360,7 +360,7 @@ static bool parse_pcimm(struct skep_match *m)
 static bool read_helper_number(struct skep_match *m, int32_t *id)
 {
 	const char *start = m->at;
-	int64_t number;
+	int64_t number = 0;
 
 	if (!read_s32(m, &number))
 		return false;
@@ -403,7 +403,7 @@ static bool parse_kfunc(struct skep_match *m)
 {
 	const char *start = m->at;
 	size_t len = take(m, "kernel-function") ? 0 : name_len(m);
-	int64_t id;
+	int64_t id = 0;
 
 	if (start == m->at && (!len || helper_at(m, len) >= 0 || is_word(m, len, "unknown")))
 		return expected(m, "a helper, a label or a kernel function");
