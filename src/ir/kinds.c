@@ -1,0 +1,144 @@
+/*
+ * Which registers may hold pointers.
+ *
+ * The kernel tracks a pointer that is stored and loaded again only on the
+ * stack; in a map's value it becomes a number. So frame.c must know what may
+ * be moved to the scratch. Judged per register, not per place: a register is
+ * as much of a pointer as the most pointer-like value ever put into it.
+ */
+#include <linux/bpf.h>
+
+#include <skep/isa.h>
+
+#include "ir/ir.h"
+
+/* Newer than some distributions' <linux/bpf.h>. */
+#define FUNC_CGRP_STORAGE_GET 210
+
+/* Helpers that return something the kernel tracks; all others return numbers. */
+static const int pointer_helpers[] = {
+	BPF_FUNC_map_lookup_elem,    BPF_FUNC_sk_lookup_tcp,
+	BPF_FUNC_sk_lookup_udp,	     BPF_FUNC_sk_fullsock,
+	BPF_FUNC_tcp_sock,	     BPF_FUNC_get_listener_sock,
+	BPF_FUNC_skc_lookup_tcp,     BPF_FUNC_get_local_storage,
+	BPF_FUNC_sk_storage_get,     BPF_FUNC_ringbuf_reserve,
+	BPF_FUNC_skc_to_tcp6_sock,   BPF_FUNC_skc_to_tcp_sock,
+	BPF_FUNC_skc_to_tcp_timewait_sock, BPF_FUNC_skc_to_tcp_request_sock,
+	BPF_FUNC_skc_to_udp6_sock,   BPF_FUNC_skc_to_unix_sock,
+	BPF_FUNC_skc_to_mptcp_sock,  BPF_FUNC_inode_storage_get,
+	BPF_FUNC_per_cpu_ptr,	     BPF_FUNC_this_cpu_ptr,
+	BPF_FUNC_task_storage_get,   BPF_FUNC_get_current_task_btf,
+	BPF_FUNC_sock_from_file,     BPF_FUNC_task_pt_regs,
+	BPF_FUNC_kptr_xchg,	     BPF_FUNC_map_lookup_percpu_elem,
+	BPF_FUNC_dynptr_data,	     FUNC_CGRP_STORAGE_GET,
+};
+
+static enum reg_kind kind_of_helper(int64_t helper)
+{
+	for (size_t i = 0; i < sizeof(pointer_helpers) / sizeof(*pointer_helpers); i++)
+		if (pointer_helpers[i] == helper)
+			return KIND_POINTER;
+	return KIND_SCALAR;
+}
+
+static enum reg_kind kind_of_opnd(const uint8_t *kinds, struct skep_opnd o)
+{
+	if (is_reg(o))
+		return kinds[o.id];
+	return is_slot(o) ? KIND_POINTER : KIND_SCALAR;
+}
+
+static enum reg_kind kind_of_alu(const uint8_t *kinds, const struct inst *inst)
+{
+	enum reg_kind a = kind_of_opnd(kinds, inst->a), b = kind_of_opnd(kinds, inst->b);
+
+	if (inst->sub == SKEP_IR_ADD)
+		return a > b ? a : b;
+	if (inst->sub == SKEP_IR_SUB)
+		return a == KIND_POINTER && b != KIND_SCALAR ? KIND_MAYBE_POINTER : a;
+	return KIND_SCALAR;
+}
+
+/* Packet pointers are 32-bit fields of the context; else a pointer has eight bytes. */
+static enum reg_kind kind_of_load(const struct skep_ir_func *f, const struct inst *inst)
+{
+	if (is_slot(inst->a)) {
+		const struct slot *slot = &f->slots[inst->a.id];
+
+		return slot->needs_stack && inst->bytes == 8 ? KIND_POINTER : KIND_SCALAR;
+	}
+	if (inst->bytes == 8 || (inst->bytes == 4 && inst->a.id == 0 && f->prog == f))
+		return KIND_MAYBE_POINTER;
+	return KIND_SCALAR;
+}
+
+static enum reg_kind kind_of(const struct skep_ir_func *f, const uint8_t *kinds,
+			     const struct inst *inst)
+{
+	switch (inst->op) {
+	case OP_PARAM: return f->prog == f ? KIND_POINTER : KIND_MAYBE_POINTER;
+	case OP_MOV: return kind_of_opnd(kinds, inst->a);
+	case OP_ALU: return kind_of_alu(kinds, inst);
+	case OP_LOAD: return kind_of_load(f, inst);
+	case OP_MAP:
+	case OP_MAP_VALUE:
+	case OP_FUNC_ADDR: return KIND_POINTER;
+	case OP_CALL:
+		return inst->sub == SKEP_CALL_HELPER ? kind_of_helper(inst->a.imm) :
+						       KIND_MAYBE_POINTER;
+	default: return KIND_SCALAR;
+	}
+}
+
+/* A slot that a pointer is stored into must be on the stack. */
+static bool note_store(struct skep_ir_func *f, const uint8_t *kinds, const struct inst *inst)
+{
+	struct slot *slot;
+
+	if (inst->op != OP_STORE || !is_slot(inst->a) || inst->bytes != 8)
+		return false;
+	slot = &f->slots[inst->a.id];
+	if (slot->needs_stack || kind_of_opnd(kinds, inst->b) != KIND_POINTER)
+		return false;
+	return slot->needs_stack = true;
+}
+
+/* The kernel wants dynamic pointers and iterators on the stack. */
+static void note_call(struct skep_ir_func *f, const struct inst *inst)
+{
+	bool is_dynptr = inst->a.imm >= BPF_FUNC_dynptr_from_mem &&
+			 inst->a.imm <= BPF_FUNC_dynptr_data;
+
+	if (inst->sub != SKEP_CALL_KFUNC && !(inst->sub == SKEP_CALL_HELPER && is_dynptr))
+		return;
+	for (unsigned i = 0; i < inst->n_args; i++)
+		if (is_slot(inst->args[i]))
+			f->slots[inst->args[i].id].needs_stack = true;
+}
+
+static bool walk(struct skep_ir_func *f, uint8_t *kinds)
+{
+	bool changed = false;
+
+	for (uint32_t i = 0; i < f->n_order; i++) {
+		for (struct inst *p = f->blocks[f->order[i]]->first; p; p = p->next) {
+			if (p->op == OP_CALL)
+				note_call(f, p);
+			changed |= note_store(f, kinds, p);
+			if (p->dst == IR_NONE || kinds[p->dst] >= kind_of(f, kinds, p))
+				continue;
+			kinds[p->dst] = kind_of(f, kinds, p);
+			changed = true;
+		}
+	}
+	return changed;
+}
+
+uint8_t *skep_ir_kinds(struct skep_ir_func *f)
+{
+	uint8_t *kinds = skep_arena_array(f->work, uint8_t, f->n_regs);
+
+	while (walk(f, kinds))
+		;
+	return kinds;
+}
