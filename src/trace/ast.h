@@ -19,7 +19,7 @@
 struct skep_arena;
 struct skep_buf;
 
-/** No path from a probe's body to a leaf is longer, macros expanded. */
+/** No path from a probe's body to a leaf is longer, macros expanded: so recursion is safe. */
 #define SKEP_TREE_MAX 400
 
 enum skep_expr_kind {
@@ -66,7 +66,6 @@ struct skep_expr {
 	bool is_arrow, is_postfix;
 	bool is_unsigned_lit; /* 42u, or too large for int64 */
 	bool is_bool_lit;     /* true, false */
-	uint16_t height;      /* of the tree below, at most SKEP_TREE_MAX: so recursion is safe */
 	int64_t integer;
 	const char *text;     /* STRING (may hold NULs: see text_len), IDENT, VAR and MAP ("@x"),
 				 CALL, FIELD, OFFSETOF ("a.b") */
@@ -111,6 +110,7 @@ struct skep_stmt {
 	struct skep_expr *target, *value, *cond, *limit;
 	const char *type_name; /* LET */
 	struct skep_stmt *body, *else_body;
+	bool is_value; /* EXPR, IF, BLOCK: last of its block without ';', so the block's value */
 
 	/* types: */
 	uint64_t unroll_cnt;
@@ -126,6 +126,7 @@ struct skep_var {
 	uint32_t id;		      /* within its probe */
 	bool is_hoisted; /* read outside of the block that assigns it: 0 until it was assigned */
 	bool is_let;	 /* declared by let: 0 until assigned */
+	bool is_typed;	 /* with a type, which then does not grow */
 	bool is_flexible; /* its sign is not settled: only non-negative literals so far */
 	uint32_t round;	 /* of the walk that its type belongs to */
 	void *lowered;		      /* lower/'s own */

@@ -10,6 +10,9 @@
 #include "trace/probe.h"
 #include "trace/program.h"
 
+struct skep_typer;
+
+/** What all passes over one script share. The caller fills all but the last. */
 struct skep_check {
 	struct skep_types *types;
 	struct skep_arena *arena;
@@ -17,6 +20,8 @@ struct skep_check {
 	struct skep_config *config;
 	const struct skep_compile_opts *opts;
 	struct skep_script *script;
+	struct skep_expand *expand; /* for layouts of arguments; may be NULL: none are known */
+	struct skep_typer *typer;   /* the passes' own, on the arena; NULL at first */
 };
 
 /** Before anything else: config items, struct definitions (into types->records), map
@@ -28,12 +33,13 @@ int skep_check_preamble(struct skep_check *check);
  * nothing changes, at most 8 rounds).
  *
  * @probes  every place, grouped by def as expansion made them; a def whose
- *          body uses `args` is checked once for each place, others once.
+ *          body uses `args` is checked once for each place, others once for
+ *          each provider.
  * Return 0 | -EINVAL (see diag)
  */
 int skep_check_script(struct skep_check *check, struct skep_probe **probes, uint32_t n_probes);
 /** Annotate @probe->def's tree again for this one place (its args), just before it is lowered.
- *  After skep_check_script() has succeeded; map types no longer change. */
+ *  After skep_check_script() has succeeded; map types no longer change. Return 0 | -EINVAL */
 int skep_check_probe(struct skep_check *check, struct skep_probe *probe);
 
 #endif

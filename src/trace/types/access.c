@@ -1,0 +1,195 @@
+/*
+ * Into values: members, elements, and names without a sigil.
+ *
+ * A pointer to a struct is followed by "." as well as by "->"; a struct's
+ * members are looked for in the script's definition, else lazily in BTF.
+ */
+#include "trace/types/typer.h"
+
+#include <string.h>
+
+#include <skep/btf.h>
+
+#include "base/arena.h"
+#include "trace/parse.h"
+
+#define MAX_CANDIDATES 512
+
+static void suggest_members(struct skep_typer *t, const struct skep_record *record,
+			    const char *name)
+{
+	const char *names[MAX_CANDIDATES];
+	uint32_t n = record->n_fields < MAX_CANDIDATES ? record->n_fields : MAX_CANDIDATES;
+	struct skep_btf_member member;
+
+	if (!t->diag)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		names[i] = record->fields[i].name;
+	if (record->btf_id && skep_types_btf(t->types)) {
+		n = skep_btf_n_members(t->types->btf, record->btf_id);
+		n = n < MAX_CANDIDATES ? n : MAX_CANDIDATES;
+		for (uint32_t i = 0; i < n; i++)
+			names[i] = skep_btf_member(t->types->btf, record->btf_id, i, &member) ?
+					   "" :
+					   member.name;
+	}
+	skep_diag_did_you_mean(t->diag, name, names, n);
+}
+
+static const struct skep_type *no_member(struct skep_typer *t, const struct skep_expr *expr,
+					 const struct skep_record *record)
+{
+	bool is_only_named = !record->btf_id && !record->size && !record->n_fields;
+
+	if (is_only_named && !skep_types_btf(t->types))
+		return TYPE_ERROR(t, expr->span, NO_BTF, strerror(-t->types->btf_err));
+	TYPE_ERROR(t, expr->span, MEMBER_UNKNOWN, record->name, expr->text);
+	suggest_members(t, record, expr->text);
+	return NULL;
+}
+
+static const struct skep_type *record_member(struct skep_typer *t, struct skep_expr *expr,
+					     const struct skep_type *type)
+{
+	if (skep_record_find(t->types, type->record, expr->text, type->space, &expr->field))
+		return no_member(t, expr, type->record);
+	const struct skep_type *member = expr->field.type;
+	/* What tracepoints and functions are given points where the probe works. */
+	if (type->space == SKEP_SPACE_CTX && member->kind == SKEP_T_PTR &&
+	    member->space == SKEP_SPACE_NONE)
+		member = skep_type_ptr(t->types, member->elem, skep_typer_space(t));
+	expr->field.type = member;
+	return member;
+}
+
+static const struct skep_type *tuple_member(struct skep_typer *t, struct skep_expr *expr,
+					    const struct skep_type *type)
+{
+	for (uint32_t i = 0; i < type->n; i++) {
+		const struct skep_tuple_field *field = &type->fields[i];
+		if (!field->name || strcmp(field->name, expr->text))
+			continue;
+		expr->field = (struct skep_field){
+			.name = field->name, .type = field->type, .off = field->off};
+		return field->type;
+	}
+	return TYPE_ERROR(t, expr->span, MEMBER_UNKNOWN, skep_typer_name(t, type), expr->text);
+}
+
+const struct skep_type *skep_type_field(struct skep_typer *t, struct skep_expr *expr)
+{
+	const struct skep_type *type = skep_type_value(t, expr->left);
+
+	if (!type)
+		return NULL;
+	if (type->kind == SKEP_T_PTR && type->elem->kind == SKEP_T_RECORD)
+		type = type->elem;
+	if (type->kind == SKEP_T_RECORD)
+		return record_member(t, expr, type);
+	if (type->kind == SKEP_T_TUPLE)
+		return tuple_member(t, expr, type);
+	TYPE_ERROR(t, expr->span, NO_MEMBERS, skep_typer_name(t, type));
+	if (t->diag && type->kind == SKEP_T_INT)
+		skep_diag_try(t->diag, "cast it to a pointer to a struct: ((struct foo *)x)->%s",
+			      expr->text);
+	return NULL;
+}
+
+static const struct skep_type *tuple_element(struct skep_typer *t, const struct skep_expr *expr,
+					     const struct skep_type *type, int64_t i)
+{
+	if (type->kind != SKEP_T_TUPLE)
+		return TYPE_ERROR(t, expr->span, NOT_TUPLE, skep_typer_name(t, type));
+	if (i < 0 || i >= type->n)
+		return TYPE_ERROR(t, expr->span, TUPLE_RANGE, skep_typer_name(t, type),
+				  (long long)i);
+	return type->fields[i].type;
+}
+
+const struct skep_type *skep_type_tuple_at(struct skep_typer *t, struct skep_expr *expr)
+{
+	const struct skep_type *type = skep_type_value(t, expr->left);
+
+	return type ? tuple_element(t, expr, type, expr->integer) : NULL;
+}
+
+static const struct skep_type *check_range(struct skep_typer *t, const struct skep_expr *expr,
+					   const struct skep_type *of, uint32_t n,
+					   const struct skep_type *elem)
+{
+	const struct skep_expr *at = expr->right;
+	bool is_outside = skep_is_const_int(at) && (at->integer < 0 || at->integer >= n);
+
+	if (n && is_outside)
+		return TYPE_ERROR(t, at->span, INDEX_RANGE, (long long)at->integer,
+				  skep_typer_name(t, of));
+	return elem;
+}
+
+const struct skep_type *skep_type_index(struct skep_typer *t, struct skep_expr *expr)
+{
+	const struct skep_type *type = skep_type_value(t, expr->left);
+	const struct skep_type *at = skep_type_value(t, expr->right);
+
+	if (!type || !at)
+		return NULL;
+	if (at->kind != SKEP_T_INT)
+		return TYPE_ERROR(t, expr->right->span, INDEX_TYPE, skep_typer_name(t, at));
+	switch (type->kind) {
+	case SKEP_T_ARRAY: return check_range(t, expr, type, type->n, type->elem);
+	case SKEP_T_STRING: return check_range(t, expr, type, type->size, &skep_type_s8);
+	case SKEP_T_TUPLE:
+		if (skep_is_const_int(expr->right))
+			return tuple_element(t, expr, type, expr->right->integer);
+		return TYPE_ERROR(t, expr->right->span, INDEX_TYPE, "a value not known yet");
+	case SKEP_T_PTR:
+		if (type->elem->kind != SKEP_T_NONE)
+			return type->elem;
+		return TYPE_ERROR(t, expr->span, DEREF, skep_typer_name(t, type));
+	default: return TYPE_ERROR(t, expr->span, INDEX_BASE, skep_typer_name(t, type));
+	}
+}
+
+/* An enumerator of the kernel keeps its enum, so that it is printed by name. */
+static const struct skep_type *kernel_enumerator(struct skep_typer *t, struct skep_expr *expr)
+{
+	struct skep_btf *btf = skep_types_btf(t->types);
+	uint32_t id;
+
+	if (!btf || skep_btf_find_enumerator(btf, expr->text, strlen(expr->text), &expr->integer,
+					     &id))
+		return NULL;
+	expr->is_const = true;
+	return skep_type_from_btf(t->types, id, SKEP_SPACE_NONE);
+}
+
+static const struct skep_type *unknown_name(struct skep_typer *t, const struct skep_expr *expr)
+{
+	TYPE_ERROR(t, expr->span, NAME_UNKNOWN, expr->text);
+	if (!t->diag)
+		return NULL;
+	if (skep_function_find(expr->text))
+		skep_diag_try(t->diag, "it is a function: %s(…)", expr->text);
+	else
+		skep_diag_did_you_mean(t->diag, expr->text, skep_builtin_names + 1,
+				       SKEP_BI_CNT - 1);
+	return NULL;
+}
+
+const struct skep_type *skep_type_ident(struct skep_typer *t, struct skep_expr *expr)
+{
+	const struct skep_type *type;
+
+	expr->builtin = skep_builtin_find(expr->text);
+	if (expr->builtin != SKEP_BI_NONE)
+		return skep_type_builtin(t, expr);
+	if (skep_script_enumerator(t->check->script, expr->text, &expr->integer) ||
+	    skep_constant_find(expr->text, &expr->integer)) {
+		expr->is_const = true;
+		return &skep_type_s64;
+	}
+	if ((type = kernel_enumerator(t, expr)))
+		return type;
+	return unknown_name(t, expr);
+}
