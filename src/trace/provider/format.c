@@ -154,7 +154,7 @@ static const char *to_text(struct skep_arena *arena, struct slice s)
 static bool parse_decl(struct skep_arena *arena, struct slice decl,
 		       struct skep_format_field *field)
 {
-	struct slice rest = decl, type, name;
+	struct slice rest = decl, type = {0}, name = {0};
 	bool is_func = slice_len(decl) && decl.end[-1] == ')';
 
 	if (!slice_len(decl) || slice_len(decl) > MAX_DECL_LEN ||

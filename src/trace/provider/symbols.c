@@ -62,8 +62,6 @@ bool skep_demangled_match(const char *pattern, const char *name)
 
 	if (skep_wildcard_match(pattern, name))
 		return true;
-	if (strchr(pattern, '('))
-		return false;
 	size_t len = len_without_hash(name, len_without_params(name));
 	bare = skep_xstrdup(name);
 	bare[len] = '\0';

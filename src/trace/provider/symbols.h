@@ -20,8 +20,8 @@ void skep_funcs_done(struct skep_funcs *funcs);
 /**
  * Add the functions that match @pattern, by name.
  *
- * @demangle  match C++ and Rust names as written in the source, without
- *            parameters unless @pattern has some; else symbols as they are
+ * @demangle  match C++ and Rust names as written in the source, with or
+ *            without parameters; else symbols as they are
  * @each_once of several names of one address only the plainest
  */
 void skep_funcs_match(struct skep_arena *arena, const struct skep_elf *elf, const char *pattern,

@@ -221,7 +221,9 @@ static int expand(struct skep_expand *x, const struct skep_probe_spec *spec, con
 	uint32_t before = x->n_probes;
 	int err = parse_spec(x, spec, &place);
 
-	err = err ? err : skep_binary_find(x, spec, place.target_part, place.target, &paths);
+	if (err)
+		return err;
+	err = skep_binary_find(x, spec, place.target_part, place.target, &paths);
 	bool glob = skep_has_wildcard(place.target);
 	for (size_t i = 0; i < paths.len && !err; i++) {
 		_cleanup_elf_ struct skep_elf *elf = NULL;

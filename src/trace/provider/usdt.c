@@ -167,10 +167,12 @@ int skep_usdt_expand(struct skep_expand *x, const struct skep_probe_spec *spec)
 {
 	_cleanup_names_ struct skep_names paths = {0};
 	uint32_t before = x->n_probes;
-	struct place place;
+	struct place place = {0};
 	int err = parse_spec(x, spec, &place);
 
-	err = err ? err : skep_binary_find(x, spec, place.target_part, place.target, &paths);
+	if (err)
+		return err;
+	err = skep_binary_find(x, spec, place.target_part, place.target, &paths);
 	for (size_t i = 0; i < paths.len && !err; i++)
 		err = add_in_binary(x, &place, paths.data[i]);
 	if (err || x->n_probes > before || !skep_has_wildcard(place.target))
