@@ -50,6 +50,8 @@ struct skep_elf_section {
 };
 uint32_t skep_elf_n_sections(const struct skep_elf *elf);
 int skep_elf_section(const struct skep_elf *elf, uint32_t i, struct skep_elf_section *ret);
+/** The same without bringing the section's bytes in: data is NULL. */
+int skep_elf_section_info(const struct skep_elf *elf, uint32_t i, struct skep_elf_section *ret);
 /** Return 0 | -ENOENT */
 int skep_elf_find_section(const struct skep_elf *elf, const char *name,
 			  struct skep_elf_section *ret);

@@ -30,7 +30,7 @@ uint32_t skep_elf_n_sections(const struct skep_elf *elf)
 	return elf->n_sections;
 }
 
-int skep_elf_section(const struct skep_elf *elf, uint32_t i, struct skep_elf_section *ret)
+int skep_elf_section_info(const struct skep_elf *elf, uint32_t i, struct skep_elf_section *ret)
 {
 	struct skep_elf_strings names = skep_elf_strings(elf, elf->names_index);
 	Elf64_Shdr s;
@@ -46,9 +46,16 @@ int skep_elf_section(const struct skep_elf *elf, uint32_t i, struct skep_elf_sec
 		.size = s.sh_size,
 		.entsize = s.sh_entsize,
 	};
-	if (s.sh_type != SHT_NOBITS && s.sh_type != SHT_NULL)
-		ret->data = skep_elf_bytes(elf, s.sh_offset, s.sh_size);
 	return 0;
+}
+
+int skep_elf_section(const struct skep_elf *elf, uint32_t i, struct skep_elf_section *ret)
+{
+	int err = skep_elf_section_info(elf, i, ret);
+
+	if (!err && ret->type != SHT_NOBITS && ret->type != SHT_NULL)
+		ret->data = skep_elf_bytes(elf, ret->off, ret->size);
+	return err;
 }
 
 uint32_t skep_elf_section_index(const struct skep_elf *elf, const char *name)

@@ -1,0 +1,138 @@
+/*
+ * Finds the debug file that a distribution keeps apart from a stripped binary.
+ * Both ways to it go through names that the stripped file chose, so a candidate
+ * is believed only after it proved to belong to it.
+ */
+#include "symbol/debugfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include <skep/elf.h>
+
+#include "base/arena.h"
+#include "base/fd.h"
+#include "symbol/procroot.h"
+
+#define DEBUG_ROOT      "/usr/lib/debug"
+#define CRC_MAX_BYTES   (1LL << 30)
+#define CRC_CHUNK_BYTES (256 * 1024)
+
+struct search {
+	const struct skep_elf *elf;
+	int root_fd;
+	const uint8_t *id; /* build-id */
+	size_t id_len;
+	uint32_t crc; /* of the debug link */
+};
+
+int skep_debugfile_crc(int fd, uint32_t *ret)
+{
+	_cleanup_free_ uint8_t *buf = skep_xmalloc(CRC_CHUNK_BYTES);
+	uLong crc = crc32(0, NULL, 0);
+	struct stat st;
+	off_t off = 0;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	while (off <= CRC_MAX_BYTES && st.st_size <= CRC_MAX_BYTES) {
+		ssize_t n = pread(fd, buf, CRC_CHUNK_BYTES, off);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0) {
+			*ret = (uint32_t)crc;
+			return 0;
+		}
+		if (n > 0) {
+			crc = crc32(crc, buf, (uInt)n);
+			off += n;
+		}
+	}
+	return -EFBIG;
+}
+
+static bool same_build_id(const struct skep_elf *elf, const struct search *search)
+{
+	const uint8_t *id;
+
+	return skep_elf_build_id(elf, &id) == search->id_len &&
+	       memcmp(id, search->id, search->id_len) == 0;
+}
+
+static int try_build_id(const struct search *search, int root_fd, const char *path,
+			struct skep_elf **ret)
+{
+	_cleanup_elf_ struct skep_elf *elf = NULL;
+	int fd = skep_procroot_file(root_fd, path);
+
+	if (fd < 0 || skep_elf_open_fd(fd, path, &elf, NULL) < 0 || !same_build_id(elf, search))
+		return -ENOENT;
+	*ret = TAKE_PTR(elf);
+	return 0;
+}
+
+/* The host's copy will do for a container's file: the build-id says they are the same. */
+static int by_build_id(struct search *search, struct skep_elf **ret)
+{
+	char path[PATH_MAX] = DEBUG_ROOT "/.build-id/";
+	size_t len = strlen(path);
+
+	search->id_len = skep_elf_build_id(search->elf, &search->id);
+	if (search->id_len < 2)
+		return -ENOENT;
+	for (size_t i = 0; i < search->id_len; i++)
+		len += (size_t)snprintf(path + len, sizeof(path) - len, i ? "%02x" : "%02x/",
+					search->id[i]);
+	snprintf(path + len, sizeof(path) - len, ".debug");
+	if (try_build_id(search, -1, path, ret) == 0)
+		return 0;
+	return search->root_fd < 0 ? -ENOENT : try_build_id(search, search->root_fd, path, ret);
+}
+
+static int try_link(const struct search *search, const char *path, struct skep_elf **ret)
+{
+	_cleanup_close_ int fd = skep_procroot_file(search->root_fd, path);
+	uint32_t crc;
+
+	if (fd < 0 || skep_debugfile_crc(fd, &crc) < 0 || crc != search->crc)
+		return -ENOENT;
+	return skep_elf_open_fd(TAKE_FD(fd), path, ret, NULL) < 0 ? -ENOENT : 0;
+}
+
+static int by_link(struct search *search, const char *path, struct skep_elf **ret)
+{
+	static const struct {
+		const char *before, *after;
+	} places[] = {{"", "/"}, {"", "/.debug/"}, {DEBUG_ROOT, "/"}};
+	const char *slash = strrchr(path, '/');
+	char candidate[PATH_MAX];
+	const char *name;
+
+	if (!slash || skep_elf_debug_link(search->elf, &name, &search->crc) < 0 ||
+	    strchr(name, '/'))
+		return -ENOENT;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		int len = snprintf(candidate, sizeof(candidate), "%s%.*s%s%s", places[i].before,
+				   (int)(slash - path), path, places[i].after, name);
+
+		if (len < (int)sizeof(candidate) && strcmp(candidate, path) != 0 &&
+		    try_link(search, candidate, ret) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+int skep_debugfile_open(const struct skep_elf *elf, const char *path, int root_fd,
+			struct skep_elf **ret)
+{
+	struct search search = {.elf = elf, .root_fd = root_fd};
+
+	return by_build_id(&search, ret) == 0 ? 0 : by_link(&search, path, ret);
+}

@@ -1,0 +1,21 @@
+/* The separate debug file of a stripped one. Private to src/symbol. */
+#ifndef SKEP_SYMBOL_DEBUGFILE_H
+#define SKEP_SYMBOL_DEBUGFILE_H
+
+#include <stdint.h>
+
+struct skep_elf;
+
+/**
+ * Open the debug file of @elf, which lies at @path (of root @root_fd, or ours
+ * if -1): by build-id below /usr/lib/debug/.build-id, else by debug link beside
+ * the file, in .debug/ there, and below /usr/lib/debug. A candidate counts only
+ * if its build-id, or its CRC, is the one asked for.
+ * Return 0 | -ENOENT
+ */
+int skep_debugfile_open(const struct skep_elf *elf, const char *path, int root_fd,
+			struct skep_elf **ret);
+/** CRC-32 of a whole file, as .gnu_debuglink has it. Return 0 | -EFBIG over 1 GiB | -errno */
+int skep_debugfile_crc(int fd, uint32_t *ret);
+
+#endif

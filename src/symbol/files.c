@@ -1,0 +1,294 @@
+/*
+ * Keeps the symbol tables of mapped files; see files.h.
+ *
+ * A file is opened when its process is first seen (a short-lived one may be
+ * gone when its addresses are asked for) but read only when one of its
+ * addresses is. Ways to the file, best first:
+ *
+ *	/proc/PID/map_files/A-B	  the very file, deleted or not; needs privilege
+ *	PATH below /proc/PID/root  another mount namespace; must have the same inode
+ *	/proc/PID/exe		  the program itself, deleted or not
+ *	PATH			  for a process that has ended; must have the same inode
+ */
+#include "symbol/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <skep/elf.h>
+
+#include "base/arena.h"
+#include "base/fd.h"
+#include "base/strmap.h"
+#include "symbol/debugfile.h"
+#include "symbol/procroot.h"
+#include "symbol/vdso.h"
+
+/* A slot whose mapping led to no file; tried once per set of mappings. */
+#define NO_FILE UINT32_MAX
+
+void skep_files_init(struct skep_files *files)
+{
+	*files = (struct skep_files){.next_gen = 1};
+	for (size_t i = 0; i < SKEP_FILES_MAX; i++)
+		files->slots[i].fd = -1;
+}
+
+static void slot_clear(struct skep_files *files, struct skep_file *file)
+{
+	if (file->fd >= 0)
+		files->n_open--;
+	skep_close(&file->fd);
+	if (file->built)
+		files->memory -= skep_table_memory(&file->table);
+	skep_table_done(&file->table);
+	free(file->path);
+	*file = (struct skep_file){.fd = -1};
+}
+
+void skep_files_done(struct skep_files *files)
+{
+	for (size_t i = 0; i < SKEP_FILES_MAX; i++)
+		slot_clear(files, &files->slots[i]);
+}
+
+static bool same_key(const struct skep_file_key *a, const struct skep_file_key *b)
+{
+	return a->dev == b->dev && a->inode == b->inode && a->size == b->size &&
+	       a->mtime_ns == b->mtime_ns;
+}
+
+static struct skep_file *find_key(struct skep_files *files, const struct skep_file_key *key)
+{
+	for (size_t i = 0; i < SKEP_FILES_MAX; i++)
+		if (files->slots[i].gen && same_key(&files->slots[i].key, key))
+			return &files->slots[i];
+	return NULL;
+}
+
+/* Least recently used; of those with a table only, if memory is what is short. Not @spare. */
+static struct skep_file *oldest(struct skep_files *files, bool built, const struct skep_file *spare)
+{
+	struct skep_file *found = NULL;
+
+	for (size_t i = 0; i < SKEP_FILES_MAX; i++) {
+		struct skep_file *file = &files->slots[i];
+
+		if (file != spare && (!built || file->built) &&
+		    (!found || file->last_use < found->last_use))
+			found = file;
+	}
+	return found;
+}
+
+static struct skep_file *take_slot(struct skep_files *files, const struct skep_file_key *key)
+{
+	struct skep_file *file = oldest(files, false, NULL); /* an unused one has last_use 0 */
+
+	slot_clear(files, file);
+	file->key = *key;
+	file->gen = files->next_gen++;
+	file->last_use = ++files->clock;
+	return file;
+}
+
+static void keep_within_memory(struct skep_files *files, const struct skep_file *spare)
+{
+	struct skep_file *file;
+
+	while (files->memory > SKEP_FILES_MAX_MEMORY && (file = oldest(files, true, spare)))
+		slot_clear(files, file);
+}
+
+static void build_elf(struct skep_file *file, const struct skep_elf *elf)
+{
+	_cleanup_close_ int root_fd = skep_procroot_open(file->pid);
+	_cleanup_elf_ struct skep_elf *debug = NULL;
+
+	if (!skep_elf_has_symtab(elf))
+		skep_debugfile_open(elf, file->path, root_fd, &debug);
+	skep_table_build(elf, debug, &file->table);
+}
+
+static void account(struct skep_files *files, struct skep_file *file)
+{
+	file->built = true;
+	files->memory += skep_table_memory(&file->table);
+	keep_within_memory(files, file);
+}
+
+/* A file that is no ELF file, or a broken one, gets an empty table: it is not tried again. */
+static void build(struct skep_files *files, struct skep_file *file)
+{
+	_cleanup_elf_ struct skep_elf *elf = NULL;
+
+	if (file->built)
+		return;
+	files->n_open--;
+	if (skep_elf_open_fd(TAKE_FD(file->fd), file->path, &elf, NULL) == 0)
+		build_elf(file, elf);
+	account(files, file);
+}
+
+static int open_checked(int root_fd, const char *path, const struct skep_mapping *m)
+{
+	_cleanup_close_ int fd = skep_procroot_file(root_fd, path);
+	struct stat st;
+
+	/* Not the device: some file systems show another one in maps than in stat(). */
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != m->inode)
+		return -1;
+	return TAKE_FD(fd);
+}
+
+static int open_mapping(pid_t pid, const struct skep_maps *maps, const struct skep_mapping *m)
+{
+	const char *path = maps->paths + m->path;
+	_cleanup_close_ int root_fd = -1;
+	char link[128];
+	int fd;
+
+	snprintf(link, sizeof(link), "/proc/%d/map_files/%llx-%llx", (int)pid,
+		 (unsigned long long)m->start, (unsigned long long)m->end);
+	fd = open_checked(-1, link, m);
+	if (fd >= 0)
+		return fd;
+	root_fd = skep_procroot_open(pid);
+	if (root_fd >= 0 && path[0] == '/' && !m->deleted)
+		fd = open_checked(root_fd, path, m);
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+	if (fd < 0)
+		fd = open_checked(-1, link, m);
+	if (fd < 0 && path[0] == '/' && !m->deleted)
+		fd = open_checked(-1, path, m);
+	return fd;
+}
+
+static bool key_of(int fd, struct skep_file_key *ret)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	*ret = (struct skep_file_key){
+		.dev = st.st_dev,
+		.inode = st.st_ino,
+		.size = (uint64_t)st.st_size,
+		.mtime_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec,
+	};
+	return true;
+}
+
+static struct skep_file *add_file(struct skep_files *files, pid_t pid, const char *path, int fd)
+{
+	_cleanup_close_ int owned = fd;
+	struct skep_file_key key;
+	struct skep_file *file;
+
+	if (!key_of(fd, &key))
+		return NULL;
+	file = find_key(files, &key);
+	if (file) {
+		file->last_use = ++files->clock;
+		return file;
+	}
+	file = take_slot(files, &key);
+	file->path = skep_xstrdup(path);
+	file->pid = pid;
+	file->fd = TAKE_FD(owned);
+	files->n_open++;
+	if (files->n_open > SKEP_FILES_MAX_OPEN)
+		build(files, file);
+	return file;
+}
+
+/* The kernel's own code in the process: known by its bytes, it has no inode. */
+static struct skep_file *add_vdso(struct skep_files *files, pid_t pid, const struct skep_mapping *m)
+{
+	_cleanup_buf_ struct skep_buf image = {0};
+	struct skep_file_key key = {0};
+	_cleanup_elf_ struct skep_elf *elf = NULL;
+	struct skep_file *file;
+
+	if (skep_vdso_read(pid, m, &image) < 0)
+		return NULL;
+	key.size = image.len;
+	key.inode = skep_hash_bytes(image.data, image.len);
+	file = find_key(files, &key);
+	if (file)
+		return file;
+	file = take_slot(files, &key);
+	file->path = skep_xstrdup("[vdso]");
+	if (skep_elf_parse(image.data, image.len, &elf, NULL) == 0)
+		skep_table_build(elf, NULL, &file->table);
+	account(files, file);
+	return file;
+}
+
+static struct skep_file *resolve(struct skep_files *files, pid_t pid, const struct skep_maps *maps,
+				 const struct skep_mapping *m)
+{
+	const char *path = maps->paths + m->path;
+	int fd;
+
+	if (strcmp(path, "[vdso]") == 0)
+		return add_vdso(files, pid, m);
+	if (!m->inode)
+		return NULL;
+	fd = open_mapping(pid, maps, m);
+	return fd < 0 ? NULL : add_file(files, pid, path, fd);
+}
+
+/* The parts of one file lie side by side; what one found is good for the others. */
+static void share(const struct skep_maps *maps, struct skep_mapping *m)
+{
+	size_t i = (size_t)(m - maps->data);
+	size_t from = i > 8 ? i - 8 : 0, to = i + 8 < maps->n ? i + 8 : maps->n;
+
+	for (size_t k = from; k < to; k++) {
+		struct skep_mapping *other = &maps->data[k];
+
+		if (m->inode && other->inode == m->inode && other->dev == m->dev) {
+			other->file_slot = m->file_slot;
+			other->file_gen = m->file_gen;
+		}
+	}
+}
+
+static struct skep_file *get(struct skep_files *files, pid_t pid, const struct skep_maps *maps,
+			     struct skep_mapping *m)
+{
+	struct skep_file *file;
+
+	if (m->file_slot == NO_FILE)
+		return NULL;
+	file = &files->slots[m->file_slot];
+	if (m->file_gen && file->gen == m->file_gen)
+		return file;
+	file = resolve(files, pid, maps, m);
+	m->file_slot = file ? (uint32_t)(file - files->slots) : NO_FILE;
+	m->file_gen = file ? file->gen : 0;
+	share(maps, m);
+	return file;
+}
+
+bool skep_files_pin(struct skep_files *files, pid_t pid, const struct skep_maps *maps,
+		    struct skep_mapping *m)
+{
+	return get(files, pid, maps, m);
+}
+
+const struct skep_table *skep_files_table(struct skep_files *files, pid_t pid,
+					  const struct skep_maps *maps, struct skep_mapping *m)
+{
+	struct skep_file *file = get(files, pid, maps, m);
+
+	if (!file)
+		return NULL;
+	file->last_use = ++files->clock;
+	build(files, file);
+	return &file->table;
+}

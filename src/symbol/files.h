@@ -1,0 +1,55 @@
+/*
+ * The symbol tables of mapped files, each file once however many processes map
+ * it, bounded in number and memory. Private to src/symbol.
+ *
+ * A mapping refers to a file by slot and generation; when the slot was given to
+ * another file meanwhile, the generation tells.
+ */
+#ifndef SKEP_SYMBOL_FILES_H
+#define SKEP_SYMBOL_FILES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "symbol/maps.h"
+#include "symbol/table.h"
+
+#define SKEP_FILES_MAX        512
+#define SKEP_FILES_MAX_OPEN   128 /* descriptors of files that were not needed yet */
+#define SKEP_FILES_MAX_MEMORY (256UL << 20)
+
+struct skep_file_key {
+	uint64_t dev, inode, size;
+	int64_t mtime_ns;
+};
+
+struct skep_file {
+	struct skep_file_key key;
+	uint32_t gen; /* 0: the slot was never used */
+	uint64_t last_use;
+	int fd;     /* owned; -1 once the table was built */
+	char *path; /* owned; in its process's root folder */
+	pid_t pid;  /* who mapped it first */
+	bool built;
+	struct skep_table table;
+};
+
+struct skep_files {
+	struct skep_file slots[SKEP_FILES_MAX];
+	uint64_t clock; /* counts uses */
+	size_t n_open;  /* slots with fd >= 0 */
+	size_t memory;  /* of all tables */
+	uint32_t next_gen;
+};
+
+void skep_files_init(struct skep_files *files);
+void skep_files_done(struct skep_files *files);
+/** Make sure that the file of mapping @m of @pid is known (open, at least). False: no file. */
+bool skep_files_pin(struct skep_files *files, pid_t pid, const struct skep_maps *maps,
+		    struct skep_mapping *m);
+/** The table of mapping @m of @pid; good until the next call. NULL: no file, or unreadable. */
+const struct skep_table *skep_files_table(struct skep_files *files, pid_t pid,
+					  const struct skep_maps *maps, struct skep_mapping *m);
+
+#endif

@@ -1,0 +1,187 @@
+/*
+ * Parses /proc/PID/maps:
+ *
+ *	7f0c7a228000-7f0c7a37e000 r-xp 00028000 08:01 262221    /usr/lib/libc.so.6
+ *
+ * The kernel writes it, but the path is a process's to choose: it may hold
+ * blanks, look like a number, or end in " (deleted)" without being so. It
+ * begins behind the inode's blanks and goes to the line's end.
+ */
+#include "symbol/maps.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/strmap.h"
+#include "base/vec.h"
+
+#define DELETED " (deleted)"
+
+struct cursor {
+	const char *at, *end;
+};
+
+static bool take_number(struct cursor *c, unsigned base, uint64_t *ret)
+{
+	const char *start = c->at;
+	uint64_t n = 0;
+
+	for (; c->at < c->end; c->at++) {
+		unsigned char lower = (unsigned char)*c->at | 0x20;
+		unsigned digit = 99;
+
+		if (*c->at >= '0' && *c->at <= '9')
+			digit = (unsigned)(*c->at - '0');
+		else if (lower >= 'a' && lower <= 'f')
+			digit = lower - 'a' + 10U;
+		if (digit >= base)
+			break;
+		n = n * base + digit;
+	}
+	*ret = n;
+	return c->at > start;
+}
+
+static bool take_char(struct cursor *c, char want)
+{
+	if (c->at == c->end || *c->at != want)
+		return false;
+	c->at++;
+	return true;
+}
+
+static bool take_flags(struct cursor *c, bool *ret_exec)
+{
+	if (c->end - c->at < 4)
+		return false;
+	*ret_exec = c->at[2] == 'x';
+	c->at += 4;
+	return true;
+}
+
+static bool take_fields(struct cursor *c, struct skep_mapping *m)
+{
+	uint64_t major, minor;
+
+	if (!take_number(c, 16, &m->start) || !take_char(c, '-') || !take_number(c, 16, &m->end) ||
+	    !take_char(c, ' ') || !take_flags(c, &m->exec) || !take_char(c, ' ') ||
+	    !take_number(c, 16, &m->off) || !take_char(c, ' ') || !take_number(c, 16, &major) ||
+	    !take_char(c, ':') || !take_number(c, 16, &minor) || !take_char(c, ' ') ||
+	    !take_number(c, 10, &m->inode))
+		return false;
+	m->dev = (uint32_t)(major << 20 | minor);
+	while (take_char(c, ' '))
+		;
+	return m->end > m->start;
+}
+
+/* The kernel writes a newline in a path as \012 and nothing else so. */
+static void add_path(struct skep_buf *paths, const char *path, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (len - i >= 4 && memcmp(path + i, "\\012", 4) == 0) {
+			skep_buf_addc(paths, '\n');
+			i += 3;
+		} else {
+			skep_buf_addc(paths, path[i]);
+		}
+	}
+	skep_buf_addc(paths, '\0');
+}
+
+struct parse {
+	SKEP_VEC(struct skep_mapping) mappings;
+	struct skep_buf paths;
+	const char *last; /* the path added last, in the text */
+	size_t last_len;
+	uint32_t last_at; /* the same in paths */
+};
+
+/* One file's mappings follow each other and share one copy of the path. */
+static uint32_t path_offset(struct parse *parse, const char *path, size_t len)
+{
+	if (len == 0)
+		return 0;
+	if (len != parse->last_len || memcmp(path, parse->last, len) != 0) {
+		parse->last = path;
+		parse->last_len = len;
+		parse->last_at = (uint32_t)parse->paths.len;
+		add_path(&parse->paths, path, len);
+	}
+	return parse->last_at;
+}
+
+static void take_line(struct parse *parse, struct cursor c)
+{
+	uint64_t bound = parse->mappings.len ? skep_vec_last(&parse->mappings)->end : 0;
+	size_t tail = sizeof(DELETED) - 1;
+	struct skep_mapping m = {0};
+	size_t len;
+
+	if (!take_fields(&c, &m) || m.start < bound)
+		return;
+	len = (size_t)(c.end - c.at);
+	m.deleted = len > tail && memcmp(c.end - tail, DELETED, tail) == 0;
+	m.path = path_offset(parse, c.at, m.deleted ? len - tail : len);
+	skep_vec_push(&parse->mappings, m);
+}
+
+void skep_maps_parse(const char *text, size_t len, struct skep_maps *ret)
+{
+	const char *at = text, *end = text + len;
+	struct parse parse = {0};
+
+	skep_buf_addc(&parse.paths, '\0');
+	while (at < end) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		const char *line_end = newline ? newline : end;
+
+		take_line(&parse, (struct cursor){at, line_end});
+		at = line_end + 1;
+	}
+	*ret = (struct skep_maps){
+		.data = parse.mappings.data,
+		.n = parse.mappings.len,
+		.paths = parse.paths.data,
+		.hash = skep_hash_bytes(text, len),
+	};
+}
+
+void skep_maps_done(struct skep_maps *maps)
+{
+	free(maps->data);
+	free(maps->paths);
+	*maps = (struct skep_maps){0};
+}
+
+int skep_maps_read(pid_t pid, struct skep_maps *ret)
+{
+	_cleanup_buf_ struct skep_buf text = {0};
+	char path[64];
+	int err;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	err = skep_file_read(path, SKEP_MAPS_MAX_BYTES, &text);
+	if (err)
+		return err == -ENOENT ? -ESRCH : err;
+	skep_maps_parse(text.data ? text.data : "", text.len, ret);
+	return 0;
+}
+
+struct skep_mapping *skep_maps_find(const struct skep_maps *maps, uint64_t addr)
+{
+	size_t low = 0, high = maps->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (maps->data[mid].end <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < maps->n && maps->data[low].start <= addr ? &maps->data[low] : NULL;
+}

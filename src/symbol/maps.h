@@ -1,0 +1,40 @@
+/*
+ * A process's mappings: the text of /proc/PID/maps as a sorted array.
+ * Private to src/symbol, its tests and fuzzers.
+ */
+#ifndef SKEP_SYMBOL_MAPS_H
+#define SKEP_SYMBOL_MAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define SKEP_MAPS_MAX_BYTES (64UL << 20) /* of text: over a million mappings */
+
+struct skep_mapping {
+	uint64_t start, end; /* [start, end) */
+	uint64_t off;        /* in the file */
+	uint64_t inode;      /* 0: no file */
+	uint32_t dev;        /* major << 20 | minor, as the kernel prints them */
+	uint32_t path;       /* offset in paths; "" when it has none */
+	bool exec, deleted;
+	uint32_t file_slot, file_gen; /* cache of where its symbols are; see files.h */
+};
+
+struct skep_maps {
+	struct skep_mapping *data; /* owned; ascending, not overlapping */
+	size_t n;
+	char *paths;   /* owned; NUL-terminated strings, the first one empty */
+	uint64_t hash; /* of the text */
+};
+
+/** Parse; lines that are not of the kernel's form, or out of order, are left out. */
+void skep_maps_parse(const char *text, size_t len, struct skep_maps *ret);
+void skep_maps_done(struct skep_maps *maps);
+/** Return 0 | -ESRCH no such process | -errno */
+int skep_maps_read(pid_t pid, struct skep_maps *ret);
+/** The mapping that holds @addr, or NULL. Cost O(log n). */
+struct skep_mapping *skep_maps_find(const struct skep_maps *maps, uint64_t addr);
+
+#endif

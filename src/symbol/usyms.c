@@ -1,0 +1,226 @@
+/*
+ * Addresses of processes to names: ties together the processes (process.c),
+ * the files they map (files.c) and the names handed out (names.c).
+ *
+ * An address is looked for in the newest mappings first, then in older ones,
+ * then in the code made at run time. Only one that is found nowhere makes us
+ * read the process again.
+ */
+#include <skep/symbol.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include <skep/elf.h>
+
+#include "base/arena.h"
+#include "base/fd.h"
+#include "symbol/debugfile.h"
+#include "symbol/files.h"
+#include "symbol/names.h"
+#include "symbol/process.h"
+
+#define PROCESSES_MAX 4096
+#define BUCKETS       1024
+
+struct node {
+	struct skep_process process;
+	struct node *next; /* in its bucket */
+};
+
+struct skep_usyms {
+	bool demangle;
+	struct skep_names names;
+	struct skep_files files;
+	struct node *buckets[BUCKETS]; /* owned chains, by pid */
+	size_t n_processes;
+	uint64_t clock; /* counts uses */
+};
+
+struct skep_usyms *skep_usyms_new(bool demangle)
+{
+	struct skep_usyms *syms = skep_xcalloc(1, sizeof(*syms));
+
+	syms->demangle = demangle;
+	skep_names_init(&syms->names);
+	skep_files_init(&syms->files);
+	return syms;
+}
+
+void skep_usyms_free(struct skep_usyms *syms)
+{
+	if (!syms)
+		return;
+	for (size_t i = 0; i < BUCKETS; i++) {
+		struct node *next;
+
+		for (struct node *node = syms->buckets[i]; node; node = next) {
+			next = node->next;
+			skep_process_done(&node->process);
+			free(node);
+		}
+	}
+	skep_files_done(&syms->files);
+	skep_names_done(&syms->names);
+	free(syms);
+}
+
+static struct node **bucket_of(struct skep_usyms *syms, pid_t pid)
+{
+	return &syms->buckets[(uint32_t)pid % BUCKETS];
+}
+
+static void drop_oldest(struct skep_usyms *syms)
+{
+	struct node **oldest = NULL, *node;
+
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct node **at = &syms->buckets[i]; *at; at = &(*at)->next)
+			if (!oldest || (*at)->process.last_use < (*oldest)->process.last_use)
+				oldest = at;
+	node = *oldest;
+	*oldest = node->next;
+	skep_process_done(&node->process);
+	free(node);
+	syms->n_processes--;
+}
+
+/* Hold on to the files of its code while it is there to show them. */
+static void pin_files(struct skep_usyms *syms, struct skep_process *process)
+{
+	struct skep_maps *maps = &process->maps[0];
+
+	for (size_t i = 0; process->n_maps && i < maps->n; i++)
+		if (maps->data[i].exec)
+			skep_files_pin(&syms->files, process->pid, maps, &maps->data[i]);
+}
+
+static struct skep_process *add_process(struct skep_usyms *syms, pid_t pid)
+{
+	struct skep_process process;
+	struct node *node;
+
+	if (skep_process_init(&process, pid) < 0)
+		return NULL;
+	if (syms->n_processes == PROCESSES_MAX)
+		drop_oldest(syms);
+	node = skep_xcalloc(1, sizeof(*node));
+	node->process = process;
+	node->next = *bucket_of(syms, pid);
+	*bucket_of(syms, pid) = node;
+	syms->n_processes++;
+	pin_files(syms, &node->process);
+	return &node->process;
+}
+
+static struct skep_process *get_process(struct skep_usyms *syms, pid_t pid)
+{
+	struct skep_process *process = NULL;
+
+	for (struct node *node = *bucket_of(syms, pid); node && !process; node = node->next)
+		if (node->process.pid == pid)
+			process = &node->process;
+	if (!process)
+		process = add_process(syms, pid);
+	else if (skep_process_check(process))
+		pin_files(syms, process);
+	if (process)
+		process->last_use = ++syms->clock;
+	return process;
+}
+
+void skep_usyms_note_process(struct skep_usyms *syms, pid_t pid)
+{
+	get_process(syms, pid);
+}
+
+/* Fill in what mapping @m tells of @addr; true if that includes a name. */
+static bool name_in_mapping(struct skep_usyms *syms, pid_t pid, const struct skep_maps *maps,
+			    struct skep_mapping *m, uint64_t addr, struct skep_symbol *ret)
+{
+	const struct skep_table *table = skep_files_table(&syms->files, pid, maps, m);
+	const char *path = maps->paths + m->path, *raw;
+	uint64_t file_addr, start;
+
+	ret->name = NULL;
+	ret->module = path[0] ? skep_names_plain(&syms->names, path) : NULL;
+	ret->offset = addr - m->start + m->off;
+	if (!table || skep_table_off_to_addr(table, ret->offset, &file_addr) < 0)
+		return false;
+	ret->offset = file_addr;
+	raw = skep_table_find(table, file_addr, &start);
+	if (raw)
+		ret->name = skep_names_symbol(&syms->names, raw, syms->demangle);
+	if (ret->name)
+		ret->offset = file_addr - start;
+	return ret->name;
+}
+
+/* 1: named; 0: lies in a mapping, no name; -ENOENT: in none. */
+static int name_in_maps(struct skep_usyms *syms, struct skep_process *process, uint64_t addr,
+			struct skep_symbol *ret)
+{
+	for (size_t i = 0; i < process->n_maps; i++) {
+		const struct skep_maps *maps = &process->maps[i];
+		struct skep_mapping *m = skep_maps_find(maps, addr);
+
+		if (m)
+			return name_in_mapping(syms, process->pid, maps, m, addr, ret);
+	}
+	return -ENOENT;
+}
+
+static bool name_in_perfmap(struct skep_usyms *syms, struct skep_process *process, uint64_t addr,
+			    struct skep_symbol *ret)
+{
+	const char *raw, *name;
+	uint64_t start;
+
+	raw = skep_perfmap_find(&process->perfmap, addr, &start);
+	if (!raw && skep_process_refresh_perfmap(process))
+		raw = skep_perfmap_find(&process->perfmap, addr, &start);
+	name = raw ? skep_names_plain(&syms->names, raw) : NULL;
+	if (!name)
+		return false;
+	ret->name = name;
+	ret->offset = addr - start;
+	return true;
+}
+
+int skep_usyms_lookup(struct skep_usyms *syms, pid_t pid, uint64_t addr, struct skep_symbol *ret)
+{
+	struct skep_process *process = get_process(syms, pid);
+	struct skep_symbol found = {0};
+	int where;
+
+	if (!process)
+		return -ENOENT;
+	where = name_in_maps(syms, process, addr, &found);
+	if (where == -ENOENT && skep_process_refresh(process)) {
+		pin_files(syms, process);
+		where = name_in_maps(syms, process, addr, &found);
+	}
+	if (where != 1)
+		name_in_perfmap(syms, process, addr, &found);
+	if (!found.name && !found.module)
+		return -ENOENT;
+	*ret = found;
+	return 0;
+}
+
+int skep_usyms_find(struct skep_usyms *syms, const char *path, const char *name, uint64_t *ret_addr)
+{
+	_cleanup_elf_ struct skep_elf *elf = NULL, *debug = NULL;
+	struct skep_elf_sym sym;
+	int err = skep_elf_open(path, &elf, NULL);
+
+	if (err)
+		return err;
+	err = skep_elf_find_any_symbol(elf, name, &sym);
+	if (err && skep_debugfile_open(elf, path, -1, &debug) == 0)
+		err = skep_elf_find_any_symbol(debug, name, &sym);
+	if (err)
+		return err;
+	*ret_addr = sym.addr;
+	return 0;
+}
