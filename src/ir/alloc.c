@@ -257,7 +257,9 @@ static void prepare(struct alloc *a, struct spills *spills)
 {
 	struct skep_ir_func *f = a->f;
 
-	a->live = skep_ir_live(f, &a->n_pos);
+	do
+		a->live = skep_ir_live(f, &a->n_pos);
+	while (spills->round == 0 && skep_ir_live_sweep(f, a->live, a->n_pos));
 	a->n_regs = f->n_regs;
 	a->n_words = a->n_pos / 64 + 1;
 	while (spills->home.len < f->n_regs) {

@@ -217,6 +217,9 @@ struct live {
 	float cost;	      /* weighted by loops */
 };
 struct live *skep_ir_live(struct skep_ir_func *f, uint32_t *ret_n_pos);
+/** Drop values that are overwritten before they are read: dead.c, which counts readers only,
+ *  cannot see those. Return whether there were any; then @live is out of date. */
+bool skep_ir_live_sweep(struct skep_ir_func *f, const struct live *live, uint32_t n_pos);
 
 /**
  * Registers for everything, spilling until it fits.

@@ -103,13 +103,29 @@ static bool note_store(struct skep_ir_func *f, const uint8_t *kinds, const struc
 	return slot->needs_stack = true;
 }
 
-/* The kernel wants dynamic pointers and iterators on the stack. */
+/* Helpers one of whose arguments must be on the stack: a callback's context, a dynamic pointer. */
+static const int stack_helpers[] = {
+	BPF_FUNC_for_each_map_elem, BPF_FUNC_find_vma,	    BPF_FUNC_loop,
+	BPF_FUNC_dynptr_from_mem,   BPF_FUNC_ringbuf_reserve_dynptr,
+	BPF_FUNC_ringbuf_submit_dynptr, BPF_FUNC_ringbuf_discard_dynptr,
+	BPF_FUNC_dynptr_read,	    BPF_FUNC_dynptr_write,
+	BPF_FUNC_dynptr_data,	    BPF_FUNC_user_ringbuf_drain,
+};
+
+/* Of kernel functions we do not know: iterators must be on the stack. */
+static bool wants_stack(const struct inst *inst)
+{
+	if (inst->sub != SKEP_CALL_HELPER)
+		return inst->sub == SKEP_CALL_KFUNC;
+	for (size_t i = 0; i < sizeof(stack_helpers) / sizeof(*stack_helpers); i++)
+		if (stack_helpers[i] == inst->a.imm)
+			return true;
+	return false;
+}
+
 static void note_call(struct skep_ir_func *f, const struct inst *inst)
 {
-	bool is_dynptr = inst->a.imm >= BPF_FUNC_dynptr_from_mem &&
-			 inst->a.imm <= BPF_FUNC_dynptr_data;
-
-	if (inst->sub != SKEP_CALL_KFUNC && !(inst->sub == SKEP_CALL_HELPER && is_dynptr))
+	if (!wants_stack(inst))
 		return;
 	for (unsigned i = 0; i < inst->n_args; i++)
 		if (is_slot(inst->args[i]))

@@ -191,6 +191,39 @@ static uint32_t number(struct skep_ir_func *f)
 	return pos;
 }
 
+/* The positions at which a value is written that somebody will read. */
+static uint64_t *wanted_writes(struct skep_ir_func *f, const struct live *live, uint32_t n_pos)
+{
+	uint64_t *wanted = skep_arena_array(f->work, uint64_t, n_pos / 64 + 1);
+
+	for (uint32_t reg = 0; reg < f->n_regs; reg++)
+		for (const struct range *r = live[reg].ranges; r; r = r->next)
+			if (r->end > r->start + 1)
+				wanted[r->start / 64] |= 1ull << r->start % 64;
+	return wanted;
+}
+
+bool skep_ir_live_sweep(struct skep_ir_func *f, const struct live *live, uint32_t n_pos)
+{
+	uint64_t *wanted = wanted_writes(f, live, n_pos);
+	bool swept = false;
+
+	for (uint32_t i = 0; i < f->n_order; i++) {
+		struct block *block = f->blocks[f->order[i]];
+
+		for (struct inst *inst = block->first, *next; inst; inst = next) {
+			uint32_t at = inst->pos + 1;
+
+			next = inst->next;
+			if (!skep_ir_is(inst, PURE) || wanted[at / 64] >> at % 64 & 1)
+				continue;
+			skep_ir_remove(block, inst);
+			swept = true;
+		}
+	}
+	return swept;
+}
+
 struct live *skep_ir_live(struct skep_ir_func *f, uint32_t *ret_n_pos)
 {
 	struct liveness l = {
