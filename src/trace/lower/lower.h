@@ -208,6 +208,9 @@ uint32_t skep_lower_ring(struct skep_lower *l);
 uint32_t skep_lower_control_ring(struct skep_lower *l);
 uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth);
 
+/** The program that sets scalar aggregates back to zero; made if one is ever cleared. */
+void skep_lower_eraser(struct skep_lower *l);
+
 /** Report something the kernel's BPF cannot do, once, and go on with zeroes. */
 void skep_lower_cannot(struct skep_lower *l, struct skep_span span, const char *what);
 

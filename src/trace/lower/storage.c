@@ -18,6 +18,7 @@
 
 #include <skep/btf.h>
 
+#include "linux/bpf.h"
 #include "trace/lower/lower.h"
 
 #define STACK_ENTRIES	   16384
@@ -173,8 +174,12 @@ static uint32_t make_shared(struct skep_lower *l, uint32_t *index, const char *n
 
 uint32_t skep_lower_globals(struct skep_lower *l)
 {
-	return make_shared(l, &l->program->globals, "skep.globals", BPF_MAP_TYPE_ARRAY,
-			   l->globals_bytes);
+	uint32_t index = make_shared(l, &l->program->globals, "skep.globals", BPF_MAP_TYPE_ARRAY,
+				     l->globals_bytes);
+
+	/* Mapped by the run time, which can then set one global without touching the others. */
+	l->object->maps[index].flags = BPF_F_MMAPABLE;
+	return index;
 }
 
 uint32_t skep_lower_cpu_globals(struct skep_lower *l)
@@ -232,4 +237,55 @@ uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth)
 		program->stack_depth[user] = depth;
 	l->object->maps[*index].value_size = 8 * program->stack_depth[user];
 	return *index;
+}
+
+/*
+ * Zero the 8-byte words [ctx[0], ctx[1]) of the per-CPU globals on every CPU.
+ *
+ * The run time could only write the whole value back, with what was counted
+ * in it meanwhile lost; so it runs this instead.
+ */
+void skep_lower_eraser(struct skep_lower *l)
+{
+	struct skep_ir_prog_desc desc = {.name = "skep_erase", .type = BPF_PROG_TYPE_RAW_TRACEPOINT,
+					 .section = "raw_tracepoint"};
+	struct skep_ir_func *f = skep_ir_prog(l->ir, &desc);
+	uint32_t cpu = skep_ir_var(f), at = skep_ir_var(f), key = skep_ir_slot(f, 4, 4);
+	uint32_t each_cpu = skep_ir_block(f), look = skep_ir_block(f), found = skep_ir_block(f);
+	uint32_t each_word = skep_ir_block(f), in_range = skep_ir_block(f);
+	uint32_t word = skep_ir_block(f), next_cpu = skep_ir_block(f), done = skep_ir_block(f);
+	uint32_t n_words = l->cpu_globals_bytes / 8;
+	uint32_t from = skep_ir_load(f, 8, R(skep_ir_param(f, 0)), 0);
+	uint32_t to = skep_ir_load(f, 8, R(skep_ir_param(f, 0)), 8);
+
+	l->program->eraser = l->n_programs++;
+	skep_ir_store(f, 4, S(key, 0), 0, I(0));
+	skep_ir_set(f, cpu, I(0));
+	skep_ir_jump(f, each_cpu);
+	skep_ir_at(f, each_cpu);
+	skep_ir_loop_guard(f, done);
+	skep_ir_branch(f, SKEP_IR_ULT, R(cpu), I(skep_possible_cpus()), look, done);
+	skep_ir_at(f, look);
+	uint32_t value = skep_ir_calln(f, BPF_FUNC_map_lookup_percpu_elem,
+				       R(skep_ir_map(f, skep_lower_cpu_globals(l))), S(key, 0),
+				       R(cpu));
+	skep_ir_set(f, at, R(from));
+	skep_ir_branch(f, SKEP_IR_NE, R(value), I(0), found, next_cpu);
+	skep_ir_at(f, found);
+	skep_ir_jump(f, each_word);
+	skep_ir_at(f, each_word);
+	skep_ir_loop_guard(f, next_cpu);
+	skep_ir_branch(f, SKEP_IR_ULT, R(at), R(to), in_range, next_cpu);
+	skep_ir_at(f, in_range);
+	skep_ir_branch(f, SKEP_IR_ULT, R(at), I(n_words), word, next_cpu);
+	skep_ir_at(f, word);
+	uint32_t off = skep_ir_alu(f, SKEP_IR_SHL, R(at), I(3));
+	skep_ir_store(f, 8, R(skep_ir_alu(f, SKEP_IR_ADD, R(value), R(off))), 0, I(0));
+	skep_ir_set(f, at, R(skep_ir_alu(f, SKEP_IR_ADD, R(at), I(1))));
+	skep_ir_jump(f, each_word);
+	skep_ir_at(f, next_cpu);
+	skep_ir_set(f, cpu, R(skep_ir_alu(f, SKEP_IR_ADD, R(cpu), I(1))));
+	skep_ir_jump(f, each_cpu);
+	skep_ir_at(f, done);
+	skep_ir_exit(f, I(0));
 }

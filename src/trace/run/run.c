@@ -1,0 +1,500 @@
+/*
+ * The life of a running script, see skep_trace_run().
+ *
+ * One thread, one poll(). Records are taken in batches: after a pass that found
+ * some the loop rests a millisecond before the next, so that a busy script
+ * costs the kernel a wake-up a batch, not one a record; an idle one sleeps.
+ *
+ * The control ring is only looked at when the first ring is empty: its records
+ * were sent when that was full, so they are younger than all that is in it.
+ */
+#include "trace/run/run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <skep/load.h>
+#include <skep/symbol.h>
+
+#include "base/fd.h"
+#include "linux/ringbuf.h"
+#include "trace/run/maps.h"
+#include "trace/run/output.h"
+
+#define NONE		 UINT32_MAX
+#define REST_MS		 1
+#define FLUSH_BYTES	 (64 * 1024)
+#define COMMAND_OUT_MOST (1 << 20)
+
+struct run {
+	struct skep_trace_program *program;
+	const struct skep_run_opts *opts;
+	struct skep_diag *diag;
+	struct skep_session *session;
+	struct skep_map_reader maps;
+	struct skep_output out;
+	struct skep_ringbuf *ring, *control;
+	struct skep_buf text, errors;
+	int signal_fd;
+	sigset_t old_mask;
+	uint64_t end_ns; /* 0: open end */
+	bool ending, output_gone;
+	bool exited; /* by exit(): what was sent after it is not the script's wish any more */
+	int status;
+};
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* --- Output ---------------------------------------------------------------------------------- */
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* A reader that has gone (head) ends the script; anything else is an error worth a word. */
+static void flush(struct run *run)
+{
+	if (run->errors.len)
+		write_all(run->opts->err_fd, run->errors.data, run->errors.len);
+	skep_buf_clear(&run->errors);
+	if (!run->text.len || run->output_gone) {
+		skep_buf_clear(&run->text);
+		return;
+	}
+	int err = write_all(run->opts->out_fd, run->text.data, run->text.len);
+	if (err) {
+		run->output_gone = run->ending = true;
+		if (err != -EPIPE) {
+			skep_diag_add(run->diag, SKEP_DIAG_FILE_WRITE, SKEP_NOWHERE, "the output",
+				      strerror(-err));
+			run->status = 1;
+		}
+	}
+	skep_buf_clear(&run->text);
+}
+
+/* --- Events ------------------------------------------------------------------------------------ */
+
+static void print_map(struct run *run, uint32_t index, uint32_t top, uint32_t div)
+{
+	const struct skep_trace_map *map = &run->program->maps[index];
+	struct skep_map_entries entries;
+
+	if (skep_map_read(&run->maps, map, &entries) == 0)
+		skep_output_map(&run->out, map, entries.entries, entries.n, top, div, &run->text);
+	skep_map_entries_done(&entries);
+}
+
+static uint32_t arg_u32(const struct skep_event *event, uint32_t i, const void *data, size_t size)
+{
+	uint64_t value = 0;
+
+	if (i >= event->n_args || event->args[i].off + event->args[i].type->size > size)
+		return 0;
+	memcpy(&value, (const char *)data + event->args[i].off,
+	       event->args[i].type->size < 8 ? event->args[i].type->size : 8);
+	return (uint32_t)value;
+}
+
+static void run_command(struct run *run, const char *command)
+{
+	flush(run); /* its output comes after what was printed before */
+	FILE *pipe = popen(command, "re");
+	if (!pipe)
+		return;
+	skep_fd_read(fileno(pipe), COMMAND_OUT_MOST, &run->text);
+	pclose(pipe);
+}
+
+static void print_file(struct run *run, const char *path)
+{
+	struct skep_buf file = {0};
+	int err = skep_file_read(path, COMMAND_OUT_MOST, &file);
+
+	if (err && err != -EFBIG)
+		skep_buf_printf(&run->errors, "cat: %s: %s\n", path, strerror(-err));
+	size_t most = run->program->config.max_cat_bytes;
+	skep_buf_add(&run->text, file.data, file.len < most ? file.len : most);
+	skep_buf_done(&file);
+}
+
+static void with_format(struct run *run, const struct skep_event *event, const void *data,
+			size_t size)
+{
+	_cleanup_buf_ struct skep_buf text = {0};
+
+	skep_output_format(&run->out, event, data, size, event->text, &text);
+	if (event->kind == SKEP_EV_SYSTEM)
+		run_command(run, text.data ? text.data : "");
+	else if (event->kind == SKEP_EV_CAT)
+		print_file(run, text.data ? text.data : "");
+	else
+		skep_buf_add(&run->errors, text.data, text.len);
+}
+
+static void on_event(struct run *run, const struct skep_event *event, const void *data, size_t size)
+{
+	switch (event->kind) {
+	case SKEP_EV_EXIT:
+		run->ending = run->exited = true;
+		run->status = (int)arg_u32(event, 0, data, size);
+		break;
+	case SKEP_EV_PRINT_MAP:
+		print_map(run, event->map, arg_u32(event, 0, data, size),
+			  arg_u32(event, 1, data, size));
+		break;
+	case SKEP_EV_CLEAR:
+	case SKEP_EV_ZERO:
+		skep_map_clear(&run->maps, &run->program->maps[event->map],
+			       event->kind == SKEP_EV_ZERO);
+		break;
+	case SKEP_EV_SYSTEM:
+	case SKEP_EV_CAT:
+	case SKEP_EV_ERRORF:
+	case SKEP_EV_WARNF: with_format(run, event, data, size); break;
+	default: skep_output_event(&run->out, event, data, size, &run->text); break;
+	}
+}
+
+static int on_record(void *ctx, const void *data, size_t size)
+{
+	struct run *run = ctx;
+	const struct skep_event_hdr *hdr = data;
+
+	if (size < sizeof(*hdr) || hdr->event >= run->program->n_events)
+		return 0;
+	on_event(run, &run->program->events[hdr->event], data, size);
+	if (run->text.len >= FLUSH_BYTES)
+		flush(run);
+	return run->ending ? -ECANCELED : 0;
+}
+
+/* Everything that is there now. After exit() nothing more is taken; returns whether any was. */
+static bool consume(struct run *run)
+{
+	int64_t n = 0;
+
+	if (run->ring && !run->ending)
+		n = skep_ringbuf_consume(run->ring, 0, on_record, run);
+	if (run->control && !run->ending && !skep_ringbuf_pending(run->ring))
+		n += skep_ringbuf_consume(run->control, 0, on_record, run);
+	flush(run);
+	return n != 0;
+}
+
+/* --- Start ----------------------------------------------------------------------------------------- */
+
+static int open_ring(struct run *run, uint32_t map, struct skep_ringbuf **ret)
+{
+	if (map == NONE)
+		return 0;
+	return skep_ringbuf_open(skep_session_map_fd(run->session, map),
+				 run->program->object.maps[map].max_entries, ret);
+}
+
+static int stack_of(void *ctx, bool user, uint32_t stack_id, uint64_t *ret, uint32_t max)
+{
+	const struct run *run = ctx;
+
+	return skep_map_stack(&run->maps, user, stack_id, ret, max);
+}
+
+static int open_maps(struct run *run)
+{
+	struct skep_trace_program *program = run->program;
+	int err = skep_map_reader_init(&run->maps, program, run->session);
+
+	if (!err)
+		err = open_ring(run, program->ring, &run->ring);
+	if (!err)
+		err = open_ring(run, program->ring_control, &run->control);
+	if (err)
+		return skep_diag_fail(run->diag, err, SKEP_DIAG_RUN_MAPS, SKEP_NOWHERE, strerror(-err));
+	if (program->needs_elapsed)
+		*(uint64_t *)(run->maps.globals + program->elapsed_off) = now_ns(CLOCK_BOOTTIME);
+	return 0;
+}
+
+static void take_signals(struct run *run)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGHUP);
+	for (uint32_t i = 0; i < run->program->n_probes; i++) {
+		if (run->program->probes[i]->special == SKEP_PROBE_SIGNAL)
+			sigaddset(&mask, run->program->probes[i]->signal);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_BLOCK, &mask, &run->old_mask);
+	run->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void run_special(struct run *run, enum skep_probe_special special, int signal_nr)
+{
+	uint64_t no_args[12] = {0};
+
+	for (uint32_t i = 0; i < run->program->n_probes; i++) {
+		const struct skep_probe *probe = run->program->probes[i];
+		if (probe->special != special || (signal_nr && probe->signal != signal_nr))
+			continue;
+		int err = skep_session_run(run->session, probe->attach.prog, no_args,
+					   sizeof(no_args), NULL);
+		if (err)
+			skep_buf_printf(&run->errors, "%s could not be run: %s\n", probe->name,
+					strerror(-err));
+	}
+}
+
+static uint32_t attach_all(struct run *run, uint32_t *ret_wanted)
+{
+	uint32_t attached = 0, wanted = 0;
+
+	for (uint32_t i = 0; i < run->program->n_probes; i++) {
+		struct skep_probe *probe = run->program->probes[i];
+		if (probe->special != SKEP_PROBE_ATTACHED)
+			continue;
+		wanted++;
+		if (skep_session_attach(run->session, &probe->attach, run->diag) == 0)
+			attached++;
+	}
+	*ret_wanted = wanted;
+	return attached;
+}
+
+/* missing_probes decides: none at all is always an error. */
+static int attach(struct run *run)
+{
+	const char *policy = run->program->config.missing_probes;
+	uint32_t wanted, attached = attach_all(run, &wanted);
+
+	if (attached == wanted)
+		return 0;
+	if (!attached || !strcmp(policy, "error"))
+		return -ENOENT;
+	if (!strcmp(policy, "warn"))
+		skep_buf_printf(&run->errors, "warning: %u of %u probes could not be attached\n",
+				wanted - attached, wanted);
+	return 0;
+}
+
+static int start(struct run *run)
+{
+	int err = skep_session_open(&run->program->object, run->opts->log, &run->session, run->diag);
+
+	if (err || (err = open_maps(run)))
+		return err;
+	take_signals(run);
+	if (!run->opts->quiet)
+		skep_output_attached(&run->out, run->program->n_probes, &run->text);
+	flush(run);
+	run_special(run, SKEP_PROBE_BEGIN, 0);
+	if ((err = attach(run)))
+		return err;
+	if (run->opts->notify)
+		skep_buf_printf(&run->errors, "%s\n", run->opts->notify);
+	flush(run);
+	if (run->opts->child)
+		skep_child_release(run->opts->child);
+	if (run->opts->for_ns)
+		run->end_ns = now_ns(CLOCK_MONOTONIC) + run->opts->for_ns;
+	return 0;
+}
+
+/* --- The loop ------------------------------------------------------------------------------------------ */
+
+static void on_signals(struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	while (read(run->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		int nr = (int)info.ssi_signo;
+		bool wanted = false;
+		for (uint32_t i = 0; i < run->program->n_probes; i++) {
+			const struct skep_probe *probe = run->program->probes[i];
+			wanted |= probe->special == SKEP_PROBE_SIGNAL && probe->signal == nr;
+		}
+		if (wanted)
+			run_special(run, SKEP_PROBE_SIGNAL, nr);
+		else
+			run->ending = true;
+	}
+}
+
+static int wait_ms(const struct run *run)
+{
+	if (!run->end_ns)
+		return -1;
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+	return now >= run->end_ns ? 0 : (int)((run->end_ns - now + 999999) / 1000000);
+}
+
+static void wait_for_more(struct run *run, bool busy)
+{
+	struct pollfd fds[] = {
+		{.fd = run->signal_fd, .events = POLLIN},
+		{.fd = run->opts->child ? run->opts->child->pid_fd : -1, .events = POLLIN},
+		{.fd = run->ring && !busy ? skep_session_map_fd(run->session, run->program->ring) : -1,
+		 .events = POLLIN},
+		{.fd = run->control && !busy
+			       ? skep_session_map_fd(run->session, run->program->ring_control)
+			       : -1,
+		 .events = POLLIN},
+	};
+	int timeout = wait_ms(run);
+
+	poll(fds, sizeof(fds) / sizeof(fds[0]), busy ? REST_MS : timeout);
+	if (fds[0].revents)
+		on_signals(run);
+	if (run->opts->child && skep_child_ended(run->opts->child))
+		run->end_ns = 1; /* what it caused is still taken in the next pass */
+}
+
+static bool is_over(const struct run *run)
+{
+	return run->ending || (run->end_ns && now_ns(CLOCK_MONOTONIC) >= run->end_ns);
+}
+
+static void loop(struct run *run)
+{
+	bool busy = consume(run);
+
+	while (!is_over(run)) {
+		wait_for_more(run, busy);
+		busy = consume(run);
+	}
+}
+
+/* --- The end ---------------------------------------------------------------------------------------------- */
+
+static void print_losses(struct run *run)
+{
+	const struct skep_trace_program *program = run->program;
+
+	if (program->cpu_globals == NONE)
+		return;
+	for (uint32_t i = 0; i < SKEP_LOSS_CNT; i++) {
+		uint64_t n = skep_map_loss(&run->maps, program->loss_off + 8 * i);
+		if (n)
+			skep_output_loss(&run->out, i, n, run->opts->json ? &run->text : &run->errors);
+	}
+	for (uint32_t i = 0; i < program->n_maps; i++) {
+		uint64_t n = skep_map_loss(&run->maps, program->loss_off + 8 * (SKEP_LOSS_CNT + i));
+		if (n)
+			skep_output_map_full(&run->out, &program->maps[i], n,
+					     run->opts->json ? &run->text : &run->errors);
+	}
+	uint64_t missed = skep_session_missed(run->session);
+	if (missed)
+		skep_output_missed(&run->out, missed, run->opts->json ? &run->text : &run->errors);
+}
+
+static void drain(struct run *run)
+{
+	run->ending = false;
+	while (consume(run))
+		;
+	run->ending = true;
+}
+
+static int drop_record(void *ctx, const void *data, size_t size)
+{
+	return 0;
+}
+
+static void drop_rest(struct run *run)
+{
+	if (run->ring)
+		skep_ringbuf_consume(run->ring, 0, drop_record, NULL);
+	if (run->control)
+		skep_ringbuf_consume(run->control, 0, drop_record, NULL);
+}
+
+static void finish(struct run *run)
+{
+	if (!run->output_gone) {
+		skep_session_detach_all(run->session);
+		if (run->exited)
+			drop_rest(run);
+		else
+			drain(run);
+		run_special(run, SKEP_PROBE_END, 0);
+		drain(run);
+		for (uint32_t i = 0; i < run->program->n_maps; i++) {
+			if (run->program->config.print_maps_on_exit)
+				print_map(run, i, 0, 0);
+		}
+	}
+	print_losses(run);
+	flush(run);
+}
+
+static void done(struct run *run)
+{
+	skep_ringbuf_free(run->ring);
+	skep_ringbuf_free(run->control);
+	skep_map_reader_done(&run->maps);
+	skep_session_close(run->session);
+	skep_ksyms_free(run->out.ksyms);
+	skep_usyms_free(run->out.usyms);
+	skep_output_done(&run->out);
+	skep_buf_done(&run->text);
+	skep_buf_done(&run->errors);
+	if (run->signal_fd >= 0) {
+		skep_close(&run->signal_fd);
+		sigprocmask(SIG_SETMASK, &run->old_mask, NULL);
+	}
+}
+
+static void init_output(struct run *run)
+{
+	run->out = (struct skep_output){
+		.program = run->program,
+		.ksyms = skep_ksyms_new(),
+		.usyms = skep_usyms_new(run->program->config.cpp_demangle),
+		.json = run->opts->json,
+		.stack = stack_of,
+		.ctx = run,
+		.boot_to_wall_ns = now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME),
+	};
+}
+
+int skep_trace_run(struct skep_trace_program *program, const struct skep_run_opts *opts,
+		   int *ret_status, struct skep_diag *diag)
+{
+	struct run run = {.program = program, .opts = opts, .diag = diag, .signal_fd = -1};
+
+	init_output(&run);
+	int err = start(&run);
+	if (!err) {
+		loop(&run);
+		finish(&run);
+		*ret_status = run.status;
+	}
+	done(&run);
+	return err;
+}
