@@ -1,0 +1,22 @@
+/*
+ * Static probes (USDT) with known arguments: skep_test:round(number, "text") in
+ * each of argv[1] rounds (1 if not given), and skep_test:done(sum) at the end.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/sdt.h>
+
+int main(int argc, char **argv)
+{
+	int rounds = argc > 1 ? atoi(argv[1]) : 1;
+	const char *text = "honey";
+	long sum = 0;
+
+	for (int i = 0; i < rounds; i++) {
+		sum += 100 + i;
+		DTRACE_PROBE2(skep_test, round, 100 + i, text);
+	}
+	DTRACE_PROBE1(skep_test, done, sum);
+	printf("%ld\n", sum);
+	return 0;
+}
