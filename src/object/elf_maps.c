@@ -141,8 +141,11 @@ static void write_data_map(struct elf_writer *writer, size_t nr)
 	writer->maps[nr].symbol = skep_elf_out_section_symbol(&writer->out, section);
 	if (!map->btf_value)
 		return;
-	uint32_t var =
-		skep_btf_add_var(writer->btf, c_name(writer, map->name), map->btf_value, false);
+	/* libbpf looks for a symbol of every variable that a section's BTF names */
+	const char *variable = c_name(writer, map->name);
+	uint32_t var = skep_btf_add_var(writer->btf, variable, map->btf_value, false);
+	skep_elf_out_symbol(&writer->out, variable, ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT), section,
+			    0, map->value_size);
 	skep_btf_add_datasec(writer->btf, name, map->value_size);
 	skep_btf_add_secinfo(writer->btf, var, 0, map->value_size);
 }
