@@ -30,7 +30,8 @@
 /* No function is this large: an address so far behind the last symbol is in none. */
 #define OFFSET_MAX (4ULL << 20)
 /* A real kernel has a few hundred thousand symbols. */
-#define SYMBOLS_MAX (8U << 20)
+#define SYMBOLS_MAX   (8U << 20)
+#define USUAL_SYMBOLS (256 * 1024)
 
 struct index {
 	SKEP_VEC(uint64_t) addrs;
@@ -39,7 +40,8 @@ struct index {
 	SKEP_VEC(uint32_t) module_names;
 	struct skep_buf text; /* NUL-terminated strings */
 	bool any_addr;        /* an address was not 0 */
-	bool unsorted;
+	size_t n_sorted;      /* so many from the start ascend; 0: all */
+	uint64_t lowest_late; /* of the addresses that came after a higher one */
 };
 
 struct skep_ksyms {
@@ -82,9 +84,11 @@ void skep_ksyms_free(struct skep_ksyms *syms)
 static uint32_t add_text(struct index *index, const char *text, size_t len)
 {
 	uint32_t at = (uint32_t)index->text.len;
+	char *to = skep_buf_reserve(&index->text, len + 1);
 
-	skep_buf_add(&index->text, text, len);
-	skep_buf_addc(&index->text, '\0');
+	memcpy(to, text, len);
+	to[len] = '\0';
+	index->text.len += len + 1;
 	return at;
 }
 
@@ -125,6 +129,16 @@ static bool names_code(const struct skep_kallsyms_line *line)
 	}
 }
 
+static void note_disorder(struct index *index, uint64_t addr)
+{
+	if (!index->n_sorted) {
+		index->n_sorted = index->addrs.len;
+		index->lowest_late = addr;
+	}
+	if (addr < index->lowest_late)
+		index->lowest_late = addr;
+}
+
 static int add_symbol(void *ctx, const struct skep_kallsyms_line *line)
 {
 	struct index *index = ctx;
@@ -137,7 +151,8 @@ static int add_symbol(void *ctx, const struct skep_kallsyms_line *line)
 		return 0;
 	if (line->addr == 0 || n == SYMBOLS_MAX || index->text.len > NO_NAME / 2)
 		return 0;
-	index->unsorted |= n && line->addr < index->addrs.data[n - 1];
+	if (n && line->addr < index->addrs.data[n - 1])
+		note_disorder(index, line->addr);
 	skep_vec_push(&index->addrs, line->addr);
 	skep_vec_push(&index->modules, module_id(index, line));
 	skep_vec_push(&index->names, code ? add_text(index, line->name, line->name_len) : NO_NAME);
@@ -158,26 +173,44 @@ static int compare_places(const void *a, const void *b)
 	return x->at < y->at ? -1 : 1;
 }
 
+/* How many of the first @n symbols, which ascend, start at or below @addr. */
+static size_t count_upto(const struct index *index, size_t n, uint64_t addr)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (index->addrs.data[mid] <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/*
+ * The kernel itself comes in order; modules and BPF programs may not. So only
+ * the part from the lowest address that came late is sorted.
+ */
 static void sort_index(struct index *index)
 {
-	size_t n = index->addrs.len;
+	size_t first = count_upto(index, index->n_sorted, index->lowest_late);
+	size_t n = index->addrs.len - first;
 	_cleanup_free_ struct place *places = skep_xcalloc(n, sizeof(*places));
-	uint32_t *names = skep_xcalloc(n, sizeof(*names));
-	uint16_t *modules = skep_xcalloc(n, sizeof(*modules));
+	_cleanup_free_ uint32_t *names = skep_xcalloc(n, sizeof(*names));
+	_cleanup_free_ uint16_t *modules = skep_xcalloc(n, sizeof(*modules));
 
 	for (size_t i = 0; i < n; i++)
-		places[i] = (struct place){index->addrs.data[i], (uint32_t)i};
+		places[i] = (struct place){index->addrs.data[first + i], (uint32_t)(first + i)};
 	qsort(places, n, sizeof(*places), compare_places);
 	for (size_t i = 0; i < n; i++) {
-		index->addrs.data[i] = places[i].addr;
+		index->addrs.data[first + i] = places[i].addr;
 		names[i] = index->names.data[places[i].at];
 		modules[i] = index->modules.data[places[i].at];
 	}
-	free(index->names.data);
-	free(index->modules.data);
-	index->names.data = names;
-	index->modules.data = modules;
-	index->names.cap = index->modules.cap = n;
+	memcpy(index->names.data + first, names, n * sizeof(*names));
+	memcpy(index->modules.data + first, modules, n * sizeof(*modules));
 }
 
 /* Give back what doubling left over. */
@@ -197,6 +230,16 @@ static void trim_index(struct index *index)
 	}
 }
 
+/* Room for a usual kernel at once; what is not touched costs nothing, and is given back. */
+static void reserve_index(struct index *index)
+{
+	index->addrs.cap = index->names.cap = index->modules.cap = USUAL_SYMBOLS;
+	index->addrs.data = skep_xmalloc(USUAL_SYMBOLS * sizeof(*index->addrs.data));
+	index->names.data = skep_xmalloc(USUAL_SYMBOLS * sizeof(*index->names.data));
+	index->modules.data = skep_xmalloc(USUAL_SYMBOLS * sizeof(*index->modules.data));
+	skep_buf_reserve(&index->text, USUAL_SYMBOLS * 32);
+}
+
 static int build_index(const char *path, struct index *index)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -204,12 +247,13 @@ static int build_index(const char *path, struct index *index)
 
 	if (fd < 0)
 		return -errno;
+	reserve_index(index);
 	err = skep_kallsyms_read(fd, add_symbol, index);
 	if (err)
 		return err;
 	if (!index->any_addr)
 		return -EPERM;
-	if (index->unsorted)
+	if (index->n_sorted)
 		sort_index(index);
 	trim_index(index);
 	return 0;
@@ -226,22 +270,6 @@ static int load(struct skep_ksyms *syms)
 		}
 	}
 	return syms->err;
-}
-
-/* How many symbols start at or below @addr. */
-static size_t count_upto(const struct index *index, uint64_t addr)
-{
-	size_t low = 0, high = index->addrs.len;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (index->addrs.data[mid] <= addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
 }
 
 static void fill(const struct index *index, size_t i, uint64_t addr, struct skep_symbol *ret)
@@ -263,7 +291,7 @@ int skep_ksyms_lookup(struct skep_ksyms *syms, uint64_t addr, struct skep_symbol
 
 	if (err)
 		return err;
-	i = count_upto(index, addr);
+	i = count_upto(index, index->addrs.len, addr);
 	if (!i || addr - index->addrs.data[i - 1] > OFFSET_MAX)
 		return -ENOENT;
 	for (uint64_t start = index->addrs.data[i - 1]; i && index->addrs.data[i - 1] == start; i--)
