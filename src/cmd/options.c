@@ -26,9 +26,10 @@ static void fill(const struct skep_command *command, bool stop_at_args, struct t
 			if (option->arg)
 				*at++ = ':';
 		}
-		ret->longs[i] = (struct option){.name = option->name,
-						.has_arg = option->arg ? required_argument : no_argument,
-						.val = LONG_ONLY + (int)i};
+		ret->longs[i] =
+			(struct option){.name = option->name,
+					.has_arg = option->arg ? required_argument : no_argument,
+					.val = LONG_ONLY + (int)i};
 	}
 }
 
@@ -57,8 +58,8 @@ static int refuse(const struct skep_command *command, int c, char **argv)
 	return 2;
 }
 
-int skep_options_parse(const struct skep_command *command, int argc, char **argv,
-		       bool stop_at_args, struct skep_parsed *ret)
+int skep_options_parse(const struct skep_command *command, int argc, char **argv, bool stop_at_args,
+		       struct skep_parsed *ret)
 {
 	struct tables tables;
 	int c;

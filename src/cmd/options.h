@@ -11,7 +11,7 @@
 
 /** One option. The value goes to `values[id]` of the parse result. */
 struct skep_option {
-	int id;		     /* index of its result */
+	int id;              /* index of its result */
 	char short_name;     /* 0: none */
 	const char *name;    /* long, without dashes */
 	const char *arg;     /* placeholder of its value; NULL: takes none */
@@ -20,9 +20,9 @@ struct skep_option {
 };
 
 struct skep_command {
-	const char *name;	 /* "trace" */
-	const char *summary;	 /* one line */
-	const char *usage;	 /* what follows "skep trace" */
+	const char *name;        /* "trace" */
+	const char *summary;     /* one line */
+	const char *usage;       /* what follows "skep trace" */
 	const char *description; /* a paragraph */
 	const struct skep_option *options;
 	size_t n_options;
@@ -33,7 +33,7 @@ struct skep_command {
 #define SKEP_OPTIONS_MOST 64
 struct skep_parsed {
 	const char *values[SKEP_OPTIONS_MOST]; /* the value, "" for a flag; NULL: not given */
-	char **args;			       /* what is left, in order; borrowed from argv */
+	char **args;                           /* what is left, in order; borrowed from argv */
 	int n_args;
 };
 
@@ -42,9 +42,8 @@ struct skep_parsed {
  * one if @stop_at_args.
  * Return 0 | 2 wrong usage: a message was printed to standard error
  */
-int skep_options_parse(const struct skep_command *command, int argc, char **argv,
-		       bool stop_at_args, struct skep_parsed *ret);
+int skep_options_parse(const struct skep_command *command, int argc, char **argv, bool stop_at_args,
+		       struct skep_parsed *ret);
 void skep_options_help(const struct skep_command *command, FILE *out);
-
 
 #endif

@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "linux/bpf.h"
 #include "linux/privilege.h"
-#include "linux/probe.h"
+#include "linux/feature.h"
 
 static int create(const struct skep_object_map *map, uint32_t flags, int btf_fd)
 {

@@ -13,7 +13,7 @@
 
 #include "base/fd.h"
 #include "cmd/doctor/doctor.h"
-#include "linux/probe.h"
+#include "linux/feature.h"
 
 /* Run it in a child, as @user if that is not 0; its exit status and what it wrote. */
 static int doctor(uid_t user, const char *option, struct skep_buf *ret_out)

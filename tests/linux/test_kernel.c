@@ -18,7 +18,7 @@
 #include "linux/bpf.h"
 #include "linux/close.h"
 #include "linux/privilege.h"
-#include "linux/probe.h"
+#include "linux/feature.h"
 #include "linux/ringbuf.h"
 
 enum { RING_BYTES = 4096 };
@@ -305,8 +305,8 @@ static void every_probe_says_why_and_leaves_nothing(void **state)
 	size_t before = count_open_files();
 
 	for (int id = 0; id < SKEP_FEATURE_CNT; id++) {
-		struct skep_probe probe;
-		skep_probe(id, &probe);
+		struct skep_feature_result probe;
+		skep_feature_try(id, &probe);
 		assert_true(probe.yes == (probe.err == 0));
 		if (!probe.yes && !probe.why[0])
 			print_error("%s\n", skep_feature(id)->name);
@@ -318,17 +318,17 @@ static void every_probe_says_why_and_leaves_nothing(void **state)
 
 static int probes_as_nobody(void)
 {
-	struct skep_probe probe;
+	struct skep_feature_result probe;
 
 	if (setgid(65534) || setuid(65534))
 		return 1;
-	skep_probe(SKEP_FEATURE_TRACEPOINT, &probe);
+	skep_feature_try(SKEP_FEATURE_TRACEPOINT, &probe);
 	if (probe.yes || !probe.why[0])
 		return 2;
-	skep_probe(SKEP_FEATURE_MAP_TASK_STORAGE, &probe);
+	skep_feature_try(SKEP_FEATURE_MAP_TASK_STORAGE, &probe);
 	if (probe.yes || probe.err != -EPERM || !strstr(probe.why, "user 65534 lacks CAP_BPF"))
 		return 3;
-	skep_probe(SKEP_FEATURE_CAP_BPF, &probe);
+	skep_feature_try(SKEP_FEATURE_CAP_BPF, &probe);
 	return probe.yes || !strstr(probe.hint, "CAP_BPF") ? 4 : 0;
 }
 

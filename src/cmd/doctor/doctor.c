@@ -1,7 +1,7 @@
 /*
  * skep doctor: tries every feature of src/linux/features.def and shows what it
  * found, as a table or as JSON. The probing itself, and the words, are
- * src/linux/probe.c's.
+ * src/linux/feature.c's.
  */
 #include "cmd/doctor/doctor.h"
 
@@ -14,7 +14,7 @@
 
 #include "base/fd.h"
 #include "base/json.h"
-#include "linux/probe.h"
+#include "linux/feature.h"
 
 static const char help[] =
 	"Usage: skep doctor [OPTIONS]\n"
@@ -43,7 +43,7 @@ static const enum skep_feature_id basics[] = {
 
 struct report {
 	bool json, color, missing_only;
-	struct skep_probe probes[SKEP_FEATURE_CNT];
+	struct skep_feature_result probes[SKEP_FEATURE_CNT];
 };
 
 /* --- JSON ------------------------------------------------------------------------------------ */
@@ -56,8 +56,8 @@ static void json_text(struct skep_buf *out, const char *key, const char *text)
 	skep_json_string(out, text, strlen(text));
 }
 
-static void json_feature(const struct skep_feature *feature, const struct skep_probe *probe,
-			 struct skep_buf *out)
+static void json_feature(const struct skep_feature *feature,
+			 const struct skep_feature_result *probe, struct skep_buf *out)
 {
 	skep_buf_puts(out, "{\"type\": \"feature\"");
 	json_text(out, "group", skep_feature_group_name(feature->group));
@@ -81,16 +81,16 @@ static void text_note(const char *label, const char *text, struct skep_buf *out)
 }
 
 /* One reason often holds for a run of rows; it stands under the first of them. */
-static bool same_reason(const struct skep_probe *a, const struct skep_probe *b)
+static bool same_reason(const struct skep_feature_result *a, const struct skep_feature_result *b)
 {
 	return strcmp(a->why, b->why) == 0 && strcmp(a->hint, b->hint) == 0;
 }
 
 static void text_feature(const struct report *report, enum skep_feature_id id,
-			 const struct skep_probe *last, struct skep_buf *out)
+			 const struct skep_feature_result *last, struct skep_buf *out)
 {
 	const struct skep_feature *feature = skep_feature(id);
-	const struct skep_probe *probe = &report->probes[id];
+	const struct skep_feature_result *probe = &report->probes[id];
 	const char *color = probe->yes ? "\033[32m" : "\033[31m";
 
 	skep_buf_printf(out, "  %s%-3s%s  %-34s %s\n", report->color ? color : "",
@@ -163,7 +163,7 @@ static void json_summary(const struct report *report, struct skep_buf *out)
 
 static void render_text(const struct report *report, struct skep_buf *out)
 {
-	const struct skep_probe *last = NULL;
+	const struct skep_feature_result *last = NULL;
 	int group = -1;
 
 	for (int id = 0; id < SKEP_FEATURE_CNT; id++) {
@@ -194,7 +194,7 @@ static int run(struct report *report)
 	_cleanup_buf_ struct skep_buf out = {0};
 
 	for (int id = 0; id < SKEP_FEATURE_CNT; id++)
-		skep_probe(id, &report->probes[id]);
+		skep_feature_try(id, &report->probes[id]);
 	if (report->json)
 		render_json(report, &out);
 	else

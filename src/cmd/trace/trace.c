@@ -16,7 +16,7 @@
 #include "base/vec.h"
 #include "cmd/options.h"
 #include "cmd/trace/trace.h"
-#include "linux/probe.h"
+#include "linux/feature.h"
 #include "trace/run/run.h"
 
 #define SCRIPT_MOST (1 << 20)
@@ -161,7 +161,8 @@ static bool parse_pid(const char *text, pid_t *ret)
 	return true;
 }
 
-/* --- Compile ------------------------------------------------------------------------------------ */
+/* --- Compile ------------------------------------------------------------------------------------
+ */
 
 static struct skep_ir_target probe_target(const struct skep_trace_program *program)
 {
@@ -188,8 +189,9 @@ static int compile(struct job *job)
 	};
 
 	if (stage) {
-		opts.dump_ast = all || strstr(stage, "ast") || strstr(stage, "types") ? &job->dump[0]
-										      : NULL;
+		opts.dump_ast = all || strstr(stage, "ast") || strstr(stage, "types")
+					? &job->dump[0]
+					: NULL;
 		opts.dump_ir = all || strstr(stage, "ir") ? &job->dump[1] : NULL;
 		opts.dump_bytecode = all || strstr(stage, "bytecode") ? &job->dump[2] : NULL;
 	}
@@ -198,7 +200,8 @@ static int compile(struct job *job)
 	return skep_trace_compile(&job->arena, &job->source, &opts, &job->program, &job->diag);
 }
 
-/* --- What to do with it -------------------------------------------------------------------------- */
+/* --- What to do with it --------------------------------------------------------------------------
+ */
 
 static int emit_elf(struct job *job)
 {
@@ -214,8 +217,9 @@ static int emit_elf(struct job *job)
 static int dry_run(struct job *job)
 {
 	struct skep_session *session = NULL;
-	int err = skep_session_open(&job->program.object, given(job, OPT_VERBOSE) ? &job->log : NULL,
-				    &session, &job->diag);
+	int err =
+		skep_session_open(&job->program.object, given(job, OPT_VERBOSE) ? &job->log : NULL,
+				  &session, &job->diag);
 
 	skep_session_close(session);
 	return err;
@@ -291,8 +295,11 @@ static int list(struct job *job)
 {
 	struct skep_types types;
 	struct skep_config config;
-	struct skep_expand expand = {.types = &types, .arena = &job->arena, .diag = &job->diag,
-				     .config = &config, .pid = job->pid ? job->pid : -1};
+	struct skep_expand expand = {.types = &types,
+				     .arena = &job->arena,
+				     .diag = &job->diag,
+				     .config = &config,
+				     .pid = job->pid ? job->pid : -1};
 	const char *pattern = job->options.n_args ? job->options.args[0] : given(job, OPT_EXPR);
 
 	skep_types_init(&types, &job->arena);

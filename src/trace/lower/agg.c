@@ -155,12 +155,8 @@ static void apply(struct skep_lower *l, const struct place *at, struct skep_opnd
 		add(l, at->base, at->off, value);
 		add(l, at->base, at->off + 8, I(1));
 		break;
-	case SKEP_T_MIN:
-		keep_extreme(l, at, value, is_signed ? SKEP_IR_SLT : SKEP_IR_ULT);
-		break;
-	case SKEP_T_MAX:
-		keep_extreme(l, at, value, is_signed ? SKEP_IR_SGT : SKEP_IR_UGT);
-		break;
+	case SKEP_T_MIN: keep_extreme(l, at, value, is_signed ? SKEP_IR_SLT : SKEP_IR_ULT); break;
+	case SKEP_T_MAX: keep_extreme(l, at, value, is_signed ? SKEP_IR_SGT : SKEP_IR_UGT); break;
 	case SKEP_T_HIST: add_bucket(l, at, hist_index(l, value, at->type->hist_bits)); break;
 	default: add_bucket(l, at, lhist_index(l, value, at->type)); break;
 	}
@@ -193,7 +189,8 @@ static struct skep_opnd entry(struct skep_lower *l, const struct skep_trace_map 
 		struct skep_opnd first = zeroes(l, (map->value->size + 7) & ~7u);
 		skep_ir_calln(f, BPF_FUNC_map_update_elem, R(skep_ir_map(f, map->bpf_map)), key,
 			      first, I(BPF_NOEXIST));
-		skep_ir_set(f, at, R(skep_ir_calln(f, lookup, R(skep_ir_map(f, map->bpf_map)), key)));
+		skep_ir_set(f, at,
+			    R(skep_ir_calln(f, lookup, R(skep_ir_map(f, map->bpf_map)), key)));
 		skep_ir_branch(f, SKEP_IR_NE, R(at), I(0), found, full);
 	} else {
 		skep_ir_jump(f, full);

@@ -31,23 +31,74 @@ static struct skep_value half(struct skep_lower *l, const struct skep_expr *expr
 #define LOWER(name)                                                                                \
 	static struct skep_value lower_##name(struct skep_lower *l, const struct skep_expr *expr)
 
-LOWER(pid) { return half(l, expr, BPF_FUNC_get_current_pid_tgid, true); }
-LOWER(tid) { return half(l, expr, BPF_FUNC_get_current_pid_tgid, false); }
-LOWER(gid) { return half(l, expr, BPF_FUNC_get_current_uid_gid, true); }
-LOWER(uid) { return half(l, expr, BPF_FUNC_get_current_uid_gid, false); }
-LOWER(username) { return half(l, expr, BPF_FUNC_get_current_uid_gid, false); }
-LOWER(cpu) { return call0(l, expr, BPF_FUNC_get_smp_processor_id); }
-LOWER(numaid) { return call0(l, expr, BPF_FUNC_get_numa_node_id); }
-LOWER(nsecs) { return call0(l, expr, BPF_FUNC_ktime_get_boot_ns); }
-LOWER(jiffies) { return call0(l, expr, BPF_FUNC_jiffies64); }
-LOWER(rand) { return call0(l, expr, BPF_FUNC_get_prandom_u32); }
-LOWER(cgroup) { return call0(l, expr, BPF_FUNC_get_current_cgroup_id); }
-LOWER(curtask) { return skep_value_int(skep_lower_curtask(l), expr->type); }
-LOWER(ctx) { return skep_value_int(l->ctx, expr->type); }
-LOWER(ncpus) { return skep_value_int(I(skep_possible_cpus()), expr->type); }
-LOWER(cpid) { return skep_value_int(I(l->opts->cpid), expr->type); }
-LOWER(kstack) { return skep_lower_stack(l, expr->type); }
-LOWER(ustack) { return skep_lower_stack(l, expr->type); }
+LOWER(pid)
+{
+	return half(l, expr, BPF_FUNC_get_current_pid_tgid, true);
+}
+LOWER(tid)
+{
+	return half(l, expr, BPF_FUNC_get_current_pid_tgid, false);
+}
+LOWER(gid)
+{
+	return half(l, expr, BPF_FUNC_get_current_uid_gid, true);
+}
+LOWER(uid)
+{
+	return half(l, expr, BPF_FUNC_get_current_uid_gid, false);
+}
+LOWER(username)
+{
+	return half(l, expr, BPF_FUNC_get_current_uid_gid, false);
+}
+LOWER(cpu)
+{
+	return call0(l, expr, BPF_FUNC_get_smp_processor_id);
+}
+LOWER(numaid)
+{
+	return call0(l, expr, BPF_FUNC_get_numa_node_id);
+}
+LOWER(nsecs)
+{
+	return call0(l, expr, BPF_FUNC_ktime_get_boot_ns);
+}
+LOWER(jiffies)
+{
+	return call0(l, expr, BPF_FUNC_jiffies64);
+}
+LOWER(rand)
+{
+	return call0(l, expr, BPF_FUNC_get_prandom_u32);
+}
+LOWER(cgroup)
+{
+	return call0(l, expr, BPF_FUNC_get_current_cgroup_id);
+}
+LOWER(curtask)
+{
+	return skep_value_int(skep_lower_curtask(l), expr->type);
+}
+LOWER(ctx)
+{
+	return skep_value_int(l->ctx, expr->type);
+}
+LOWER(ncpus)
+{
+	return skep_value_int(I(skep_possible_cpus()), expr->type);
+}
+LOWER(cpid)
+{
+	return skep_value_int(I(l->opts->cpid), expr->type);
+}
+LOWER(kstack)
+{
+	return skep_lower_stack(l, expr->type);
+}
+LOWER(ustack)
+{
+	return skep_lower_stack(l, expr->type);
+}
 
 struct skep_opnd skep_lower_curtask(struct skep_lower *l)
 {
@@ -114,7 +165,8 @@ LOWER(pcomm)
 	return task;
 }
 
-/* --- Arguments --------------------------------------------------------------------------------- */
+/* --- Arguments ---------------------------------------------------------------------------------
+ */
 
 LOWER(args)
 {
@@ -150,7 +202,8 @@ static struct skep_opnd usdt_arg(struct skep_lower *l, const struct skep_expr *e
 	if (arg->kind == SKEP_USDT_CONST)
 		return I(arg->value);
 	if (arg->kind == SKEP_USDT_REG) {
-		uint32_t reg = skep_ir_alu(l->f, SKEP_IR_SHR, saved_reg(l, arg->base), I(arg->shift));
+		uint32_t reg =
+			skep_ir_alu(l->f, SKEP_IR_SHR, saved_reg(l, arg->base), I(arg->shift));
 		return bytes == 8 ? R(reg) : R(skep_ir_extend(l->f, R(reg), bytes, arg->size < 0));
 	}
 	if (arg->kind == SKEP_USDT_MEM) {
@@ -190,16 +243,46 @@ static struct skep_value argument(struct skep_lower *l, const struct skep_expr *
 	return skep_value_int(value, expr->type);
 }
 
-LOWER(arg0) { return argument(l, expr); }
-LOWER(arg1) { return argument(l, expr); }
-LOWER(arg2) { return argument(l, expr); }
-LOWER(arg3) { return argument(l, expr); }
-LOWER(arg4) { return argument(l, expr); }
-LOWER(arg5) { return argument(l, expr); }
-LOWER(arg6) { return argument(l, expr); }
-LOWER(arg7) { return argument(l, expr); }
-LOWER(arg8) { return argument(l, expr); }
-LOWER(arg9) { return argument(l, expr); }
+LOWER(arg0)
+{
+	return argument(l, expr);
+}
+LOWER(arg1)
+{
+	return argument(l, expr);
+}
+LOWER(arg2)
+{
+	return argument(l, expr);
+}
+LOWER(arg3)
+{
+	return argument(l, expr);
+}
+LOWER(arg4)
+{
+	return argument(l, expr);
+}
+LOWER(arg5)
+{
+	return argument(l, expr);
+}
+LOWER(arg6)
+{
+	return argument(l, expr);
+}
+LOWER(arg7)
+{
+	return argument(l, expr);
+}
+LOWER(arg8)
+{
+	return argument(l, expr);
+}
+LOWER(arg9)
+{
+	return argument(l, expr);
+}
 
 LOWER(retval)
 {
@@ -208,7 +291,8 @@ LOWER(retval)
 	return skep_value_int(skep_lower_fit(l, R(value), expr->type), expr->type);
 }
 
-/* --- Where we are --------------------------------------------------------------------------------- */
+/* --- Where we are
+ * --------------------------------------------------------------------------------- */
 
 /* One place is known now; of several, the attach cookie (index + 1) tells which it is. */
 LOWER(probe)
@@ -249,7 +333,7 @@ LOWER(usermode)
 }
 
 static struct skep_value (*const lowerers[SKEP_BI_CNT])(struct skep_lower *,
-						       const struct skep_expr *) = {
+							const struct skep_expr *) = {
 #define BUILTIN(name, help) [SKEP_BI_##name] = lower_##name,
 #include "trace/builtins.def"
 #undef BUILTIN

@@ -20,7 +20,7 @@ struct layout {
 	struct skep_event_arg *args;
 	uint32_t n_args;
 	uint32_t fixed_bytes, most_bytes; /* without and with the varying parts */
-	uint32_t id;			  /* of the event */
+	uint32_t id;                      /* of the event */
 };
 
 static bool is_varying(const struct skep_type *type)
@@ -37,8 +37,10 @@ static void place_arg(struct layout *layout, struct skep_event_arg *arg,
 	uint32_t size = varying ? VARYING_BYTES : type->size;
 
 	layout->fixed_bytes = (layout->fixed_bytes + align - 1) / align * align;
-	*arg = (struct skep_event_arg){.type = type, .off = layout->fixed_bytes,
-				       .is_varying = varying, .is_signed = type->is_signed};
+	*arg = (struct skep_event_arg){.type = type,
+				       .off = layout->fixed_bytes,
+				       .is_varying = varying,
+				       .is_signed = type->is_signed};
 	layout->fixed_bytes += size;
 	layout->most_bytes += varying ? type->size : 0;
 }
@@ -75,15 +77,17 @@ static uint32_t reserve(struct skep_lower *l, uint32_t bytes, bool control, uint
 	uint32_t record = skep_ir_var(f), got = skep_ir_block(f);
 	uint32_t ring = skep_lower_ring(l);
 
-	skep_ir_set(f, record, R(skep_ir_calln(f, BPF_FUNC_ringbuf_reserve,
-					       R(skep_ir_map(f, ring)), I(bytes), I(0))));
+	skep_ir_set(f, record,
+		    R(skep_ir_calln(f, BPF_FUNC_ringbuf_reserve, R(skep_ir_map(f, ring)), I(bytes),
+				    I(0))));
 	if (control) {
 		uint32_t again = skep_ir_block(f);
 		uint32_t spare = skep_lower_control_ring(l);
 		skep_ir_branch(f, SKEP_IR_NE, R(record), I(0), got, again);
 		skep_ir_at(f, again);
-		skep_ir_set(f, record, R(skep_ir_calln(f, BPF_FUNC_ringbuf_reserve,
-						       R(skep_ir_map(f, spare)), I(bytes), I(0))));
+		skep_ir_set(f, record,
+			    R(skep_ir_calln(f, BPF_FUNC_ringbuf_reserve, R(skep_ir_map(f, spare)),
+					    I(bytes), I(0))));
 	}
 	skep_ir_branch(f, SKEP_IR_NE, R(record), I(0), got, full);
 	skep_ir_at(f, got);
@@ -99,9 +103,9 @@ static void send_fixed(struct skep_lower *l, const struct layout *layout,
 
 	header(l, layout, record);
 	for (uint32_t i = 0; i < layout->n_args; i++, args = args->next)
-		skep_lower_into(l, args, record, (int32_t)layout->args[i].off, layout->args[i].type);
-	skep_ir_calln(f, BPF_FUNC_ringbuf_submit, record,
-		      I(control ? BPF_RB_FORCE_WAKEUP : 0));
+		skep_lower_into(l, args, record, (int32_t)layout->args[i].off,
+				layout->args[i].type);
+	skep_ir_calln(f, BPF_FUNC_ringbuf_submit, record, I(control ? BPF_RB_FORCE_WAKEUP : 0));
 	skep_ir_jump(f, done);
 	skep_ir_at(f, full);
 	skep_lower_loss(l, skep_loss_off(l, SKEP_LOSS_EVENT));
@@ -139,8 +143,9 @@ void skep_lower_output(struct skep_lower *l, uint32_t slot, uint32_t bytes)
 {
 	struct skep_ir_func *f = l->f;
 	uint32_t full = skep_ir_block(f), done = skep_ir_block(f);
-	uint32_t err = skep_ir_calln(f, BPF_FUNC_ringbuf_output,
-				     R(skep_ir_map(f, skep_lower_ring(l))), S(slot, 0), R(bytes), I(0));
+	uint32_t err =
+		skep_ir_calln(f, BPF_FUNC_ringbuf_output, R(skep_ir_map(f, skep_lower_ring(l))),
+			      S(slot, 0), R(bytes), I(0));
 
 	skep_ir_branch_cold(f, SKEP_IR_NE, R(err), I(0), full);
 	skep_ir_jump(f, done);
@@ -175,8 +180,11 @@ void skep_lower_event(struct skep_lower *l, enum skep_event_kind kind, const cha
 	struct layout layout = lay_out(l, args, n_args);
 
 	layout.id = (uint32_t)l->events.len;
-	skep_vec_push(&l->events, ((struct skep_event){.kind = kind, .text = text, .map = map,
-						       .args = layout.args, .n_args = n_args}));
+	skep_vec_push(&l->events, ((struct skep_event){.kind = kind,
+						       .text = text,
+						       .map = map,
+						       .args = layout.args,
+						       .n_args = n_args}));
 	if (layout.most_bytes > layout.fixed_bytes)
 		send_varying(l, &layout, args);
 	else

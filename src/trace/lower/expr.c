@@ -40,11 +40,16 @@ struct skep_opnd skep_lower_scalar(struct skep_lower *l, const struct skep_expr 
 static const struct arith {
 	enum skep_ir_alu of_unsigned, of_signed;
 } ariths[] = {
-	[SKEP_OPR_ADD] = {SKEP_IR_ADD, SKEP_IR_ADD},  [SKEP_OPR_SUB] = {SKEP_IR_SUB, SKEP_IR_SUB},
-	[SKEP_OPR_MUL] = {SKEP_IR_MUL, SKEP_IR_MUL},  [SKEP_OPR_DIV] = {SKEP_IR_UDIV, SKEP_IR_SDIV},
-	[SKEP_OPR_MOD] = {SKEP_IR_UMOD, SKEP_IR_SMOD}, [SKEP_OPR_AND] = {SKEP_IR_AND, SKEP_IR_AND},
-	[SKEP_OPR_OR] = {SKEP_IR_OR, SKEP_IR_OR},     [SKEP_OPR_XOR] = {SKEP_IR_XOR, SKEP_IR_XOR},
-	[SKEP_OPR_SHL] = {SKEP_IR_SHL, SKEP_IR_SHL},  [SKEP_OPR_SHR] = {SKEP_IR_SHR, SKEP_IR_SAR},
+	[SKEP_OPR_ADD] = {SKEP_IR_ADD, SKEP_IR_ADD},
+	[SKEP_OPR_SUB] = {SKEP_IR_SUB, SKEP_IR_SUB},
+	[SKEP_OPR_MUL] = {SKEP_IR_MUL, SKEP_IR_MUL},
+	[SKEP_OPR_DIV] = {SKEP_IR_UDIV, SKEP_IR_SDIV},
+	[SKEP_OPR_MOD] = {SKEP_IR_UMOD, SKEP_IR_SMOD},
+	[SKEP_OPR_AND] = {SKEP_IR_AND, SKEP_IR_AND},
+	[SKEP_OPR_OR] = {SKEP_IR_OR, SKEP_IR_OR},
+	[SKEP_OPR_XOR] = {SKEP_IR_XOR, SKEP_IR_XOR},
+	[SKEP_OPR_SHL] = {SKEP_IR_SHL, SKEP_IR_SHL},
+	[SKEP_OPR_SHR] = {SKEP_IR_SHR, SKEP_IR_SAR},
 };
 
 static uint32_t elem_size(const struct skep_type *ptr)
@@ -82,10 +87,12 @@ static struct skep_value lower_arith(struct skep_lower *l, const struct skep_exp
 	if (step && is_ptr(expr->left) != is_ptr(expr->right))
 		return skep_value_int(pointer_step(l, expr, a, b), expr->type);
 	const struct arith *arith = &ariths[expr->op];
-	/* The shifted value decides between arithmetic and logical, both sides do for a division. */
-	bool is_signed = expr->op == SKEP_OPR_SHR ? expr->left->type->is_signed
-						  : expr->type->is_signed;
-	uint32_t result = skep_ir_alu(l->f, is_signed ? arith->of_signed : arith->of_unsigned, a, b);
+	/* The shifted value decides between arithmetic and logical, both sides do for a division.
+	 */
+	bool is_signed =
+		expr->op == SKEP_OPR_SHR ? expr->left->type->is_signed : expr->type->is_signed;
+	uint32_t result =
+		skep_ir_alu(l->f, is_signed ? arith->of_signed : arith->of_unsigned, a, b);
 	return skep_value_int(skep_lower_fit(l, R(result), expr->type), expr->type);
 }
 
@@ -127,9 +134,7 @@ static struct skep_value lower_unary(struct skep_lower *l, const struct skep_exp
 		}
 		return skep_value_int(R(skep_ir_addr(l->f, at.opnd, at.off)), expr->type);
 	}
-	case SKEP_OPR_NEG:
-		value = R(skep_ir_neg(l->f, skep_lower_scalar(l, expr->right)));
-		break;
+	case SKEP_OPR_NEG: value = R(skep_ir_neg(l->f, skep_lower_scalar(l, expr->right))); break;
 	case SKEP_OPR_COMPL:
 		value = R(skep_ir_alu(l->f, SKEP_IR_XOR, skep_lower_scalar(l, expr->right), I(-1)));
 		break;
@@ -186,7 +191,8 @@ static struct skep_value lower_ternary(struct skep_lower *l, const struct skep_e
 static struct skep_value lower_cast(struct skep_lower *l, const struct skep_expr *expr)
 {
 	struct skep_value value = skep_lower_expr(l, expr->right);
-	bool from_scalar = skep_type_is_scalar(value.type), to_scalar = skep_type_is_scalar(expr->type);
+	bool from_scalar = skep_type_is_scalar(value.type),
+	     to_scalar = skep_type_is_scalar(expr->type);
 
 	if (to_scalar && from_scalar)
 		return skep_value_int(skep_lower_fit(l, value.opnd, expr->type), expr->type);
@@ -276,14 +282,14 @@ static struct skep_value lower_var_expr(struct skep_lower *l, const struct skep_
 }
 
 static struct skep_value (*const lowerers[SKEP_E_N_KINDS])(struct skep_lower *,
-							  const struct skep_expr *) = {
+							   const struct skep_expr *) = {
 	[SKEP_E_IDENT] = skep_lower_builtin, [SKEP_E_VAR] = lower_var_expr,
 	[SKEP_E_MAP] = skep_lower_map_read,  [SKEP_E_CALL] = skep_lower_call,
-	[SKEP_E_FIELD] = lower_field,	     [SKEP_E_TUPLE_AT] = lower_tuple_at,
+	[SKEP_E_FIELD] = lower_field,        [SKEP_E_TUPLE_AT] = lower_tuple_at,
 	[SKEP_E_INDEX] = skep_lower_index,   [SKEP_E_UNARY] = lower_unary,
-	[SKEP_E_INCDEC] = lower_incdec,	     [SKEP_E_BINARY] = lower_binary,
+	[SKEP_E_INCDEC] = lower_incdec,      [SKEP_E_BINARY] = lower_binary,
 	[SKEP_E_TERNARY] = lower_ternary,    [SKEP_E_CAST] = lower_cast,
-	[SKEP_E_TUPLE] = lower_tuple,	     [SKEP_E_BLOCK] = lower_block,
+	[SKEP_E_TUPLE] = lower_tuple,        [SKEP_E_BLOCK] = lower_block,
 };
 
 static struct skep_value lower_const(struct skep_lower *l, const struct skep_expr *expr)
@@ -300,7 +306,8 @@ struct skep_value skep_lower_expr(struct skep_lower *l, const struct skep_expr *
 	if (expr->is_const)
 		return lower_const(l, expr);
 	if (!lowerers[expr->kind]) {
-		skep_lower_cannot(l, expr->span, "this expression has no value when the probe runs");
+		skep_lower_cannot(l, expr->span,
+				  "this expression has no value when the probe runs");
 		return skep_value_int(I(0), &skep_type_u64);
 	}
 	return lowerers[expr->kind](l, expr);

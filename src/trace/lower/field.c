@@ -21,8 +21,8 @@ static struct skep_value place(struct skep_lower *l, const struct skep_expr *exp
 
 	if (value.type->kind != SKEP_T_PTR)
 		return value;
-	return (struct skep_value){.type = value.type->elem, .opnd = value.opnd,
-				   .space = space_of(l, value.type)};
+	return (struct skep_value){
+		.type = value.type->elem, .opnd = value.opnd, .space = space_of(l, value.type)};
 }
 
 /* Bits of a member narrower than its type. */
@@ -55,8 +55,8 @@ static struct skep_value data_loc(struct skep_lower *l, const struct skep_value 
 		addr = skep_ir_alu(l->f, SKEP_IR_ADD, R(addr), I(from));
 	if (skep_type_is_scalar(field->type))
 		return skep_value_int(R(addr), field->type);
-	return (struct skep_value){.type = field->type, .opnd = R(addr),
-				   .space = SKEP_SPACE_KERNEL};
+	return (struct skep_value){
+		.type = field->type, .opnd = R(addr), .space = SKEP_SPACE_KERNEL};
 }
 
 struct skep_value skep_lower_field(struct skep_lower *l, const struct skep_expr *expr)
@@ -110,10 +110,12 @@ struct skep_value skep_lower_index(struct skep_lower *l, const struct skep_expr 
 		return skep_lower_at(l, base, off, elem, space);
 	}
 	if (!is_ptr && space == SKEP_SPACE_BPF)
-		index = bounded(l, index, at.type->kind == SKEP_T_STRING ? at.type->size : at.type->n);
+		index = bounded(l, index,
+				at.type->kind == SKEP_T_STRING ? at.type->size : at.type->n);
 	uint32_t step = skep_ir_alu(l->f, SKEP_IR_MUL, index, I(elem->size));
 	uint32_t addr = skep_ir_alu(l->f, SKEP_IR_ADD, R(skep_ir_addr(l->f, base, 0)), R(step));
-	return skep_lower_at(l, R(addr), 0, elem, space == SKEP_SPACE_CTX ? SKEP_SPACE_KERNEL : space);
+	return skep_lower_at(l, R(addr), 0, elem,
+			     space == SKEP_SPACE_CTX ? SKEP_SPACE_KERNEL : space);
 }
 
 struct skep_value skep_lower_deref(struct skep_lower *l, const struct skep_expr *expr)

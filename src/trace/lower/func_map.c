@@ -43,8 +43,8 @@ static struct skep_opnd count_frames(struct skep_lower *l, const struct skep_typ
 	uint32_t slot = skep_ir_slot(f, 8 * type->n, 8);
 	uint32_t n = skep_ir_var(f), some = skep_ir_block(f), done = skep_ir_block(f);
 	uint64_t flags = type->kind == SKEP_T_USTACK ? BPF_F_USER_STACK : 0;
-	uint32_t bytes = skep_ir_calln(f, BPF_FUNC_get_stack, l->ctx, S(slot, 0), I(8 * type->n),
-				       I(flags));
+	uint32_t bytes =
+		skep_ir_calln(f, BPF_FUNC_get_stack, l->ctx, S(slot, 0), I(8 * type->n), I(flags));
 
 	skep_ir_set(f, n, I(0));
 	skep_ir_branch(f, SKEP_IR_SGT, R(bytes), I(0), some, done);
@@ -69,7 +69,10 @@ FN(len)
 
 /* count() and its kin only appear as the value of an assignment, which agg.c lowers. */
 #define AGGREGATE(name)                                                                            \
-	FN(name) { return skep_value_int(I(0), call->type); }
+	FN(name)                                                                                   \
+	{                                                                                          \
+		return skep_value_int(I(0), call->type);                                           \
+	}
 AGGREGATE(count)
 AGGREGATE(sum)
 AGGREGATE(avg)

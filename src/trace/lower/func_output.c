@@ -19,11 +19,26 @@ static struct skep_value formatted(struct skep_lower *l, const struct skep_expr 
 	return nothing;
 }
 
-FN(printf) { return formatted(l, call, SKEP_EV_PRINTF); }
-FN(errorf) { return formatted(l, call, SKEP_EV_ERRORF); }
-FN(warnf) { return formatted(l, call, SKEP_EV_WARNF); }
-FN(system) { return formatted(l, call, SKEP_EV_SYSTEM); }
-FN(cat) { return formatted(l, call, SKEP_EV_CAT); }
+FN(printf)
+{
+	return formatted(l, call, SKEP_EV_PRINTF);
+}
+FN(errorf)
+{
+	return formatted(l, call, SKEP_EV_ERRORF);
+}
+FN(warnf)
+{
+	return formatted(l, call, SKEP_EV_WARNF);
+}
+FN(system)
+{
+	return formatted(l, call, SKEP_EV_SYSTEM);
+}
+FN(cat)
+{
+	return formatted(l, call, SKEP_EV_CAT);
+}
 
 FN(time)
 {
@@ -84,8 +99,11 @@ FN(exit)
 FN(assert)
 {
 	uint32_t fine = skep_ir_block(l->f), broken = skep_ir_block(l->f);
-	struct skep_expr status = {.kind = SKEP_E_INT, .is_const = true, .integer = 1,
-				   .type = &skep_type_u64, .span = call->span};
+	struct skep_expr status = {.kind = SKEP_E_INT,
+				   .is_const = true,
+				   .integer = 1,
+				   .type = &skep_type_u64,
+				   .span = call->span};
 	const char *text = call->args->next->text;
 
 	skep_lower_cond(l, call->args, fine, broken);
@@ -99,8 +117,14 @@ FN(assert)
 }
 
 /* Decided while compiling (types/): nothing is left to do here. */
-FN(static_assert) { return nothing; }
-FN(fail) { return nothing; }
+FN(static_assert)
+{
+	return nothing;
+}
+FN(fail)
+{
+	return nothing;
+}
 
 /* --- join(): the strings of an argv ----------------------------------------------------------- */
 
@@ -109,7 +133,7 @@ FN(fail) { return nothing; }
  * then the strings. Lengths vary, so it is put together in a slot.
  */
 struct join {
-	uint32_t slot, end, n;	/* slot; registers */
+	uint32_t slot, end, n; /* slot; registers */
 	uint32_t done;
 	uint32_t str_bytes;
 };
@@ -125,8 +149,8 @@ static void join_one(struct skep_lower *l, struct join *join, const struct skep_
 	skep_ir_branch(f, SKEP_IR_NE, ptr, I(0), some, join->done);
 	skep_ir_at(f, some);
 	struct skep_value text = {.opnd = ptr, .space = argv->space};
-	uint32_t to = skep_ir_alu(f, SKEP_IR_ADD, R(skep_ir_addr(f, S(join->slot, 0), 0)),
-				  R(join->end));
+	uint32_t to =
+		skep_ir_alu(f, SKEP_IR_ADD, R(skep_ir_addr(f, S(join->slot, 0), 0)), R(join->end));
 	struct skep_opnd len = skep_lower_read_str(l, R(to), 0, join->str_bytes, &text);
 	skep_ir_store(f, 4, S(join->slot, 0), at, R(join->end));
 	skep_ir_store(f, 4, S(join->slot, 0), at + 4, len);
@@ -148,7 +172,9 @@ FN(join)
 	if (call->args->next && call->args->next->text)
 		event.text = call->args->next->text;
 	struct join join = {.slot = skep_ir_slot(f, fixed + JOIN_MOST * str_bytes, 8),
-			    .end = skep_ir_var(f), .n = skep_ir_var(f), .done = skep_ir_block(f),
+			    .end = skep_ir_var(f),
+			    .n = skep_ir_var(f),
+			    .done = skep_ir_block(f),
 			    .str_bytes = str_bytes};
 	skep_ir_set(f, join.end, I(fixed));
 	skep_ir_set(f, join.n, I(0));

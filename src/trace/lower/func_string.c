@@ -207,10 +207,17 @@ FN(strcontains)
 	return skep_value_int(R(search(l, &hay, &needle)), call->type);
 }
 
-/* --- Numbers that are printed as text ----------------------------------------------------------- */
+/* --- Numbers that are printed as text -----------------------------------------------------------
+ */
 
-FN(strerror) { return skep_value_int(skep_lower_scalar(l, call->args), call->type); }
-FN(signal_name) { return skep_value_int(skep_lower_scalar(l, call->args), call->type); }
+FN(strerror)
+{
+	return skep_value_int(skep_lower_scalar(l, call->args), call->type);
+}
+FN(signal_name)
+{
+	return skep_value_int(skep_lower_scalar(l, call->args), call->type);
+}
 
 FN(strftime)
 {
@@ -230,10 +237,12 @@ FN(bswap)
 	uint32_t bytes = call->args->type->size;
 	struct skep_opnd value = skep_lower_scalar(l, call->args);
 
-	return skep_value_int(bytes == 1 ? value : R(skep_ir_bswap(l->f, value, bytes)), call->type);
+	return skep_value_int(bytes == 1 ? value : R(skep_ir_bswap(l->f, value, bytes)),
+			      call->type);
 }
 
-/* --- Addresses ------------------------------------------------------------------------------------ */
+/* --- Addresses
+ * ------------------------------------------------------------------------------------ */
 
 #define AF_INET_BYTES  4
 #define AF_INET6_BYTES 16
@@ -245,8 +254,8 @@ FN(ntop)
 	const struct skep_expr *addr = call->n_args == 2 ? call->args->next : call->args;
 	bool scalar = skep_type_is_scalar(addr->type);
 	bool is_v6 = !scalar && addr->type->size >= AF_INET6_BYTES;
-	struct skep_opnd family = call->n_args == 2 ? skep_lower_scalar(l, call->args)
-						    : I(is_v6 ? 10 : 2);
+	struct skep_opnd family =
+		call->n_args == 2 ? skep_lower_scalar(l, call->args) : I(is_v6 ? 10 : 2);
 
 	skep_ir_zero(l->f, inet.opnd, 0, call->type->size, 4);
 	skep_ir_store(l->f, 4, inet.opnd, 0, family);

@@ -24,12 +24,24 @@ struct skep_value skep_lower_usym(struct skep_lower *l, struct skep_opnd addr,
 	return sym;
 }
 
-FN(ksym) { return skep_value_int(skep_lower_scalar(l, call->args), call->type); }
-FN(usym) { return skep_lower_usym(l, skep_lower_scalar(l, call->args), call->type); }
+FN(ksym)
+{
+	return skep_value_int(skep_lower_scalar(l, call->args), call->type);
+}
+FN(usym)
+{
+	return skep_lower_usym(l, skep_lower_scalar(l, call->args), call->type);
+}
 
 /* Addresses were looked up by types/: only one that had to wait for the run would get here. */
-FN(kaddr) { return skep_value_int(I(call->integer), call->type); }
-FN(uaddr) { return skep_value_int(I(call->integer), call->type); }
+FN(kaddr)
+{
+	return skep_value_int(I(call->integer), call->type);
+}
+FN(uaddr)
+{
+	return skep_value_int(I(call->integer), call->type);
+}
 
 FN(reg)
 {
@@ -49,8 +61,14 @@ static struct skep_value same_bits(struct skep_lower *l, const struct skep_expr 
 	return value;
 }
 
-FN(kptr) { return same_bits(l, call); }
-FN(uptr) { return same_bits(l, call); }
+FN(kptr)
+{
+	return same_bits(l, call);
+}
+FN(uptr)
+{
+	return same_bits(l, call);
+}
 
 /* A stack that could not be taken (too many different ones, no memory) is counted, id -1. */
 struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type *type)
@@ -62,8 +80,9 @@ struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type 
 	uint32_t map = skep_lower_stack_map(l, user, type->n);
 	uint32_t pid = user ? current_pid(l) : skep_ir_mov(f, I(0));
 
-	skep_ir_set(f, id, R(skep_ir_calln(f, BPF_FUNC_get_stackid, l->ctx, R(skep_ir_map(f, map)),
-					   I(user ? BPF_F_USER_STACK : 0))));
+	skep_ir_set(f, id,
+		    R(skep_ir_calln(f, BPF_FUNC_get_stackid, l->ctx, R(skep_ir_map(f, map)),
+				    I(user ? BPF_F_USER_STACK : 0))));
 	skep_ir_branch_cold(f, SKEP_IR_SLT, R(id), I(0), failed);
 	skep_ir_jump(f, on);
 	skep_ir_at(f, failed);
@@ -76,5 +95,11 @@ struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type 
 	return key;
 }
 
-FN(kstack) { return skep_lower_stack(l, call->type); }
-FN(ustack) { return skep_lower_stack(l, call->type); }
+FN(kstack)
+{
+	return skep_lower_stack(l, call->type);
+}
+FN(ustack)
+{
+	return skep_lower_stack(l, call->type);
+}

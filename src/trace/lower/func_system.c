@@ -35,7 +35,10 @@ FN(nsecs)
 	return skep_value_int(R(now), call->type);
 }
 
-FN(cgroupid) { return skep_value_int(I(call->integer), call->type); }
+FN(cgroupid)
+{
+	return skep_value_int(I(call->integer), call->type);
+}
 
 FN(cgroup_path)
 {

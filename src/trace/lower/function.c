@@ -2,7 +2,7 @@
 #include "trace/lower/lower.h"
 
 static struct skep_value (*const lowerers[SKEP_FN_CNT])(struct skep_lower *,
-						       const struct skep_expr *) = {
+							const struct skep_expr *) = {
 #define FUNCTION(name, ...) [SKEP_FN_##name] = skep_fn_##name,
 #include "trace/functions.def"
 #undef FUNCTION

@@ -26,9 +26,9 @@
 
 struct skep_value {
 	const struct skep_type *type;
-	struct skep_opnd opnd;	/* scalar: the value; memory: the base address */
-	int32_t off;		/* memory: from the base */
-	enum skep_space space;	/* memory: whose */
+	struct skep_opnd opnd; /* scalar: the value; memory: the base address */
+	int32_t off;           /* memory: from the base */
+	enum skep_space space; /* memory: whose */
 };
 
 /** Where break and continue go in the innermost loop. */
@@ -63,12 +63,12 @@ struct skep_lower {
 
 	/* of the program being lowered */
 	struct skep_ir_func *f;
-	const struct skep_probe *probe;	   /* the one place, or the first of several */
-	bool many_places;		   /* `probe` is told by the attach cookie */
-	struct skep_opnd ctx;		   /* the program's context */
+	const struct skep_probe *probe; /* the one place, or the first of several */
+	bool many_places;               /* `probe` is told by the attach cookie */
+	struct skep_opnd ctx;           /* the program's context */
 	struct skep_loop *loop;
-	uint32_t box_slot, box_bytes;	   /* captured variables; box_bytes 0: none */
-	struct skep_opnd box;		   /* its address in the function being built */
+	uint32_t box_slot, box_bytes; /* captured variables; box_bytes 0: none */
+	struct skep_opnd box;         /* its address in the function being built */
 	bool in_callback;
 	uint32_t n_callbacks;
 };
@@ -129,8 +129,8 @@ struct skep_opnd skep_lower_buffer_bytes(struct skep_lower *l, const struct skep
 /** 0 or 1: are the first @limit bytes, or all up to the NUL, the same? */
 struct skep_opnd skep_lower_str_eq(struct skep_lower *l, const struct skep_expr *a,
 				   const struct skep_expr *b, uint32_t limit);
-void skep_lower_literal(struct skep_lower *l, const char *text, uint32_t len,
-			struct skep_opnd dst, int32_t off, uint32_t size);
+void skep_lower_literal(struct skep_lower *l, const char *text, uint32_t len, struct skep_opnd dst,
+			int32_t off, uint32_t size);
 
 /* --- field.c ------------------------------------------------------------------------------ */
 struct skep_value skep_lower_field(struct skep_lower *l, const struct skep_expr *expr);
@@ -152,7 +152,8 @@ struct skep_value skep_lower_usym(struct skep_lower *l, struct skep_opnd addr,
 /** The current task's address. */
 struct skep_opnd skep_lower_curtask(struct skep_lower *l);
 
-/* --- stmt.c, loop.c ---------------------------------------------------------------------------- */
+/* --- stmt.c, loop.c ----------------------------------------------------------------------------
+ */
 void skep_lower_stmts(struct skep_lower *l, const struct skep_stmt *stmt);
 void skep_lower_loop(struct skep_lower *l, const struct skep_stmt *stmt);
 struct skep_value skep_lower_var(struct skep_lower *l, const struct skep_var *var);
@@ -165,7 +166,8 @@ void skep_lower_homes(struct skep_lower *l, const struct skep_probe_def *def);
 /** The same for the body of a callback, in its own frame. */
 void skep_lower_homes_of(struct skep_lower *l, const struct skep_stmt *body);
 
-/* --- mapop.c, agg.c ------------------------------------------------------------------------------ */
+/* --- mapop.c, agg.c ------------------------------------------------------------------------------
+ */
 const struct skep_trace_map *skep_lower_map_of(struct skep_lower *l, const struct skep_map *map);
 struct skep_value skep_lower_map_read(struct skep_lower *l, const struct skep_expr *expr);
 void skep_lower_map_assign(struct skep_lower *l, const struct skep_expr *target,
@@ -188,7 +190,8 @@ void skep_lower_aggregate(struct skep_lower *l, const struct skep_expr *target,
 struct skep_opnd skep_lower_agg_read(struct skep_lower *l, const struct skep_trace_map *map,
 				     struct skep_opnd key);
 
-/* --- event.c --------------------------------------------------------------------------------------- */
+/* --- event.c
+ * --------------------------------------------------------------------------------------- */
 /** Send an event: @args are evaluated straight into it. */
 void skep_lower_event(struct skep_lower *l, enum skep_event_kind kind, const char *text,
 		      uint32_t map, const struct skep_expr *args, uint32_t n_args);
@@ -197,7 +200,8 @@ void skep_lower_output(struct skep_lower *l, uint32_t slot, uint32_t bytes);
 /** The index of @text among the program's strings. */
 uint32_t skep_lower_string_id(struct skep_lower *l, const char *text);
 
-/* --- storage.c ------------------------------------------------------------------------------------- */
+/* --- storage.c
+ * ------------------------------------------------------------------------------------- */
 /** Decide how each map is kept and make the BPF maps. */
 void skep_lower_storage(struct skep_lower *l);
 /* The shared maps, made at first use; each returns its index among the object's maps. */

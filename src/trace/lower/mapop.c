@@ -11,7 +11,7 @@
 #include "trace/lower/lower.h"
 
 /* GLOBAL and TASK values: a word that says whether the value is set, then the value. */
-#define SET_OFF	  0
+#define SET_OFF   0
 #define VALUE_OFF 8
 
 const struct skep_trace_map *skep_lower_map_of(struct skep_lower *l, const struct skep_map *map)
@@ -32,8 +32,7 @@ struct skep_opnd skep_lower_key(struct skep_lower *l, const struct skep_trace_ma
 	return slot.opnd;
 }
 
-static uint32_t lookup(struct skep_lower *l, const struct skep_trace_map *map,
-		       struct skep_opnd key)
+static uint32_t lookup(struct skep_lower *l, const struct skep_trace_map *map, struct skep_opnd key)
 {
 	return skep_ir_calln(l->f, BPF_FUNC_map_lookup_elem, R(skep_ir_map(l->f, map->bpf_map)),
 			     key);
@@ -52,7 +51,7 @@ static void count_full(struct skep_lower *l, const struct skep_trace_map *map)
 	uint32_t index = (uint32_t)(map - l->program->maps);
 
 	skep_lower_loss(l, map->storage == SKEP_STORE_TASK ? skep_loss_off(l, SKEP_LOSS_TASK)
-							  : skep_loss_map_off(l, index));
+							   : skep_loss_map_off(l, index));
 }
 
 /*
@@ -66,8 +65,8 @@ static struct skep_opnd find(struct skep_lower *l, const struct skep_trace_map *
 
 	if (map->storage == SKEP_STORE_GLOBAL)
 		return R(skep_ir_map_value(f, map->bpf_map, map->off));
-	uint32_t at = map->storage == SKEP_STORE_TASK ? task_value(l, map, false)
-						      : lookup(l, map, key);
+	uint32_t at =
+		map->storage == SKEP_STORE_TASK ? task_value(l, map, false) : lookup(l, map, key);
 	uint32_t found = skep_ir_block(f);
 	skep_ir_branch(f, SKEP_IR_NE, R(at), I(0), found, missing);
 	skep_ir_at(f, found);
@@ -143,11 +142,11 @@ struct skep_opnd skep_lower_map_has(struct skep_lower *l, const struct skep_map 
 
 /* --- Writing ------------------------------------------------------------------------------- */
 
-static uint32_t update(struct skep_lower *l, const struct skep_trace_map *map,
-		       struct skep_opnd key, struct skep_opnd value, uint64_t flags)
+static uint32_t update(struct skep_lower *l, const struct skep_trace_map *map, struct skep_opnd key,
+		       struct skep_opnd value, uint64_t flags)
 {
-	return skep_ir_calln(l->f, BPF_FUNC_map_update_elem, R(skep_ir_map(l->f, map->bpf_map)), key,
-			     value, I(flags));
+	return skep_ir_calln(l->f, BPF_FUNC_map_update_elem, R(skep_ir_map(l->f, map->bpf_map)),
+			     key, value, I(flags));
 }
 
 /* Store a whole entry; a full map is counted. */
@@ -249,11 +248,11 @@ void skep_lower_map_assign(struct skep_lower *l, const struct skep_expr *target,
 static enum skep_ir_alu alu_of(enum skep_operator op, bool is_signed)
 {
 	static const enum skep_ir_alu plain[] = {
-		[SKEP_OPR_ADD] = SKEP_IR_ADD, [SKEP_OPR_SUB] = SKEP_IR_SUB,
-		[SKEP_OPR_MUL] = SKEP_IR_MUL, [SKEP_OPR_DIV] = SKEP_IR_UDIV,
+		[SKEP_OPR_ADD] = SKEP_IR_ADD,  [SKEP_OPR_SUB] = SKEP_IR_SUB,
+		[SKEP_OPR_MUL] = SKEP_IR_MUL,  [SKEP_OPR_DIV] = SKEP_IR_UDIV,
 		[SKEP_OPR_MOD] = SKEP_IR_UMOD, [SKEP_OPR_AND] = SKEP_IR_AND,
-		[SKEP_OPR_OR] = SKEP_IR_OR,   [SKEP_OPR_XOR] = SKEP_IR_XOR,
-		[SKEP_OPR_SHL] = SKEP_IR_SHL, [SKEP_OPR_SHR] = SKEP_IR_SHR,
+		[SKEP_OPR_OR] = SKEP_IR_OR,    [SKEP_OPR_XOR] = SKEP_IR_XOR,
+		[SKEP_OPR_SHL] = SKEP_IR_SHL,  [SKEP_OPR_SHR] = SKEP_IR_SHR,
 	};
 
 	if (is_signed && op == SKEP_OPR_DIV)
@@ -299,8 +298,8 @@ static void create_entry(struct skep_lower *l, const struct skep_trace_map *map,
 	struct skep_ir_func *f = l->f;
 	uint32_t slot = skep_ir_slot(f, 8, 8);
 	uint32_t race = skep_ir_block(f), full = skep_ir_block(f), again = skep_ir_block(f);
-	uint32_t first = skep_ir_alu(f, alu_of(change->op, map->value->is_signed), I(0),
-				     change->value);
+	uint32_t first =
+		skep_ir_alu(f, alu_of(change->op, map->value->is_signed), I(0), change->value);
 
 	skep_ir_store(f, 8, S(slot, 0), 0, I(0));
 	skep_ir_store(f, map->value->size, S(slot, 0), 0, R(first));
@@ -320,13 +319,12 @@ static void create_entry(struct skep_lower *l, const struct skep_trace_map *map,
 }
 
 struct skep_opnd skep_lower_map_update(struct skep_lower *l, const struct skep_expr *target,
-				       enum skep_operator op, struct skep_opnd value,
-				       bool want_old)
+				       enum skep_operator op, struct skep_opnd value, bool want_old)
 {
 	const struct skep_trace_map *map = skep_lower_map_of(l, target->map);
 	struct skep_ir_func *f = l->f;
-	struct change change = {.op = op, .value = value, .old = skep_ir_var(f),
-				.now = skep_ir_var(f)};
+	struct change change = {
+		.op = op, .value = value, .old = skep_ir_var(f), .now = skep_ir_var(f)};
 	uint32_t missing = skep_ir_block(f), done = skep_ir_block(f);
 	struct skep_opnd key = I(0), at;
 
@@ -355,7 +353,8 @@ struct skep_opnd skep_lower_map_update(struct skep_lower *l, const struct skep_e
 	return R(want_old ? change.old : change.now);
 }
 
-/* --- Removing ------------------------------------------------------------------------------------ */
+/* --- Removing ------------------------------------------------------------------------------------
+ */
 
 /* A marked value is cleared where it is: no allocation is given back only to be asked for again. */
 static void unset(struct skep_lower *l, const struct skep_trace_map *map)
@@ -380,6 +379,7 @@ void skep_lower_map_delete(struct skep_lower *l, const struct skep_map *ast,
 		skep_lower_event(l, SKEP_EV_CLEAR, NULL, ast->index, NULL, 0);
 	} else {
 		struct skep_opnd at = skep_lower_key(l, map, key);
-		skep_ir_calln(l->f, BPF_FUNC_map_delete_elem, R(skep_ir_map(l->f, map->bpf_map)), at);
+		skep_ir_calln(l->f, BPF_FUNC_map_delete_elem, R(skep_ir_map(l->f, map->bpf_map)),
+			      at);
 	}
 }

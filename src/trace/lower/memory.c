@@ -90,11 +90,9 @@ void skep_lower_read(struct skep_lower *l, struct skep_opnd dst, int32_t dst_off
 		return;
 	}
 	/* The context may be passed as an address: helpers take any kernel address here. */
-	uint32_t err = skep_ir_calln(l->f, read_helper(src->space == SKEP_SPACE_CTX
-							       ? SKEP_SPACE_KERNEL
-							       : src->space),
-				     skep_lower_address(l, &to), I(bytes),
-				     skep_lower_address(l, &at));
+	uint32_t err = skep_ir_calln(
+		l->f, read_helper(src->space == SKEP_SPACE_CTX ? SKEP_SPACE_KERNEL : src->space),
+		skep_lower_address(l, &to), I(bytes), skep_lower_address(l, &at));
 	count_if(l, SKEP_IR_NE, R(err), I(0), skep_loss_off(l, SKEP_LOSS_READ));
 }
 
@@ -125,8 +123,8 @@ struct skep_value skep_lower_at(struct skep_lower *l, struct skep_opnd base, int
 	return skep_value_int(skep_lower_load(l, &at, 0, type->size, type->is_signed), type);
 }
 
-static void store_string(struct skep_lower *l, const struct skep_value *value,
-			 struct skep_opnd dst, int32_t off, const struct skep_type *type)
+static void store_string(struct skep_lower *l, const struct skep_value *value, struct skep_opnd dst,
+			 int32_t off, const struct skep_type *type)
 {
 	if (value->space == SKEP_SPACE_BPF && value->type->size <= type->size) {
 		skep_ir_copy(l->f, dst, off, value->opnd, value->off, value->type->size, 1);
@@ -145,9 +143,8 @@ static void store_tuple(struct skep_lower *l, const struct skep_value *value, st
 	skep_ir_zero(l->f, dst, off, type->size, 1);
 	for (uint32_t i = 0; i < type->n && i < value->type->n; i++) {
 		const struct skep_tuple_field *from = &value->type->fields[i];
-		struct skep_value field = skep_lower_at(l, value->opnd,
-							value->off + (int32_t)from->off,
-							from->type, value->space);
+		struct skep_value field = skep_lower_at(
+			l, value->opnd, value->off + (int32_t)from->off, from->type, value->space);
 		skep_lower_store(l, &field, dst, off + (int32_t)type->fields[i].off,
 				 type->fields[i].type);
 	}

@@ -213,7 +213,8 @@ static int lower_all(struct skep_lower *l, struct skep_check *check)
 	return l->failed ? -22 : 0;
 }
 
-/* --- The whole --------------------------------------------------------------------------------- */
+/* --- The whole ---------------------------------------------------------------------------------
+ */
 
 static void dump_ir(const struct skep_lower *l)
 {
@@ -238,8 +239,8 @@ static void take_results(struct skep_lower *l)
 	struct skep_trace_program *program = l->program;
 
 	program->n_events = (uint32_t)l->events.len;
-	program->events = skep_arena_dup(l->arena, l->events.data,
-					 l->events.len * sizeof(*l->events.data));
+	program->events =
+		skep_arena_dup(l->arena, l->events.data, l->events.len * sizeof(*l->events.data));
 	program->n_strings = (uint32_t)l->strings.len;
 	program->strings = skep_arena_dup(l->arena, l->strings.data,
 					  l->strings.len * sizeof(*l->strings.data));
@@ -297,13 +298,24 @@ int skep_trace_compile(struct skep_arena *arena, const struct skep_source *sourc
 		       struct skep_diag *diag)
 {
 	struct skep_params params = {.values = opts->params, .n = opts->n_params};
-	struct skep_expand expand = {.types = &ret->types, .arena = arena, .diag = diag,
-				     .config = &ret->config, .pid = opts->pid ? opts->pid : -1,
+	struct skep_expand expand = {.types = &ret->types,
+				     .arena = arena,
+				     .diag = diag,
+				     .config = &ret->config,
+				     .pid = opts->pid ? opts->pid : -1,
 				     .cmd_path = opts->cmd_path};
-	struct skep_check check = {.types = &ret->types, .arena = arena, .diag = diag,
-				   .config = &ret->config, .opts = opts, .expand = &expand};
-	struct skep_lower l = {.arena = arena, .types = &ret->types, .diag = diag, .opts = opts,
-			       .program = ret, .object = &ret->object};
+	struct skep_check check = {.types = &ret->types,
+				   .arena = arena,
+				   .diag = diag,
+				   .config = &ret->config,
+				   .opts = opts,
+				   .expand = &expand};
+	struct skep_lower l = {.arena = arena,
+			       .types = &ret->types,
+			       .diag = diag,
+			       .opts = opts,
+			       .program = ret,
+			       .object = &ret->object};
 
 	skep_object_init(&ret->object);
 	ret->object.source = source;
@@ -320,7 +332,8 @@ int skep_trace_compile(struct skep_arena *arena, const struct skep_source *sourc
 	if (!err)
 		err = generate(&l, &check);
 	if (!err)
-		snprintf(ret->object.license, sizeof(ret->object.license), "%s", ret->config.license);
+		snprintf(ret->object.license, sizeof(ret->object.license), "%s",
+			 ret->config.license);
 	skep_vec_done(&l.events);
 	skep_vec_done(&l.strings);
 	return err;

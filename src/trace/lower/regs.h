@@ -16,11 +16,11 @@ int32_t skep_regs_arg(uint32_t n);
 int32_t skep_regs_stack_arg(uint32_t n);
 
 #if defined(__x86_64__)
-#define SKEP_REGS_MODE	    "cs"
+#define SKEP_REGS_MODE      "cs"
 #define SKEP_REGS_MODE_MASK 3
 #define SKEP_REGS_MODE_USER 3
 #elif defined(__aarch64__)
-#define SKEP_REGS_MODE	    "pstate"
+#define SKEP_REGS_MODE      "pstate"
 #define SKEP_REGS_MODE_MASK 0xf
 #define SKEP_REGS_MODE_USER 0
 #endif

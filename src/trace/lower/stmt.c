@@ -18,8 +18,8 @@ struct skep_value skep_lower_var(struct skep_lower *l, const struct skep_var *va
 		return skep_lower_at(l, l->box, (int32_t)home->off, var->type, SKEP_SPACE_BPF);
 	case SKEP_VAR_SLOT: break;
 	}
-	return (struct skep_value){.type = var->type, .opnd = S(home->slot, 0),
-				   .space = SKEP_SPACE_BPF};
+	return (struct skep_value){
+		.type = var->type, .opnd = S(home->slot, 0), .space = SKEP_SPACE_BPF};
 }
 
 void skep_lower_set_var(struct skep_lower *l, const struct skep_var *var,
@@ -199,8 +199,11 @@ static void assign_map(struct skep_lower *l, const struct skep_stmt *stmt)
 /* $x op= value: as the expression ($x op value), assigned. */
 static void assign_var_op(struct skep_lower *l, const struct skep_stmt *stmt)
 {
-	struct skep_expr sum = {.kind = SKEP_E_BINARY, .span = stmt->span, .op = stmt->op,
-				.left = stmt->target, .right = stmt->value,
+	struct skep_expr sum = {.kind = SKEP_E_BINARY,
+				.span = stmt->span,
+				.op = stmt->op,
+				.left = stmt->target,
+				.right = stmt->value,
 				.type = stmt->target->var->type};
 	struct skep_value value = skep_lower_expr(l, &sum);
 
@@ -215,7 +218,8 @@ static void assign_var(struct skep_lower *l, const struct skep_var *var,
 	if (!home) { /* a value without bytes */
 		skep_lower_expr(l, value);
 	} else if (home->kind == SKEP_VAR_REG) {
-		skep_ir_set(l->f, home->reg, skep_lower_fit(l, skep_lower_scalar(l, value), var->type));
+		skep_ir_set(l->f, home->reg,
+			    skep_lower_fit(l, skep_lower_scalar(l, value), var->type));
 	} else {
 		/* By way of a temporary: the value may read the variable. */
 		struct skep_value own = skep_lower_expr(l, value);
@@ -282,12 +286,12 @@ static void lower_return(struct skep_lower *l, const struct skep_stmt *stmt)
 }
 
 static void (*const lowerers[SKEP_S_N_KINDS])(struct skep_lower *, const struct skep_stmt *) = {
-	[SKEP_S_EXPR] = lower_expr_stmt,  [SKEP_S_ASSIGN] = lower_assign,
-	[SKEP_S_LET] = lower_let,	  [SKEP_S_IF] = lower_if,
-	[SKEP_S_WHILE] = skep_lower_loop, [SKEP_S_UNROLL] = skep_lower_loop,
+	[SKEP_S_EXPR] = lower_expr_stmt,    [SKEP_S_ASSIGN] = lower_assign,
+	[SKEP_S_LET] = lower_let,           [SKEP_S_IF] = lower_if,
+	[SKEP_S_WHILE] = skep_lower_loop,   [SKEP_S_UNROLL] = skep_lower_loop,
 	[SKEP_S_FOR_MAP] = skep_lower_loop, [SKEP_S_FOR_RANGE] = skep_lower_loop,
-	[SKEP_S_BREAK] = skep_lower_loop, [SKEP_S_CONTINUE] = skep_lower_loop,
-	[SKEP_S_RETURN] = lower_return,	  [SKEP_S_BLOCK] = lower_block,
+	[SKEP_S_BREAK] = skep_lower_loop,   [SKEP_S_CONTINUE] = skep_lower_loop,
+	[SKEP_S_RETURN] = lower_return,     [SKEP_S_BLOCK] = lower_block,
 };
 
 void skep_lower_stmts(struct skep_lower *l, const struct skep_stmt *stmt)

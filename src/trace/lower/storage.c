@@ -21,9 +21,9 @@
 #include "linux/bpf.h"
 #include "trace/lower/lower.h"
 
-#define STACK_ENTRIES	   16384
+#define STACK_ENTRIES      16384
 #define CONTROL_RING_BYTES 65536
-#define NONE		   UINT32_MAX
+#define NONE               UINT32_MAX
 
 /* Kernel names allow letters, digits, '_' and '.'. */
 static void name_map(char ret[16], const char *name)
@@ -81,7 +81,8 @@ static void make_hash(struct skep_lower *l, const struct skep_map *map, struct s
 	};
 
 	name_map(bpf.name, map->name);
-	bpf.prefer_no_prealloc = bpf.type == BPF_MAP_TYPE_HASH || bpf.type == BPF_MAP_TYPE_PERCPU_HASH;
+	bpf.prefer_no_prealloc =
+		bpf.type == BPF_MAP_TYPE_HASH || bpf.type == BPF_MAP_TYPE_PERCPU_HASH;
 	ret->storage = per_cpu ? SKEP_STORE_CPU_HASH : SKEP_STORE_HASH;
 	ret->bpf_map = skep_object_add_map(l->object, &bpf);
 }
@@ -119,8 +120,12 @@ static uint32_t take(uint32_t *bytes, uint32_t size)
 static void place_map(struct skep_lower *l, const struct skep_map *map, struct skep_trace_map *ret)
 {
 	*ret = (struct skep_trace_map){
-		.name = map->name, .key = map->key, .value = map->value, .bpf_map = NONE,
-		.max_keys = map->max_keys ? map->max_keys : (uint32_t)l->program->config.max_map_keys,
+		.name = map->name,
+		.key = map->key,
+		.value = map->value,
+		.bpf_map = NONE,
+		.max_keys =
+			map->max_keys ? map->max_keys : (uint32_t)l->program->config.max_map_keys,
 	};
 	if (!map->value) {
 		ret->value = &skep_type_u64; /* only cleared or deleted, never given a value */
@@ -166,8 +171,8 @@ static uint32_t make_shared(struct skep_lower *l, uint32_t *index, const char *n
 {
 	if (*index != NONE)
 		return *index;
-	struct skep_object_map map = {.type = type, .key_size = 4, .value_size = value_size,
-				      .max_entries = 1};
+	struct skep_object_map map = {
+		.type = type, .key_size = 4, .value_size = value_size, .max_entries = 1};
 	snprintf(map.name, sizeof(map.name), "%s", name);
 	return *index = skep_object_add_map(l->object, &map);
 }
@@ -228,7 +233,8 @@ uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth)
 	uint32_t *index = &program->stacks[user];
 
 	if (*index == NONE) {
-		struct skep_object_map map = {.type = BPF_MAP_TYPE_STACK_TRACE, .key_size = 4,
+		struct skep_object_map map = {.type = BPF_MAP_TYPE_STACK_TRACE,
+					      .key_size = 4,
 					      .max_entries = STACK_ENTRIES};
 		snprintf(map.name, sizeof(map.name), user ? "skep.ustack" : "skep.kstack");
 		*index = skep_object_add_map(l->object, &map);
@@ -247,7 +253,8 @@ uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth)
  */
 void skep_lower_eraser(struct skep_lower *l)
 {
-	struct skep_ir_prog_desc desc = {.name = "skep_erase", .type = BPF_PROG_TYPE_RAW_TRACEPOINT,
+	struct skep_ir_prog_desc desc = {.name = "skep_erase",
+					 .type = BPF_PROG_TYPE_RAW_TRACEPOINT,
 					 .section = "raw_tracepoint"};
 	struct skep_ir_func *f = skep_ir_prog(l->ir, &desc);
 	uint32_t cpu = skep_ir_var(f), at = skep_ir_var(f), key = skep_ir_slot(f, 4, 4);
@@ -266,9 +273,9 @@ void skep_lower_eraser(struct skep_lower *l)
 	skep_ir_loop_guard(f, done);
 	skep_ir_branch(f, SKEP_IR_ULT, R(cpu), I(skep_possible_cpus()), look, done);
 	skep_ir_at(f, look);
-	uint32_t value = skep_ir_calln(f, BPF_FUNC_map_lookup_percpu_elem,
-				       R(skep_ir_map(f, skep_lower_cpu_globals(l))), S(key, 0),
-				       R(cpu));
+	uint32_t value =
+		skep_ir_calln(f, BPF_FUNC_map_lookup_percpu_elem,
+			      R(skep_ir_map(f, skep_lower_cpu_globals(l))), S(key, 0), R(cpu));
 	skep_ir_set(f, at, R(from));
 	skep_ir_branch(f, SKEP_IR_NE, R(value), I(0), found, next_cpu);
 	skep_ir_at(f, found);

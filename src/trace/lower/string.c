@@ -30,9 +30,9 @@ struct skep_opnd skep_lower_read_str(struct skep_lower *l, struct skep_opnd dst,
 	uint32_t failed = skep_ir_block(f), cut = skep_ir_block(f), on = skep_ir_block(f);
 	uint32_t len = skep_ir_var(f);
 
-	skep_ir_set(f, len, R(skep_ir_calln(f, read_str_helper(src->space),
-					    skep_lower_address(l, &to), I(size),
-					    skep_lower_address(l, src))));
+	skep_ir_set(f, len,
+		    R(skep_ir_calln(f, read_str_helper(src->space), skep_lower_address(l, &to),
+				    I(size), skep_lower_address(l, src))));
 	skep_ir_branch_cold(f, SKEP_IR_SLT, R(len), I(0), failed);
 	skep_ir_branch_cold(f, SKEP_IR_EQ, R(len), I(size), cut);
 	skep_ir_jump(f, on);
@@ -49,8 +49,8 @@ struct skep_opnd skep_lower_read_str(struct skep_lower *l, struct skep_opnd dst,
 	return R(len);
 }
 
-void skep_lower_literal(struct skep_lower *l, const char *text, uint32_t len,
-			struct skep_opnd dst, int32_t off, uint32_t size)
+void skep_lower_literal(struct skep_lower *l, const char *text, uint32_t len, struct skep_opnd dst,
+			int32_t off, uint32_t size)
 {
 	uint32_t at = 0;
 

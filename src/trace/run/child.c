@@ -16,7 +16,7 @@
 #include "base/fd.h"
 #include "base/vec.h"
 
-#define WORDS_MOST 256
+#define WORDS_MOST  256
 #define END_WAIT_MS 1000
 
 struct words {
@@ -113,9 +113,11 @@ int skep_child_start(struct skep_child *child, const char *command, struct skep_
 	if (err) {
 		skep_diag_add(diag, SKEP_DIAG_COMMAND_WORDS, SKEP_NOWHERE, command);
 	} else if ((err = skep_elf_resolve_path(words.argv[0], child->path, sizeof(child->path)))) {
-		skep_diag_add(diag, SKEP_DIAG_COMMAND_NONE, SKEP_NOWHERE, words.argv[0], strerror(-err));
+		skep_diag_add(diag, SKEP_DIAG_COMMAND_NONE, SKEP_NOWHERE, words.argv[0],
+			      strerror(-err));
 	} else if ((err = start(child, words.argv))) {
-		skep_diag_add(diag, SKEP_DIAG_COMMAND_NONE, SKEP_NOWHERE, words.argv[0], strerror(-err));
+		skep_diag_add(diag, SKEP_DIAG_COMMAND_NONE, SKEP_NOWHERE, words.argv[0],
+			      strerror(-err));
 	}
 	free(words.text);
 	return err;

@@ -10,10 +10,10 @@
 #include <skep/diag.h>
 
 struct skep_child {
-	pid_t pid;	/* 0: none */
-	int gate_fd;	/* writing end; closing it lets the child go on; -1: it has gone on */
-	int pid_fd;	/* readable once the child has ended; -1: none */
-	int status;	/* as of waitpid(), once ended */
+	pid_t pid;       /* 0: none */
+	int gate_fd;     /* writing end; closing it lets the child go on; -1: it has gone on */
+	int pid_fd;      /* readable once the child has ended; -1: none */
+	int status;      /* as of waitpid(), once ended */
 	char path[4096]; /* of the program */
 };
 

@@ -17,9 +17,9 @@
 #include "base/vec.h"
 #include "linux/bpf.h"
 
-#define BATCH	       1024
+#define BATCH         1024
 #define PIDFD_THREAD_ O_EXCL /* Linux 6.9: a descriptor for one thread */
-#define NONE	       UINT32_MAX
+#define NONE          UINT32_MAX
 
 int skep_map_reader_init(struct skep_map_reader *reader, const struct skep_trace_program *program,
 			 struct skep_session *session)
@@ -219,8 +219,10 @@ static int read_hash(const struct skep_map_reader *reader, const struct skep_tra
 		     struct skep_map_entries *ret)
 {
 	const struct skep_object_map *bpf = &reader->program->object.maps[map->bpf_map];
-	struct hash hash = {.fd = skep_session_map_fd(reader->session, map->bpf_map), .map = map,
-			    .key_bytes = bpf->key_size, .raw_bytes = (bpf->value_size + 7) & ~7u,
+	struct hash hash = {.fd = skep_session_map_fd(reader->session, map->bpf_map),
+			    .map = map,
+			    .key_bytes = bpf->key_size,
+			    .raw_bytes = (bpf->value_size + 7) & ~7u,
 			    .value_bytes = (map->value->size + 7) & ~7u,
 			    .per_cpu = map->storage == SKEP_STORE_CPU_HASH};
 
@@ -240,7 +242,8 @@ static int read_hash(const struct skep_map_reader *reader, const struct skep_tra
 	return err;
 }
 
-/* --- Task storage ------------------------------------------------------------------------------ */
+/* --- Task storage ------------------------------------------------------------------------------
+ */
 
 /* The kernel offers no walk over task storage: every thread there is gets asked. */
 struct tasks {
@@ -298,7 +301,8 @@ static void ask_process(void *ctx, long pid)
 static int read_tasks(const struct skep_map_reader *reader, const struct skep_trace_map *map,
 		      struct skep_map_entries *ret)
 {
-	struct tasks tasks = {.map = map, .fd = skep_session_map_fd(reader->session, map->bpf_map),
+	struct tasks tasks = {.map = map,
+			      .fd = skep_session_map_fd(reader->session, map->bpf_map),
 			      .raw_bytes = reader->program->object.maps[map->bpf_map].value_size};
 	size_t value_bytes = tasks.raw_bytes - 8;
 
@@ -326,13 +330,15 @@ int skep_map_read(const struct skep_map_reader *reader, const struct skep_trace_
 	}
 }
 
-/* --- Setting back ---------------------------------------------------------------------------------- */
+/* --- Setting back
+ * ---------------------------------------------------------------------------------- */
 
 static int erase_cpu_global(const struct skep_map_reader *reader, const struct skep_trace_map *map)
 {
 	uint64_t words[2] = {map->off / 8, (map->off + map->value->size) / 8};
 
-	return skep_session_run(reader->session, reader->program->eraser, words, sizeof(words), NULL);
+	return skep_session_run(reader->session, reader->program->eraser, words, sizeof(words),
+				NULL);
 }
 
 static void erase_global(const struct skep_map_reader *reader, const struct skep_trace_map *map,

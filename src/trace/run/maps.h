@@ -14,7 +14,7 @@ struct skep_session;
 struct skep_map_reader {
 	const struct skep_trace_program *program;
 	struct skep_session *session; /* borrowed */
-	uint8_t *globals;	      /* the globals, mapped; NULL: there are none */
+	uint8_t *globals;             /* the globals, mapped; NULL: there are none */
 	size_t globals_bytes;
 };
 

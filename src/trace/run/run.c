@@ -27,9 +27,9 @@
 #include "trace/run/maps.h"
 #include "trace/run/output.h"
 
-#define NONE		 UINT32_MAX
-#define REST_MS		 1
-#define FLUSH_BYTES	 (64 * 1024)
+#define NONE             UINT32_MAX
+#define REST_MS          1
+#define FLUSH_BYTES      (64 * 1024)
 #define COMMAND_OUT_MOST (1 << 20)
 
 struct run {
@@ -95,7 +95,8 @@ static void flush(struct run *run)
 	skep_buf_clear(&run->text);
 }
 
-/* --- Events ------------------------------------------------------------------------------------ */
+/* --- Events ------------------------------------------------------------------------------------
+ */
 
 static void print_map(struct run *run, uint32_t index, uint32_t top, uint32_t div)
 {
@@ -204,7 +205,8 @@ static bool consume(struct run *run)
 	return n != 0;
 }
 
-/* --- Start ----------------------------------------------------------------------------------------- */
+/* --- Start
+ * ----------------------------------------------------------------------------------------- */
 
 static int open_ring(struct run *run, uint32_t map, struct skep_ringbuf **ret)
 {
@@ -231,7 +233,8 @@ static int open_maps(struct run *run)
 	if (!err)
 		err = open_ring(run, program->ring_control, &run->control);
 	if (err)
-		return skep_diag_fail(run->diag, err, SKEP_DIAG_RUN_MAPS, SKEP_NOWHERE, strerror(-err));
+		return skep_diag_fail(run->diag, err, SKEP_DIAG_RUN_MAPS, SKEP_NOWHERE,
+				      strerror(-err));
 	if (program->needs_elapsed)
 		*(uint64_t *)(run->maps.globals + program->elapsed_off) = now_ns(CLOCK_BOOTTIME);
 	return 0;
@@ -304,7 +307,8 @@ static int attach(struct run *run)
 
 static int start(struct run *run)
 {
-	int err = skep_session_open(&run->program->object, run->opts->log, &run->session, run->diag);
+	int err =
+		skep_session_open(&run->program->object, run->opts->log, &run->session, run->diag);
 
 	if (err || (err = open_maps(run)))
 		return err;
@@ -325,7 +329,8 @@ static int start(struct run *run)
 	return 0;
 }
 
-/* --- The loop ------------------------------------------------------------------------------------------ */
+/* --- The loop
+ * ------------------------------------------------------------------------------------------ */
 
 static void on_signals(struct run *run)
 {
@@ -358,7 +363,8 @@ static void wait_for_more(struct run *run, bool busy)
 	struct pollfd fds[] = {
 		{.fd = run->signal_fd, .events = POLLIN},
 		{.fd = run->opts->child ? run->opts->child->pid_fd : -1, .events = POLLIN},
-		{.fd = run->ring && !busy ? skep_session_map_fd(run->session, run->program->ring) : -1,
+		{.fd = run->ring && !busy ? skep_session_map_fd(run->session, run->program->ring)
+					  : -1,
 		 .events = POLLIN},
 		{.fd = run->control && !busy
 			       ? skep_session_map_fd(run->session, run->program->ring_control)
@@ -389,7 +395,8 @@ static void loop(struct run *run)
 	}
 }
 
-/* --- The end ---------------------------------------------------------------------------------------------- */
+/* --- The end
+ * ---------------------------------------------------------------------------------------------- */
 
 static void print_losses(struct run *run)
 {
@@ -400,7 +407,8 @@ static void print_losses(struct run *run)
 	for (uint32_t i = 0; i < SKEP_LOSS_CNT; i++) {
 		uint64_t n = skep_map_loss(&run->maps, program->loss_off + 8 * i);
 		if (n)
-			skep_output_loss(&run->out, i, n, run->opts->json ? &run->text : &run->errors);
+			skep_output_loss(&run->out, i, n,
+					 run->opts->json ? &run->text : &run->errors);
 	}
 	for (uint32_t i = 0; i < program->n_maps; i++) {
 		uint64_t n = skep_map_loss(&run->maps, program->loss_off + 8 * (SKEP_LOSS_CNT + i));

@@ -12,12 +12,12 @@
 
 struct skep_run_opts {
 	bool json;
-	bool quiet;		  /* no "Attaching…" line */
-	int out_fd, err_fd;	  /* borrowed */
+	bool quiet;               /* no "Attaching…" line */
+	int out_fd, err_fd;       /* borrowed */
 	struct skep_child *child; /* NULL: none */
-	uint64_t for_ns;	  /* end by itself after this; 0: not */
-	const char *notify;	  /* printed to err_fd once all probes are attached; NULL: nothing */
-	struct skep_buf *log;	  /* -v: the verifier's log is appended; NULL */
+	uint64_t for_ns;          /* end by itself after this; 0: not */
+	const char *notify;   /* printed to err_fd once all probes are attached; NULL: nothing */
+	struct skep_buf *log; /* -v: the verifier's log is appended; NULL */
 };
 
 /**

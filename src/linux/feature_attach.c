@@ -1,5 +1,5 @@
 /* Probes of where tracing programs attach: attach, and take it back at once. */
-#include "linux/probe_try.h"
+#include "linux/feature_try.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -37,7 +37,7 @@ static int try_event(struct perf_event_attr *attr, uint32_t prog_type, uint64_t 
 	return ioctl(event, PERF_EVENT_IOC_SET_BPF, prog) < 0 ? -errno : 0;
 }
 
-int probe_tracepoint(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_tracepoint(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .sample_period = 1};
 	const char *root = skep_tracefs();
@@ -55,7 +55,7 @@ int probe_tracepoint(const struct skep_feature *feature, struct skep_probe *ret)
 	return try_event(&attr, BPF_PROG_TYPE_TRACEPOINT, 0);
 }
 
-int probe_perf(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_perf(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	struct perf_event_attr attr = {.type = (uint32_t)feature->arg,
 				       .config = (uint64_t)feature->arg2,
@@ -71,7 +71,7 @@ int probe_perf(const struct skep_feature *feature, struct skep_probe *ret)
 	return got;
 }
 
-int probe_cookie(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_cookie(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
 				       .config = PERF_COUNT_SW_CPU_CLOCK,
@@ -80,7 +80,7 @@ int probe_cookie(const struct skep_feature *feature, struct skep_probe *ret)
 	return try_event(&attr, BPF_PROG_TYPE_PERF_EVENT, COOKIE);
 }
 
-int probe_raw_tp(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_raw_tp(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	_cleanup_close_ int prog = try_prog(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0, 0);
 
@@ -132,12 +132,12 @@ static int try_function(const char *pmu, long ret_probe, const char *name, uint6
 	return try_event(&attr, BPF_PROG_TYPE_KPROBE, 0);
 }
 
-int probe_uprobe(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_uprobe(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	return try_function("uprobe", feature->arg, "/proc/self/exe", probed_offset());
 }
 
-int probe_kprobe(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_kprobe(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	return try_function("kprobe", feature->arg, KERNEL_FUNCTION, 0);
 }
@@ -158,7 +158,7 @@ static int try_link(void *attr, size_t size, uint32_t prog_type)
 	return skep_bpf(BPF_LINK_CREATE, attr, size);
 }
 
-int probe_uprobe_multi(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_uprobe_multi(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	const uint64_t offset = probed_offset();
 	struct {
@@ -175,7 +175,7 @@ int probe_uprobe_multi(const struct skep_feature *feature, struct skep_probe *re
 	return try_link(&attr, sizeof(attr), BPF_PROG_TYPE_KPROBE);
 }
 
-int probe_kprobe_multi(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_kprobe_multi(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	const char *const name = KERNEL_FUNCTION;
 	struct {
@@ -259,13 +259,13 @@ static int try_trampoline(uint32_t prog_type, uint32_t attach_type, const char *
 	return prog < 0 ? prog : skep_bpf_raw_tracepoint_open(NULL, prog);
 }
 
-int probe_tp_btf(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_tp_btf(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	return try_trampoline(BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP,
 			      "btf_trace_sched_process_exit", BTF_TYPEDEF);
 }
 
-int probe_fentry(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_fentry(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	return try_trampoline(BPF_PROG_TYPE_TRACING, (uint32_t)feature->arg, KERNEL_FUNCTION,
 			      BTF_FUNC);
@@ -281,7 +281,7 @@ static int try_iterator(void)
 }
 
 /* arg: BPF_TRACE_ITER or BPF_LSM_MAC */
-int probe_btf_link(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_btf_link(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	if (feature->arg == BPF_TRACE_ITER)
 		return try_iterator();

@@ -3,7 +3,7 @@
  * new one, in a thread of its own, so that no packet of the machine ever meets
  * a probe; what belongs to a cgroup, in a new cgroup that holds nobody.
  */
-#include "linux/probe_try.h"
+#include "linux/feature_try.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,22 +80,22 @@ static int try_in_namespace(uint32_t prog_type, uint32_t attach_type, int value)
 	return attempt.result;
 }
 
-int probe_xdp(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_xdp(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	return try_in_namespace(BPF_PROG_TYPE_XDP, BPF_XDP, XDP_VERDICT);
 }
 
-int probe_tcx(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_tcx(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	return try_in_namespace(BPF_PROG_TYPE_SCHED_CLS, ATTACH_TCX_INGRESS, 0);
 }
 
-int probe_netns(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_netns(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	return try_in_namespace(BPF_PROG_TYPE_SK_LOOKUP, BPF_SK_LOOKUP, SK_VERDICT);
 }
 
-int probe_netfilter(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_netfilter(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	return try_in_namespace(PROG_TYPE_NETFILTER, ATTACH_NETFILTER, NF_ACCEPT);
 }
@@ -133,7 +133,7 @@ static int link_in_cgroup(const struct skep_feature *feature, const char *path)
 }
 
 /* arg: the program's type; arg2: the hook */
-int probe_cgroup(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_cgroup(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	char path[PATH_MAX + 64];
 	int err = make_cgroup(path, sizeof(path));

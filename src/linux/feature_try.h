@@ -3,11 +3,11 @@
  * programs and maps. A probe returns >= 0 (a descriptor is the caller's to
  * close) or -errno, and may set the words itself.
  */
-#ifndef SKEP_LINUX_PROBE_TRY_H
-#define SKEP_LINUX_PROBE_TRY_H
+#ifndef SKEP_LINUX_FEATURE_TRY_H
+#define SKEP_LINUX_FEATURE_TRY_H
 
 #include "linux/bpf.h"
-#include "linux/probe.h"
+#include "linux/feature.h"
 
 /* Newer than the headers this is built with may be. */
 enum {
@@ -22,8 +22,9 @@ enum {
 enum probe_insns { INSNS_ATOMIC, INSNS_V4, INSNS_MAY_GOTO, INSNS_LOAD_ACQUIRE, INSNS_CALL };
 enum probe_file { FILE_BTF };
 
-#define PROBE(name) int probe_##name(const struct skep_feature *feature, struct skep_probe *ret)
-/* probe_host.c */
+#define PROBE(name)                                                                                \
+	int probe_##name(const struct skep_feature *feature, struct skep_feature_result *ret)
+/* feature_host.c */
 PROBE(bpf);
 PROBE(jit);
 PROBE(file);
@@ -33,7 +34,7 @@ PROBE(lockdown);
 PROBE(io_uring);
 PROBE(cap);
 PROBE(sysctl);
-/* probe_object.c */
+/* feature_object.c */
 PROBE(map);
 PROBE(batch);
 PROBE(noprealloc);
@@ -41,7 +42,7 @@ PROBE(prog);
 PROBE(helper);
 PROBE(insns);
 PROBE(loop);
-/* probe_attach.c */
+/* feature_attach.c */
 PROBE(tracepoint);
 PROBE(raw_tp);
 PROBE(perf);
@@ -53,7 +54,7 @@ PROBE(kprobe_multi);
 PROBE(tp_btf);
 PROBE(fentry);
 PROBE(btf_link);
-/* probe_net.c */
+/* feature_net.c */
 PROBE(xdp);
 PROBE(tcx);
 PROBE(cgroup);

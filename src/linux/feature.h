@@ -4,8 +4,8 @@
  * that runs is disturbed: network probes work in a network namespace of their
  * own, cgroup probes in an empty cgroup.
  */
-#ifndef SKEP_LINUX_PROBE_H
-#define SKEP_LINUX_PROBE_H
+#ifndef SKEP_LINUX_FEATURE_H
+#define SKEP_LINUX_FEATURE_H
 
 #include <stdbool.h>
 
@@ -26,7 +26,7 @@ enum skep_feature_group {
 	SKEP_GROUP_CNT
 };
 
-struct skep_probe;
+struct skep_feature_result;
 
 struct skep_feature {
 	enum skep_feature_group group;
@@ -34,11 +34,11 @@ struct skep_feature {
 	const char *gives;  /* what people get from it */
 	const char *since;  /* Linux version, "" if that does not decide */
 	const char *option; /* kernel option, "" if none decides */
-	int (*probe)(const struct skep_feature *feature, struct skep_probe *ret);
+	int (*probe)(const struct skep_feature *feature, struct skep_feature_result *ret);
 	long arg, arg2; /* of the probe */
 };
 
-struct skep_probe {
+struct skep_feature_result {
 	bool yes;
 	int err;        /* -errno of the refusal; 0 if yes, or if it is no refusal */
 	char why[256];  /* in plain words; "" if there is nothing to say */
@@ -48,7 +48,7 @@ struct skep_probe {
 const struct skep_feature *skep_feature(enum skep_feature_id id);
 const char *skep_feature_group_name(enum skep_feature_group group);
 /** Try it. Cost: up to some tens of milliseconds, where something is attached and detached. */
-void skep_probe(enum skep_feature_id id, struct skep_probe *ret);
+void skep_feature_try(enum skep_feature_id id, struct skep_feature_result *ret);
 /** The same, asked once a process. */
 bool skep_has_feature(enum skep_feature_id id);
 

@@ -1,5 +1,5 @@
 /* Probes of the machine around BPF: files, sysctls, capabilities, lockdown. */
-#include "linux/probe_try.h"
+#include "linux/feature_try.h"
 
 #include <errno.h>
 #include <linux/io_uring.h>
@@ -12,7 +12,7 @@
 #include "linux/privilege.h"
 #include "linux/procfs.h"
 
-int probe_bpf(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_bpf(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	union bpf_attr attr;
 
@@ -23,7 +23,7 @@ int probe_bpf(const struct skep_feature *feature, struct skep_probe *ret)
 	return skep_bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
 }
 
-int probe_jit(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_jit(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	int64_t value;
 	int err = skep_file_number("/proc/sys/net/core/bpf_jit_enable", &value);
@@ -38,14 +38,14 @@ int probe_jit(const struct skep_feature *feature, struct skep_probe *ret)
 	return -ENOTSUP;
 }
 
-int probe_file(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_file(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	static const char *const paths[] = {[FILE_BTF] = "/sys/kernel/btf/vmlinux"};
 
 	return access(paths[feature->arg], R_OK) < 0 ? -errno : 0;
 }
 
-int probe_tracefs(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_tracefs(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	const char *root = skep_tracefs();
 	char path[4200];
@@ -62,7 +62,7 @@ int probe_tracefs(const struct skep_feature *feature, struct skep_probe *ret)
 }
 
 /* Who may not see addresses is shown zeros. */
-int probe_kallsyms(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_kallsyms(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	char line[64];
 	FILE *file = fopen("/proc/kallsyms", "re");
@@ -85,7 +85,7 @@ int probe_kallsyms(const struct skep_feature *feature, struct skep_probe *ret)
 	return -EPERM;
 }
 
-int probe_lockdown(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_lockdown(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	static const char *const names[] = {"none", "integrity", "confidentiality"};
 	enum skep_lockdown level = skep_lockdown();
@@ -98,7 +98,7 @@ int probe_lockdown(const struct skep_feature *feature, struct skep_probe *ret)
 	return -EPERM;
 }
 
-int probe_io_uring(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_io_uring(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	struct io_uring_params params;
 	int fd;
@@ -112,7 +112,7 @@ int probe_io_uring(const struct skep_feature *feature, struct skep_probe *ret)
 	return -errno;
 }
 
-int probe_cap(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_cap(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	if (skep_has_cap((int)feature->arg))
 		return 0;
@@ -125,7 +125,7 @@ int probe_cap(const struct skep_feature *feature, struct skep_probe *ret)
 	return -EPERM;
 }
 
-int probe_sysctl(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_sysctl(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	char path[128];
 	int64_t value;

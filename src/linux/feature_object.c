@@ -1,5 +1,5 @@
 /* Probes of what can be created: maps, programs, helpers, instructions. */
-#include "linux/probe_try.h"
+#include "linux/feature_try.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -87,7 +87,7 @@ static int try_map(uint32_t type, uint32_t flags, int btf_fd, int inner_fd)
 	return skep_bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
 }
 
-int probe_map(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_map(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	uint32_t type = (uint32_t)feature->arg;
 	_cleanup_close_ int btf = is_storage(type) ? load_int_btf() : -1;
@@ -102,7 +102,7 @@ int probe_map(const struct skep_feature *feature, struct skep_probe *ret)
 	return type == BPF_MAP_TYPE_STRUCT_OPS && fd == -KERNEL_ENOTSUPP ? 0 : fd;
 }
 
-int probe_batch(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_batch(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	_cleanup_close_ int map = try_map(BPF_MAP_TYPE_HASH, 0, -1, -1);
 	uint32_t batch[2], keys[4], values[4], count = 4;
@@ -154,7 +154,7 @@ int try_prog(uint32_t type, uint32_t attach_type, uint32_t btf_id, int value)
 	return load(&attr, insns, 2);
 }
 
-int probe_prog(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_prog(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	union bpf_attr attr;
 	const struct bpf_insn insns[] = {MOV(BPF_REG_0, 0), EXIT()};
@@ -167,7 +167,7 @@ int probe_prog(const struct skep_feature *feature, struct skep_probe *ret)
 }
 
 /* A helper that is there complains of its arguments at most. */
-int probe_helper(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_helper(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	const struct bpf_insn insns[] = {INSN(BPF_JMP | BPF_CALL, 0, 0, 0, (int32_t)feature->arg2),
 					 MOV(BPF_REG_0, 0), EXIT()};
@@ -184,7 +184,7 @@ int probe_helper(const struct skep_feature *feature, struct skep_probe *ret)
 	return 0;
 }
 
-int probe_insns(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_insns(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	enum { ATOMIC = BPF_STX | BPF_ATOMIC | BPF_DW, ACQUIRE = 0x100, JCOND = 0xe0, LENGTH = 4 };
 	const struct bpf_insn insns[][LENGTH] = {
@@ -206,7 +206,7 @@ int probe_insns(const struct skep_feature *feature, struct skep_probe *ret)
 	return try_insns(BPF_PROG_TYPE_SOCKET_FILTER, insns[feature->arg], LENGTH, NULL, 0);
 }
 
-int probe_loop(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_loop(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	const struct bpf_insn insns[] = {
 		MOV(BPF_REG_0, 10),
@@ -224,7 +224,7 @@ int probe_loop(const struct skep_feature *feature, struct skep_probe *ret)
  * warned the other tracing types, where it may deadlock. So what holds for
  * perf events holds for all.
  */
-int probe_noprealloc(const struct skep_feature *feature, struct skep_probe *ret)
+int probe_noprealloc(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	_cleanup_close_ int map = try_map(BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, -1, -1);
 	const struct bpf_insn insns[] = {

@@ -1,5 +1,5 @@
 /* The table of features, and words for what their probes find. See probe.h. */
-#include "linux/probe.h"
+#include "linux/feature.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "linux/privilege.h"
-#include "linux/probe_try.h"
+#include "linux/feature_try.h"
 
 /* The kernel's headers name these in newer versions only. */
 #define BPF_MAP_TYPE_CGRP_STORAGE MAP_TYPE_CGRP_STORAGE
@@ -48,7 +48,7 @@ static bool older_than(const char *release, const char *since)
 	return have_major < need_major || (have_major == need_major && have_minor < need_minor);
 }
 
-static void explain_absent(const struct skep_feature *feature, struct skep_probe *ret)
+static void explain_absent(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	struct utsname name;
 
@@ -67,7 +67,7 @@ static void explain_absent(const struct skep_feature *feature, struct skep_probe
 
 /* The privileges are there: a kernel without the option may say EPERM too (fentry without ftrace).
  */
-static void explain_odd(const struct skep_feature *feature, struct skep_probe *ret)
+static void explain_odd(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	snprintf(ret->why, sizeof(ret->why),
 		 "the kernel refuses it (%s) though the capabilities are there",
@@ -80,7 +80,7 @@ static void explain_odd(const struct skep_feature *feature, struct skep_probe *r
 			"look at lockdown, security modules, seccomp and the container's settings");
 }
 
-static void explain_refused(const struct skep_feature *feature, struct skep_probe *ret)
+static void explain_refused(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	bool tracing = skep_has_cap(CAP_BPF) && skep_has_cap(CAP_PERFMON);
 	bool network = feature->group == SKEP_GROUP_NETWORKING && !skep_has_cap(CAP_NET_ADMIN);
@@ -95,7 +95,7 @@ static void explain_refused(const struct skep_feature *feature, struct skep_prob
 		 tracing ? "CAP_NET_ADMIN" : "CAP_BPF and CAP_PERFMON");
 }
 
-static void explain(const struct skep_feature *feature, struct skep_probe *ret)
+static void explain(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	switch (ret->err) {
 	case -EPERM:
@@ -110,12 +110,12 @@ static void explain(const struct skep_feature *feature, struct skep_probe *ret)
 	}
 }
 
-void skep_probe(enum skep_feature_id id, struct skep_probe *ret)
+void skep_feature_try(enum skep_feature_id id, struct skep_feature_result *ret)
 {
 	const struct skep_feature *feature = &features[id];
 	int got;
 
-	*ret = (struct skep_probe){0};
+	*ret = (struct skep_feature_result){0};
 	got = feature->probe(feature, ret);
 	/* Descriptors 0 to 2 cannot be told from plain success, and are never what a probe makes.
 	 */
@@ -131,10 +131,10 @@ bool skep_has_feature(enum skep_feature_id id)
 {
 	static atomic_schar known[SKEP_FEATURE_CNT]; /* 0: not asked, 1: no, 2: yes */
 	signed char answer = atomic_load_explicit(&known[id], memory_order_relaxed);
-	struct skep_probe probe;
+	struct skep_feature_result probe;
 
 	if (!answer) {
-		skep_probe(id, &probe);
+		skep_feature_try(id, &probe);
 		answer = probe.yes ? 2 : 1;
 		atomic_store_explicit(&known[id], answer, memory_order_relaxed);
 	}
