@@ -25,33 +25,38 @@ struct skep_probe;
 
 /** What the program's context pointer points to: decides args, argN, retval, reg(). */
 enum skep_ctx_kind {
-	SKEP_CTX_NONE,	     /* BEGIN, END, self: nothing */
+	SKEP_CTX_NONE,       /* BEGIN, END, self: nothing */
 	SKEP_CTX_TRACEPOINT, /* the trace record: args->field are loads at offsets */
-	SKEP_CTX_RAW,	     /* u64[]: argument i at 8*i */
-	SKEP_CTX_PERF,	     /* struct bpf_perf_event_data */
-	SKEP_CTX_REGS,	     /* struct pt_regs: function arguments in registers */
-	SKEP_CTX_USDT,	     /* struct pt_regs; arguments where the note says */
+	SKEP_CTX_RAW,        /* u64[]: argument i at 8*i */
+	SKEP_CTX_PERF,       /* struct bpf_perf_event_data */
+	SKEP_CTX_REGS,       /* struct pt_regs: function arguments in registers */
+	SKEP_CTX_USDT,       /* struct pt_regs; arguments where the note says */
 };
 
 /** Whether `-l` without a provider's name, and `*:NAME`, mean a provider too. */
 enum skep_listed {
-	SKEP_LISTED_NEVER,  /* only by name: it has no places of its own */
+	SKEP_LISTED_NEVER, /* only by name: it has no places of its own */
 	SKEP_LISTED_KERNEL,
-	SKEP_LISTED_USER,   /* where a binary or a process is named */
+	SKEP_LISTED_USER, /* where a binary or a process is named */
 };
 
 /** When the run time starts a probe itself rather than attaching it. */
-enum skep_probe_special { SKEP_PROBE_ATTACHED, SKEP_PROBE_BEGIN, SKEP_PROBE_END, SKEP_PROBE_SIGNAL };
+enum skep_probe_special {
+	SKEP_PROBE_ATTACHED,
+	SKEP_PROBE_BEGIN,
+	SKEP_PROBE_END,
+	SKEP_PROBE_SIGNAL
+};
 
 struct skep_provider {
-	const char *name;	     /* "tracepoint" */
-	const char *const *aliases;  /* "t", NULL-terminated */
-	const char *synopsis;	     /* "tracepoint:CATEGORY:EVENT" */
+	const char *name;           /* "tracepoint" */
+	const char *const *aliases; /* "t", NULL-terminated */
+	const char *synopsis;       /* "tracepoint:CATEGORY:EVENT" */
 	enum skep_listed listed;
 	enum skep_ctx_kind ctx;
-	uint32_t prog_type;	     /* enum bpf_prog_type */
-	enum skep_space space;	     /* what plain pointers point to */
-	bool is_return;		     /* retval instead of arguments */
+	uint32_t prog_type;    /* enum bpf_prog_type */
+	enum skep_space space; /* what plain pointers point to */
+	bool is_return;        /* retval instead of arguments */
 	/** Add every place that @spec means. No match at all is an error in @x->diag (with "did
 	 *  you mean"), or a warning where config.missing_probes says so. Return 0 | -errno */
 	int (*expand)(struct skep_expand *x, const struct skep_probe_spec *spec);
@@ -67,21 +72,21 @@ struct skep_provider {
 /** One place. Strings on the compilation's arena. */
 struct skep_probe {
 	const struct skep_provider *provider;
-	struct skep_probe_def *def;	 /* whose body runs there */
+	struct skep_probe_def *def; /* whose body runs there */
 	const struct skep_probe_spec *spec;
-	const char *name;		 /* what the builtin `probe` says: attach.target, or the
-					    NAME of NAME=provider:… */
-	const char *func;		 /* what the builtin `func` says where it is static, or NULL */
+	const char *name; /* what the builtin `probe` says: attach.target, or the
+			     NAME of NAME=provider:… */
+	const char *func; /* what the builtin `func` says where it is static, or NULL */
 	enum skep_probe_special special;
-	int signal;			 /* SIGNAL */
-	struct skep_attach attach;	 /* all but prog and cookie */
-	const struct skep_record *args;	 /* what `args` is (space CTX), or NULL */
-	const struct skep_type *retval;	 /* its type if known, or NULL */
-	const char *usdt_text;		 /* USDT: the note's argument text; layout() parses it */
-	uint16_t usdt_machine;		 /* e_machine of the binary */
+	int signal;                      /* SIGNAL */
+	struct skep_attach attach;       /* all but prog and cookie */
+	const struct skep_record *args;  /* what `args` is (space CTX), or NULL */
+	const struct skep_type *retval;  /* its type if known, or NULL */
+	const char *usdt_text;           /* USDT: the note's argument text; layout() parses it */
+	uint16_t usdt_machine;           /* e_machine of the binary */
 	struct skep_usdt_arg *usdt_args; /* USDT */
 	uint32_t n_usdt_args;
-	uint32_t index;			 /* in the program's list; the attach cookie */
+	uint32_t index; /* in the program's list; the attach cookie */
 };
 
 /** What expansion works on. */
@@ -90,14 +95,14 @@ struct skep_expand {
 	struct skep_arena *arena;
 	struct skep_diag *diag;
 	const struct skep_config *config;
-	pid_t pid;		/* -p, or of -c; -1: every process */
-	const char *cmd_path;	/* -c's program, resolved; or NULL */
+	pid_t pid;            /* -p, or of -c; -1: every process */
+	const char *cmd_path; /* -c's program, resolved; or NULL */
 	struct skep_probe_def *def;
 	struct skep_probe **probes; /* arena-grown result: probes[0 … n_probes) */
 	uint32_t n_probes, cap_probes;
 	/* expand.c's own: */
-	uint32_t n_specs;  /* in the whole script */
-	bool over_limit;   /* config.max_probes was reached */
+	uint32_t n_specs; /* in the whole script */
+	bool over_limit;  /* config.max_probes was reached */
 };
 
 /** The provider called @name or one of its aliases; NULL: none. */
@@ -120,8 +125,7 @@ int skep_expand_script(struct skep_expand *x, struct skep_script *script);
 /** -l and -lv: everything that matches @pattern ("*:sys_enter_*", "usdt:/bin/x:*", several
  *  after commas, "*sleep*" in any provider; NULL or "": all of the kernel's).
  *  Return 0 | -EINVAL no such provider, no such binary (see diag) */
-int skep_probe_list(struct skep_expand *x, const char *pattern, bool verbose,
-		    struct skep_buf *out);
+int skep_probe_list(struct skep_expand *x, const char *pattern, bool verbose, struct skep_buf *out);
 /** Shell-style match: * and ?, [a-z]; no escapes. Linear. */
 bool skep_wildcard_match(const char *pattern, const char *text);
 bool skep_has_wildcard(const char *text);

@@ -209,7 +209,8 @@ static int fail_missing(struct skep_expand *x, const struct skep_probe_spec *spe
 		return -ENOENT;
 	skep_diag_add(x->diag, SKEP_DIAG_PROBE_BINARY, skep_spec_span(x, spec, part), target);
 	if (strchr(target, '@')) {
-		skep_diag_why(x->diag, "places by source line (BINARY@FILE:LINE) are not supported");
+		skep_diag_why(x->diag,
+			      "places by source line (BINARY@FILE:LINE) are not supported");
 		return -ENOENT;
 	}
 	add_neighbours(x->arena, target, &names);
@@ -219,7 +220,8 @@ static int fail_missing(struct skep_expand *x, const struct skep_probe_spec *spe
 
 static void find_glob(struct skep_expand *x, const char *target, struct skep_names *ret)
 {
-	const char *pattern = skep_arena_printf(x->arena, "%s%s", root_of(x->arena, x->pid), target);
+	const char *pattern =
+		skep_arena_printf(x->arena, "%s%s", root_of(x->arena, x->pid), target);
 	glob_t found;
 
 	if (glob(pattern, 0, NULL, &found))

@@ -185,9 +185,9 @@ static int expand_any(struct skep_expand *x, const struct skep_probe_spec *spec)
 	x->diag = diag;
 	if (x->n_probes > before || x->over_limit)
 		return 0;
-	return skep_expand_missing(
-		x, spec->span, skep_arena_printf(x->arena, "probe that matches %s", spec->text),
-		NULL, NULL);
+	return skep_expand_missing(x, spec->span,
+				   skep_arena_printf(x->arena, "probe that matches %s", spec->text),
+				   NULL, NULL);
 }
 
 static int expand_one(struct skep_expand *x, const struct skep_probe_spec *spec)
@@ -211,8 +211,8 @@ static const struct skep_probe_spec *without_name(struct skep_expand *x,
 	*ret_name = NULL;
 	if (!equals || equals == spec->parts[0] || !equals[1])
 		return spec;
-	*ret_name = skep_arena_printf(x->arena, "%.*s", (int)(equals - spec->parts[0]),
-				      spec->parts[0]);
+	*ret_name =
+		skep_arena_printf(x->arena, "%.*s", (int)(equals - spec->parts[0]), spec->parts[0]);
 	copy = skep_arena_dup(x->arena, spec, sizeof(*spec));
 	copy->parts = skep_arena_dup(x->arena, spec->parts, spec->n_parts * sizeof(*spec->parts));
 	copy->parts[0] = equals + 1;
@@ -273,7 +273,6 @@ int skep_expand_script(struct skep_expand *x, struct skep_script *script)
 	for (uint32_t i = 0; i < x->n_probes; i++)
 		x->probes[i]->index = i;
 	if (!err && !x->n_probes && script->probes)
-		err = skep_diag_fail(x->diag, -EINVAL, SKEP_DIAG_PROBE_NONE,
-				     script->probes->span);
+		err = skep_diag_fail(x->diag, -EINVAL, SKEP_DIAG_PROBE_NONE, script->probes->span);
 	return err;
 }

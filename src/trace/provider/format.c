@@ -151,8 +151,7 @@ static const char *to_text(struct skep_arena *arena, struct slice s)
 	return skep_arena_dup(arena, s.at, slice_len(s));
 }
 
-static bool parse_decl(struct skep_arena *arena, struct slice decl,
-		       struct skep_format_field *field)
+static bool parse_decl(struct skep_arena *arena, struct slice decl, struct skep_format_field *field)
 {
 	struct slice rest = decl, type = {0}, name = {0};
 	bool is_func = slice_len(decl) && decl.end[-1] == ')';
@@ -166,6 +165,8 @@ static bool parse_decl(struct skep_arena *arena, struct slice decl,
 	field->is_array |= cut_bounds(&type);
 	field->is_data_loc = cut_word(&type, "__data_loc");
 	field->is_rel_loc = !field->is_data_loc && cut_word(&type, "__rel_loc");
+	if (!slice_len(type))
+		return false;
 	field->decl = to_text(arena, decl);
 	field->name = to_text(arena, name);
 	field->type = is_func ? "void *" : to_text(arena, type);

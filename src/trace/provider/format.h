@@ -13,7 +13,7 @@ struct skep_format_field {
 	const char *type; /* "const char *", "char": without array bounds and __data_loc */
 	const char *name;
 	uint32_t off, size; /* bytes; size 0: an array to the record's end */
-	bool is_common;	    /* in every tracepoint: common_pid */
+	bool is_common;     /* in every tracepoint: common_pid */
 	bool is_array;
 	bool is_signed;
 	bool is_data_loc, is_rel_loc;

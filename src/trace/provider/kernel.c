@@ -41,10 +41,9 @@ static const char *why_refused(const char *provider)
 /* "vfs_read" and "__x64_sys_read" are about "read". */
 static const char *without_prefix(const char *func)
 {
-	static const char *const prefixes[] = {"__x64_sys_", "__arm64_sys_", "__ia32_sys_",
-					       "__se_sys_",  "__do_sys_",    "do_sys_",
-					       "ksys_",	     "sys_",	     "vfs_",
-					       "do_",	     "__"};
+	static const char *const prefixes[] = {
+		"__x64_sys_", "__arm64_sys_", "__ia32_sys_", "__se_sys_", "__do_sys_", "do_sys_",
+		"ksys_",      "sys_",         "vfs_",        "do_",       "__"};
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
 		size_t len = strlen(prefixes[i]);
@@ -77,9 +76,8 @@ static int refuse(struct skep_expand *x, const struct skep_provider *provider,
 		  const struct skep_probe_spec *spec, const char *func)
 {
 	const char *other = find_alternative(x, func, provider->is_return);
-	const char *hint =
-		other ? skep_arena_printf(x->arena, "use %s", other)
-		      : "use a tracepoint: skep trace -l 'tracepoint:*' lists them";
+	const char *hint = other ? skep_arena_printf(x->arena, "use %s", other)
+				 : "use a tracepoint: skep trace -l 'tracepoint:*' lists them";
 
 	return skep_expand_refused(x, provider, spec->span, why_refused(provider->name), hint);
 }
@@ -88,7 +86,7 @@ static int refuse(struct skep_expand *x, const struct skep_provider *provider,
 
 struct kfunc_spec {
 	const char *module, *func; /* module "*": any */
-	uint64_t addr;		   /* func NULL */
+	uint64_t addr;             /* func NULL */
 	uint64_t off;
 };
 
@@ -120,9 +118,11 @@ static int fail_missing(struct skep_expand *x, const struct skep_probe_spec *spe
 
 	if (x->diag && !skep_has_wildcard(kfunc->func))
 		skep_kfuncs_match(x->arena, kfunc->module, "*", false, &names);
-	return skep_expand_missing(
-		x, skep_spec_span(x, spec, spec->n_parts - 1),
-		skep_arena_printf(x->arena, "kernel function %s", kfunc->func), kfunc->func, &names);
+	for (size_t i = 0; i < names.len; i++)
+		names.data[i] = strchr(names.data[i], ':') + 1;
+	return skep_expand_missing(x, skep_spec_span(x, spec, spec->n_parts - 1),
+				   skep_arena_printf(x->arena, "kernel function %s", kfunc->func),
+				   kfunc->func, &names);
 }
 
 static int expand_kfunc(struct skep_expand *x, const struct skep_probe_spec *spec, const char *name)
@@ -167,8 +167,8 @@ int skep_fexit_expand(struct skep_expand *x, const struct skep_probe_spec *spec)
 static uint32_t find_func_proto(struct skep_expand *x, const char *func)
 {
 	struct skep_btf *btf = skep_types_btf(x->types);
-	uint32_t id = btf ? skep_btf_find(btf, func, strlen(func), SKEP_BTF_MASK(SKEP_BTF_FUNC))
-			  : 0;
+	uint32_t id =
+		btf ? skep_btf_find(btf, func, strlen(func), SKEP_BTF_MASK(SKEP_BTF_FUNC)) : 0;
 
 	return id ? skep_btf_target(btf, id) : 0;
 }
@@ -303,10 +303,10 @@ int skep_iter_list(struct skep_expand *x, const struct skep_probe_spec *pattern,
 	match_iters(x, pattern->n_parts > 1 ? pattern->parts[1] : "*", &names);
 	for (size_t i = 0; i < names.len; i++) {
 		skep_buf_printf(out, "iter:%s\n", names.data[i]);
-		uint32_t proto = verbose ? find_func_proto(x, skep_arena_printf(x->arena,
-										ITER_FUNC "%s",
-										names.data[i]))
-					 : 0;
+		uint32_t proto =
+			verbose ? find_func_proto(x, skep_arena_printf(x->arena, ITER_FUNC "%s",
+								       names.data[i]))
+				: 0;
 		if (proto)
 			skep_btf_args_list(skep_types_btf(x->types), proto, 1, out);
 	}

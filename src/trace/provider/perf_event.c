@@ -5,6 +5,7 @@
 #include <linux/perf_event.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/vec.h"
 
 struct event {
@@ -115,15 +116,17 @@ static int expand(struct skep_expand *x, const struct skep_probe_spec *spec,
 	return 0;
 }
 
-static int list(const struct skep_probe_spec *pattern, const struct source *source,
-		struct skep_buf *out)
+/* "cpu:", with the colon before a count: that decides the order too. */
+static int list(struct skep_expand *x, const struct skep_probe_spec *pattern,
+		const struct source *source, struct skep_buf *out)
 {
 	_cleanup_names_ struct skep_names names = {0};
 
 	add_names(source, pattern->n_parts > 1 ? pattern->parts[1] : "*", &names);
-	skep_names_sort(&names);
 	for (size_t i = 0; i < names.len; i++)
-		skep_buf_printf(out, "%s:%s:\n", source->provider, names.data[i]);
+		names.data[i] = skep_arena_printf(x->arena, "%s:", names.data[i]);
+	skep_names_sort(&names);
+	skep_names_list(&names, source->provider, out);
 	return 0;
 }
 
@@ -140,11 +143,11 @@ int skep_hardware_expand(struct skep_expand *x, const struct skep_probe_spec *sp
 int skep_software_list(struct skep_expand *x, const struct skep_probe_spec *pattern, bool verbose,
 		       struct skep_buf *out)
 {
-	return list(pattern, &sources[0], out);
+	return list(x, pattern, &sources[0], out);
 }
 
 int skep_hardware_list(struct skep_expand *x, const struct skep_probe_spec *pattern, bool verbose,
 		       struct skep_buf *out)
 {
-	return list(pattern, &sources[1], out);
+	return list(x, pattern, &sources[1], out);
 }

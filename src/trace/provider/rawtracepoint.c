@@ -17,9 +17,9 @@
 #include "trace/provider/btf_args.h"
 #include "trace/provider/tracepoint.h"
 
-#define BTF_DIR	     "/sys/kernel/btf"
-#define TYPE_PREFIX  "btf_trace_"
-#define BASE_MODULE  "vmlinux"
+#define BTF_DIR     "/sys/kernel/btf"
+#define TYPE_PREFIX "btf_trace_"
+#define BASE_MODULE "vmlinux"
 
 /* --- BTF of the kernel and its modules ----------------------------------------------------- */
 
@@ -72,8 +72,7 @@ static void match_btf(struct skep_expand *x, const char *module, const char *eve
 			continue;
 		name += strlen(TYPE_PREFIX);
 		if (skep_wildcard_match(event, name))
-			skep_vec_push(names,
-				      skep_arena_printf(x->arena, "%s:%s", module, name));
+			skep_vec_push(names, skep_arena_printf(x->arena, "%s:%s", module, name));
 	}
 	skep_btf_free(owned);
 }
@@ -87,9 +86,8 @@ static void match_tracefs(struct skep_expand *x, const char *event, struct skep_
 		return;
 	for (size_t i = 0; i < events.len; i++) {
 		if (strncmp(events.data[i], "syscalls:", 9) != 0)
-			skep_vec_push(names,
-				      skep_arena_printf(x->arena, BASE_MODULE ":%s",
-							strchr(events.data[i], ':') + 1));
+			skep_vec_push(names, skep_arena_printf(x->arena, BASE_MODULE ":%s",
+							       strchr(events.data[i], ':') + 1));
 	}
 }
 

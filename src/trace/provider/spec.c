@@ -42,7 +42,8 @@ struct skep_span skep_spec_span(const struct skep_expand *x, const struct skep_p
 	const struct skep_source *source = x->diag ? x->diag->source : NULL;
 	struct skep_span part = {0, 0};
 
-	if (!source || spec->span.off > source->len || spec->span.len > source->len - spec->span.off)
+	if (!source || spec->span.off > source->len ||
+	    spec->span.len > source->len - spec->span.off)
 		return spec->span;
 	const char *raw = source->text + spec->span.off;
 	if (find_part(raw, spec->span.len, i, &part) != spec->n_parts || !part.len)
@@ -159,16 +160,16 @@ int skep_spec_bad_parts(struct skep_expand *x, const struct skep_provider *provi
 int skep_spec_bad_number(struct skep_expand *x, const struct skep_probe_spec *spec, uint32_t i,
 			 const char *what)
 {
-	return skep_diag_fail(x->diag, -EINVAL, SKEP_DIAG_PROBE_NUMBER,
-			      skep_spec_span(x, spec, i), spec->parts[i], what);
+	return skep_diag_fail(x->diag, -EINVAL, SKEP_DIAG_PROBE_NUMBER, skep_spec_span(x, spec, i),
+			      spec->parts[i], what);
 }
 
 enum missing_mode { MISSING_IGNORE, MISSING_WARN, MISSING_ERROR };
 
 static enum missing_mode missing_mode(const struct skep_expand *x)
 {
-	const char *said = x->config && x->config->missing_probes ? x->config->missing_probes
-								  : "warn";
+	const char *said =
+		x->config && x->config->missing_probes ? x->config->missing_probes : "warn";
 
 	if (!strcmp(said, "error") || x->n_specs <= 1)
 		return MISSING_ERROR;

@@ -70,8 +70,8 @@ bool skep_demangled_match(const char *pattern, const char *name)
 
 static bool may_be_mangled(const char *name)
 {
-	return name[0] == '_' && (name[1] == 'Z' || name[1] == 'R' ||
-				  (name[1] == '_' && name[2] == 'Z'));
+	return name[0] == '_' &&
+	       (name[1] == 'Z' || name[1] == 'R' || (name[1] == '_' && name[2] == 'Z'));
 }
 
 static const char *shown_name(struct skep_arena *arena, const char *name)

@@ -5,8 +5,8 @@
 #include "trace/provider/provider.h"
 
 struct skep_func {
-	const char *name;  /* as in the symbol table */
-	const char *shown; /* as written in the source; name, if that is the same */
+	const char *name;   /* as in the symbol table */
+	const char *shown;  /* as written in the source; name, if that is the same */
 	uint64_t addr, end; /* end: of the function, by its size or the next symbol */
 };
 

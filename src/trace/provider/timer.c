@@ -54,8 +54,8 @@ static int parse_rate(struct skep_expand *x, const struct skep_probe_spec *spec,
 	if (!unit)
 		return skep_diag_fail(x->diag, -EINVAL, SKEP_DIAG_PROBE_UNIT,
 				      skep_spec_span(x, spec, 1), spec->parts[1]);
-	if (skep_parse_uint(spec->parts[2], &n) || !n ||
-	    __builtin_mul_overflow(n, unit->ns, &ns) || ns > INT64_MAX)
+	if (skep_parse_uint(spec->parts[2], &n) || !n || __builtin_mul_overflow(n, unit->ns, &ns) ||
+	    ns > INT64_MAX)
 		return skep_spec_bad_number(x, spec, 2, "a number of times above 0");
 	*ret_unit = unit;
 	*ret = n;

@@ -176,23 +176,29 @@ static int expand_matches(struct skep_expand *x, const struct skep_probe_spec *s
 		NULL);
 }
 
-/* With the category right, the event is wrong, and the other way round. */
+/* The same event in another category is the best guess; else the event is wrong if the category
+ * exists, or the category is. */
 static int fail_missing(struct skep_expand *x, const struct skep_probe_spec *spec, int events_fd)
 {
-	_cleanup_names_ struct skep_names names = {0};
+	_cleanup_names_ struct skep_names same = {0}, events = {0}, categories = {0};
 	const char *category = spec->parts[1], *event = spec->parts[2];
 
-	if (!strchr(category, '/'))
-		match_dirs(x->arena, events_fd, category, "*", "", &names);
-	if (names.len)
-		return skep_expand_missing(x, skep_spec_span(x, spec, 2),
-					   skep_arena_printf(x->arena, "tracepoint %s in %s", event,
-							     category),
-					   event, &names);
-	match_dirs(x->arena, events_fd, ".", "*", "", &names);
+	if (x->diag)
+		match_events(x->arena, events_fd, "*", event, &same);
+	match_dirs(x->arena, events_fd, ".", "*", "", &categories);
+	if (!strchr(category, '/') && category[0] != '.')
+		match_dirs(x->arena, events_fd, category, "*", "", &events);
+	if (events.len)
+		return skep_expand_missing(
+			x, skep_spec_span(x, spec, 2),
+			skep_arena_printf(x->arena, "tracepoint %s in %s", event, category),
+			same.len ? skep_arena_printf(x->arena, "%s:%s", category, event) : event,
+			same.len ? &same : &events);
 	return skep_expand_missing(x, skep_spec_span(x, spec, 1),
 				   skep_arena_printf(x->arena, "tracepoint category %s", category),
-				   category, &names);
+				   same.len ? skep_arena_printf(x->arena, "%s:%s", category, event)
+					    : category,
+				   same.len ? &same : &categories);
 }
 
 int skep_tracepoint_expand(struct skep_expand *x, const struct skep_probe_spec *spec)
@@ -269,8 +275,7 @@ static const struct skep_type *array_type(struct skep_expand *x,
 static const struct skep_type *loc_type(struct skep_expand *x,
 					const struct skep_format_field *field)
 {
-	const struct skep_type *elem =
-		skep_type_by_name(x->types, field->type, SKEP_SPACE_KERNEL);
+	const struct skep_type *elem = skep_type_by_name(x->types, field->type, SKEP_SPACE_KERNEL);
 
 	return skep_type_ptr(x->types, elem && elem->size ? elem : &skep_type_u8,
 			     SKEP_SPACE_KERNEL);

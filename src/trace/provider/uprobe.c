@@ -234,10 +234,9 @@ static int expand(struct skep_expand *x, const struct skep_probe_spec *spec, con
 	}
 	if (err || !glob || x->n_probes > before)
 		return err;
-	return skep_expand_missing(x, spec->span,
-				   skep_arena_printf(x->arena, "function that matches %s",
-						     spec->text),
-				   NULL, NULL);
+	return skep_expand_missing(
+		x, spec->span, skep_arena_printf(x->arena, "function that matches %s", spec->text),
+		NULL, NULL);
 }
 
 int skep_uprobe_expand(struct skep_expand *x, const struct skep_probe_spec *spec)

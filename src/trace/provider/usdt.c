@@ -233,7 +233,8 @@ int skep_usdt_list(struct skep_expand *x, const struct skep_probe_spec *pattern,
 				   &paths);
 
 	for (size_t i = 0; i < paths.len; i++)
-		list_binary(x, paths.data[i], n > 3 && pattern->parts[2][0] ? pattern->parts[2] : "*",
+		list_binary(x, paths.data[i],
+			    n > 3 && pattern->parts[2][0] ? pattern->parts[2] : "*",
 			    name[0] ? name : "*", out);
 	return err;
 }

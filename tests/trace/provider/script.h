@@ -83,8 +83,8 @@ static inline struct skep_script *fixture_script(struct fixture *f, const char *
 			while (isspace((unsigned char)text[at]) || text[at] == ',')
 				at++;
 			uint32_t end = at;
-			for (bool quoted = false; text[end] && (quoted || !strchr(", {\n", text[end]));
-			     end++)
+			for (bool quoted = false;
+			     text[end] && (quoted || !strchr(", {\n", text[end])); end++)
 				quoted ^= text[end] == '"';
 			*spec = fixture_spec(f, at, end);
 			at = end;

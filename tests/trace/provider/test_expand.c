@@ -145,7 +145,8 @@ static void tracepoint(void **state)
 static void named(void **state)
 {
 	need_tracefs();
-	assert_int_equal(fixture_expand(&f, "mine=t:sched:sched_switch,t:sched:sched_waking {}"), 0);
+	assert_int_equal(fixture_expand(&f, "mine=t:sched:sched_switch,t:sched:sched_waking {}"),
+			 0);
 	assert_int_equal(f.x.n_probes, 2);
 	assert_string_equal(f.x.probes[0]->name, "mine");
 	assert_string_equal(f.x.probes[0]->attach.target, "tracepoint:sched:sched_switch");
@@ -205,7 +206,8 @@ static void limit(void **state)
 {
 	need_tracefs();
 	f.config.max_probes = 5;
-	assert_int_equal(fixture_expand(&f, "tracepoint:syscalls:sys_enter_* {} BEGIN {}"), -EINVAL);
+	assert_int_equal(fixture_expand(&f, "tracepoint:syscalls:sys_enter_* {} BEGIN {}"),
+			 -EINVAL);
 	assert_int_equal(f.x.n_probes, 5);
 	assert_int_equal(f.diag.n_items, 1);
 	assert_int_equal(f.diag.items[0].id, SKEP_DIAG_PROBE_LIMIT);
@@ -391,12 +393,22 @@ static void fentry_args(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(special),	       TEST(timers),	      TEST(counters),
-		TEST(tracepoint),      TEST(named),	      TEST(wildcards),
-		TEST(duplicates),      TEST(any_provider),    TEST(limit),
-		TEST(missing),	       TEST(tracepoint_args), TEST(all_layouts),
-		TEST(rawtracepoint),   TEST(rawtracepoint_args),
-		TEST(all_rawtracepoints), TEST(fentry_args),
+		TEST(special),
+		TEST(timers),
+		TEST(counters),
+		TEST(tracepoint),
+		TEST(named),
+		TEST(wildcards),
+		TEST(duplicates),
+		TEST(any_provider),
+		TEST(limit),
+		TEST(missing),
+		TEST(tracepoint_args),
+		TEST(all_layouts),
+		TEST(rawtracepoint),
+		TEST(rawtracepoint_args),
+		TEST(all_rawtracepoints),
+		TEST(fentry_args),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,7 @@ static void refuses(void **state)
 		"\tfield:int [4];\toffset:8;\tsize:4;\n",
 		"\tfield:void (*)(int);\toffset:8;\tsize:8;\n",
 		"\tfield:f);\toffset:8;\tsize:8;\n",
+		"\tfield:[4] x;\toffset:8;\tsize:8;\n", /* bounds of nothing */
 		"\tfield:]];\toffset:8;\tsize:8;\n",
 		"\tfield:",
 	};

@@ -127,8 +127,8 @@ static void demangled(void **state)
 	assert_true(skep_demangled_match("ns::*", "ns::g(std::vector<int (*)(char)>&)"));
 	assert_true(skep_demangled_match("ns::g", "ns::g(void (*)(int))"));
 	assert_true(skep_demangled_match("(anonymous namespace)::h", "(anonymous namespace)::h()"));
-	assert_true(skep_demangled_match("a::b::{{closure}}",
-					 "a::b::{{closure}}::h0123456789abcdef"));
+	assert_true(
+		skep_demangled_match("a::b::{{closure}}", "a::b::{{closure}}::h0123456789abcdef"));
 	assert_false(skep_demangled_match("ns::f", "ns::ff(int)"));
 }
 
@@ -154,9 +154,9 @@ static void providers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(matches),  cmocka_unit_test(many_stars),
+		cmocka_unit_test(matches),      cmocka_unit_test(many_stars),
 		cmocka_unit_test(has_wildcard), cmocka_unit_test(numbers),
-		cmocka_unit_test(demangled),	cmocka_unit_test(providers),
+		cmocka_unit_test(demangled),    cmocka_unit_test(providers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
