@@ -136,8 +136,6 @@ static struct skep_macro_param *macro_param(struct skep_parser *p, struct skep_m
 	param->span = tok.span;
 	if (skep_macro_param_find(macro, tok.text))
 		skep_parse_complain(p, SKEP_DIAG_MACRO_PARAM_TWICE, tok.span, tok.text, NULL);
-	if (param->kind == SKEP_PARAM_EXPR && skep_builtin_find(tok.text) != SKEP_BI_NONE)
-		skep_parse_complain(p, SKEP_DIAG_MACRO_PARAM_BUILTIN, tok.span, tok.text, NULL);
 	return param;
 }
 

@@ -183,6 +183,14 @@ static bool is_call(const struct skep_expr *e)
 	return e->kind == SKEP_E_CALL || e->kind == SKEP_E_IDENT;
 }
 
+/* pid() is pid, as in newer scripts. */
+static bool is_builtin_call(const struct skep_expr *e)
+{
+	return e->kind == SKEP_E_CALL && !e->n_args &&
+	       skep_builtin_find(e->text) != SKEP_BI_NONE &&
+	       skep_function_find(e->text) == SKEP_FN_NONE;
+}
+
 static bool fits(const struct skep_macro_param *param, const struct skep_expr *arg)
 {
 	if (param->kind == SKEP_PARAM_VAR)
@@ -259,7 +267,8 @@ static const struct skep_macro *find_macro(struct expander *x, const struct skep
 			best_score = score;
 		}
 	}
-	if (all && !best && e->kind == SKEP_E_CALL && skep_function_find(e->text) == SKEP_FN_NONE)
+	if (all && !best && e->kind == SKEP_E_CALL && !is_builtin_call(e) &&
+	    skep_function_find(e->text) == SKEP_FN_NONE)
 		say_misfit(x, all, e);
 	return best;
 }
@@ -331,6 +340,8 @@ static void walk_expr(struct expander *x, struct skep_expr **place, const struct
 		m = find_macro(x, *place);
 		if (m && !x->p->stop)
 			expand_value(x, place, m, outer);
+		else if (is_builtin_call(*place))
+			(*place)->kind = SKEP_E_IDENT;
 	}
 	x->depth--;
 }

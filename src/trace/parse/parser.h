@@ -88,6 +88,8 @@ bool skep_tok_accept_word(struct skep_parser *p, const char *word);
 bool skep_tok_expect(struct skep_parser *p, enum skep_tok kind, const char *what);
 /** The text of a NAME to be taken, which may be a keyword; "" after an error. */
 const char *skep_tok_expect_name(struct skep_parser *p, const char *what);
+/** Was the token before this one unreadable? Then what follows from it is not worth saying. */
+bool skep_tok_was_bad(const struct skep_parser *p);
 /** "expected @what, found …" at the next token. */
 void skep_tok_unexpected(struct skep_parser *p, const char *what);
 /** Report and panic. False if nothing was reported, the parser being in panic already. */

@@ -57,13 +57,6 @@ static struct skep_expr *map(struct skep_parser *p)
 
 /* --- names ---------------------------------------------------------------------------------- */
 
-/* pid() is pid, as in newer scripts. */
-static bool is_builtin_call(const struct skep_parser *p, const struct skep_expr *e)
-{
-	return !e->n_args && skep_builtin_find(e->text) != SKEP_BI_NONE &&
-	       skep_function_find(e->text) == SKEP_FN_NONE && !skep_macro_find(p, e->text);
-}
-
 static struct skep_expr *name(struct skep_parser *p)
 {
 	struct skep_expr *e = leaf(p, SKEP_E_IDENT);
@@ -72,8 +65,6 @@ static struct skep_expr *name(struct skep_parser *p)
 		return e;
 	e->kind = SKEP_E_CALL;
 	skep_parse_list(p, TOK_RPAREN, &e->args, &e->n_args);
-	if (is_builtin_call(p, e))
-		e->kind = SKEP_E_IDENT;
 	return finish(p, e);
 }
 

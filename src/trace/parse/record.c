@@ -2,7 +2,8 @@
  * Definitions of structs, unions and enums, as C writes them.
  *
  *	record    = ( "struct" | "union" ) [ name ] "{" { member } "}" [ ";" ]
- *	member    = ( type | record | enum ) [ declarator { "," declarator } ] ";"
+ *	member    = ( type | record | enum ) [ declarator { "," declarator } ] ";"	(the
+ *	            last one's may be left out)
  *	declarator= { "*" } name { "[" [ number ] "]" } | [ name ] ":" number
  *	          | "(" "*" name ")" "(" … ")"
  *	enum      = "enum" [ name ] "{" name [ "=" number ] { "," … } "}"
@@ -203,7 +204,8 @@ static struct skep_field_def **member(struct skep_parser *p, struct skep_field_d
 		(*tail)->span = skep_parse_span(p, from);
 		tail = &(*tail)->next;
 	} while (skep_tok_accept(p, TOK_COMMA));
-	skep_tok_expect(p, TOK_SEMI, NULL);
+	if (!skep_tok_accept(p, TOK_SEMI) && !skep_tok_is(p, TOK_RBRACE))
+		skep_tok_unexpected(p, "';'");
 	return tail;
 }
 

@@ -353,7 +353,8 @@ struct skep_stmt *skep_parse_block(struct skep_parser *p)
 		list = statements(p);
 	skep_parse_leave(p);
 	if (!skep_tok_accept(p, TOK_RBRACE)) {
-		skep_parse_fail(p, SKEP_DIAG_BRACE_OPEN, open, NULL, NULL);
+		if (!skep_tok_was_bad(p))
+			skep_parse_fail(p, SKEP_DIAG_BRACE_OPEN, open, NULL, NULL);
 		p->stop = true; /* this was the end of the text */
 	}
 	return list;

@@ -106,6 +106,15 @@ static const char *describe(struct skep_parser *p, const struct skep_token *tok)
 	return skep_tok_name(tok->kind);
 }
 
+static bool is_keyword(const char *word)
+{
+	for (size_t i = 0; i < sizeof(keywords) / sizeof(*keywords); i++) {
+		if (!strcmp(keywords[i], word))
+			return true;
+	}
+	return false;
+}
+
 /* The statement's first word may be a keyword, misspelt. */
 static void suggest_keyword(struct skep_parser *p)
 {
@@ -114,17 +123,23 @@ static void suggest_keyword(struct skep_parser *p)
 	if (p->stmt_at >= p->at)
 		return;
 	tok = &p->tokens.data[p->stmt_at];
-	if (tok->kind == TOK_IDENT && skep_function_find(tok->text) == SKEP_FN_NONE &&
+	if (tok->kind == TOK_IDENT && !is_keyword(tok->text) &&
+	    skep_function_find(tok->text) == SKEP_FN_NONE &&
 	    skep_builtin_find(tok->text) == SKEP_BI_NONE)
 		skep_diag_did_you_mean(p->diag, tok->text, keywords,
 				       sizeof(keywords) / sizeof(*keywords));
+}
+
+bool skep_tok_was_bad(const struct skep_parser *p)
+{
+	return p->at && p->tokens.data[p->at - 1].kind == TOK_BAD;
 }
 
 void skep_tok_unexpected(struct skep_parser *p, const char *what)
 {
 	const struct skep_token tok = *skep_tok(p);
 
-	if (tok.kind == TOK_BAD)
+	if (tok.kind == TOK_BAD || skep_tok_was_bad(p))
 		start_panic(p); /* the lexer has said what is wrong */
 	if (!skep_parse_fail(p, SKEP_DIAG_UNEXPECTED, tok.span, what, describe(p, &tok)))
 		return;
@@ -163,7 +178,8 @@ static void skip_quietly(struct skep_parser *p)
 		skep_tok_take(p);
 		depth += kind == TOK_LBRACE;
 		depth -= kind == TOK_RBRACE;
-		if (!depth && (kind == TOK_SEMI || kind == TOK_RBRACE))
+		if (!depth && (kind == TOK_SEMI || kind == TOK_RBRACE) &&
+		    !skep_tok_is_word(p, "else"))
 			return;
 	}
 }

@@ -52,6 +52,7 @@ struct shape {
 	uint32_t n;	   /* tokens */
 	bool is_certain;   /* by its first word */
 	bool has_suffix;
+	bool ends_in_star; /* as no expression does */
 	const char *name;  /* the word it starts with */
 };
 
@@ -87,6 +88,7 @@ static void look_at_suffixes(struct skep_parser *p, struct shape *shape)
 		if (!len)
 			return;
 		shape->has_suffix |= kind != TOK_IDENT;
+		shape->ends_in_star = kind == TOK_STAR;
 		shape->n += len;
 	}
 }
@@ -155,7 +157,7 @@ bool skep_parse_at_cast(struct skep_parser *p)
 
 	if (!look_at_type(p, 1, &shape) || skep_tok_ahead(p, shape.n)->kind != TOK_RPAREN)
 		return false;
-	if (shape.is_certain)
+	if (shape.is_certain || shape.ends_in_star)
 		return true;
 	if (!starts_operand(skep_tok_ahead(p, shape.n + 1)->kind, &is_operator))
 		return false;
