@@ -78,7 +78,15 @@ uint32_t skep_object_add_map(struct skep_object *object, const struct skep_objec
  * Write the object as a BPF ELF file (.maps with BTF-defined maps, one section
  * a program, relocations, .BTF, .BTF.ext, license) that libbpf and bpftool load.
  *
- * Return 0 | -errno (see @diag)
+ * A map whose value programs use by address becomes the data section that libbpf
+ * makes such a map from: .rodata.NAME if it is frozen, .data.NAME otherwise.
+ * The format has no map that is used both ways, and no first contents for
+ * other maps: such objects are refused. prefer_no_prealloc is not in the file.
+ *
+ * @object  its BTF gets the maps' types and the lines' texts; otherwise not modified
+ * Return   0 | -EINVAL it cannot be said in ELF | -E2BIG too many sections | -errno of write()
+ *          (see @diag)
+ * Cost     O(size), and O(sections²) comparisons of names
  */
 int skep_object_write_elf(const struct skep_object *object, int fd, struct skep_diag *diag);
 

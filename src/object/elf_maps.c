@@ -80,7 +80,8 @@ int elf_maps_check(struct elf_writer *writer)
 	const struct skep_object *object = writer->object;
 	int err = 0;
 
-	writer->maps = skep_arena_array(&writer->arena, struct elf_map, object->n_maps);
+	if (object->n_maps)
+		writer->maps = skep_arena_array(&writer->arena, struct elf_map, object->n_maps);
 	for (size_t i = 0; i < object->n_progs && !err; i++) {
 		const struct skep_object_prog *prog = &object->progs[i];
 		for (size_t at = 0; at + 1 < prog->n_insns && !err; at++) {
