@@ -11,7 +11,6 @@
 
 struct printer {
 	const struct skep_insn *insn; /* the second slot is there if the row uses it */
-	size_t at;
 	const struct skep_disasm_names *names; /* may be NULL */
 	struct skep_buf *out;
 };
@@ -187,7 +186,7 @@ void skep_disasm_insn(const struct skep_insn *insns, size_t n, size_t at,
 		      const struct skep_disasm_names *names, struct skep_buf *out)
 {
 	const struct skep_insn *insn = &insns[at];
-	struct printer printer = {insn, at, names, out};
+	struct printer printer = {insn, names, out};
 	bool wide = is_wide(insns, n, at);
 	unsigned row = insn->code == SKEP_LDDW && !wide ? 0 : find_row(insn);
 	const char *given =
