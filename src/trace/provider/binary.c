@@ -249,6 +249,6 @@ int skep_binary_find(struct skep_expand *x, const struct skep_probe_spec *spec, 
 		err = find_mapped(x, spec, part, ret);
 	else
 		find_glob(x, target, ret);
-	skep_names_sort_unique(ret);
+	skep_spec_names_sort_unique(ret);
 	return err;
 }

@@ -136,6 +136,8 @@ static int expand_kfunc(struct skep_expand *x, const struct skep_probe_spec *spe
 	int err = parse_func(x, spec, provider->is_return, &kfunc);
 	if (err)
 		return err;
+	if (!x->diag) /* one of many providers: nothing can be added, and nobody asks why */
+		return 0;
 	if (!kfunc.func)
 		return refuse(x, provider, spec, "*");
 	err = skep_kfuncs_match(x->arena, kfunc.module, kfunc.func, false, &names);
@@ -272,7 +274,7 @@ static void match_iters(struct skep_expand *x, const char *pattern, struct skep_
 		if (!strncmp(name, ITER_PREFIX, len) && skep_wildcard_match(pattern, name + len))
 			skep_vec_push(names, name + len);
 	}
-	skep_names_sort_unique(names);
+	skep_spec_names_sort_unique(names);
 }
 
 int skep_iter_expand(struct skep_expand *x, const struct skep_probe_spec *spec)

@@ -93,6 +93,6 @@ int skep_kfuncs_match(struct skep_arena *arena, const char *module, const char *
 		search.is_kallsyms = true;
 		err = match_file(&search, "/proc/kallsyms");
 	}
-	skep_names_sort_unique(names);
+	skep_spec_names_sort_unique(names);
 	return err;
 }

@@ -35,7 +35,7 @@ static struct skep_probe_spec *split(struct skep_arena *arena, const char *text)
 	spec->text = text;
 	spec->n_parts = (uint32_t)parts.len;
 	spec->parts = skep_arena_dup(arena, parts.data, parts.len * sizeof(*parts.data));
-	skep_names_done(&parts);
+	skep_spec_names_done(&parts);
 	return spec;
 }
 

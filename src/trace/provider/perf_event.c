@@ -125,8 +125,8 @@ static int list(struct skep_expand *x, const struct skep_probe_spec *pattern,
 	add_names(source, pattern->n_parts > 1 ? pattern->parts[1] : "*", &names);
 	for (size_t i = 0; i < names.len; i++)
 		names.data[i] = skep_arena_printf(x->arena, "%s:", names.data[i]);
-	skep_names_sort(&names);
-	skep_names_list(&names, source->provider, out);
+	skep_spec_names_sort(&names);
+	skep_spec_names_list(&names, source->provider, out);
 	return 0;
 }
 

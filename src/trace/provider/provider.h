@@ -51,13 +51,13 @@ struct skep_names {
 	const char **data; /* owned: skep_vec_done() */
 	size_t len, cap;
 };
-void skep_names_done(struct skep_names *names);
-void skep_names_sort(struct skep_names *names);
+void skep_spec_names_done(struct skep_names *names);
+void skep_spec_names_sort(struct skep_names *names);
 /** Sorted, each once. */
-void skep_names_sort_unique(struct skep_names *names);
+void skep_spec_names_sort_unique(struct skep_names *names);
 /** Print "PROVIDER:NAME" for each. */
-void skep_names_list(const struct skep_names *names, const char *provider, struct skep_buf *out);
-#define _cleanup_names_ __attribute__((cleanup(skep_names_done)))
+void skep_spec_names_list(const struct skep_names *names, const char *provider, struct skep_buf *out);
+#define _cleanup_names_ __attribute__((cleanup(skep_spec_names_done)))
 
 /* --- Reports ---------------------------------------------------------------------------- */
 

@@ -51,7 +51,7 @@ static void match_modules(struct skep_arena *arena, const char *pattern, struct 
 		closedir(dir);
 	if (!names->len && skep_wildcard_match(pattern, BASE_MODULE))
 		skep_vec_push(names, BASE_MODULE); /* SKEP_BTF_PATH without sysfs */
-	skep_names_sort(names);
+	skep_spec_names_sort(names);
 }
 
 /* --- Names --------------------------------------------------------------------------------- */
@@ -103,7 +103,7 @@ static void match_events(struct skep_expand *x, const char *module, const char *
 		for (size_t i = 0; i < modules.len; i++)
 			match_btf(x, modules.data[i], event, names);
 	}
-	skep_names_sort_unique(names);
+	skep_spec_names_sort_unique(names);
 }
 
 /* The usual case at once: one hashed look-up in the kernel's BTF. */

@@ -222,7 +222,7 @@ void skep_probe_name(struct skep_expand *x, struct skep_probe *probe, const char
 
 /* --- Names -------------------------------------------------------------------------------- */
 
-void skep_names_done(struct skep_names *names)
+void skep_spec_names_done(struct skep_names *names)
 {
 	skep_vec_done(names);
 }
@@ -232,17 +232,17 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-void skep_names_sort(struct skep_names *names)
+void skep_spec_names_sort(struct skep_names *names)
 {
 	if (names->len)
 		qsort(names->data, names->len, sizeof(*names->data), compare_names);
 }
 
-void skep_names_sort_unique(struct skep_names *names)
+void skep_spec_names_sort_unique(struct skep_names *names)
 {
 	size_t n = 0;
 
-	skep_names_sort(names);
+	skep_spec_names_sort(names);
 	for (size_t i = 0; i < names->len; i++) {
 		if (!n || strcmp(names->data[n - 1], names->data[i]) != 0)
 			names->data[n++] = names->data[i];
@@ -250,7 +250,7 @@ void skep_names_sort_unique(struct skep_names *names)
 	names->len = n;
 }
 
-void skep_names_list(const struct skep_names *names, const char *provider, struct skep_buf *out)
+void skep_spec_names_list(const struct skep_names *names, const char *provider, struct skep_buf *out)
 {
 	for (size_t i = 0; i < names->len; i++)
 		skep_buf_printf(out, "%s:%s\n", provider, names->data[i]);

@@ -96,7 +96,7 @@ static void match_events(struct skep_arena *arena, int events_fd, const char *ca
 		if (is_attachable(categories.data[i]))
 			match_dirs(arena, events_fd, categories.data[i], event, prefix, names);
 	}
-	skep_names_sort(names);
+	skep_spec_names_sort(names);
 }
 
 int skep_tracepoint_match(struct skep_expand *x, const char *category, const char *event,
