@@ -189,7 +189,8 @@ struct skep_field_def {
 	const char *type_name, *name;
 	int64_t array_len;  /* -1: not an array */
 	uint32_t bit_size;  /* 0: not a bit field */
-	struct skep_struct_def *inner; /* anonymous or nested definition, or NULL */
+	struct skep_struct_def *inner; /* definition without a name that this is of, or NULL; named
+					  ones stand among the script's structs */
 };
 
 struct skep_struct_def { /* struct foo { … }; union; enum has values instead of fields */

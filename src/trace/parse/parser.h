@@ -59,7 +59,7 @@ struct skep_parser {
 	uint32_t n_errors;
 	int err;
 	uint32_t depth;
-	uint32_t n_hidden_vars;
+	uint32_t n_hidden_vars, n_unnamed; /* for names of what has none */
 	uint32_t n_loops; /* around the statement at hand */
 	struct skep_script *script;
 	/* where the next of each goes */

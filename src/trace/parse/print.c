@@ -187,7 +187,8 @@ static void print_struct(struct printer *pr, const struct skep_struct_def *def)
 	}
 	for (const struct skep_field_def *f = def->fields; f; f = f->next) {
 		start(pr);
-		skep_buf_printf(pr->out, "member (%s) %s", f->type_name, f->name);
+		skep_buf_printf(pr->out, "member (%s)%s%s", f->type_name, f->name[0] ? " " : "",
+				f->name);
 		if (f->array_len >= 0)
 			skep_buf_printf(pr->out, "[%lld]", (long long)f->array_len);
 		if (f->bit_size)

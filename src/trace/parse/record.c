@@ -132,11 +132,36 @@ static const char *function_pointer(struct skep_parser *p)
 	return name;
 }
 
-static void declarator(struct skep_parser *p, struct skep_field_def *field, const char *base)
+/* As in C, a definition within another one holds outside of it, too. */
+static void hoist(struct skep_parser *p, struct skep_struct_def *def)
+{
+	*p->structs_tail = def;
+	p->structs_tail = &def->next;
+}
+
+/* What is pointed to needs a name, one that no script can write. */
+static const char *name_unnamed(struct skep_parser *p, struct skep_struct_def *def)
+{
+	if (!def->name[0]) {
+		def->name = skep_arena_printf(p->arena, "%s unnamed#%u",
+					      def->is_enum ? "enum"
+					      : def->is_union ? "union" : "struct",
+					      ++p->n_unnamed);
+		hoist(p, def);
+	}
+	return def->name;
+}
+
+static void declarator(struct skep_parser *p, struct skep_field_def *field,
+		       struct skep_struct_def *inner, const char *base)
 {
 	_cleanup_buf_ struct skep_buf type = {0};
 	bool is_pointer = false;
 
+	if (inner && skep_tok_is(p, TOK_STAR))
+		base = name_unnamed(p, inner);
+	else
+		field->inner = inner;
 	skep_buf_puts(&type, base);
 	while (skep_tok_accept(p, TOK_STAR)) {
 		skep_buf_puts(&type, is_pointer ? "*" : " *");
@@ -183,24 +208,47 @@ static bool at_definition(struct skep_parser *p)
 		!strcmp(skep_tok_ahead(p, 1)->text, "__attribute__"));
 }
 
+/* The type that a line of members begins with; *ret_inner if it is a definition without a name. */
+static const char *member_base(struct skep_parser *p, struct skep_struct_def **ret_inner)
+{
+	struct skep_struct_def *def;
+
+	*ret_inner = NULL;
+	if (!at_definition(p))
+		return skep_parse_type_base(p);
+	def = record(p);
+	if (def->name[0] || def->is_enum)
+		hoist(p, def);
+	if (!def->name[0])
+		*ret_inner = def;
+	return def->name;
+}
+
+/* struct { … }; is a member without a name; struct foo { … }; is none. */
+static struct skep_field_def **unnamed_member(struct skep_parser *p, struct skep_field_def **tail,
+					      struct skep_struct_def *inner, uint32_t from)
+{
+	if (!inner || inner->is_enum)
+		return tail;
+	*tail = new_field(p, from);
+	(*tail)->inner = inner;
+	(*tail)->span = skep_parse_span(p, from);
+	return &(*tail)->next;
+}
+
 /* One line of members; returns where the next goes. */
 static struct skep_field_def **member(struct skep_parser *p, struct skep_field_def **tail)
 {
 	uint32_t from = skep_tok(p)->span.off;
-	struct skep_struct_def *inner = at_definition(p) ? record(p) : NULL;
-	const char *base = inner ? inner->name : skep_parse_type_base(p);
+	bool is_definition = at_definition(p);
+	struct skep_struct_def *inner;
+	const char *base = member_base(p, &inner);
 
-	if (inner && skep_tok_accept(p, TOK_SEMI)) {
-		*tail = new_field(p, from);
-		(*tail)->inner = inner;
-		(*tail)->type_name = base;
-		(*tail)->span = skep_parse_span(p, from);
-		return &(*tail)->next;
-	}
+	if (is_definition && skep_tok_accept(p, TOK_SEMI))
+		return unnamed_member(p, tail, inner, from);
 	do {
 		*tail = new_field(p, from);
-		(*tail)->inner = inner;
-		declarator(p, *tail, base);
+		declarator(p, *tail, inner, base);
 		(*tail)->span = skep_parse_span(p, from);
 		tail = &(*tail)->next;
 	} while (skep_tok_accept(p, TOK_COMMA));
@@ -266,6 +314,5 @@ void skep_parse_record(struct skep_parser *p)
 	struct skep_struct_def *def = record(p);
 
 	skep_tok_accept(p, TOK_SEMI);
-	*p->structs_tail = def;
-	p->structs_tail = &def->next;
+	hoist(p, def);
 }
