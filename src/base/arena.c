@@ -80,7 +80,7 @@ void *skep_arena_alloc(struct skep_arena *arena, size_t size)
 		skep_oom();
 	arena->used_bytes += size;
 	size = (size + ALIGN_BYTES - 1) & ~(size_t)(ALIGN_BYTES - 1);
-	if (size > (size_t)(arena->end - arena->at))
+	if (!arena->at || size > (size_t)(arena->end - arena->at))
 		add_chunk(arena, size);
 	char *ptr = arena->at;
 	arena->at += size;

@@ -17,8 +17,8 @@ struct skep_arena_chunk;
 
 struct skep_arena {
 	struct skep_arena_chunk *chunk; /* newest first; owned */
-	char *at, *end;			/* free space of the newest chunk */
-	size_t used_bytes;		/* sum of what was asked for */
+	char *at, *end;                 /* free space of the newest chunk */
+	size_t used_bytes;              /* sum of what was asked for */
 };
 
 void skep_arena_init(struct skep_arena *arena);
@@ -33,7 +33,7 @@ char *skep_arena_printf(struct skep_arena *arena, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 char *skep_arena_vprintf(struct skep_arena *arena, const char *fmt, va_list ap);
 
-#define skep_arena_new(arena, type)	  ((type *)skep_arena_alloc((arena), sizeof(type)))
+#define skep_arena_new(arena, type)      ((type *)skep_arena_alloc((arena), sizeof(type)))
 #define skep_arena_array(arena, type, n) ((type *)skep_arena_alloc((arena), sizeof(type) * (n)))
 
 /** Say that memory ran out, and end the process with status 1. */

@@ -13,9 +13,9 @@
 #include "base/buf.h"
 #include "base/json.h"
 
-#define NOTE	SKEP_NOTE
+#define NOTE    SKEP_NOTE
 #define WARNING SKEP_WARNING
-#define ERROR	SKEP_ERROR
+#define ERROR   SKEP_ERROR
 
 static const struct row {
 	const char *code;
@@ -165,8 +165,8 @@ static size_t edit_distance(const char *a, const char *b, size_t limit)
 	return row[len_b];
 }
 
-void skep_diag_did_you_mean(struct skep_diag *diag, const char *word,
-			    const char *const *candidates, size_t n)
+void skep_diag_did_you_mean(struct skep_diag *diag, const char *word, const char *const *candidates,
+			    size_t n)
 {
 	size_t limit = strlen(word) / 3 + 1, best = limit + 1;
 	const char *nearest = NULL;
@@ -197,8 +197,7 @@ void skep_source_pos(const struct skep_source *src, uint32_t off, uint32_t *line
 }
 
 /* The caret line repeats the source's tabs, so that it lines up whatever the tab width. */
-static void render_caret(const struct skep_source *src, struct skep_span span,
-			 struct skep_buf *out)
+static void render_caret(const struct skep_source *src, struct skep_span span, struct skep_buf *out)
 {
 	uint32_t line, col;
 

@@ -19,7 +19,7 @@ static inline void skep_freep(void *ptr)
 }
 
 #define _cleanup_close_ __attribute__((cleanup(skep_close)))
-#define _cleanup_free_	__attribute__((cleanup(skep_freep)))
+#define _cleanup_free_  __attribute__((cleanup(skep_freep)))
 
 /** Hand *(ptr) over to the caller, leaving NULL. */
 #define TAKE_PTR(ptr)                                                                              \

@@ -8,7 +8,11 @@
 static size_t utf8_len(const unsigned char *at, size_t left)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = at[0] < 0x80 ? 1 : at[0] >> 5 == 6 ? 2 : at[0] >> 4 == 14 ? 3 : at[0] >> 3 == 30 ? 4 : 0;
+	size_t n = at[0] < 0x80       ? 1
+		   : at[0] >> 5 == 6  ? 2
+		   : at[0] >> 4 == 14 ? 3
+		   : at[0] >> 3 == 30 ? 4
+				      : 0;
 	if (n <= 1)
 		return n;
 	if (n > left)
@@ -26,8 +30,9 @@ static size_t utf8_len(const unsigned char *at, size_t left)
 
 static void add_escaped(struct skep_buf *out, unsigned char c)
 {
-	static const char short_form[256] = {['"'] = '"', ['\\'] = '\\', ['\n'] = 'n',
-					     ['\t'] = 't', ['\r'] = 'r', ['\b'] = 'b', ['\f'] = 'f'};
+	static const char short_form[256] = {
+		['"'] = '"',  ['\\'] = '\\', ['\n'] = 'n', ['\t'] = 't',
+		['\r'] = 'r', ['\b'] = 'b',  ['\f'] = 'f'};
 
 	if (short_form[c])
 		skep_buf_printf(out, "\\%c", short_form[c]);

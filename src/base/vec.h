@@ -31,10 +31,10 @@
 #define skep_vec_push(v, x)                                                                        \
 	((v)->data = skep_vec_grow_((v)->data, (v)->len, &(v)->cap, sizeof(*(v)->data)),           \
 	 (v)->data[(v)->len++] = (x))
-#define skep_vec_pop(v)	 ((v)->data[--(v)->len])
+#define skep_vec_pop(v)  ((v)->data[--(v)->len])
 #define skep_vec_last(v) (&(v)->data[(v)->len - 1])
 #define skep_vec_foreach(type, it, v)                                                              \
-	for (type *it = (v)->data; it != (v)->data + (v)->len; it++)
+	for (type *it = (v)->data; it && it < (v)->data + (v)->len; it++)
 #define skep_vec_done(v)                                                                           \
 	do {                                                                                       \
 		free((v)->data);                                                                   \

@@ -28,7 +28,8 @@ struct skep_value skep_lower_string_source(struct skep_lower *l, const struct sk
 	bool is_str = expr->kind == SKEP_E_CALL && expr->function == SKEP_FN_str && !expr->is_const;
 	struct skep_value text = is_str ? pointed_to(l, expr->args) : skep_lower_expr(l, expr);
 
-	text.type = expr->type;
+	if (!is_str)
+		text.type = expr->type;
 	/* A context may be handed to a helper only as an address. */
 	if (text.space == SKEP_SPACE_CTX)
 		text.space = SKEP_SPACE_KERNEL;

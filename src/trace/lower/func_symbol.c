@@ -1,4 +1,5 @@
 /* Symbols, stacks, registers, and what a pointer points into. */
+#include <errno.h>
 #include <linux/bpf.h>
 
 #include "trace/lower/lower.h"
@@ -70,13 +71,18 @@ FN(uptr)
 	return same_bits(l, call);
 }
 
-/* A stack that could not be taken (too many different ones, no memory) is counted, id -1. */
+/*
+ * A stack that could not be kept (another with the same hash is there, no
+ * memory) is counted, and its id is -1. -EFAULT only says that there is none:
+ * a kernel thread has no user stack.
+ */
 struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type *type)
 {
 	struct skep_ir_func *f = l->f;
 	bool user = type->kind == SKEP_T_USTACK;
 	struct skep_value key = skep_lower_temp(l, type);
-	uint32_t failed = skep_ir_block(f), on = skep_ir_block(f), id = skep_ir_var(f);
+	uint32_t failed = skep_ir_block(f), lost = skep_ir_block(f), none = skep_ir_block(f);
+	uint32_t on = skep_ir_block(f), id = skep_ir_var(f);
 	uint32_t map = skep_lower_stack_map(l, user, type->n);
 	uint32_t pid = user ? current_pid(l) : skep_ir_mov(f, I(0));
 
@@ -86,7 +92,11 @@ struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type 
 	skep_ir_branch_cold(f, SKEP_IR_SLT, R(id), I(0), failed);
 	skep_ir_jump(f, on);
 	skep_ir_at(f, failed);
+	skep_ir_branch(f, SKEP_IR_EQ, R(id), I(-EFAULT), none, lost);
+	skep_ir_at(f, lost);
 	skep_lower_loss(l, skep_loss_off(l, SKEP_LOSS_STACK));
+	skep_ir_jump(f, none);
+	skep_ir_at(f, none);
 	skep_ir_set(f, id, I(UINT32_MAX));
 	skep_ir_jump(f, on);
 	skep_ir_at(f, on);

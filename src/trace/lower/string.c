@@ -17,24 +17,44 @@ static int32_t read_str_helper(enum skep_space space)
 	return space == SKEP_SPACE_NONE ? BPF_FUNC_probe_read_str : BPF_FUNC_probe_read_kernel_str;
 }
 
-/*
- * The helper returns the length with the NUL, or an error. A result as long
- * as the room is taken as a cut, though a string that fits to the byte gives
- * it too: better one cut too many reported than one too few.
- */
+/* A string in an array no larger than the room for it cannot be cut. */
+static bool may_be_cut(const struct skep_value *src, uint32_t size)
+{
+	const struct skep_type *type = src->type;
+	bool bounded = type && (type->kind == SKEP_T_STRING || type->kind == SKEP_T_ARRAY);
+
+	return !bounded || type->size > size;
+}
+
+/* The room is full to the byte. Did the string end there? Its last byte tells. */
+static void count_cut(struct skep_lower *l, uint32_t size, const struct skep_value *src)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t cut = skep_ir_block(f), on = skep_ir_block(f);
+	struct skep_opnd last = skep_lower_load(l, src, (int32_t)size - 1, 1, false);
+
+	skep_ir_branch(f, SKEP_IR_NE, last, I(0), cut, on);
+	skep_ir_at(f, cut);
+	skep_lower_loss(l, skep_loss_off(l, SKEP_LOSS_STRING));
+	skep_ir_jump(f, on);
+	skep_ir_at(f, on);
+}
+
+/* The helper returns the length with the NUL, or an error. */
 struct skep_opnd skep_lower_read_str(struct skep_lower *l, struct skep_opnd dst, int32_t off,
 				     uint32_t size, const struct skep_value *src)
 {
 	struct skep_ir_func *f = l->f;
 	struct skep_value to = {.opnd = dst, .off = off};
-	uint32_t failed = skep_ir_block(f), cut = skep_ir_block(f), on = skep_ir_block(f);
+	uint32_t failed = skep_ir_block(f), full = skep_ir_block(f), on = skep_ir_block(f);
 	uint32_t len = skep_ir_var(f);
 
 	skep_ir_set(f, len,
 		    R(skep_ir_calln(f, read_str_helper(src->space), skep_lower_address(l, &to),
 				    I(size), skep_lower_address(l, src))));
 	skep_ir_branch_cold(f, SKEP_IR_SLT, R(len), I(0), failed);
-	skep_ir_branch_cold(f, SKEP_IR_EQ, R(len), I(size), cut);
+	if (may_be_cut(src, size))
+		skep_ir_branch_cold(f, SKEP_IR_EQ, R(len), I(size), full);
 	skep_ir_jump(f, on);
 
 	skep_ir_at(f, failed);
@@ -42,8 +62,8 @@ struct skep_opnd skep_lower_read_str(struct skep_lower *l, struct skep_opnd dst,
 	skep_ir_set(f, len, I(0));
 	skep_ir_jump(f, on);
 
-	skep_ir_at(f, cut);
-	skep_lower_loss(l, skep_loss_off(l, SKEP_LOSS_STRING));
+	skep_ir_at(f, full);
+	count_cut(l, size, src);
 	skep_ir_jump(f, on);
 	skep_ir_at(f, on);
 	return R(len);
