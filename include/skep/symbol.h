@@ -23,7 +23,8 @@ struct skep_ksyms *skep_ksyms_new(void);
 void skep_ksyms_free(struct skep_ksyms *syms);
 /**
  * Name a code address. The first use reads /proc/kallsyms (tens of ms, most of
- * them the kernel's); later ones cost a binary search.
+ * them the kernel's); later ones cost a binary search. What the kernel loads
+ * after that (modules, BPF programs) is not seen.
  * Return 0 | -ENOENT not known, or data | -EPERM addresses are hidden from us
  * (kernel.kptr_restrict; see skep_ksyms_explain()) | -errno
  */

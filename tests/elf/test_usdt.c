@@ -43,7 +43,7 @@ static int check_probe(void *ctx, const struct skep_elf_usdt *usdt)
 
 static size_t count_by_readelf(const char *path)
 {
-	char line[4096];
+	char line[8192];
 	size_t n = 0;
 	FILE *out;
 
