@@ -127,6 +127,7 @@ struct skep_var {
 	bool is_hoisted; /* read outside of the block that assigns it: 0 until it was assigned */
 	bool is_let;	 /* declared by let: 0 until assigned */
 	bool is_typed;	 /* with a type, which then does not grow */
+	bool is_broken;	 /* what was assigned has no type: reported there */
 	bool is_flexible; /* its sign is not settled: only non-negative literals so far */
 	uint32_t round;	 /* of the walk that its type belongs to */
 	void *lowered;		      /* lower/'s own */

@@ -99,6 +99,50 @@ static bool is_alike(const struct skep_probe *probe, const struct skep_probe *be
 	       before->provider == probe->provider;
 }
 
+static bool is_placed(const struct skep_probe_def *def, struct skep_probe *const *probes,
+		      uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (probes[i]->def == def)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A probe that could not be attached anywhere, which was allowed: its body is
+ * not compiled, but other probes may read the maps it would have filled.
+ */
+static void learn_from(struct skep_typer *t, struct skep_probe_def *def)
+{
+	struct skep_expand *expand = t->check->expand;
+	struct skep_probe nowhere = {.def = def};
+
+	if (!def->specs || !def->specs->n_parts)
+		return;
+	nowhere.spec = def->specs;
+	nowhere.name = def->specs->text;
+	nowhere.provider = skep_provider_find(def->specs->parts[0]);
+	if (!nowhere.provider)
+		return;
+	t->check->expand = NULL; /* there are no arguments to ask for */
+	walk_place(t, &nowhere, NULL);
+	t->check->expand = expand;
+}
+
+static bool learn_from_unplaced(struct skep_typer *t, struct skep_probe **probes, uint32_t n)
+{
+	bool is_any = false;
+
+	for (struct skep_probe_def *def = t->check->script->probes; def; def = def->next) {
+		if (is_placed(def, probes, n))
+			continue;
+		learn_from(t, def);
+		is_any = true;
+	}
+	return is_any;
+}
+
 static void settle_maps(struct skep_typer *t, struct skep_probe **probes, uint32_t n)
 {
 	for (int round = 0; round < ROUNDS_MAX; round++) {
@@ -107,6 +151,8 @@ static void settle_maps(struct skep_typer *t, struct skep_probe **probes, uint32
 			if (!is_alike(probes[i], i ? probes[i - 1] : NULL))
 				walk_place(t, probes[i], NULL);
 		}
+		if (learn_from_unplaced(t, probes, n))
+			skep_maps_guess(t);
 		if (!t->maps_changed)
 			return;
 	}

@@ -74,7 +74,7 @@ static const struct skep_type *type_var(struct skep_typer *t, struct skep_expr *
 
 	if (!var)
 		return NULL;
-	if (!var->type)
+	if (!var->type && !var->is_broken)
 		return TYPE_ERROR(t, expr->span, VAR_NO_TYPE, var->name);
 	return var->type;
 }

@@ -242,6 +242,19 @@ void skep_map_add_value(struct skep_typer *t, struct skep_expr *expr, const stru
 	settle(t, &map->value, kept);
 }
 
+void skep_maps_guess(struct skep_typer *t)
+{
+	if (t->maps_changed)
+		return;
+	for (struct skep_map *map = t->check->script->maps; map; map = map->next) {
+		map->is_assigned = true;
+		if (!map->value)
+			settle(t, &map->value, &skep_type_s64);
+		if (!map->key && map->is_iterated && !map->scalar_span.len)
+			settle(t, &map->key, &skep_type_u64);
+	}
+}
+
 static bool is_percpu(const char *kind)
 {
 	return !strncmp(kind, "percpu", strlen("percpu"));

@@ -155,7 +155,9 @@ static void type_let(struct skep_typer *t, struct skep_stmt *stmt)
 	if (type)
 		var->type = type;
 	var->is_typed = type != NULL;
-	skep_var_assign(t, var, value, stmt->value);
+	var->is_broken = stmt->type_name && !type;
+	if (stmt->value)
+		skep_var_assign(t, var, value, stmt->value);
 	stmt->target->type = var->type;
 }
 

@@ -139,6 +139,8 @@ void skep_map_add_value(struct skep_typer *t, struct skep_expr *expr, const stru
 /** The type that a value of @map has when it is read; NULL: none (reported), or not known yet. */
 const struct skep_type *skep_map_value(struct skep_typer *t, const struct skep_map *map,
 				       struct skep_span span);
+/** Some probes have no place: what nothing else says of maps is taken to be a number. */
+void skep_maps_guess(struct skep_typer *t);
 /** What is left to be said when all is known: maps never assigned, declared kinds. */
 void skep_maps_finish(struct skep_typer *t);
 

@@ -262,8 +262,10 @@ static bool takes(struct skep_typer *t, const struct skep_type *to, const struct
 void skep_var_assign(struct skep_typer *t, struct skep_var *var, const struct skep_type *type,
 		     const struct skep_expr *value)
 {
-	if (!type)
+	if (!type) {
+		var->is_broken = true;
 		return;
+	}
 	if (var->is_typed) {
 		if (!takes(t, var->type, type, value))
 			mismatch(t, var, type, value);
