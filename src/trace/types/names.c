@@ -229,9 +229,11 @@ static int take_suffixes(const char *at, struct suffix *suffixes)
 			at++;
 			continue;
 		}
+		if (*at != '[')
+			return -1;
 		char *end;
-		unsigned long len = *at == '[' ? strtoul(at + 1, &end, 0) : 0;
-		if (*at != '[' || *end != ']' || len > INT32_MAX)
+		unsigned long len = strtoul(at + 1, &end, 0);
+		if (*end != ']' || len > INT32_MAX)
 			return -1;
 		suffixes[n++] = (struct suffix){.n = (uint32_t)len};
 		at = end + 1;
