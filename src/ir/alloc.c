@@ -25,6 +25,7 @@
 
 #define N_ALLOC	   10 /* r0-r9 */
 #define MAX_ROUNDS 32
+#define MAX_SWEEPS 3
 #define N_WORTHS   4096
 
 /* Leave r1-r5 to arguments and r6-r9 to what crosses calls as long as there is a choice. */
@@ -257,9 +258,12 @@ static void prepare(struct alloc *a, struct spills *spills)
 {
 	struct skep_ir_func *f = a->f;
 
-	do
+	a->live = skep_ir_live(f, &a->n_pos);
+	for (int i = 0; i < MAX_SWEEPS && !spills->round; i++) {
+		if (!skep_ir_live_sweep(f, a->live, a->n_pos))
+			break;
 		a->live = skep_ir_live(f, &a->n_pos);
-	while (spills->round == 0 && skep_ir_live_sweep(f, a->live, a->n_pos));
+	}
 	a->n_regs = f->n_regs;
 	a->n_words = a->n_pos / 64 + 1;
 	while (spills->home.len < f->n_regs) {

@@ -44,6 +44,7 @@ struct inst {
 	uint8_t bytes;	/* of memory accesses, extensions and swaps */
 	uint8_t n_args; /* of calls */
 	bool is_signed; /* EXT; LOAD: sign-extend */
+	bool tracked;	/* the kernel must go on knowing the result: never into the scratch */
 	int32_t off;
 	uint32_t dst; /* register, or IR_NONE */
 	uint32_t pos; /* set by live.c: operands are read at pos, the result is written at pos + 1 */
@@ -76,7 +77,8 @@ struct slot {
 	enum slot_place place;
 	bool is_spill;
 	uint8_t kind;	  /* of spills: enum reg_kind */
-	bool needs_stack; /* holds pointers, which the kernel tracks on the stack only */
+	bool holds_pointer;
+	bool needs_stack; /* as the kernel tracks pointers there only, or wants it there */
 };
 
 struct skep_ir_func {
@@ -194,8 +196,9 @@ void skep_ir_dead(struct skep_ir_func *f);
 void skep_ir_lower(struct skep_ir_func *f);
 void skep_ir_order(struct skep_ir_func *f);
 
-/** What a register may hold, as far as the kernel's spill rules care. */
-enum reg_kind { KIND_SCALAR, KIND_MAYBE_POINTER, KIND_POINTER };
+/** What a register may hold, as far as the kernel's spill rules care: a number of any size, one
+ *  that may be a pointer or must stay within bounds, or a pointer. */
+enum reg_kind { KIND_SCALAR, KIND_TRACKED, KIND_POINTER };
 /** One per register, on the work arena. */
 uint8_t *skep_ir_kinds(struct skep_ir_func *f);
 

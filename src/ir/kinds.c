@@ -1,10 +1,13 @@
 /*
- * Which registers may hold pointers.
+ * Which registers hold what the kernel must go on knowing.
  *
- * The kernel tracks a pointer that is stored and loaded again only on the
- * stack; in a map's value it becomes a number. So frame.c must know what may
- * be moved to the scratch. Judged per register, not per place: a register is
- * as much of a pointer as the most pointer-like value ever put into it.
+ * It tracks what is stored and loaded again only on the stack; in a map's
+ * value a pointer becomes a number and a bounded number any number. So frame.c
+ * must know what may be moved to the scratch: no pointers, and only if nothing
+ * else helps, numbers that are added to pointers or given to helpers.
+ *
+ * Judged per register, not per place: a register is as much of a pointer as
+ * the most pointer-like value ever put into it.
  */
 #include <linux/bpf.h>
 
@@ -55,7 +58,7 @@ static enum reg_kind kind_of_alu(const uint8_t *kinds, const struct inst *inst)
 	if (inst->sub == SKEP_IR_ADD)
 		return a > b ? a : b;
 	if (inst->sub == SKEP_IR_SUB)
-		return a == KIND_POINTER && b != KIND_SCALAR ? KIND_MAYBE_POINTER : a;
+		return a == KIND_POINTER && b != KIND_SCALAR ? KIND_TRACKED : a;
 	return KIND_SCALAR;
 }
 
@@ -65,18 +68,20 @@ static enum reg_kind kind_of_load(const struct skep_ir_func *f, const struct ins
 	if (is_slot(inst->a)) {
 		const struct slot *slot = &f->slots[inst->a.id];
 
-		return slot->needs_stack && inst->bytes == 8 ? KIND_POINTER : KIND_SCALAR;
+		return slot->holds_pointer && inst->bytes == 8 ? KIND_POINTER : KIND_SCALAR;
 	}
 	if (inst->bytes == 8 || (inst->bytes == 4 && inst->a.id == 0 && f->prog == f))
-		return KIND_MAYBE_POINTER;
+		return KIND_TRACKED;
 	return KIND_SCALAR;
 }
 
 static enum reg_kind kind_of(const struct skep_ir_func *f, const uint8_t *kinds,
 			     const struct inst *inst)
 {
+	if (inst->tracked)
+		return KIND_POINTER;
 	switch (inst->op) {
-	case OP_PARAM: return f->prog == f ? KIND_POINTER : KIND_MAYBE_POINTER;
+	case OP_PARAM: return f->prog == f ? KIND_POINTER : KIND_TRACKED;
 	case OP_MOV: return kind_of_opnd(kinds, inst->a);
 	case OP_ALU: return kind_of_alu(kinds, inst);
 	case OP_LOAD: return kind_of_load(f, inst);
@@ -85,7 +90,7 @@ static enum reg_kind kind_of(const struct skep_ir_func *f, const uint8_t *kinds,
 	case OP_FUNC_ADDR: return KIND_POINTER;
 	case OP_CALL:
 		return inst->sub == SKEP_CALL_HELPER ? kind_of_helper(inst->a.imm) :
-						       KIND_MAYBE_POINTER;
+						       KIND_TRACKED;
 	default: return KIND_SCALAR;
 	}
 }
@@ -98,9 +103,9 @@ static bool note_store(struct skep_ir_func *f, const uint8_t *kinds, const struc
 	if (inst->op != OP_STORE || !is_slot(inst->a) || inst->bytes != 8)
 		return false;
 	slot = &f->slots[inst->a.id];
-	if (slot->needs_stack || kind_of_opnd(kinds, inst->b) != KIND_POINTER)
+	if (slot->holds_pointer || kind_of_opnd(kinds, inst->b) != KIND_POINTER)
 		return false;
-	return slot->needs_stack = true;
+	return slot->holds_pointer = slot->needs_stack = true;
 }
 
 /* Helpers one of whose arguments must be on the stack: a callback's context, a dynamic pointer. */
@@ -132,15 +137,56 @@ static void note_call(struct skep_ir_func *f, const struct inst *inst)
 			f->slots[inst->args[i].id].needs_stack = true;
 }
 
+static bool raise_to_tracked(uint8_t *kinds, struct skep_opnd o)
+{
+	if (!is_reg(o) || kinds[o.id] != KIND_SCALAR)
+		return false;
+	kinds[o.id] = KIND_TRACKED;
+	return true;
+}
+
+static bool note_args(uint8_t *kinds, const struct inst *inst)
+{
+	bool changed = false;
+
+	for (unsigned i = 0; i < inst->n_args; i++)
+		changed |= raise_to_tracked(kinds, inst->args[i]);
+	return changed;
+}
+
+/*
+ * Bounds are wanted of what is added to a pointer, given to a helper, ends a
+ * loop, or makes such a value.
+ */
+static bool note_bounds(uint8_t *kinds, const struct block *block, const struct inst *inst)
+{
+	bool changed;
+
+	if (inst->op == OP_CALL)
+		return note_args(kinds, inst);
+	if (inst->op == OP_BRANCH && block->depth && is_imm(inst->b))
+		return raise_to_tracked(kinds, inst->a);
+	if (inst->op != OP_MOV && inst->op != OP_ALU)
+		return false;
+	if (kinds[inst->dst] == KIND_SCALAR || (inst->op == OP_ALU && inst->sub == SKEP_IR_AND &&
+	     is_imm(inst->b)))
+		return false;
+	changed = raise_to_tracked(kinds, inst->a);
+	return raise_to_tracked(kinds, inst->b) || changed;
+}
+
 static bool walk(struct skep_ir_func *f, uint8_t *kinds)
 {
 	bool changed = false;
 
 	for (uint32_t i = 0; i < f->n_order; i++) {
-		for (struct inst *p = f->blocks[f->order[i]]->first; p; p = p->next) {
+		const struct block *block = f->blocks[f->order[i]];
+
+		for (struct inst *p = block->first; p; p = p->next) {
 			if (p->op == OP_CALL)
 				note_call(f, p);
 			changed |= note_store(f, kinds, p);
+			changed |= note_bounds(kinds, block, p);
 			if (p->dst == IR_NONE || kinds[p->dst] >= kind_of(f, kinds, p))
 				continue;
 			kinds[p->dst] = kind_of(f, kinds, p);

@@ -21,16 +21,22 @@ struct lower {
 	struct inst *at; /* what is made goes before it */
 };
 
-static uint32_t put(struct lower *l, struct inst inst)
+static struct inst *put_inst(struct lower *l, struct inst inst)
 {
 	struct inst *copy = skep_ir_inst_new(l->f, inst.op, l->at->span);
 
 	copy->sub = inst.sub;
+	copy->bytes = inst.bytes;
+	copy->off = inst.off;
 	copy->a = inst.a;
 	copy->b = inst.b;
-	copy->dst = skep_ir_reg_new(l->f);
 	skep_ir_insert_before(l->block, l->at, copy);
-	return copy->dst;
+	return copy;
+}
+
+static uint32_t put(struct lower *l, struct inst inst)
+{
+	return put_inst(l, inst)->dst = skep_ir_reg_new(l->f);
 }
 
 static struct skep_opnd put_alu(struct lower *l, enum skep_ir_alu op, struct skep_opnd a,
@@ -133,7 +139,11 @@ static void lower_store(struct lower *l, struct inst *inst)
 		to_reg_or_s32(l, &inst->b);
 }
 
-/* The counter starts at 0 when the function is entered: several visits of a loop share it. */
+/*
+ * The counter starts at 0 when the function is entered: several visits of a
+ * loop share it. The kernel follows each iteration, so it must not lose sight
+ * of the counter.
+ */
 static void lower_guard(struct lower *l, struct inst *inst)
 {
 	struct block *entry = l->f->blocks[0];
@@ -149,6 +159,7 @@ static void lower_guard(struct lower *l, struct inst *inst)
 	zero = skep_ir_inst_new(l->f, OP_MOV, inst->span);
 	zero->dst = counter;
 	zero->a = I(0);
+	zero->tracked = true;
 	skep_ir_insert_before(entry, at, zero);
 	add = skep_ir_inst_new(l->f, OP_ALU, inst->span);
 	add->sub = SKEP_IR_ADD;
@@ -161,6 +172,38 @@ static void lower_guard(struct lower *l, struct inst *inst)
 	inst->a = R(counter);
 	inst->b = I(l->f->ir->target.loop_limit);
 	to_reg_or_s32(l, &inst->b);
+}
+
+/*
+ * A slot belongs to this activation alone: nobody looks while we add or
+ * exchange. Also, Linux (seen on 6.18) loses track of precision at an atomic
+ * that fetches from the stack, and may then take a branch for decided.
+ */
+static void lower_private_atomic(struct lower *l, struct inst *inst)
+{
+	struct inst access = {
+		.op = OP_LOAD, .bytes = inst->bytes, .a = inst->a, .off = inst->off};
+	struct skep_opnd old = R(put(l, access));
+
+	access.op = OP_STORE;
+	access.b = inst->b;
+	if (inst->op == OP_XCHG) {
+		to_reg_or_s32(l, &access.b);
+		put_inst(l, access);
+		skep_ir_become_mov(inst, old);
+		return;
+	}
+	inst->op = OP_STORE;
+	to_reg_or_s32(l, &inst->b);
+	inst->b = put_alu(l, SKEP_IR_ADD, old, inst->b);
+}
+
+static void lower_atomic(struct lower *l, struct inst *inst)
+{
+	if (is_slot(inst->a))
+		lower_private_atomic(l, inst);
+	else
+		to_reg(l, &inst->b);
 }
 
 static void lower_inst(struct lower *l, struct inst *inst)
@@ -179,7 +222,7 @@ static void lower_inst(struct lower *l, struct inst *inst)
 		break;
 	case OP_STORE: lower_store(l, inst); break;
 	case OP_ATOMIC_ADD:
-	case OP_XCHG: to_reg(l, &inst->b); break;
+	case OP_XCHG: lower_atomic(l, inst); break;
 	case OP_EXIT:
 		if (is_slot(inst->a))
 			to_reg(l, &inst->a);

@@ -43,6 +43,8 @@ void module_emit(struct module *m);
 int module_load(struct module *m, struct skep_buf *log);
 /** Emit and load; the test fails with the kernel's log if it is refused. */
 void module_make(struct module *m);
+/** The same, but return false if the kernel gave up on the number of paths. */
+bool module_make_unless_complex(struct module *m);
 /** Run the program on a context of N_INPUTS words; returns its result. */
 uint32_t module_run(struct module *m, const uint64_t inputs[N_INPUTS]);
 int map_lookup(int fd, const void *key, void *value);
