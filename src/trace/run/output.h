@@ -18,6 +18,10 @@
 struct skep_ksyms;
 struct skep_usyms;
 
+/**
+ * Fill in what is above the line and leave the rest zero; skep_output_done()
+ * frees what was made for it while printing.
+ */
 struct skep_output {
 	const struct skep_trace_program *program;
 	struct skep_ksyms *ksyms; /* borrowed */
@@ -26,9 +30,14 @@ struct skep_output {
 	/** Frames of a stack by its id: fills @ret (up to @max); returns how many, or -errno. */
 	int (*stack)(void *ctx, bool user, uint32_t stack_id, uint64_t *ret, uint32_t max);
 	void *ctx;
+	const struct skep_source *source; /* of the script, for errorf(); borrowed; may be NULL */
 	uint64_t boot_to_wall_ns; /* add to a boot time for the wall clock (strftime) */
+	/* --- */
 	uint64_t strings_cut;	  /* printed with config.str_trunc_trailer */
+	struct skep_output_state *state; /* caches; owned */
 };
+
+void skep_output_done(struct skep_output *out);
 
 /** One entry of a map: bytes of key (key NULL: scalar) and of the summed value. */
 struct skep_map_entry {
@@ -42,7 +51,9 @@ void skep_output_value(struct skep_output *out, const struct skep_type *type, co
  *  may be anything (hostile): offsets are checked. */
 void skep_output_format(struct skep_output *out, const struct skep_event *event, const void *data,
 			size_t size, const char *format, struct skep_buf *buf);
-/** One event's line(s), as they go to the output: PRINTF, PRINT, PRINT_KEY, JOIN, TIME. */
+/** One event's line(s), as they go to the output: PRINTF, PRINT, PRINT_KEY, JOIN, TIME; ERRORF
+ *  and WARNF as they go to the errors in text ("FILE:LINE:COL-COL: ERROR: …"), to the output in
+ *  JSON. */
 void skep_output_event(struct skep_output *out, const struct skep_event *event, const void *data,
 		       size_t size, struct skep_buf *buf);
 /**
@@ -54,8 +65,18 @@ void skep_output_event(struct skep_output *out, const struct skep_event *event, 
 void skep_output_map(struct skep_output *out, const struct skep_trace_map *map,
 		     struct skep_map_entry *entries, size_t n, uint32_t top, uint32_t div,
 		     struct skep_buf *buf);
-/** A line that is not the script's own: {"type": "attached_probes", "data": {"probes": 1}} or
- *  "Attaching 1 probe...". */
+/** A scalar map that holds nothing, as print(@x) shows it: as 0 or "". (Maps that are empty when
+ *  the script ends are not shown.) */
+void skep_output_map_unset(struct skep_output *out, const struct skep_trace_map *map,
+			   struct skep_buf *buf);
+/** What system() and cat() bring: as it is, or as {"type": @type, "data": …}. bpftrace's types
+ *  are "syscall" and "cat"; text of the former is followed by a newline. */
+void skep_output_text(struct skep_output *out, const char *type, const char *text, size_t len,
+		      struct skep_buf *buf);
+/** What stands between a script's own output and its maps at the end: two empty lines in text. */
+void skep_output_end(struct skep_output *out, struct skep_buf *buf);
+/** A line that is not the script's own: {"type": "attached_probes", "count": 1, "data":
+ *  {"probes": 1}} or "Attached 1 probe" (for the errors). */
 void skep_output_attached(struct skep_output *out, uint32_t n_probes, struct skep_buf *buf);
 /** Losses by cause: "Lost 12 events, …" with what to try, or {"type": "lost_…"}. */
 void skep_output_loss(struct skep_output *out, enum skep_loss loss, uint64_t n,
@@ -67,5 +88,8 @@ void skep_output_map_full(struct skep_output *out, const struct skep_trace_map *
 void skep_output_missed(struct skep_output *out, uint64_t n, struct skep_buf *buf);
 /** Free what is kept between calls (not the symbolizers). */
 void skep_output_done(struct skep_output *out);
+
+/** Hits of probes that the kernel left out (recursion, no memory for a return probe). */
+void skep_output_missed(struct skep_output *out, uint64_t n, struct skep_buf *buf);
 
 #endif
