@@ -87,6 +87,7 @@ struct skep_elf_usdt {
 	uint64_t off;	    /* the same as a file offset */
 	uint64_t semaphore_off; /* file offset of the semaphore, 0: none */
 };
+/** Every probe; a return value != 0 from @fn stops and is returned. Else 0 | -E2BIG over 131072 */
 int skep_elf_for_each_usdt(const struct skep_elf *elf,
 			   int (*fn)(void *ctx, const struct skep_elf_usdt *usdt), void *ctx);
 

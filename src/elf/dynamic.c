@@ -81,6 +81,22 @@ static uint64_t count_by_hash(const struct skep_elf *elf, uint64_t addr)
 	return addr && word_at(elf, addr + 4, &n) ? n : 0;
 }
 
+/* One past the last symbol of the chain that symbol @at is in; chains start at @off with @first. */
+static uint64_t chain_end(const struct skep_elf *elf, uint64_t off, uint32_t first, uint32_t at)
+{
+	for (; at < ELF_MAX_SYMBOLS; at++) {
+		const void *word = skep_elf_bytes(elf, off + 4ULL * (at - first), 4);
+		uint32_t hash;
+
+		if (!word)
+			return 0;
+		memcpy(&hash, word, sizeof(hash));
+		if (hash & 1)
+			return at + 1ULL;
+	}
+	return 0;
+}
+
 /*
  * DT_GNU_HASH: n_buckets, first hashed symbol, n_bloom, shift, bloom words,
  * buckets, chains. The last symbol is the end of the chain that starts last;
@@ -88,27 +104,24 @@ static uint64_t count_by_hash(const struct skep_elf *elf, uint64_t addr)
  */
 static uint64_t count_by_gnu_hash(const struct skep_elf *elf, uint64_t addr)
 {
-	uint32_t n_buckets, first, n_bloom, bucket, hash, last = 0;
-	uint64_t buckets;
+	uint32_t n_buckets, first, n_bloom, last = 0;
+	const uint8_t *buckets;
+	uint64_t off;
 
 	if (!addr || !word_at(elf, addr, &n_buckets) || !word_at(elf, addr + 4, &first) ||
-	    !word_at(elf, addr + 8, &n_bloom))
+	    !word_at(elf, addr + 8, &n_bloom) || n_buckets > ELF_MAX_SYMBOLS)
 		return 0;
-	if (n_buckets > ELF_MAX_SYMBOLS)
+	addr += 16 + (uint64_t)n_bloom * (elf->is64 ? 8 : 4);
+	if (skep_elf_addr_to_off(elf, addr, &off) < 0)
 		return 0;
-	buckets = addr + 16 + (uint64_t)n_bloom * (elf->is64 ? 8 : 4);
-	for (uint32_t i = 0; i < n_buckets; i++) {
-		if (!word_at(elf, buckets + 4ULL * i, &bucket))
-			return 0;
+	buckets = skep_elf_bytes(elf, off, 4ULL * n_buckets);
+	for (uint32_t i = 0; buckets && i < n_buckets; i++) {
+		uint32_t bucket;
+
+		memcpy(&bucket, buckets + 4ULL * i, sizeof(bucket));
 		last = bucket > last ? bucket : last;
 	}
-	if (last < first)
-		return first;
-	do {
-		if (!word_at(elf, buckets + 4ULL * (n_buckets + (last - first)), &hash))
-			return 0;
-	} while (last++ < ELF_MAX_SYMBOLS && !(hash & 1));
-	return last;
+	return last < first ? first : chain_end(elf, off + 4ULL * n_buckets, first, last);
 }
 
 static bool take_strings(const struct skep_elf *elf, const struct dynamic *dyn,

@@ -29,6 +29,7 @@ struct skep_elf_pages {
 	uint8_t *memory;  /* as large as the file, unbacked until written */
 	size_t map_bytes; /* of memory */
 	uint64_t *copied; /* one bit a page */
+	uint64_t n_copied;
 };
 
 static void pages_free(struct skep_elf_pages *pages)
@@ -71,6 +72,9 @@ static bool copy_run(struct skep_elf_pages *pages, uint64_t size, uint64_t first
 
 	if (to > size)
 		to = size;
+	if (pages->n_copied + (end - first) > ELF_MAX_COPY_BYTES >> PAGE_SHIFT)
+		return false;
+	pages->n_copied += end - first;
 	if (!read_all(pages->fd, pages->memory + from, to - from, from))
 		return false;
 	for (uint64_t page = first; page < end; page++)
@@ -220,10 +224,10 @@ static void take_tables(struct skep_elf *elf, const Elf64_Ehdr *e)
 {
 	Elf64_Shdr zero = {0};
 	uint64_t n_sections = e->e_shnum, n_segments = e->e_phnum;
+	uint32_t names = e->e_shstrndx;
 
 	elf->shoff = e->e_shoff;
 	elf->phoff = e->e_phoff;
-	elf->names_index = e->e_shstrndx;
 	elf->n_sections = 0;
 	if (e->e_shentsize == shdr_size(elf))
 		elf->n_sections = clip(elf, elf->shoff, 1, shdr_size(elf), 1);
@@ -232,14 +236,15 @@ static void take_tables(struct skep_elf *elf, const Elf64_Ehdr *e)
 			n_sections = zero.sh_size;
 		if (n_segments == PN_XNUM)
 			n_segments = zero.sh_info;
-		if (elf->names_index == SHN_XINDEX)
-			elf->names_index = zero.sh_link;
+		if (names == SHN_XINDEX)
+			names = zero.sh_link;
 		elf->n_sections =
 			clip(elf, elf->shoff, n_sections, shdr_size(elf), ELF_MAX_SECTIONS);
 	}
 	if (e->e_phentsize == phdr_size(elf))
 		elf->n_segments =
 			clip(elf, elf->phoff, n_segments, phdr_size(elf), ELF_MAX_SEGMENTS);
+	elf->names = skep_elf_strings(elf, names);
 }
 
 static int refuse(struct skep_diag *diag, const char *path, const char *why)

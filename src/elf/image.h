@@ -18,10 +18,17 @@
 #include <skep/elf.h>
 
 /* Limits. Real files stay far below; hostile ones are cut off here. */
-#define ELF_MAX_BYTES    (16ULL << 30)
-#define ELF_MAX_SECTIONS (1U << 20)
-#define ELF_MAX_SEGMENTS 1024U
-#define ELF_MAX_SYMBOLS  (8ULL << 20)
+#define ELF_MAX_BYTES      (16ULL << 30)
+#define ELF_MAX_COPY_BYTES (512ULL << 20) /* brought in of one file, which may be all holes */
+#define ELF_MAX_SECTIONS   (1U << 20)
+#define ELF_MAX_SEGMENTS   1024U
+#define ELF_MAX_SYMBOLS    (8ULL << 20)
+
+/** A string table: every offset below `size` starts a string that ends inside it. */
+struct skep_elf_strings {
+	const char *data;
+	uint64_t size;
+};
 
 struct skep_elf_pages; /* which pages of a file have been copied */
 
@@ -34,7 +41,7 @@ struct skep_elf {
 	uint16_t type, machine; /* ET_*, EM_* */
 	uint64_t phoff, shoff;
 	uint32_t n_segments, n_sections;
-	uint32_t names_index; /* of the section that holds the sections' names */
+	struct skep_elf_strings names; /* of the sections */
 };
 
 /** Bytes [off, off + len), or NULL when they are not all in the file (or cannot be read). */
@@ -44,11 +51,6 @@ const void *skep_elf_bytes(const struct skep_elf *elf, uint64_t off, uint64_t le
 bool skep_elf_shdr(const struct skep_elf *elf, uint32_t i, Elf64_Shdr *ret);
 bool skep_elf_phdr(const struct skep_elf *elf, uint32_t i, Elf64_Phdr *ret);
 
-/** A string table: every offset below `size` starts a string that ends inside it. */
-struct skep_elf_strings {
-	const char *data;
-	uint64_t size;
-};
 /** Section @i as a string table; an empty one if it is none. */
 struct skep_elf_strings skep_elf_strings(const struct skep_elf *elf, uint32_t i);
 /** "" when @off lies outside. */

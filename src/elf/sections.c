@@ -32,13 +32,12 @@ uint32_t skep_elf_n_sections(const struct skep_elf *elf)
 
 int skep_elf_section_info(const struct skep_elf *elf, uint32_t i, struct skep_elf_section *ret)
 {
-	struct skep_elf_strings names = skep_elf_strings(elf, elf->names_index);
 	Elf64_Shdr s;
 
 	if (!skep_elf_shdr(elf, i, &s))
 		return -ENOENT;
 	*ret = (struct skep_elf_section){
-		.name = skep_elf_string(&names, s.sh_name),
+		.name = skep_elf_string(&elf->names, s.sh_name),
 		.type = s.sh_type,
 		.flags = s.sh_flags,
 		.addr = s.sh_addr,
@@ -60,12 +59,11 @@ int skep_elf_section(const struct skep_elf *elf, uint32_t i, struct skep_elf_sec
 
 uint32_t skep_elf_section_index(const struct skep_elf *elf, const char *name)
 {
-	struct skep_elf_strings names = skep_elf_strings(elf, elf->names_index);
 	Elf64_Shdr s;
 
 	for (uint32_t i = 1; i < elf->n_sections; i++)
 		if (skep_elf_shdr(elf, i, &s) &&
-		    strcmp(skep_elf_string(&names, s.sh_name), name) == 0)
+		    strcmp(skep_elf_string(&elf->names, s.sh_name), name) == 0)
 			return i;
 	return 0;
 }

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define VERSYM_HIDDEN 0x8000
+/* Where "@VERSION" is looked for: a hostile file may have many symbols share one huge name. */
+#define NAME_MAX_BYTES 4096
 
 static uint32_t section_of_type(const struct skep_elf *elf, uint32_t type, Elf64_Shdr *ret)
 {
@@ -87,7 +89,7 @@ static bool version_hidden(const struct skep_elf_symtab *table, uint64_t i, cons
 		memcpy(&version, table->versions + i * 2, 2);
 		return version & VERSYM_HIDDEN;
 	}
-	at = strchr(name, '@');
+	at = memchr(name, '@', strnlen(name, NAME_MAX_BYTES));
 	return at && at != name && at[1] != '@';
 }
 

@@ -18,10 +18,12 @@
 #define NT_STAPSDT        3
 #define NOTES_MAX_BYTES   (64ULL << 20) /* in one section */
 #define USDT_MAX_SECTIONS 64
+#define USDT_MAX_PROBES   (128U << 10) /* in one file */
 
 struct walk {
 	const struct skep_elf *elf;
-	uint64_t base; /* address of .stapsdt.base; 0: none */
+	uint64_t base;     /* address of .stapsdt.base; 0: none */
+	uint32_t n_probes; /* so far */
 	int (*fn)(void *ctx, const struct skep_elf_usdt *usdt);
 	void *ctx;
 };
@@ -62,7 +64,7 @@ static bool take_addresses(const struct walk *walk, const uint64_t words[3],
 
 static int take_note(void *ctx, const struct skep_elf_note *note)
 {
-	const struct walk *walk = ctx;
+	struct walk *walk = ctx;
 	uint64_t word = walk->elf->is64 ? 8 : 4;
 	uint64_t words[3] = {0};
 	struct skep_elf_usdt usdt;
@@ -70,6 +72,8 @@ static int take_note(void *ctx, const struct skep_elf_note *note)
 	if (note->type != NT_STAPSDT || note->owner_len != sizeof("stapsdt") ||
 	    memcmp(note->owner, "stapsdt", sizeof("stapsdt")) != 0 || note->desc_len < 3 * word)
 		return 0;
+	if (walk->n_probes++ == USDT_MAX_PROBES)
+		return -E2BIG;
 	for (int i = 0; i < 3; i++)
 		memcpy(&words[i], note->desc + (uint64_t)i * word, word);
 	if (!take_texts(note, 3 * word, &usdt) || !take_addresses(walk, words, &usdt))
@@ -95,7 +99,6 @@ static int walk_section(struct walk *walk, uint32_t i)
 int skep_elf_for_each_usdt(const struct skep_elf *elf,
 			   int (*fn)(void *ctx, const struct skep_elf_usdt *usdt), void *ctx)
 {
-	struct skep_elf_strings names = skep_elf_strings(elf, elf->names_index);
 	struct walk walk = {.elf = elf, .fn = fn, .ctx = ctx};
 	uint32_t n_seen = 0;
 	Elf64_Shdr s;
@@ -106,7 +109,7 @@ int skep_elf_for_each_usdt(const struct skep_elf *elf,
 	/* Relocatable links and section groups leave several sections of that name. */
 	for (uint32_t i = 1; i < elf->n_sections && n_seen < USDT_MAX_SECTIONS; i++) {
 		if (!skep_elf_shdr(elf, i, &s) ||
-		    strcmp(skep_elf_string(&names, s.sh_name), ".note.stapsdt") != 0)
+		    strcmp(skep_elf_string(&elf->names, s.sh_name), ".note.stapsdt") != 0)
 			continue;
 		n_seen++;
 		err = walk_section(&walk, i);

@@ -76,11 +76,12 @@ static const struct range *code_at(const struct build *build, uint64_t addr)
 static uint32_t rank_of(const struct skep_elf_sym *sym)
 {
 	bool function = sym->type != STT_NOTYPE;
-	size_t underscores = strspn(sym->name, "_");
+	uint32_t underscores = 0;
 
+	while (underscores < 15 && sym->name[underscores] == '_')
+		underscores++;
 	return (uint32_t)function << 8 | (uint32_t)(sym->size != 0) << 7 |
-	       (uint32_t)(sym->bind != STB_LOCAL) << 6 |
-	       (uint32_t)(15 - (underscores < 15 ? underscores : 15)) << 2 |
+	       (uint32_t)(sym->bind != STB_LOCAL) << 6 | (15 - underscores) << 2 |
 	       (uint32_t)!sym->hidden << 1 | (uint32_t)(sym->bind == STB_GLOBAL);
 }
 

@@ -6,11 +6,13 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <skep/symbol.h>
@@ -161,12 +163,65 @@ static void test_lookup(void **state)
 	munmap(code, 4096);
 }
 
+static void write_map(const char *path, const void *code, const char *name)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fprintf(f, "%lx 40 %s\n", (unsigned long)code, name);
+	fclose(f);
+}
+
+/* A process in another root has its map there; one made in our /tmp by its pid is not asked. */
+static void test_other_root(void **state)
+{
+	void *code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char folder[] = "/tmp/skep-root-XXXXXX", inner[96], outer[64];
+	struct skep_usyms *syms = skep_usyms_new(true);
+	struct skep_symbol sym = {0};
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	if (getuid() != 0)
+		skip();
+	assert_non_null(mkdtemp(folder));
+	snprintf(inner, sizeof(inner), "%s/tmp", folder);
+	assert_int_equal(mkdir(inner, 0755), 0);
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (chroot(folder) == 0 && write(ready[1], "x", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	snprintf(inner, sizeof(inner), "%s/tmp/perf-%d.map", folder, pid);
+	snprintf(outer, sizeof(outer), "/tmp/perf-%d.map", pid);
+	write_map(inner, code, "inside");
+	write_map(outer, code, "outside");
+	assert_int_equal(skep_usyms_lookup(syms, pid, (uintptr_t)code, &sym), 0);
+	assert_string_equal(sym.name, "inside");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	unlink(inner);
+	unlink(outer);
+	snprintf(inner, sizeof(inner), "%s/tmp", folder);
+	rmdir(inner);
+	rmdir(folder);
+	close(ready[0]);
+	close(ready[1]);
+	skep_usyms_free(syms);
+	munmap(code, 4096);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),        cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_growing),      cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_hostile_text), cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_other_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

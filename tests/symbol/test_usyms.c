@@ -322,7 +322,7 @@ static void test_other_root(void **state)
 	skep_usyms_free(syms);
 }
 
-/* More processes and files than there is room for: old ones leave, nothing breaks. */
+/* Processes side by side share their files, and keep their names after they ended. */
 static void test_many(void **state)
 {
 	struct skep_usyms *syms = skep_usyms_new(true);
