@@ -168,7 +168,7 @@ static struct skep_opnd zeroes(struct skep_lower *l, uint32_t bytes)
 	if (bytes > FIRST_SLOT_BYTES)
 		return R(skep_ir_map_value(l->f, skep_lower_zeroes(l, bytes), 0));
 	uint32_t slot = skep_ir_slot(l->f, bytes, 8);
-	skep_ir_zero(l->f, S(slot, 0), 0, bytes, 8);
+	skep_lower_zero(l, S(slot, 0), 0, bytes);
 	return S(slot, 0);
 }
 
@@ -279,7 +279,7 @@ struct skep_opnd skep_lower_agg_read(struct skep_lower *l, const struct skep_tra
 
 	skep_ir_set(f, total.sum, I(0));
 	skep_ir_set(f, total.n, I(0));
-	skep_ir_set(f, cpu, I(0));
+	skep_ir_set(f, cpu, skep_lower_blur(l, I(0)));
 	skep_ir_jump(f, head);
 	skep_ir_at(f, head);
 	skep_ir_loop_guard(f, done);

@@ -355,12 +355,12 @@ bool skep_lower_special_into(struct skep_lower *l, const struct skep_expr *expr,
 		skep_ir_calln(l->f, BPF_FUNC_get_current_comm, skep_lower_address(l, &to),
 			      I(COMM_BYTES));
 		if (type->size > COMM_BYTES)
-			skep_ir_zero(l->f, dst, off + COMM_BYTES, type->size - COMM_BYTES, 1);
+			skep_lower_zero(l, dst, off + COMM_BYTES, type->size - COMM_BYTES);
 		return true;
 	}
 	if (is_string && expr->kind == SKEP_E_CALL && expr->function == SKEP_FN_str) {
 		struct skep_value text = skep_lower_string_source(l, expr);
-		skep_ir_zero(l->f, dst, off, type->size, 1);
+		skep_lower_zero(l, dst, off, type->size);
 		skep_lower_read_str(l, dst, off, type->size, &text);
 		return true;
 	}

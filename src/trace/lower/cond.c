@@ -31,7 +31,11 @@ static void compare_bytes(struct skep_lower *l, const struct skep_expr *expr, ui
 	a = skep_lower_own(l, &a);
 	b = skep_lower_own(l, &b);
 	for (uint32_t at = 0, step; at < bytes; at += step) {
-		step = bytes - at >= 8 ? 8 : bytes - at >= 4 ? 4 : bytes - at >= 2 ? 2 : 1;
+		uint32_t align_b = skep_lower_align(b.opnd, b.off + (int32_t)at);
+		step = skep_lower_align(a.opnd, a.off + (int32_t)at);
+		step = align_b < step ? align_b : step;
+		while (step > bytes - at)
+			step /= 2;
 		uint32_t next = skep_ir_block(f);
 		uint32_t x = skep_ir_load(f, step, a.opnd, a.off + (int32_t)at);
 		uint32_t y = skep_ir_load(f, step, b.opnd, b.off + (int32_t)at);

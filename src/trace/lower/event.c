@@ -162,7 +162,7 @@ static void send_varying(struct skep_lower *l, const struct layout *layout,
 	uint32_t slot = skep_ir_slot(f, layout->most_bytes, 8), end = skep_ir_var(f);
 
 	skep_ir_set(f, end, I(layout->fixed_bytes));
-	skep_ir_zero(f, S(slot, 0), 0, layout->fixed_bytes, 8);
+	skep_lower_zero(l, S(slot, 0), 0, layout->fixed_bytes);
 	header(l, layout, S(slot, 0));
 	for (uint32_t i = 0; i < layout->n_args; i++, args = args->next) {
 		const struct skep_event_arg *arg = &layout->args[i];

@@ -223,12 +223,12 @@ static void tuple_into(struct skep_lower *l, const struct skep_expr *expr, struc
 	for (uint32_t i = 0; i < type->n && arg; i++, arg = arg->next) {
 		const struct skep_tuple_field *field = &type->fields[i];
 		if (field->off > used) /* padding must compare equal in keys */
-			skep_ir_zero(l->f, dst, off + (int32_t)used, field->off - used, 1);
+			skep_lower_zero(l, dst, off + (int32_t)used, field->off - used);
 		skep_lower_into(l, arg, dst, off + (int32_t)field->off, field->type);
 		used = field->off + field->type->size;
 	}
 	if (type->size > used)
-		skep_ir_zero(l->f, dst, off + (int32_t)used, type->size - used, 1);
+		skep_lower_zero(l, dst, off + (int32_t)used, type->size - used);
 }
 
 static struct skep_value lower_tuple(struct skep_lower *l, const struct skep_expr *expr)

@@ -178,7 +178,7 @@ FN(join)
 			    .str_bytes = str_bytes};
 	skep_ir_set(f, join.end, I(fixed));
 	skep_ir_set(f, join.n, I(0));
-	skep_ir_zero(f, S(join.slot, 0), 0, fixed, 8);
+	skep_lower_zero(l, S(join.slot, 0), 0, fixed);
 	skep_ir_store(f, 8, S(join.slot, 0), 0, I(l->events.len | (uint64_t)fixed << 32));
 	skep_vec_push(&l->events, event);
 	for (uint32_t i = 0; i < JOIN_MOST; i++)

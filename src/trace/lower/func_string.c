@@ -92,7 +92,7 @@ struct skep_opnd skep_lower_buffer_bytes(struct skep_lower *l, const struct skep
 	if (expr->kind != SKEP_E_CALL || expr->function != SKEP_FN_buf) {
 		struct skep_value buffer = skep_lower_expr(l, expr);
 		struct skep_value data = skep_lower_own(l, &buffer);
-		skep_ir_copy(l->f, dst, 0, data.opnd, data.off + 4, max, 1);
+		skep_lower_copy(l, dst, 0, data.opnd, data.off + 4, max);
 		uint32_t used = skep_ir_load(l->f, 4, data.opnd, data.off);
 		return R(skep_ir_alu(l->f, SKEP_IR_AND, R(used), I(8191)));
 	}
@@ -106,7 +106,7 @@ FN(buf)
 {
 	struct skep_value buffer = skep_lower_temp(l, call->type);
 
-	skep_ir_zero(l->f, buffer.opnd, 0, call->type->size, 4);
+	skep_lower_zero(l, buffer.opnd, 0, call->type->size);
 	struct skep_value data = {.opnd = buffer.opnd, .off = 4};
 	struct skep_opnd bytes = skep_lower_buffer_bytes(l, call, skep_lower_address(l, &data),
 							 call->type->size - 4);
@@ -157,14 +157,14 @@ static uint32_t search(struct skep_lower *l, const struct skep_value *hay,
 	uint32_t hay_at = skep_ir_addr(f, hay->opnd, hay->off);
 	uint32_t needle_at = skep_ir_addr(f, needle->opnd, needle->off);
 
-	skep_ir_set(f, i, I(0));
+	skep_ir_set(f, i, skep_lower_blur(l, I(0)));
 	skep_ir_set(f, found, I(0));
 	skep_ir_jump(f, outer);
 	skep_ir_at(f, outer);
 	skep_ir_loop_guard(f, done);
 	skep_ir_branch(f, SKEP_IR_ULT, R(i), I(hay->type->size), start, done);
 	skep_ir_at(f, start);
-	skep_ir_set(f, j, I(0));
+	skep_ir_set(f, j, skep_lower_blur(l, I(0)));
 	skep_ir_jump(f, inner);
 	skep_ir_at(f, inner);
 	skep_ir_loop_guard(f, done);
@@ -258,7 +258,7 @@ FN(ntop)
 	struct skep_opnd family =
 		call->n_args == 2 ? skep_lower_scalar(l, call->args) : I(is_v6 ? 10 : 2);
 
-	skep_ir_zero(l->f, inet.opnd, 0, call->type->size, 4);
+	skep_lower_zero(l, inet.opnd, 0, call->type->size);
 	skep_ir_store(l->f, 4, inet.opnd, 0, family);
 	struct skep_value value = skep_lower_expr(l, addr);
 	if (scalar)
@@ -273,7 +273,7 @@ FN(macaddr)
 	struct skep_value mac = skep_lower_temp(l, call->type);
 	struct skep_value value = pointed_to(l, call->args);
 
-	skep_ir_zero(l->f, mac.opnd, 0, call->type->size, 1);
+	skep_lower_zero(l, mac.opnd, 0, call->type->size);
 	skep_lower_read(l, mac.opnd, 0, 6, &value, 0);
 	return mac;
 }
@@ -293,7 +293,7 @@ FN(path)
 	struct skep_value text = skep_lower_temp(l, call->type);
 	struct skep_value at = pointed_to(l, call->args);
 
-	skep_ir_zero(l->f, text.opnd, 0, call->type->size, 1);
+	skep_lower_zero(l, text.opnd, 0, call->type->size);
 	skep_ir_calln(l->f, BPF_FUNC_d_path, skep_lower_address(l, &at), text.opnd,
 		      I(call->type->size));
 	return text;

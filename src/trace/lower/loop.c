@@ -11,6 +11,60 @@
 
 #include "trace/lower/lower.h"
 
+/*
+ * A loop under may_goto is verified until its state repeats. A variable that
+ * starts as a constant and counts up never repeats, and the verifier would walk
+ * every iteration; so what a loop changes enters it with a zero added that the
+ * verifier does not know to be one.
+ */
+struct skep_opnd skep_lower_blur(struct skep_lower *l, struct skep_opnd value)
+{
+	struct skep_ir_func *f = l->f;
+
+	if (!l->opts->target->may_goto)
+		return value; /* there each iteration is walked anyway, and must end */
+	uint32_t at = skep_ir_map_value(f, skep_lower_zeroes(l, 8), 0);
+	return R(skep_ir_alu(f, SKEP_IR_ADD, value, R(skep_ir_load(f, 8, R(at), 0))));
+}
+
+static void blur_var(struct skep_lower *l, const struct skep_var *var)
+{
+	if (!var || !var->lowered || !skep_type_is_scalar(var->type))
+		return;
+	struct skep_value value = skep_lower_var(l, var);
+	value.opnd = skep_lower_blur(l, value.opnd);
+	skep_lower_set_var(l, var, &value);
+}
+
+static void blur_exprs(struct skep_lower *l, const struct skep_expr *expr);
+
+/* Every variable that @stmt or what is in it assigns to. */
+static void blur_assigned(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	for (; stmt; stmt = stmt->next) {
+		if (stmt->target && stmt->target->kind == SKEP_E_VAR &&
+		    stmt->kind != SKEP_S_FOR_MAP)
+			blur_var(l, stmt->target->var);
+		blur_exprs(l, stmt->value);
+		blur_exprs(l, stmt->cond);
+		blur_assigned(l, stmt->body);
+		blur_assigned(l, stmt->else_body);
+	}
+}
+
+static void blur_exprs(struct skep_lower *l, const struct skep_expr *expr)
+{
+	for (; expr; expr = expr->next) {
+		if (expr->kind == SKEP_E_INCDEC)
+			blur_var(l, expr->right->var);
+		blur_exprs(l, expr->cond);
+		blur_exprs(l, expr->left);
+		blur_exprs(l, expr->right);
+		blur_exprs(l, expr->args);
+		blur_assigned(l, expr->body);
+	}
+}
+
 enum left_by { LEFT_AT_END, LEFT_BY_RETURN };
 
 void skep_lower_leave(struct skep_lower *l)
@@ -48,6 +102,8 @@ static void lower_while(struct skep_lower *l, const struct skep_stmt *stmt)
 	uint32_t head = skep_ir_block(f), body = skep_ir_block(f);
 	uint32_t done = skep_ir_block(f), exhausted = skep_ir_block(f);
 
+	blur_assigned(l, stmt->body);
+	blur_exprs(l, stmt->cond);
 	skep_ir_jump(f, head);
 	skep_ir_at(f, head);
 	skep_ir_loop_guard(f, exhausted);
@@ -67,7 +123,8 @@ static void lower_range(struct skep_lower *l, const struct skep_stmt *stmt)
 	uint32_t i = skep_ir_var(f);
 	struct skep_opnd limit = R(skep_ir_mov(f, skep_lower_scalar(l, stmt->limit)));
 
-	skep_ir_set(f, i, skep_lower_scalar(l, stmt->value));
+	blur_assigned(l, stmt->body);
+	skep_ir_set(f, i, skep_lower_blur(l, skep_lower_scalar(l, stmt->value)));
 	skep_ir_jump(f, head);
 	skep_ir_at(f, head);
 	skep_ir_loop_guard(f, exhausted);
@@ -112,7 +169,7 @@ static void bind_element(struct skep_lower *l, const struct skep_stmt *stmt,
 	home->kind = SKEP_VAR_SLOT;
 	home->slot = skep_ir_slot(l->f, type->size, 8);
 	stmt->target->var->lowered = home;
-	skep_ir_zero(l->f, S(home->slot, 0), 0, type->size, 8);
+	skep_lower_zero(l, S(home->slot, 0), 0, type->size);
 	struct skep_value key_value = skep_lower_at(l, key, 0, map->key, SKEP_SPACE_BPF);
 	skep_lower_store(l, &key_value, S(home->slot, 0), (int32_t)fields[0].off, fields[0].type);
 	struct skep_value value;

@@ -95,6 +95,11 @@ struct skep_value skep_value_int(struct skep_opnd opnd, const struct skep_type *
 /* --- memory.c --------------------------------------------------------------------------- */
 /** A fresh temporary of @type. */
 struct skep_value skep_lower_temp(struct skep_lower *l, const struct skep_type *type);
+/** The widest access that @base + @off is aligned for: 1, 2, 4 or 8. */
+uint32_t skep_lower_align(struct skep_opnd base, int32_t off);
+void skep_lower_zero(struct skep_lower *l, struct skep_opnd dst, int32_t off, uint32_t bytes);
+void skep_lower_copy(struct skep_lower *l, struct skep_opnd dst, int32_t off, struct skep_opnd src,
+		     int32_t src_off, uint32_t bytes);
 /** Read @bytes at @src's address + @off into @dst + @dst_off; failure is counted, and zeroes. */
 void skep_lower_read(struct skep_lower *l, struct skep_opnd dst, int32_t dst_off, uint32_t bytes,
 		     const struct skep_value *src, int32_t off);
@@ -156,6 +161,8 @@ struct skep_opnd skep_lower_curtask(struct skep_lower *l);
  */
 void skep_lower_stmts(struct skep_lower *l, const struct skep_stmt *stmt);
 void skep_lower_loop(struct skep_lower *l, const struct skep_stmt *stmt);
+/** The same number, but unknown to the verifier: for what a guarded loop counts (loop.c). */
+struct skep_opnd skep_lower_blur(struct skep_lower *l, struct skep_opnd value);
 struct skep_value skep_lower_var(struct skep_lower *l, const struct skep_var *var);
 void skep_lower_set_var(struct skep_lower *l, const struct skep_var *var,
 			const struct skep_value *value);

@@ -106,7 +106,7 @@ struct skep_value skep_lower_map_read(struct skep_lower *l, const struct skep_ex
 	if (scalar)
 		skep_ir_set(f, result.opnd.id, I(0));
 	else if (map->storage != SKEP_STORE_GLOBAL)
-		skep_ir_zero(f, result.opnd, 0, map->value->size, 8);
+		skep_lower_zero(l, result.opnd, 0, map->value->size);
 	uint32_t done = skep_ir_block(f);
 	struct skep_opnd at = find(l, map, key, done);
 	struct skep_value value = skep_lower_at(l, at, value_off(map), map->value, SKEP_SPACE_BPF);
@@ -363,7 +363,7 @@ static void unset(struct skep_lower *l, const struct skep_trace_map *map)
 	uint32_t done = skep_ir_block(f);
 	struct skep_opnd at = find(l, map, I(0), done);
 
-	skep_ir_zero(f, at, SET_OFF, VALUE_OFF + map->value->size, 8);
+	skep_lower_zero(l, at, SET_OFF, VALUE_OFF + map->value->size);
 	skep_ir_jump(f, done);
 	skep_ir_at(f, done);
 }

@@ -35,9 +35,39 @@ void skep_lower_loss(struct skep_lower *l, uint32_t loss_off)
 	skep_ir_at(f, done);
 }
 
+/*
+ * Slots of ours, ring records and map values all begin at multiples of 8, so
+ * the offset alone tells how wide an access may be. (Only the stack is checked
+ * for it: elsewhere an unaligned access is allowed, and rare.)
+ */
+uint32_t skep_lower_align(struct skep_opnd base, int32_t off)
+{
+	int64_t at = (base.kind == SKEP_OPND_SLOT ? base.imm : 0) + off;
+
+	return at & 1 ? 1 : at & 2 ? 2 : at & 4 ? 4 : 8;
+}
+
+static uint32_t common_align(struct skep_opnd a, int32_t a_off, struct skep_opnd b, int32_t b_off)
+{
+	uint32_t x = skep_lower_align(a, a_off), y = skep_lower_align(b, b_off);
+
+	return x < y ? x : y;
+}
+
+void skep_lower_zero(struct skep_lower *l, struct skep_opnd dst, int32_t off, uint32_t bytes)
+{
+	skep_ir_zero(l->f, dst, off, bytes, skep_lower_align(dst, off));
+}
+
+void skep_lower_copy(struct skep_lower *l, struct skep_opnd dst, int32_t off, struct skep_opnd src,
+		     int32_t src_off, uint32_t bytes)
+{
+	skep_ir_copy(l->f, dst, off, src, src_off, bytes, common_align(dst, off, src, src_off));
+}
+
 struct skep_value skep_lower_temp(struct skep_lower *l, const struct skep_type *type)
 {
-	uint32_t align = type->size >= 8 ? 8 : type->align ? type->align : 1;
+	uint32_t align = skep_type_is_scalar(type) ? type->align : 8;
 	uint32_t slot = skep_ir_slot(l->f, type->size, align);
 
 	return (struct skep_value){.type = type, .opnd = S(slot, 0), .space = SKEP_SPACE_BPF};
@@ -86,7 +116,7 @@ void skep_lower_read(struct skep_lower *l, struct skep_opnd dst, int32_t dst_off
 
 	at.off += off;
 	if (src->space == SKEP_SPACE_BPF) {
-		skep_ir_copy(l->f, dst, dst_off, src->opnd, at.off, bytes, 1);
+		skep_lower_copy(l, dst, dst_off, src->opnd, at.off, bytes);
 		return;
 	}
 	/* The context may be passed as an address: helpers take any kernel address here. */
@@ -127,20 +157,20 @@ static void store_string(struct skep_lower *l, const struct skep_value *value, s
 			 int32_t off, const struct skep_type *type)
 {
 	if (value->space == SKEP_SPACE_BPF && value->type->size <= type->size) {
-		skep_ir_copy(l->f, dst, off, value->opnd, value->off, value->type->size, 1);
+		skep_lower_copy(l, dst, off, value->opnd, value->off, value->type->size);
 		uint32_t rest = type->size - value->type->size;
 		if (rest)
-			skep_ir_zero(l->f, dst, off + (int32_t)value->type->size, rest, 1);
+			skep_lower_zero(l, dst, off + (int32_t)value->type->size, rest);
 		return;
 	}
-	skep_ir_zero(l->f, dst, off, type->size, 1);
+	skep_lower_zero(l, dst, off, type->size);
 	skep_lower_read_str(l, dst, off, type->size, value);
 }
 
 static void store_tuple(struct skep_lower *l, const struct skep_value *value, struct skep_opnd dst,
 			int32_t off, const struct skep_type *type)
 {
-	skep_ir_zero(l->f, dst, off, type->size, 1);
+	skep_lower_zero(l, dst, off, type->size);
 	for (uint32_t i = 0; i < type->n && i < value->type->n; i++) {
 		const struct skep_tuple_field *from = &value->type->fields[i];
 		struct skep_value field = skep_lower_at(
@@ -158,7 +188,7 @@ static void store_bytes(struct skep_lower *l, const struct skep_value *value, st
 
 	skep_lower_read(l, dst, off, bytes, value, 0);
 	if (bytes < type->size)
-		skep_ir_zero(l->f, dst, off + (int32_t)bytes, type->size - bytes, 1);
+		skep_lower_zero(l, dst, off + (int32_t)bytes, type->size - bytes);
 }
 
 void skep_lower_store(struct skep_lower *l, const struct skep_value *value, struct skep_opnd dst,

@@ -42,9 +42,9 @@ static void clear_var(struct skep_lower *l, const struct skep_var *var)
 	if (home->kind == SKEP_VAR_REG)
 		skep_ir_set(l->f, home->reg, I(0));
 	else if (home->kind == SKEP_VAR_SLOT)
-		skep_ir_zero(l->f, S(home->slot, 0), 0, var->type->size, 1);
+		skep_lower_zero(l, S(home->slot, 0), 0, var->type->size);
 	else
-		skep_ir_zero(l->f, l->box, (int32_t)home->off, var->type->size, 1);
+		skep_lower_zero(l, l->box, (int32_t)home->off, var->type->size);
 }
 
 /* --- Homes ------------------------------------------------------------------------------- */
@@ -169,7 +169,7 @@ void skep_lower_homes(struct skep_lower *l, const struct skep_probe_def *def)
 	if (l->box_bytes) {
 		l->box_slot = skep_ir_slot(l->f, l->box_bytes, 8);
 		l->box = S(l->box_slot, 0);
-		skep_ir_zero(l->f, l->box, 0, l->box_bytes, 8);
+		skep_lower_zero(l, l->box, 0, l->box_bytes);
 		if (l->probe->provider->ctx != SKEP_CTX_NONE)
 			skep_ir_store(l->f, 8, l->box, 8, l->ctx);
 	}

@@ -267,7 +267,7 @@ void skep_lower_eraser(struct skep_lower *l)
 
 	l->program->eraser = l->n_programs++;
 	skep_ir_store(f, 4, S(key, 0), 0, I(0));
-	skep_ir_set(f, cpu, I(0));
+	skep_ir_set(f, cpu, skep_lower_blur(l, I(0)));
 	skep_ir_jump(f, each_cpu);
 	skep_ir_at(f, each_cpu);
 	skep_ir_loop_guard(f, done);

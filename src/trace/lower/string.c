@@ -75,9 +75,11 @@ void skep_lower_literal(struct skep_lower *l, const char *text, uint32_t len, st
 	uint32_t at = 0;
 
 	while (at < size) {
-		uint32_t step = size - at >= 8 ? 8 : size - at >= 4 ? 4 : size - at >= 2 ? 2 : 1;
+		uint32_t step = skep_lower_align(dst, off + (int32_t)at);
+		while (step > size - at)
+			step /= 2;
 		if (at > len) { /* only zeroes are left */
-			skep_ir_zero(l->f, dst, off + (int32_t)at, size - at, 1);
+			skep_lower_zero(l, dst, off + (int32_t)at, size - at);
 			return;
 		}
 		uint64_t chunk = 0;
@@ -96,7 +98,9 @@ static void compare_literal(struct skep_lower *l, const struct skep_value *own, 
 
 	for (uint32_t at = 0, step; at < bytes; at += step) {
 		uint64_t chunk = 0;
-		step = bytes - at >= 8 ? 8 : bytes - at >= 4 ? 4 : bytes - at >= 2 ? 2 : 1;
+		step = skep_lower_align(own->opnd, own->off + (int32_t)at);
+		while (step > bytes - at)
+			step /= 2;
 		for (uint32_t i = 0; i < step && at + i < len; i++)
 			chunk |= (uint64_t)(unsigned char)text[at + i] << (8 * i);
 		uint32_t same = skep_ir_block(l->f);
@@ -116,7 +120,7 @@ static void compare_loop(struct skep_lower *l, const struct skep_value *a,
 	uint32_t at_a = skep_ir_addr(f, a->opnd, a->off), at_b = skep_ir_addr(f, b->opnd, b->off);
 	uint32_t i = skep_ir_var(f);
 
-	skep_ir_set(f, i, I(0));
+	skep_ir_set(f, i, skep_lower_blur(l, I(0)));
 	skep_ir_jump(f, head);
 	skep_ir_at(f, head);
 	skep_ir_loop_guard(f, out);
