@@ -27,8 +27,12 @@ static void next(struct condition *c)
 
 static int64_t fail(struct condition *c, const char *what)
 {
+	struct skep_span span = c->tok.span;
+
+	if (c->tok.kind == TOK_END && span.off)
+		span = (struct skep_span){span.off - 1, 1};
 	if (!c->failed)
-		skep_diag_add(c->lx.diag, SKEP_DIAG_IF_CONDITION, c->tok.span, what);
+		skep_diag_add(c->lx.diag, SKEP_DIAG_IF_CONDITION, span, what);
 	c->failed = true;
 	return 0;
 }

@@ -72,6 +72,7 @@ void skep_parse_map_decl(struct skep_parser *p)
 {
 	struct skep_map_decl *decl = skep_arena_new(p->arena, struct skep_map_decl);
 	struct skep_span span = skep_tok(p)->span, number;
+	uint32_t n_errors = p->n_errors;
 
 	skep_tok_take(p);
 	if (!skep_tok_is(p, TOK_MAP)) {
@@ -84,7 +85,7 @@ void skep_parse_map_decl(struct skep_parser *p)
 	skep_tok_expect(p, TOK_LPAREN, NULL);
 	number = skep_tok(p)->span;
 	decl->max_keys = skep_parse_constant(p);
-	if (decl->max_keys < 1 || decl->max_keys > UINT32_MAX)
+	if (n_errors == p->n_errors && (decl->max_keys < 1 || decl->max_keys > UINT32_MAX))
 		skep_parse_complain(p, SKEP_DIAG_MAP_SIZE, number, NULL, NULL);
 	skep_tok_expect(p, TOK_RPAREN, NULL);
 	skep_tok_accept(p, TOK_SEMI);

@@ -233,6 +233,7 @@ static void say_misfit(struct expander *x, const struct skep_macro *m, const str
 {
 	const struct skep_expr *arg = e->args;
 	const struct skep_macro *same_cnt = m;
+	const char *wanted = NULL;
 
 	while (same_cnt && same_cnt->n_params != e->n_args)
 		same_cnt = same_cnt->next;
@@ -243,13 +244,14 @@ static void say_misfit(struct expander *x, const struct skep_macro *m, const str
 		return;
 	}
 	for (const struct skep_macro_param *param = same_cnt->params; param; param = param->next) {
+		wanted = param->kind == SKEP_PARAM_VAR ? "a $variable" : "an @map without a key";
 		if (!fits(param, arg))
 			break;
 		arg = arg->next;
 	}
 	if (arg)
 		skep_parse_complain(x->p, SKEP_DIAG_MACRO_ARG, arg->span, signature(x, same_cnt),
-				    arg->kind == SKEP_E_MAP ? "a map as such" : "that kind of name");
+				    wanted);
 }
 
 /* The macro called by @e; NULL: it is none, or reported. */
@@ -371,6 +373,8 @@ static void walk_stmt(struct expander *x, struct skep_stmt *s, const struct call
 		expand_stmt(x, s, m, outer);
 		return;
 	}
+	if (s->kind == SKEP_S_EXPR && x->p->n_errors)
+		return; /* the walk below would say it again */
 	walk_expr(x, &s->target, outer);
 	walk_expr(x, &s->value, outer);
 	walk_expr(x, &s->cond, outer);

@@ -164,6 +164,7 @@ static struct skep_expr *unary(struct skep_parser *p)
 	return postfix(p);
 }
 
+/* As an operand of a prefix: each is a level of nesting. */
 struct skep_expr *skep_parse_unary(struct skep_parser *p)
 {
 	struct skep_expr *e;
@@ -206,7 +207,7 @@ static int operator_at(struct skep_parser *p, int least)
 
 static struct skep_expr *binary(struct skep_parser *p, int least)
 {
-	struct skep_expr *left = skep_parse_unary(p);
+	struct skep_expr *left = unary(p);
 	int i;
 
 	while ((i = operator_at(p, least)) >= 0) {
@@ -292,8 +293,11 @@ struct skep_expr *skep_parse_expr(struct skep_parser *p)
 
 struct skep_expr *skep_parse_condition(struct skep_parser *p)
 {
-	struct skep_expr *e = skep_parse_expr(p);
+	struct skep_expr *e;
 
+	if (skep_tok_is(p, TOK_LBRACE))
+		skep_tok_unexpected(p, "an expression");
+	e = skep_parse_expr(p);
 	if (e->kind == SKEP_E_TUPLE && e->args && e->args->elem_name)
 		skep_parse_complain(p, SKEP_DIAG_CONDITION_ASSIGN, e->span, NULL, NULL);
 	return e;

@@ -285,11 +285,11 @@ void skep_lex_char_constant(struct skep_lexer *lx, struct skep_token *ret)
 	char byte = skep_lex_char(lx, 0);
 
 	ret->kind = TOK_INT;
-	if (byte == '\\') {
+	if (byte == '\\')
 		escape(lx, ret, &byte);
-	} else if (!at_line_end(lx) && byte != '\'') {
+	else if (!at_line_end(lx))
 		c->at++;
-	} else {
+	if (byte == '\'' && c->at == from + 2) {
 		skep_lex_fail(lx, ret, SKEP_DIAG_CHAR_CONSTANT, skep_lex_span(lx, from), NULL);
 		return;
 	}

@@ -99,8 +99,8 @@ static void script(struct skep_parser *p)
 		at = skip_space(p, p->last_end > at ? p->last_end : at + 1);
 	}
 	if (!p->script->probes && !p->n_errors && !p->lx.failed && !p->pp.failed)
-		skep_parse_complain(p, SKEP_DIAG_NO_PROBE,
-				    (struct skep_span){p->pp.len, 0}, NULL, NULL);
+		skep_parse_complain(p, SKEP_DIAG_NO_PROBE, (struct skep_span){0, p->pp.len > 0},
+				    NULL, NULL);
 }
 
 /* --- entry ---------------------------------------------------------------------------------- */

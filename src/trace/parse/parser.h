@@ -60,6 +60,7 @@ struct skep_parser {
 	int err;
 	uint32_t depth;
 	uint32_t n_hidden_vars, n_unnamed; /* for names of what has none */
+	bool in_loop_head; /* of a for: what is skipped after an error goes on up to its body's end */
 	uint32_t n_loops; /* around the statement at hand */
 	struct skep_script *script;
 	/* where the next of each goes */
@@ -88,6 +89,8 @@ bool skep_tok_accept_word(struct skep_parser *p, const char *word);
 bool skep_tok_expect(struct skep_parser *p, enum skep_tok kind, const char *what);
 /** The text of a NAME to be taken, which may be a keyword; "" after an error. */
 const char *skep_tok_expect_name(struct skep_parser *p, const char *what);
+/** Of the next token, or of the end of the last one if there is none. */
+struct skep_span skep_tok_span(struct skep_parser *p);
 /** Was the token before this one unreadable? Then what follows from it is not worth saying. */
 bool skep_tok_was_bad(const struct skep_parser *p);
 /** "expected @what, found …" at the next token. */
@@ -119,7 +122,7 @@ static inline struct skep_span skep_parse_span(const struct skep_parser *p, uint
 struct skep_expr *skep_parse_expr(struct skep_parser *p);
 struct skep_expr *skep_parse_unary(struct skep_parser *p);
 struct skep_expr *skep_parse_primary(struct skep_parser *p);
-/** An expression where only true or false matter; "a = b" in it is said to be a mistake. */
+/** An expression before a block. "a = b" in it is said to be a mistake. */
 struct skep_expr *skep_parse_condition(struct skep_parser *p);
 /** expr, expr, … up to @close, which is taken. */
 void skep_parse_list(struct skep_parser *p, enum skep_tok close, struct skep_expr **ret,

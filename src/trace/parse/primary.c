@@ -57,10 +57,26 @@ static struct skep_expr *map(struct skep_parser *p)
 
 /* --- names ---------------------------------------------------------------------------------- */
 
+static bool at_reserved_word(struct skep_parser *p)
+{
+	static const char *const reserved[] = {"struct", "union",  "enum",     "for",	 "while",
+					       "unroll", "break",  "continue", "return", "let",
+					       "else"};
+
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++) {
+		if (skep_tok_is_word(p, reserved[i]))
+			return true;
+	}
+	return false;
+}
+
 static struct skep_expr *name(struct skep_parser *p)
 {
-	struct skep_expr *e = leaf(p, SKEP_E_IDENT);
+	struct skep_expr *e;
 
+	if (at_reserved_word(p))
+		skep_tok_unexpected(p, "an expression");
+	e = leaf(p, SKEP_E_IDENT);
 	if (!skep_tok_accept(p, TOK_LPAREN))
 		return e;
 	e->kind = SKEP_E_CALL;

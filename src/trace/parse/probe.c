@@ -49,9 +49,9 @@ static struct skep_expr *predicate(struct skep_parser *p)
 	skep_tok_take(p);
 	e = skep_parse_condition(p);
 	if (!skep_tok_accept(p, TOK_SLASH)) {
-		if (skep_tok(p)->kind == TOK_BAD)
+		if (skep_tok(p)->kind == TOK_BAD || skep_tok_was_bad(p))
 			skep_tok_unexpected(p, "'/'");
-		skep_parse_fail(p, SKEP_DIAG_PREDICATE_END, skep_tok(p)->span, NULL, NULL);
+		skep_parse_fail(p, SKEP_DIAG_PREDICATE_END, skep_tok_span(p), NULL, NULL);
 	}
 	return e;
 }
@@ -61,7 +61,7 @@ static void no_body(struct skep_parser *p)
 {
 	const struct skep_token tok = *skep_tok(p);
 
-	if (!skep_parse_fail(p, SKEP_DIAG_PROBE_BODY, tok.span, NULL, NULL))
+	if (!skep_parse_fail(p, SKEP_DIAG_PROBE_BODY, skep_tok_span(p), NULL, NULL))
 		return;
 	if (tok.kind == TOK_IDENT)
 		skep_diag_try(p->diag, "between two attach points, write ','; in one with blanks, "

@@ -95,7 +95,7 @@ static struct skep_stmt *unroll_rule(struct skep_parser *p)
 	struct skep_stmt *s = new_stmt(p, SKEP_S_UNROLL);
 
 	skep_tok_take(p);
-	s->value = skep_parse_expr(p);
+	s->value = skep_parse_condition(p);
 	s->body = loop_body(p);
 	return finish(p, s);
 }
@@ -128,10 +128,13 @@ static struct skep_stmt *for_rule(struct skep_parser *p)
 	skep_tok_take(p);
 	has_paren = skep_tok_accept(p, TOK_LPAREN);
 	s->target = variable(p, "the loop's $variable");
+	if (skep_tok_is(p, TOK_SET))
+		skep_parse_fail(p, SKEP_DIAG_FOR_WHAT, skep_tok(p)->span, NULL, NULL);
 	skep_tok_expect(p, TOK_COLON, NULL);
 	for_what(p, s);
 	if (has_paren)
 		skep_tok_expect(p, TOK_RPAREN, NULL);
+	p->in_loop_head = p->panic;
 	s->body = loop_body(p);
 	return finish(p, s);
 }
@@ -299,7 +302,7 @@ static void end_stmt(struct skep_parser *p, struct skep_stmt *s, bool ends_in_bl
 	if (p->panic || skep_tok_accept(p, TOK_SEMI))
 		return;
 	s->is_value = skep_tok_is(p, TOK_RBRACE);
-	if (!s->is_value && !ends_in_block)
+	if (!s->is_value && !ends_in_block && !skep_tok_is(p, TOK_END))
 		missing_semi(p);
 }
 

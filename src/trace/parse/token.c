@@ -123,7 +123,7 @@ static void suggest_keyword(struct skep_parser *p)
 	if (p->stmt_at >= p->at)
 		return;
 	tok = &p->tokens.data[p->stmt_at];
-	if (tok->kind == TOK_IDENT && !is_keyword(tok->text) &&
+	if (tok->kind == TOK_IDENT && tok->text_len > 2 && !is_keyword(tok->text) &&
 	    skep_function_find(tok->text) == SKEP_FN_NONE &&
 	    skep_builtin_find(tok->text) == SKEP_BI_NONE)
 		skep_diag_did_you_mean(p->diag, tok->text, keywords,
@@ -135,17 +135,26 @@ bool skep_tok_was_bad(const struct skep_parser *p)
 	return p->at && p->tokens.data[p->at - 1].kind == TOK_BAD;
 }
 
+struct skep_span skep_tok_span(struct skep_parser *p)
+{
+	const struct skep_token *tok = skep_tok(p);
+
+	if (tok->kind != TOK_END || !p->last_end)
+		return tok->span;
+	return (struct skep_span){p->last_end - 1, 1};
+}
+
 void skep_tok_unexpected(struct skep_parser *p, const char *what)
 {
 	const struct skep_token tok = *skep_tok(p);
 
 	if (tok.kind == TOK_BAD || skep_tok_was_bad(p))
 		start_panic(p); /* the lexer has said what is wrong */
-	if (!skep_parse_fail(p, SKEP_DIAG_UNEXPECTED, tok.span, what, describe(p, &tok)))
+	if (!skep_parse_fail(p, SKEP_DIAG_UNEXPECTED, skep_tok_span(p), what, describe(p, &tok)))
 		return;
-	if (tok.kind == TOK_SET)
+	if (tok.kind == TOK_SET && what[0] == '\'')
 		skep_diag_try(p->diag, "to compare, write ==");
-	else
+	else if (tok.kind == TOK_COLON || !strcmp(what, "';'"))
 		suggest_keyword(p);
 }
 
@@ -178,8 +187,9 @@ static void skip_quietly(struct skep_parser *p)
 		skep_tok_take(p);
 		depth += kind == TOK_LBRACE;
 		depth -= kind == TOK_RBRACE;
-		if (!depth && (kind == TOK_SEMI || kind == TOK_RBRACE) &&
-		    !skep_tok_is_word(p, "else"))
+		if (!depth && kind == TOK_RBRACE && !skep_tok_is_word(p, "else"))
+			return;
+		if (!depth && kind == TOK_SEMI && !p->in_loop_head)
 			return;
 	}
 }
@@ -193,6 +203,7 @@ void skep_tok_recover(struct skep_parser *p)
 	p->panic = false;
 	p->lx.diag = NULL;
 	skip_quietly(p);
+	p->in_loop_head = false;
 	p->lx.diag = diag;
 }
 
