@@ -9,7 +9,7 @@
 int main(int argc, char **argv)
 {
 	int rounds = argc > 1 ? atoi(argv[1]) : 1;
-	const char *text = "honey";
+	char text[] = "honey"; /* on the stack: touched, so that a probe can read it */
 	long sum = 0;
 
 	for (int i = 0; i < rounds; i++) {
