@@ -265,6 +265,7 @@ void skep_lower_eraser(struct skep_lower *l)
 	uint32_t from = skep_ir_load(f, 8, R(skep_ir_param(f, 0)), 0);
 	uint32_t to = skep_ir_load(f, 8, R(skep_ir_param(f, 0)), 8);
 
+	l->f = f;
 	l->program->eraser = l->n_programs++;
 	skep_ir_store(f, 4, S(key, 0), 0, I(0));
 	skep_ir_set(f, cpu, skep_lower_blur(l, I(0)));
