@@ -118,7 +118,7 @@ static void test_nesting(void **state)
 		{"BEGIN { ", "if (1) {", "", "}", " }"},
 		{"BEGIN { if (1) { }", " else if (1) { }", "", "", " }"},
 		{"BEGIN { ", "while (1) {", "", "}", " }"},
-		{"", "struct { ", "int x;", "} x;", " BEGIN { }"},
+		{"struct s { ", "struct { ", "int x;", "} x;", " }; BEGIN { }"},
 	};
 	_cleanup_buf_ struct skep_buf text = {0};
 
