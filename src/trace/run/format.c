@@ -173,7 +173,7 @@ static void add_padded(const struct step *step, const char *prefix, const char *
 		zeroes = (size_t)step->precision > n ? (size_t)step->precision - n : 0;
 	else if (step->zero && !step->left && (size_t)step->width > n + prefix_len)
 		zeroes = (size_t)step->width - n - prefix_len;
-	if (step->type == 'o' && step->alternate && !zeroes && digits[0] != '0')
+	if (step->type == 'o' && step->alternate && !zeroes && (!n || digits[0] != '0'))
 		zeroes = 1;
 	skep_buf_add(buf, prefix, prefix_len);
 	skep_buf_fill(buf, '0', zeroes);
