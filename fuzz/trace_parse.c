@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else if (!diag.n_errors)
 		abort(); /* refused without a word */
 	for (size_t i = 0; i < diag.n_items; i++) {
-		if (diag.items[i].span.off > size || diag.items[i].span.len > size - diag.items[i].span.off)
+		if (diag.items[i].span.off > size ||
+		    diag.items[i].span.len > size - diag.items[i].span.off)
 			abort();
 	}
 	skep_diag_render(&diag, false, &out);

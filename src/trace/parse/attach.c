@@ -20,10 +20,10 @@
 #define ATTACH_POINTS_MAX 16384
 
 static const char *const pathless[] = {
-	"kprobe", "kretprobe", "k",	 "kr",	       "fentry",   "fexit",	 "f",	  "fr",
-	"kfunc",  "kretfunc",  "interval", "i",	       "profile",  "p",		 "tracepoint", "t",
-	"rawtracepoint", "rt", "software", "s",	       "hardware", "h",		 "begin", "end",
-	"BEGIN",  "END",       "self",
+	"kprobe",        "kretprobe", "k",        "kr", "fentry",   "fexit", "f",          "fr",
+	"kfunc",         "kretfunc",  "interval", "i",  "profile",  "p",     "tracepoint", "t",
+	"rawtracepoint", "rt",        "software", "s",  "hardware", "h",     "begin",      "end",
+	"BEGIN",         "END",       "self",
 };
 
 /* The raw text of an attach point and what is made of it. */
@@ -203,8 +203,8 @@ bool skep_parse_attach_point(struct skep_parser *p, uint32_t at, uint32_t *ret_e
 
 	if (a.len && ++p->n_specs > ATTACH_POINTS_MAX) {
 		p->err = -E2BIG;
-		skep_parse_fail(p, SKEP_DIAG_TOO_MANY_PROBES, (struct skep_span){at, a.len},
-				NULL, NULL);
+		skep_parse_fail(p, SKEP_DIAG_TOO_MANY_PROBES, (struct skep_span){at, a.len}, NULL,
+				NULL);
 		p->stop = true;
 		return false;
 	}
@@ -213,8 +213,8 @@ bool skep_parse_attach_point(struct skep_parser *p, uint32_t at, uint32_t *ret_e
 	if (ok)
 		*ret = make_spec(&a);
 	else if (!a.len)
-		skep_parse_fail(p, SKEP_DIAG_ATTACH_POINT,
-				(struct skep_span){at, at < p->pp.len}, NULL, NULL);
+		skep_parse_fail(p, SKEP_DIAG_ATTACH_POINT, (struct skep_span){at, at < p->pp.len},
+				NULL, NULL);
 	*ret_end = end;
 	skep_vec_done(&a.parts);
 	skep_buf_done(&a.text);

@@ -14,7 +14,7 @@
 struct scan {
 	char *text;
 	uint32_t at, len;
-	uint32_t depth;	     /* of braces */
+	uint32_t depth;      /* of braces */
 	bool in_attach_word; /* outside braces, behind a ':' with no space since */
 };
 

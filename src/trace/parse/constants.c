@@ -35,7 +35,7 @@ static const struct {
 	const char *name;
 	int64_t value;
 } constants[] = {
-#define CONSTANT(name)	    {#name, (int64_t)name},
+#define CONSTANT(name)      {#name, (int64_t)name},
 #define VALUE(name, number) {#name, number},
 #include "trace/parse/constants.def"
 #undef CONSTANT

@@ -25,7 +25,7 @@ struct call {
 	const struct call *outer;
 	const struct skep_macro *macro;
 	const struct skep_expr *args; /* of the call; list */
-	uint32_t number;	      /* for the names of variables */
+	uint32_t number;              /* for the names of variables */
 };
 
 struct expander {
@@ -81,8 +81,7 @@ static void rename_variable(struct expander *x, struct skep_expr *e, const struc
 {
 	const struct skep_expr *arg = passed(call, e->text);
 
-	e->text = arg ? arg->text
-		      : skep_arena_printf(x->p->arena, "%s#%u", e->text, call->number);
+	e->text = arg ? arg->text : skep_arena_printf(x->p->arena, "%s#%u", e->text, call->number);
 	e->text_len = strlen(e->text);
 }
 
@@ -186,8 +185,7 @@ static bool is_call(const struct skep_expr *e)
 /* pid() is pid, as in newer scripts. */
 static bool is_builtin_call(const struct skep_expr *e)
 {
-	return e->kind == SKEP_E_CALL && !e->n_args &&
-	       skep_builtin_find(e->text) != SKEP_BI_NONE &&
+	return e->kind == SKEP_E_CALL && !e->n_args && skep_builtin_find(e->text) != SKEP_BI_NONE &&
 	       skep_function_find(e->text) == SKEP_FN_NONE;
 }
 
@@ -275,8 +273,8 @@ static const struct skep_macro *find_macro(struct expander *x, const struct skep
 	return best;
 }
 
-static bool is_recursive(struct expander *x, const struct skep_macro *m,
-			 const struct call *outer, struct skep_span span)
+static bool is_recursive(struct expander *x, const struct skep_macro *m, const struct call *outer,
+			 struct skep_span span)
 {
 	for (; outer; outer = outer->outer) {
 		if (outer->macro != m)

@@ -56,8 +56,8 @@ static struct skep_expr *member(struct skep_parser *p, struct skep_expr *left, b
 		return finish(p, e);
 	}
 	e->is_arrow = is_arrow;
-	e->text = skep_tok_expect_name(p, is_arrow ? "a member's name" :
-						     "a member's name or number");
+	e->text =
+		skep_tok_expect_name(p, is_arrow ? "a member's name" : "a member's name or number");
 	e->text_len = strlen(e->text);
 	return finish(p, e);
 }

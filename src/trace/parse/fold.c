@@ -52,7 +52,7 @@ bool skep_fold_binary(enum skep_operator op, int64_t left, int64_t right, int64_
 static bool fold_unary(enum skep_operator op, int64_t value, int64_t *ret)
 {
 	switch (op) {
-	case SKEP_OPR_NEG: *ret = (int64_t)-(uint64_t)value; return true;
+	case SKEP_OPR_NEG: *ret = (int64_t)(0 - (uint64_t)value); return true;
 	case SKEP_OPR_PLUS: *ret = value; return true;
 	case SKEP_OPR_NOT: *ret = !value; return true;
 	case SKEP_OPR_COMPL: *ret = ~value; return true;

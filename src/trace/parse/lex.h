@@ -42,7 +42,7 @@ struct skep_cursor {
 #define SKEP_TOKENS_MAX (1u << 20)
 
 struct skep_lexer {
-	struct skep_pp *pp;	/* borrowed */
+	struct skep_pp *pp;     /* borrowed */
 	struct skep_diag *diag; /* NULL: quiet, while text is skipped after an error */
 	struct skep_cursor cursors[SKEP_EXPANSION_MAX];
 	uint32_t n_cursors;

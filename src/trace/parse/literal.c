@@ -18,16 +18,25 @@ static const struct {
 	uint64_t factor;
 	bool is_unsigned;
 } suffixes[] = {
-	{"", 1, false},	     {"l", 1, false},	 {"ll", 1, false},
-	{"u", 1, true},	     {"ul", 1, true},	 {"ull", 1, true},
-	{"lu", 1, true},     {"llu", 1, true},	 {"ns", 1, false},
-	{"us", 1000, false}, {"ms", 1000000, false}, {"s", 1000000000, false},
-	{"m", 60 * 1000000000ull, false}, {"h", 3600 * 1000000000ull, false},
+	{"", 1, false},
+	{"l", 1, false},
+	{"ll", 1, false},
+	{"u", 1, true},
+	{"ul", 1, true},
+	{"ull", 1, true},
+	{"lu", 1, true},
+	{"llu", 1, true},
+	{"ns", 1, false},
+	{"us", 1000, false},
+	{"ms", 1000000, false},
+	{"s", 1000000000, false},
+	{"m", 60 * 1000000000ull, false},
+	{"h", 3600 * 1000000000ull, false},
 	{"d", 86400 * 1000000000ull, false},
 };
 
 struct number {
-	uint32_t from;	/* where it starts */
+	uint32_t from; /* where it starts */
 	uint64_t value;
 	bool overflows;
 	unsigned base;
@@ -80,8 +89,8 @@ static bool digits(struct skep_lexer *lx, struct skep_token *ret, struct number 
 
 		if (is_digit && digit_value(digit) >= (int)n->base) {
 			c->at++;
-			skep_lex_fail(lx, ret, SKEP_DIAG_INT_DIGIT,
-				      skep_lex_span(lx, c->at - 1), base_name(n->base));
+			skep_lex_fail(lx, ret, SKEP_DIAG_INT_DIGIT, skep_lex_span(lx, c->at - 1),
+				      base_name(n->base));
 			return false;
 		}
 		if (!is_digit && digit != '_')
@@ -191,7 +200,7 @@ void skep_lex_number(struct skep_lexer *lx, struct skep_token *ret)
 static const struct {
 	char letter, value;
 } escapes[] = {
-	{'n', '\n'}, {'t', '\t'}, {'r', '\r'},	 {'\\', '\\'}, {'"', '"'},	{'\'', '\''},
+	{'n', '\n'}, {'t', '\t'}, {'r', '\r'},   {'\\', '\\'}, {'"', '"'},  {'\'', '\''},
 	{'a', '\a'}, {'b', '\b'}, {'e', '\x1b'}, {'f', '\f'},  {'v', '\v'}, {'?', '?'},
 };
 
@@ -295,7 +304,8 @@ void skep_lex_char_constant(struct skep_lexer *lx, struct skep_token *ret)
 	}
 	if (skep_lex_char(lx, 0) != '\'') {
 		skep_lex_fail(lx, ret, SKEP_DIAG_CHAR_CONSTANT, skep_lex_span(lx, from), NULL);
-		while (!at_line_end(lx) && (skep_is_word(skep_lex_char(lx, 0)) || skep_lex_char(lx, 0) < 0))
+		while (!at_line_end(lx) &&
+		       (skep_is_word(skep_lex_char(lx, 0)) || skep_lex_char(lx, 0) < 0))
 			c->at++;
 		if (skep_lex_char(lx, 0) == '\'')
 			c->at++;

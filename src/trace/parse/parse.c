@@ -35,9 +35,9 @@ static const struct {
 	char next; /* what must follow, blanks apart, lest it be a probe's name; 0: not ':' */
 } items[] = {
 	{"config", skep_parse_config, '='}, {"let", skep_parse_map_decl, 0},
-	{"macro", skep_parse_macro, 0},	    {"struct", skep_parse_record, 0},
+	{"macro", skep_parse_macro, 0},     {"struct", skep_parse_record, 0},
 	{"union", skep_parse_record, 0},    {"enum", skep_parse_record, 0},
-	{"import", not_supported, 0},	    {"fn", not_supported, 0},
+	{"import", not_supported, 0},       {"fn", not_supported, 0},
 	{"typedef", no_typedef, 0},
 };
 

@@ -50,18 +50,18 @@ struct skep_parser {
 	struct skep_pp pp;
 	struct skep_lexer lx;
 	SKEP_VEC(struct skep_token) tokens; /* of the top-level item at hand */
-	size_t at;			    /* the next one */
-	size_t stmt_at;			    /* the first of the statement at hand */
-	uint32_t last_end;		    /* offset behind the token before it */
-	struct skep_token none;		    /* what a panic sees */
+	size_t at;                          /* the next one */
+	size_t stmt_at;                     /* the first of the statement at hand */
+	uint32_t last_end;                  /* offset behind the token before it */
+	struct skep_token none;             /* what a panic sees */
 	bool panic;
 	bool stop; /* a limit was exceeded, or too many errors */
 	uint32_t n_errors;
 	int err;
 	uint32_t depth;
 	uint32_t n_hidden_vars, n_unnamed; /* for names of what has none */
-	bool in_loop_head; /* of a for: what is skipped after an error goes on up to its body's end */
-	uint32_t n_loops; /* around the statement at hand */
+	bool in_loop_head; /* of a for: after an error, all up to its body's end is skipped */
+	uint32_t n_loops;  /* around the statement at hand */
 	struct skep_script *script;
 	/* where the next of each goes */
 	struct skep_config_item **config_tail;
@@ -71,11 +71,11 @@ struct skep_parser {
 	bool has_config;
 	uint32_t n_specs;
 	struct skep_strmap enumerators; /* name → int64_t *, on the arena */
-	struct skep_strmap macros;	/* name → struct skep_macro * */
-	struct skep_macro *macro; /* whose body is being parsed */
+	struct skep_strmap macros;      /* name → struct skep_macro * */
+	struct skep_macro *macro;       /* whose body is being parsed */
 };
 
-/* --- token.c ---------------------------------------------------------------------------------- */
+/* --- token.c --- */
 
 const struct skep_token *skep_tok(struct skep_parser *p);
 /** The @n-th token from here; 0 is skep_tok(). */
@@ -101,7 +101,7 @@ bool skep_parse_fail(struct skep_parser *p, enum skep_diag_id id, struct skep_sp
 /** Report, and go on. @a, @b: for the row's format; NULL where it has none. */
 bool skep_parse_complain(struct skep_parser *p, enum skep_diag_id id, struct skep_span span,
 			 const char *a, const char *b);
-/** End a panic: skip to behind the next ';' or balanced '}', or to before a '}' that closes more. */
+/** End a panic: skip to behind the next ';' or balanced '}', or to before a '}' of more. */
 void skep_tok_recover(struct skep_parser *p);
 /** Text from here on is tokens again, from offset @at. */
 void skep_tok_restart(struct skep_parser *p, uint32_t at);
@@ -117,7 +117,7 @@ static inline struct skep_span skep_parse_span(const struct skep_parser *p, uint
 	return (struct skep_span){from, p->last_end > from ? p->last_end - from : 0};
 }
 
-/* --- expr.c, primary.c ------------------------------------------------------------------------- */
+/* --- expr.c, primary.c --- */
 
 struct skep_expr *skep_parse_expr(struct skep_parser *p);
 struct skep_expr *skep_parse_unary(struct skep_parser *p);
@@ -133,7 +133,7 @@ struct skep_expr *skep_expr_new(struct skep_parser *p, enum skep_expr_kind kind)
 int64_t skep_parse_constant(struct skep_parser *p);
 bool skep_expr_is_lvalue(const struct skep_expr *e);
 
-/* --- type_name.c -------------------------------------------------------------------------------- */
+/* --- type_name.c --- */
 
 /** The words of a type without stars and brackets: "struct foo", "unsigned long". */
 const char *skep_parse_type_base(struct skep_parser *p);
@@ -145,7 +145,7 @@ bool skep_parse_at_cast(struct skep_parser *p);
 bool skep_parse_at_type(struct skep_parser *p);
 bool skep_is_type_word(const char *word);
 
-/* --- stmt.c -------------------------------------------------------------------------------------- */
+/* --- stmt.c --- */
 
 /** "{" statements "}": the list, maybe NULL. */
 struct skep_stmt *skep_parse_block(struct skep_parser *p);
@@ -155,7 +155,7 @@ struct skep_expr *skep_block_value(struct skep_parser *p, struct skep_stmt *body
 				   struct skep_span span);
 struct skep_expr *skep_if_value(struct skep_parser *p, struct skep_stmt *stmt);
 
-/* --- probe.c, attach.c, decl.c, record.c: items of the top level ----------------------------------- */
+/* --- probe.c, attach.c, decl.c, record.c: items of the top level --- */
 
 void skep_parse_probe(struct skep_parser *p);
 void skep_parse_config(struct skep_parser *p);
@@ -168,7 +168,7 @@ bool skep_parse_attach_point(struct skep_parser *p, uint32_t at, uint32_t *ret_e
 struct skep_macro_param *skep_macro_param_find(const struct skep_macro *macro, const char *name);
 struct skep_macro *skep_macro_find(const struct skep_parser *p, const char *name);
 
-/* --- expand.c -------------------------------------------------------------------------------------- */
+/* --- expand.c --- */
 
 /** Replace calls of macros by their bodies; check that the tree is not too deep. */
 void skep_expand_macros(struct skep_parser *p);

@@ -22,7 +22,7 @@
 struct branch {
 	struct skep_span span;
 	const char *directive;
-	bool is_live;	/* text is kept now */
+	bool is_live;   /* text is kept now */
 	bool was_taken; /* one of its branches has been */
 	bool in_else;
 	bool is_outer_live;
@@ -37,15 +37,15 @@ struct directives {
 
 /* A line starting with '#': where its parts are. */
 struct line {
-	uint32_t off;	    /* of '#' */
-	uint32_t end;	    /* behind its last character */
+	uint32_t off;          /* of '#' */
+	uint32_t end;          /* behind its last character */
 	struct skep_span name; /* "define" */
 	struct skep_span rest; /* "AF_INET 2", without blanks around */
 };
 
-static const char *const directive_names[] = {"define", "undef", "include", "if",     "ifdef",
-					      "ifndef", "elif",	 "else",    "endif", "error",
-					      "warning", "pragma"};
+static const char *const directive_names[] = {"define", "undef",  "include", "if",
+					      "ifdef",  "ifndef", "elif",    "else",
+					      "endif",  "error",  "warning", "pragma"};
 
 static int fail(struct skep_pp *pp)
 {
@@ -128,7 +128,8 @@ static int define(struct directives *d, const struct line *line)
 		.body = copy_span(d, body),
 		.body_len = body.len,
 		.from = line->end,
-		.has_params = name.off + name.len < line->end && d->text[name.off + name.len] == '(',
+		.has_params =
+			name.off + name.len < line->end && d->text[name.off + name.len] == '(',
 		.is_undef = span_is(d, line->name, "undef"),
 	};
 	add_macro(d->pp, macro);
@@ -239,8 +240,8 @@ static int unknown(struct directives *d, const struct line *line)
 {
 	const char *name = copy_span(d, line->name);
 
-	skep_diag_add(d->pp->diag, SKEP_DIAG_DIRECTIVE, line->name.len ? line->name :
-		      (struct skep_span){line->off, 1}, name);
+	skep_diag_add(d->pp->diag, SKEP_DIAG_DIRECTIVE,
+		      line->name.len ? line->name : (struct skep_span){line->off, 1}, name);
 	skep_diag_did_you_mean(d->pp->diag, name, directive_names,
 			       sizeof(directive_names) / sizeof(*directive_names));
 	return fail(d->pp);
@@ -248,12 +249,12 @@ static int unknown(struct directives *d, const struct line *line)
 
 static int say_error(struct directives *d, const struct line *line)
 {
-	struct skep_span rest = trim(d->pp->source->text, line->name.off + line->name.len,
-				     line->end);
+	struct skep_span rest =
+		trim(d->pp->source->text, line->name.off + line->name.len, line->end);
 
 	skep_diag_add(d->pp->diag, SKEP_DIAG_HASH_ERROR, rest.len ? rest : line->name,
-		      (const char *)skep_arena_dup(d->pp->arena,
-						   d->pp->source->text + rest.off, rest.len));
+		      (const char *)skep_arena_dup(d->pp->arena, d->pp->source->text + rest.off,
+						   rest.len));
 	return fail(d->pp);
 }
 
@@ -351,7 +352,10 @@ static void report_open(struct directives *d)
 static void predefine(struct skep_pp *pp)
 {
 	static const char *const names[] = {
-		"BPFTRACE_HAVE_BTF", "SKEP",	   "__linux__",	 "__KERNEL__",
+		"BPFTRACE_HAVE_BTF",
+		"SKEP",
+		"__linux__",
+		"__KERNEL__",
 #if defined(__x86_64__)
 		"__x86_64__",
 #elif defined(__aarch64__)

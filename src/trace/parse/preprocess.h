@@ -18,16 +18,16 @@ struct skep_pp_macro {
 	const char *name;
 	const char *body; /* comments already blank; not NUL-terminated */
 	uint32_t body_len;
-	uint32_t from;	     /* offset in the source */
-	bool has_params;     /* #define f(x): known, but not expanded */
-	bool is_undef;	     /* an #undef */
+	uint32_t from;   /* offset in the source */
+	bool has_params; /* #define f(x): known, but not expanded */
+	bool is_undef;   /* an #undef */
 };
 
 struct skep_pp {
 	struct skep_arena *arena; /* borrowed */
 	const struct skep_source *source;
 	struct skep_diag *diag;
-	char *text;   /* as long as the source; comments, directives and dead branches blank */
+	char *text; /* as long as the source; comments, directives and dead branches blank */
 	uint32_t len;
 	struct skep_strmap macros; /* name → newest struct skep_pp_macro; owned */
 	struct skep_include *includes, **includes_tail;

@@ -59,9 +59,9 @@ static struct skep_expr *map(struct skep_parser *p)
 
 static bool at_reserved_word(struct skep_parser *p)
 {
-	static const char *const reserved[] = {"struct", "union",  "enum",     "for",	 "while",
-					       "unroll", "break",  "continue", "return", "let",
-					       "else"};
+	static const char *const reserved[] = {"struct", "union",  "enum",  "for",
+					       "while",  "unroll", "break", "continue",
+					       "return", "let",    "else"};
 
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++) {
 		if (skep_tok_is_word(p, reserved[i]))
@@ -173,9 +173,8 @@ static const struct {
 	const char *word;
 	struct skep_expr *(*parse)(struct skep_parser *p);
 } words[] = {
-	{"true", truth},	 {"false", truth},	  {"sizeof", size_of},
-	{"offsetof", offset_of}, {"typeof", type_of},	  {"typeinfo", type_of},
-	{"comptime", comptime},	 {"if", if_value},
+	{"true", truth},     {"false", truth},      {"sizeof", size_of},    {"offsetof", offset_of},
+	{"typeof", type_of}, {"typeinfo", type_of}, {"comptime", comptime}, {"if", if_value},
 };
 
 static struct skep_expr *name_or_keyword(struct skep_parser *p)

@@ -14,15 +14,15 @@ struct printer {
 };
 
 static const char *const operator_texts[] = {
-	[SKEP_OPR_NONE] = "=",	 [SKEP_OPR_ADD] = "+",	  [SKEP_OPR_SUB] = "-",
-	[SKEP_OPR_MUL] = "*",	 [SKEP_OPR_DIV] = "/",	  [SKEP_OPR_MOD] = "%",
-	[SKEP_OPR_AND] = "&",	 [SKEP_OPR_OR] = "|",	  [SKEP_OPR_XOR] = "^",
-	[SKEP_OPR_SHL] = "<<",	 [SKEP_OPR_SHR] = ">>",	  [SKEP_OPR_EQ] = "==",
-	[SKEP_OPR_NE] = "!=",	 [SKEP_OPR_LT] = "<",	  [SKEP_OPR_LE] = "<=",
-	[SKEP_OPR_GT] = ">",	 [SKEP_OPR_GE] = ">=",	  [SKEP_OPR_LAND] = "&&",
-	[SKEP_OPR_LOR] = "||",	 [SKEP_OPR_NOT] = "!",	  [SKEP_OPR_COMPL] = "~",
-	[SKEP_OPR_NEG] = "-",	 [SKEP_OPR_PLUS] = "+",	  [SKEP_OPR_DEREF] = "*",
-	[SKEP_OPR_ADDR] = "&",	 [SKEP_OPR_INC] = "++",	  [SKEP_OPR_DEC] = "--",
+	[SKEP_OPR_NONE] = "=", [SKEP_OPR_ADD] = "+",  [SKEP_OPR_SUB] = "-",
+	[SKEP_OPR_MUL] = "*",  [SKEP_OPR_DIV] = "/",  [SKEP_OPR_MOD] = "%",
+	[SKEP_OPR_AND] = "&",  [SKEP_OPR_OR] = "|",   [SKEP_OPR_XOR] = "^",
+	[SKEP_OPR_SHL] = "<<", [SKEP_OPR_SHR] = ">>", [SKEP_OPR_EQ] = "==",
+	[SKEP_OPR_NE] = "!=",  [SKEP_OPR_LT] = "<",   [SKEP_OPR_LE] = "<=",
+	[SKEP_OPR_GT] = ">",   [SKEP_OPR_GE] = ">=",  [SKEP_OPR_LAND] = "&&",
+	[SKEP_OPR_LOR] = "||", [SKEP_OPR_NOT] = "!",  [SKEP_OPR_COMPL] = "~",
+	[SKEP_OPR_NEG] = "-",  [SKEP_OPR_PLUS] = "+", [SKEP_OPR_DEREF] = "*",
+	[SKEP_OPR_ADDR] = "&", [SKEP_OPR_INC] = "++", [SKEP_OPR_DEC] = "--",
 };
 
 static void start(struct printer *pr)
@@ -125,8 +125,9 @@ static void print_expr(struct printer *pr, const struct skep_expr *e)
 /* --- statements ----------------------------------------------------------------------------- */
 
 static const char *const stmt_names[SKEP_S_N_KINDS] = {
-	[SKEP_S_EXPR] = "do",	      [SKEP_S_ASSIGN] = "set",	  [SKEP_S_LET] = "let",
-	[SKEP_S_IF] = "if",	      [SKEP_S_WHILE] = "while",	  [SKEP_S_UNROLL] = "unroll",
+	[SKEP_S_EXPR] = "do",         [SKEP_S_ASSIGN] = "set",
+	[SKEP_S_LET] = "let",         [SKEP_S_IF] = "if",
+	[SKEP_S_WHILE] = "while",     [SKEP_S_UNROLL] = "unroll",
 	[SKEP_S_FOR_MAP] = "for map", [SKEP_S_FOR_RANGE] = "for range",
 	[SKEP_S_BREAK] = "break",     [SKEP_S_CONTINUE] = "continue",
 	[SKEP_S_RETURN] = "return",   [SKEP_S_BLOCK] = "block",
@@ -176,9 +177,10 @@ static void print_struct(struct printer *pr, const struct skep_struct_def *def)
 {
 	start(pr);
 	skep_buf_printf(pr->out, "define %s%s\n",
-			def->name[0] ? def->name
-			: def->is_enum ? "enum"
-			: def->is_union ? "union" : "struct",
+			def->name[0]    ? def->name
+			: def->is_enum  ? "enum"
+			: def->is_union ? "union"
+					: "struct",
 			def->is_packed ? " packed" : "");
 	pr->depth++;
 	for (const struct skep_expr *e = def->values; e; e = e->next) {

@@ -144,8 +144,9 @@ static const char *name_unnamed(struct skep_parser *p, struct skep_struct_def *d
 {
 	if (!def->name[0]) {
 		def->name = skep_arena_printf(p->arena, "%s unnamed#%u",
-					      def->is_enum ? "enum"
-					      : def->is_union ? "union" : "struct",
+					      def->is_enum    ? "enum"
+					      : def->is_union ? "union"
+							      : "struct",
 					      ++p->n_unnamed);
 		hoist(p, def);
 	}

@@ -149,8 +149,8 @@ static struct skep_stmt *jump_rule(struct skep_parser *p)
 
 	skep_tok_take(p);
 	if (!p->n_loops && !p->macro)
-		skep_parse_complain(p, SKEP_DIAG_NO_LOOP, s->span,
-				    is_break ? "break" : "continue", NULL);
+		skep_parse_complain(p, SKEP_DIAG_NO_LOOP, s->span, is_break ? "break" : "continue",
+				    NULL);
 	return finish(p, s);
 }
 
@@ -280,8 +280,8 @@ static const struct {
 	struct skep_stmt *(*parse)(struct skep_parser *p);
 	bool ends_in_block; /* no ';' is needed */
 } rules[] = {
-	{"if", skep_parse_if, true},   {"while", while_rule, true}, {"unroll", unroll_rule, true},
-	{"for", for_rule, true},       {"break", jump_rule, false}, {"continue", jump_rule, false},
+	{"if", skep_parse_if, true},    {"while", while_rule, true}, {"unroll", unroll_rule, true},
+	{"for", for_rule, true},        {"break", jump_rule, false}, {"continue", jump_rule, false},
 	{"return", return_rule, false}, {"let", let_rule, false},    {"import", import_rule, false},
 	{"else", else_alone, true},
 };

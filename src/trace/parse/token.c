@@ -8,9 +8,9 @@
 #include "trace/parse/parser.h"
 
 /* For "did you mean", where a statement makes no sense. */
-static const char *const keywords[] = {"if",	"else",	 "while", "for",   "unroll", "break",
-				       "continue", "return", "let",   "sizeof", "offsetof", "macro",
-				       "config", "struct"};
+static const char *const keywords[] = {"if",       "else",     "while",  "for",   "unroll",
+				       "break",    "continue", "return", "let",   "sizeof",
+				       "offsetof", "macro",    "config", "struct"};
 
 const struct skep_token *skep_tok_ahead(struct skep_parser *p, uint32_t n)
 {

@@ -17,12 +17,12 @@
 #include "trace/parse/parser.h"
 
 static const char *const type_words[] = {
-	"void",	   "bool",   "char",   "short",	  "int",     "long",	 "unsigned", "signed",
-	"float",   "double", "int8",   "int16",	  "int32",   "int64",	 "uint8",    "uint16",
-	"uint32",  "uint64", "string", "buffer",  "int8_t",  "int16_t",	 "int32_t",  "int64_t",
+	"void",    "bool",     "char",     "short",    "int",    "long",    "unsigned",  "signed",
+	"float",   "double",   "int8",     "int16",    "int32",  "int64",   "uint8",     "uint16",
+	"uint32",  "uint64",   "string",   "buffer",   "int8_t", "int16_t", "int32_t",   "int64_t",
 	"uint8_t", "uint16_t", "uint32_t", "uint64_t", "size_t", "ssize_t", "uintptr_t", "u8",
-	"u16",	   "u32",    "u64",    "s8",	  "s16",     "s32",	 "s64",	     "__u8",
-	"__u16",   "__u32",  "__u64",  "__s8",	  "__s16",   "__s32",	 "__s64",
+	"u16",     "u32",      "u64",      "s8",       "s16",    "s32",     "s64",       "__u8",
+	"__u16",   "__u32",    "__u64",    "__s8",     "__s16",  "__s32",   "__s64",
 };
 
 static const char *const combining_words[] = {"unsigned", "signed", "long", "short", "int", "char"};
@@ -49,8 +49,8 @@ bool skep_is_type_word(const char *word)
 
 /* What a run of tokens looks like, if it is a type. */
 struct shape {
-	uint32_t n;	   /* tokens */
-	bool is_certain;   /* by its first word */
+	uint32_t n;      /* tokens */
+	bool is_certain; /* by its first word */
 	bool has_suffix;
 	bool ends_in_star; /* as no expression does */
 	const char *name;  /* the word it starts with */

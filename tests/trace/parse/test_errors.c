@@ -37,7 +37,8 @@ static void test_file(void **state)
 	assert_int_equal(n_bad, 0);
 }
 
-/* --- limits ------------------------------------------------------------------------------------- */
+/* --- limits -------------------------------------------------------------------------------------
+ */
 
 static void check(const struct skep_buf *text, int err, enum skep_diag_id id)
 {
@@ -248,20 +249,13 @@ static void test_many_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_file),
-		cmocka_unit_test(test_size),
-		cmocka_unit_test(test_nul),
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_nesting),
-		cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_if_nesting),
-		cmocka_unit_test(test_define_explosion),
-		cmocka_unit_test(test_define_depth),
-		cmocka_unit_test(test_many_defines),
-		cmocka_unit_test(test_many_probes),
-		cmocka_unit_test(test_macro_explosion),
-		cmocka_unit_test(test_macro_params),
-		cmocka_unit_test(test_many_errors),
+		cmocka_unit_test(test_file),         cmocka_unit_test(test_size),
+		cmocka_unit_test(test_nul),          cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_nesting),      cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_if_nesting),   cmocka_unit_test(test_define_explosion),
+		cmocka_unit_test(test_define_depth), cmocka_unit_test(test_many_defines),
+		cmocka_unit_test(test_many_probes),  cmocka_unit_test(test_macro_explosion),
+		cmocka_unit_test(test_macro_params), cmocka_unit_test(test_many_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

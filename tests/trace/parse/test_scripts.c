@@ -57,7 +57,8 @@ static void test_debian_tools(void **state)
 		skip();
 }
 
-/* --- spans -------------------------------------------------------------------------------------- */
+/* --- spans --------------------------------------------------------------------------------------
+ */
 
 static void assert_span(const struct script *s, struct skep_span span, const char *text)
 {
@@ -108,7 +109,8 @@ static void test_params(void **state)
 	script_done(&s);
 }
 
-/* --- constants ---------------------------------------------------------------------------------- */
+/* --- constants ----------------------------------------------------------------------------------
+ */
 
 static void assert_constant(const char *name, int64_t value)
 {
@@ -143,7 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own_tools), cmocka_unit_test(test_debian_tools),
-		cmocka_unit_test(test_spans),	  cmocka_unit_test(test_params),
+		cmocka_unit_test(test_spans),     cmocka_unit_test(test_params),
 		cmocka_unit_test(test_constants),
 	};
 
