@@ -108,9 +108,10 @@ char *skep_arena_vprintf(struct skep_arena *arena, const char *fmt, va_list ap)
 	va_copy(again, ap);
 	int len = vsnprintf(NULL, 0, fmt, again);
 	va_end(again);
-	char *text = skep_arena_alloc(arena, len < 0 ? 1 : (size_t)len + 1);
-	if (len >= 0)
-		vsnprintf(text, (size_t)len + 1, fmt, ap);
+	if (len <= 0) /* a format that cannot be, or nothing to say */
+		return skep_arena_alloc(arena, 1);
+	char *text = skep_arena_alloc(arena, (size_t)len + 1);
+	vsnprintf(text, (size_t)len + 1, fmt, ap);
 	return text;
 }
 

@@ -289,12 +289,23 @@ static uint32_t attach_all(struct run *run, uint32_t *ret_wanted)
 	return attached;
 }
 
+static bool waits_for_signal(const struct run *run)
+{
+	for (uint32_t i = 0; i < run->program->n_probes; i++) {
+		if (run->program->probes[i]->special == SKEP_PROBE_SIGNAL)
+			return true;
+	}
+	return false;
+}
+
 /* missing_probes decides: none at all is always an error. */
 static int attach(struct run *run)
 {
 	const char *policy = run->program->config.missing_probes;
 	uint32_t wanted, attached = attach_all(run, &wanted);
 
+	if (!wanted && !waits_for_signal(run) && !run->opts->child)
+		run->end_ns = 1; /* BEGIN has run, and nothing else can happen */
 	if (attached == wanted)
 		return 0;
 	if (!attached || !strcmp(policy, "error"))
@@ -324,7 +335,7 @@ static int start(struct run *run)
 	flush(run);
 	if (run->opts->child)
 		skep_child_release(run->opts->child);
-	if (run->opts->for_ns)
+	if (run->opts->for_ns && !run->end_ns)
 		run->end_ns = now_ns(CLOCK_MONOTONIC) + run->opts->for_ns;
 	return 0;
 }
