@@ -31,7 +31,8 @@ void *skep_arena_dup(struct skep_arena *arena, const void *data, size_t size);
 char *skep_arena_strdup(struct skep_arena *arena, const char *text);
 char *skep_arena_printf(struct skep_arena *arena, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-char *skep_arena_vprintf(struct skep_arena *arena, const char *fmt, va_list ap);
+char *skep_arena_vprintf(struct skep_arena *arena, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0), nonnull(2)));
 
 #define skep_arena_new(arena, type)      ((type *)skep_arena_alloc((arena), sizeof(type)))
 #define skep_arena_array(arena, type, n) ((type *)skep_arena_alloc((arena), sizeof(type) * (n)))
