@@ -36,7 +36,7 @@ struct skep_pp {
 };
 
 /** #defines and #undefs of one script. */
-#define SKEP_PP_MACROS_MAX 4096
+#define SKEP_PP_MACROS_MAX 1024
 
 /** Return 0 | -EINVAL errors were reported: @pp is usable nevertheless, to find more of them */
 int skep_preprocess(struct skep_pp *pp, struct skep_arena *arena, const struct skep_source *source,
