@@ -15,8 +15,11 @@
 #include "base/fd.h"
 #include "base/vec.h"
 #include "cmd/options.h"
+#include "cmd/trace/info.h"
+#include "cmd/trace/list.h"
 #include "cmd/trace/trace.h"
 #include "linux/feature.h"
+#include "trace/parse.h"
 #include "trace/run/run.h"
 
 #define SCRIPT_MOST (1 << 20)
@@ -291,23 +294,36 @@ static int work(struct job *job, uint64_t for_ns, int *ret_status)
 	return err ? err : run(job, for_ns, ret_status);
 }
 
+/* An argument that is a readable file is a script, anything else a pattern. */
+static bool lists_script(const struct job *job)
+{
+	return given(job, OPT_EXPR) || (job->options.n_args && !access(job->options.args[0], R_OK));
+}
+
 static int list(struct job *job)
 {
 	struct skep_types types;
 	struct skep_config config;
-	struct skep_expand expand = {.types = &types,
-				     .arena = &job->arena,
-				     .diag = &job->diag,
-				     .config = &config,
-				     .pid = job->pid ? job->pid : -1};
-	const char *pattern = job->options.n_args ? job->options.args[0] : given(job, OPT_EXPR);
+	struct skep_buf out = {0};
+	struct skep_expand expand = {.types = &types, .arena = &job->arena, .diag = &job->diag,
+				     .config = &config, .pid = job->pid ? job->pid : -1};
+	struct skep_params params = {0};
+	int err;
 
 	skep_types_init(&types, &job->arena);
 	skep_config_init(&config);
-	int err = skep_probe_list(&expand, pattern, given(job, OPT_VERBOSE), &job->text);
+	if (lists_script(job)) {
+		err = read_script(job);
+		job->diag.source = &job->source;
+		if (!err)
+			err = skep_list_script(&expand, &job->source, &params, &out);
+	} else {
+		err = skep_list_pattern(&expand, job->options.n_args ? job->options.args[0] : NULL,
+					given(job, OPT_VERBOSE), &out);
+	}
 	skep_types_done(&types);
-	if (job->text.len)
-		fwrite(job->text.data, 1, job->text.len, stdout);
+	fwrite(out.data ? out.data : "", 1, out.len, stdout);
+	skep_buf_done(&out);
 	return err;
 }
 
@@ -360,6 +376,10 @@ int skep_cmd_trace(int argc, char **argv)
 	}
 	if (given(&job, OPT_VERSION)) {
 		puts("skep v" SKEP_VERSION);
+		return 0;
+	}
+	if (given(&job, OPT_INFO)) {
+		skep_trace_info();
 		return 0;
 	}
 	if ((status = check_options(&job, &for_ns)))
