@@ -139,11 +139,11 @@ static void hoist(struct skep_parser *p, struct skep_struct_def *def)
 	p->structs_tail = &def->next;
 }
 
-/* What is pointed to needs a name, one that no script can write. */
+/* What is pointed to needs a name; C keeps such ones from programs. */
 static const char *name_unnamed(struct skep_parser *p, struct skep_struct_def *def)
 {
 	if (!def->name[0]) {
-		def->name = skep_arena_printf(p->arena, "%s unnamed#%u",
+		def->name = skep_arena_printf(p->arena, "%s __unnamed_%u",
 					      def->is_enum    ? "enum"
 					      : def->is_union ? "union"
 							      : "struct",

@@ -75,10 +75,10 @@ static int check_named(const char *name)
 #define FILES(X)                                                                                   \
 	X(literals, 10)                                                                            \
 	X(expressions, 30)                                                                         \
-	X(statements, 20)                                                                          \
-	X(probes, 20)                                                                              \
+	X(statements, 21)                                                                          \
+	X(probes, 24)                                                                              \
 	X(preprocessor, 20)                                                                        \
-	X(records, 12)                                                                             \
+	X(records, 13)                                                                             \
 	X(macros, 14)
 
 #define TEST(name, least)                                                                          \
