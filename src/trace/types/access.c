@@ -30,9 +30,9 @@ static void suggest_members(struct skep_typer *t, const struct skep_record *reco
 		n = skep_btf_n_members(t->types->btf, record->btf_id);
 		n = n < MAX_CANDIDATES ? n : MAX_CANDIDATES;
 		for (uint32_t i = 0; i < n; i++)
-			names[i] = skep_btf_member(t->types->btf, record->btf_id, i, &member) ?
-					   "" :
-					   member.name;
+			names[i] = skep_btf_member(t->types->btf, record->btf_id, i, &member)
+					   ? ""
+					   : member.name;
 	}
 	skep_diag_did_you_mean(t->diag, name, names, n);
 }
@@ -157,8 +157,8 @@ static const struct skep_type *kernel_enumerator(struct skep_typer *t, struct sk
 	struct skep_btf *btf = skep_types_btf(t->types);
 	uint32_t id;
 
-	if (!btf || skep_btf_find_enumerator(btf, expr->text, strlen(expr->text), &expr->integer,
-					     &id))
+	if (!btf ||
+	    skep_btf_find_enumerator(btf, expr->text, strlen(expr->text), &expr->integer, &id))
 		return NULL;
 	expr->is_const = true;
 	return skep_type_from_btf(t->types, id, SKEP_SPACE_NONE);

@@ -10,15 +10,15 @@
 #include "base/arena.h"
 
 static const char *const names[] = {
-	[SKEP_OPR_NONE] = "=",	  [SKEP_OPR_ADD] = "+",	   [SKEP_OPR_SUB] = "-",
-	[SKEP_OPR_MUL] = "*",	  [SKEP_OPR_DIV] = "/",	   [SKEP_OPR_MOD] = "%",
-	[SKEP_OPR_AND] = "&",	  [SKEP_OPR_OR] = "|",	   [SKEP_OPR_XOR] = "^",
-	[SKEP_OPR_SHL] = "<<",	  [SKEP_OPR_SHR] = ">>",   [SKEP_OPR_EQ] = "==",
-	[SKEP_OPR_NE] = "!=",	  [SKEP_OPR_LT] = "<",	   [SKEP_OPR_LE] = "<=",
-	[SKEP_OPR_GT] = ">",	  [SKEP_OPR_GE] = ">=",	   [SKEP_OPR_LAND] = "&&",
-	[SKEP_OPR_LOR] = "||",	  [SKEP_OPR_NOT] = "!",	   [SKEP_OPR_COMPL] = "~",
-	[SKEP_OPR_NEG] = "-",	  [SKEP_OPR_PLUS] = "+",   [SKEP_OPR_DEREF] = "*",
-	[SKEP_OPR_ADDR] = "&",	  [SKEP_OPR_INC] = "++",   [SKEP_OPR_DEC] = "--",
+	[SKEP_OPR_NONE] = "=", [SKEP_OPR_ADD] = "+",  [SKEP_OPR_SUB] = "-",
+	[SKEP_OPR_MUL] = "*",  [SKEP_OPR_DIV] = "/",  [SKEP_OPR_MOD] = "%",
+	[SKEP_OPR_AND] = "&",  [SKEP_OPR_OR] = "|",   [SKEP_OPR_XOR] = "^",
+	[SKEP_OPR_SHL] = "<<", [SKEP_OPR_SHR] = ">>", [SKEP_OPR_EQ] = "==",
+	[SKEP_OPR_NE] = "!=",  [SKEP_OPR_LT] = "<",   [SKEP_OPR_LE] = "<=",
+	[SKEP_OPR_GT] = ">",   [SKEP_OPR_GE] = ">=",  [SKEP_OPR_LAND] = "&&",
+	[SKEP_OPR_LOR] = "||", [SKEP_OPR_NOT] = "!",  [SKEP_OPR_COMPL] = "~",
+	[SKEP_OPR_NEG] = "-",  [SKEP_OPR_PLUS] = "+", [SKEP_OPR_DEREF] = "*",
+	[SKEP_OPR_ADDR] = "&", [SKEP_OPR_INC] = "++", [SKEP_OPR_DEC] = "--",
 };
 
 const char *skep_operator_name(enum skep_operator op)
@@ -123,8 +123,8 @@ static const struct skep_type *type_ptr_arith(struct skep_typer *t, enum skep_op
 		return left->type;
 	if (op == SKEP_OPR_SUB && left_is_ptr && right_is_ptr)
 		return &skep_type_s64;
-	if (op == SKEP_OPR_AND || op == SKEP_OPR_OR || op == SKEP_OPR_XOR ||
-	    op == SKEP_OPR_MOD || op == SKEP_OPR_SHR)
+	if (op == SKEP_OPR_AND || op == SKEP_OPR_OR || op == SKEP_OPR_XOR || op == SKEP_OPR_MOD ||
+	    op == SKEP_OPR_SHR)
 		return &skep_type_u64; /* alignment tricks */
 	return bad_operands(t, op, left, right, span);
 }
@@ -143,8 +143,7 @@ static bool are_alike(struct skep_typer *t, const struct skep_type *a, const str
 
 static const struct skep_type *type_comparison(struct skep_typer *t, enum skep_operator op,
 					       const struct skep_expr *left,
-					       const struct skep_expr *right,
-					       struct skep_span span)
+					       const struct skep_expr *right, struct skep_span span)
 {
 	bool both_ints = left->type->kind == SKEP_T_INT && right->type->kind == SKEP_T_INT;
 	bool is_equality = op == SKEP_OPR_EQ || op == SKEP_OPR_NE;
@@ -276,9 +275,5 @@ static const struct skep_type *step_var(struct skep_typer *t, struct skep_expr *
 
 const struct skep_type *skep_type_incdec(struct skep_typer *t, struct skep_expr *expr)
 {
-	if (expr->right->kind == SKEP_E_MAP)
-		return step_map(t, expr);
-	if (expr->right->kind == SKEP_E_VAR)
-		return step_var(t, expr);
-	return TYPE_ERROR(t, expr->span, NOT_ASSIGNABLE, names[expr->op]);
+	return expr->right->kind == SKEP_E_MAP ? step_map(t, expr) : step_var(t, expr);
 }

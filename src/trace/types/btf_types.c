@@ -15,11 +15,11 @@
 
 #include "base/arena.h"
 
-#define MAX_DEPTH	32
-#define RECORD_KINDS	(SKEP_BTF_MASK(SKEP_BTF_STRUCT) | SKEP_BTF_MASK(SKEP_BTF_UNION))
+#define MAX_DEPTH    32
+#define RECORD_KINDS (SKEP_BTF_MASK(SKEP_BTF_STRUCT) | SKEP_BTF_MASK(SKEP_BTF_UNION))
 
-static const struct skep_type *convert(struct skep_types *types, uint32_t id,
-				       enum skep_space space, int depth);
+static const struct skep_type *convert(struct skep_types *types, uint32_t id, enum skep_space space,
+				       int depth);
 
 static const struct skep_type *convert_int(const struct skep_btf *btf, uint32_t id,
 					   struct skep_types *types)
@@ -121,8 +121,8 @@ static const struct skep_type *convert_ptr(struct skep_types *types, uint32_t id
 	return skep_type_ptr(types, convert(types, target, there, depth + 1), there);
 }
 
-static const struct skep_type *convert(struct skep_types *types, uint32_t id,
-				       enum skep_space space, int depth)
+static const struct skep_type *convert(struct skep_types *types, uint32_t id, enum skep_space space,
+				       int depth)
 {
 	if (depth > MAX_DEPTH)
 		return &skep_type_none;

@@ -69,10 +69,11 @@ static const struct skep_type *type_arg(struct skep_typer *t, struct skep_expr *
 		return &skep_type_u64;
 	if (ctx == SKEP_CTX_TRACEPOINT)
 		return not_here(t, expr, "use the members of args: args.name");
-	return not_here(t, expr, ctx == SKEP_CTX_REGS ?
-					 "arguments are gone when a function returns: save "
-					 "them at its entry, @x[tid] = arg0" :
-					 "kprobe, uprobe, usdt and rawtracepoint probes have it");
+	return not_here(t, expr,
+			ctx == SKEP_CTX_REGS
+				? "arguments are gone when a function returns: save "
+				  "them at its entry, @x[tid] = arg0"
+				: "kprobe, uprobe, usdt and rawtracepoint probes have it");
 }
 
 static const struct skep_type *type_retval(struct skep_typer *t, struct skep_expr *expr)
@@ -106,9 +107,9 @@ static const struct skep_type *type_curtask(struct skep_typer *t, struct skep_ex
 {
 	static const struct skep_record task = {.name = "struct task_struct"};
 	const struct skep_type *elem =
-		t->types->btf || t->types->n_records ?
-			skep_type_by_name(t->types, task.name, SKEP_SPACE_KERNEL) :
-			NULL;
+		t->types->btf || t->types->n_records
+			? skep_type_by_name(t->types, task.name, SKEP_SPACE_KERNEL)
+			: NULL;
 
 	if (!elem)
 		elem = skep_type_record(t->types, &task, SKEP_SPACE_KERNEL);
@@ -161,42 +162,24 @@ static const struct row {
 	const struct skep_type *type;
 	typer_fn *typer; /* where the type depends on the place */
 } rows[SKEP_BI_CNT] = {
-	[SKEP_BI_args] = {.typer = type_args},
-	[SKEP_BI_arg0] = {.typer = type_arg},
-	[SKEP_BI_arg1] = {.typer = type_arg},
-	[SKEP_BI_arg2] = {.typer = type_arg},
-	[SKEP_BI_arg3] = {.typer = type_arg},
-	[SKEP_BI_arg4] = {.typer = type_arg},
-	[SKEP_BI_arg5] = {.typer = type_arg},
-	[SKEP_BI_arg6] = {.typer = type_arg},
-	[SKEP_BI_arg7] = {.typer = type_arg},
-	[SKEP_BI_arg8] = {.typer = type_arg},
-	[SKEP_BI_arg9] = {.typer = type_arg},
-	[SKEP_BI_retval] = {.typer = type_retval},
-	[SKEP_BI_ctx] = {.typer = type_ctx},
-	[SKEP_BI_pid] = {&skep_type_u32},
-	[SKEP_BI_tid] = {&skep_type_u32},
-	[SKEP_BI_ppid] = {&skep_type_u32},
-	[SKEP_BI_uid] = {&skep_type_u32},
-	[SKEP_BI_gid] = {&skep_type_u32},
-	[SKEP_BI_username] = {&skep_type_username},
-	[SKEP_BI_comm] = {.typer = type_comm},
-	[SKEP_BI_pcomm] = {.typer = type_comm},
-	[SKEP_BI_cpu] = {&skep_type_u32},
-	[SKEP_BI_ncpus] = {&skep_type_u32},
-	[SKEP_BI_numaid] = {&skep_type_u32},
-	[SKEP_BI_nsecs] = {&skep_type_u64},
-	[SKEP_BI_elapsed] = {&skep_type_u64},
-	[SKEP_BI_jiffies] = {&skep_type_u64},
-	[SKEP_BI_rand] = {&skep_type_u32},
-	[SKEP_BI_cgroup] = {&skep_type_u64},
-	[SKEP_BI_curtask] = {.typer = type_curtask},
-	[SKEP_BI_func] = {.typer = type_func},
-	[SKEP_BI_probe] = {&skep_type_probe},
-	[SKEP_BI_kstack] = {.typer = type_stack},
-	[SKEP_BI_ustack] = {.typer = type_stack},
-	[SKEP_BI_cpid] = {.typer = type_cpid},
-	[SKEP_BI_usermode] = {.typer = type_usermode},
+	[SKEP_BI_args] = {.typer = type_args},      [SKEP_BI_arg0] = {.typer = type_arg},
+	[SKEP_BI_arg1] = {.typer = type_arg},       [SKEP_BI_arg2] = {.typer = type_arg},
+	[SKEP_BI_arg3] = {.typer = type_arg},       [SKEP_BI_arg4] = {.typer = type_arg},
+	[SKEP_BI_arg5] = {.typer = type_arg},       [SKEP_BI_arg6] = {.typer = type_arg},
+	[SKEP_BI_arg7] = {.typer = type_arg},       [SKEP_BI_arg8] = {.typer = type_arg},
+	[SKEP_BI_arg9] = {.typer = type_arg},       [SKEP_BI_retval] = {.typer = type_retval},
+	[SKEP_BI_ctx] = {.typer = type_ctx},        [SKEP_BI_pid] = {&skep_type_u32},
+	[SKEP_BI_tid] = {&skep_type_u32},           [SKEP_BI_ppid] = {&skep_type_u32},
+	[SKEP_BI_uid] = {&skep_type_u32},           [SKEP_BI_gid] = {&skep_type_u32},
+	[SKEP_BI_username] = {&skep_type_username}, [SKEP_BI_comm] = {.typer = type_comm},
+	[SKEP_BI_pcomm] = {.typer = type_comm},     [SKEP_BI_cpu] = {&skep_type_u32},
+	[SKEP_BI_ncpus] = {&skep_type_u32},         [SKEP_BI_numaid] = {&skep_type_u32},
+	[SKEP_BI_nsecs] = {&skep_type_u64},         [SKEP_BI_elapsed] = {&skep_type_u64},
+	[SKEP_BI_jiffies] = {&skep_type_u64},       [SKEP_BI_rand] = {&skep_type_u32},
+	[SKEP_BI_cgroup] = {&skep_type_u64},        [SKEP_BI_curtask] = {.typer = type_curtask},
+	[SKEP_BI_func] = {.typer = type_func},      [SKEP_BI_probe] = {&skep_type_probe},
+	[SKEP_BI_kstack] = {.typer = type_stack},   [SKEP_BI_ustack] = {.typer = type_stack},
+	[SKEP_BI_cpid] = {.typer = type_cpid},      [SKEP_BI_usermode] = {.typer = type_usermode},
 };
 
 const struct skep_type *skep_type_builtin(struct skep_typer *t, struct skep_expr *expr)

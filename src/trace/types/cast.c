@@ -97,7 +97,8 @@ static const struct skep_type *cast_to_int(struct skep_typer *t, const struct sk
 
 	if (skep_type_is_scalar(from) || is_ptr_like(from))
 		return to;
-	bool has_bytes = from->kind == SKEP_T_ARRAY || from->kind == SKEP_T_STRING;
+	bool is_text = from->kind == SKEP_T_STRING && !skep_is_const_string(expr->right);
+	bool has_bytes = from->kind == SKEP_T_ARRAY || is_text;
 	if (has_bytes && from->size == to->size && !to->is_bool)
 		return to;
 	return bad_cast(t, expr, to);
@@ -129,6 +130,8 @@ static const struct skep_type *cast_to(struct skep_typer *t, const struct skep_e
 	case SKEP_T_STRING: return cast_to_string(t, expr, to);
 	default: break;
 	}
+	if (to->kind == SKEP_T_USERNAME && expr->right->type->kind == SKEP_T_INT)
+		return to;
 	if (skep_type_same(to, expr->right->type))
 		return to;
 	return bad_cast(t, expr, to);
@@ -171,8 +174,8 @@ static const char *step_into(struct skep_typer *t, const struct skep_expr *expr,
 	if ((*type)->kind != SKEP_T_RECORD)
 		return (void *)TYPE_ERROR(t, expr->span, NO_MEMBERS, skep_typer_name(t, *type));
 	if (skep_record_find(t->types, (*type)->record, name, (*type)->space, &field))
-		return (void *)TYPE_ERROR(t, expr->span, MEMBER_UNKNOWN,
-					  skep_typer_name(t, *type), name);
+		return (void *)TYPE_ERROR(t, expr->span, MEMBER_UNKNOWN, skep_typer_name(t, *type),
+					  name);
 	*off += field.off;
 	*type = field.type;
 	return path + len + (path[len] == '.');

@@ -21,11 +21,13 @@ static const struct setting {
 	uint64_t min, max;
 	const char *choices; /* "a|b"; "": any text */
 } settings[] = {
-#define FIELD_OFF(name)					   offsetof(struct skep_config, name)
-#define CONFIG_UINT(name, initial, least, most, help)	   {#name, KIND_UINT, FIELD_OFF(name), least, most, ""},
-#define CONFIG_BOOL(name, initial, help)		   {#name, KIND_BOOL, FIELD_OFF(name), 0, 1, ""},
-#define CONFIG_STACK_MODE(name, initial, help)		   {#name, KIND_STACK_MODE, FIELD_OFF(name), 0, 0, ""},
-#define CONFIG_CHOICE(name, initial, choices, help)	   {#name, KIND_CHOICE, FIELD_OFF(name), 0, 0, choices},
+#define FIELD_OFF(name) offsetof(struct skep_config, name)
+#define CONFIG_UINT(name, initial, least, most, help)                                              \
+	{#name, KIND_UINT, FIELD_OFF(name), least, most, ""},
+#define CONFIG_BOOL(name, initial, help)       {#name, KIND_BOOL, FIELD_OFF(name), 0, 1, ""},
+#define CONFIG_STACK_MODE(name, initial, help) {#name, KIND_STACK_MODE, FIELD_OFF(name), 0, 0, ""},
+#define CONFIG_CHOICE(name, initial, choices, help)                                                \
+	{#name, KIND_CHOICE, FIELD_OFF(name), 0, 0, choices},
 #include "trace/config.def"
 #undef CONFIG_UINT
 #undef CONFIG_BOOL
@@ -47,8 +49,8 @@ void skep_config_init(struct skep_config *config)
 {
 	*config = (struct skep_config){
 #define CONFIG_UINT(name, initial, min, max, help)  .name = initial,
-#define CONFIG_BOOL(name, initial, help)	    .name = initial,
-#define CONFIG_STACK_MODE(name, initial, help)	    .name = initial,
+#define CONFIG_BOOL(name, initial, help)            .name = initial,
+#define CONFIG_STACK_MODE(name, initial, help)      .name = initial,
 #define CONFIG_CHOICE(name, initial, choices, help) .name = initial,
 #include "trace/config.def"
 #undef CONFIG_UINT
@@ -104,10 +106,9 @@ static int set_bool(const char *value, bool *field)
 		const char *word;
 		bool value;
 	} words[] = {
-		{"true", true},	  {"1", true},	   {"yes", true},   {"enable", true},
-		{"warn", true},	  {"per_pid", true}, {"per_program", true},
-		{"false", false}, {"0", false},	   {"no", false},   {"error", false},
-		{"none", false},
+		{"true", true}, {"1", true},       {"yes", true},         {"enable", true},
+		{"warn", true}, {"per_pid", true}, {"per_program", true}, {"false", false},
+		{"0", false},   {"no", false},     {"error", false},      {"none", false},
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

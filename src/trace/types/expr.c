@@ -47,8 +47,6 @@ static const struct skep_type *type_param(struct skep_typer *t, struct skep_expr
 {
 	const struct skep_compile_opts *opts = t->check->opts;
 
-	if (!expr->param && (expr->integer < 1 || expr->integer > INT32_MAX))
-		return TYPE_ERROR(t, expr->span, PARAM_NUMBER, (long long)expr->integer);
 	if (!expr->param)
 		expr->param = (uint32_t)expr->integer;
 	bool is_given = opts && expr->param <= opts->n_params;

@@ -1,4 +1,5 @@
-/* Checks of the functions on maps: count() … lhist(), which are only assigned, and delete() … len(). */
+/* Checks of the functions on maps: count() … lhist(), which are only assigned, and delete() …
+ * len(). */
 #include "trace/types/typer.h"
 
 #include <inttypes.h>
@@ -9,7 +10,7 @@
 	const struct skep_type *skep_check_fn_##name(struct skep_typer *t, struct skep_expr *call)
 
 #define MAX_LHIST_BUCKETS 1000
-#define MAX_HIST_BITS	  5
+#define MAX_HIST_BITS     5
 
 /* Is this the right side of `@x = …`? */
 static bool is_placed(struct skep_typer *t, const struct skep_expr *call)
@@ -140,13 +141,13 @@ CHECK(delete)
 			map->is_deleted = true;
 			skep_map_add_key(t, map, call->args->next);
 		}
-		return &skep_type_none;
+		return &skep_type_bool;
 	}
 	if (!want_map(t, call))
 		return NULL;
 	skep_map_key(t, call->args);
 	call->args->map->is_deleted = true;
-	return &skep_type_none;
+	return &skep_type_bool;
 }
 
 CHECK(has_key)
@@ -186,8 +187,8 @@ CHECK(len)
 		map->is_iterated = true;
 		return &skep_type_u64;
 	}
-	const struct skep_type *type = arg->kind == SKEP_E_MAP ? skep_type_value(t, call->args) :
-								 arg->type;
+	const struct skep_type *type =
+		arg->kind == SKEP_E_MAP ? skep_type_value(t, call->args) : arg->type;
 	if (type && !skep_type_is_stack(type))
 		return skep_bad_arg(t, call, 0, "a map or a stack");
 	return type ? &skep_type_u64 : NULL;

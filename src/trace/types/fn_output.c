@@ -171,7 +171,9 @@ CHECK(fail)
 	if (!skep_want_text(t, call, 0))
 		return NULL;
 	for (const struct skep_expr *arg = call->args->next; arg; arg = arg->next) {
-		if (arg->type && !arg->is_const)
+		if (!arg->type)
+			return NULL;
+		if (!arg->is_const)
 			TYPE_ERROR(t, arg->span, ARG_LITERAL, "fail", "a constant");
 	}
 	skep_check_format(t, call);

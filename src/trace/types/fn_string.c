@@ -9,16 +9,16 @@
 #define CHECK(name)                                                                                \
 	const struct skep_type *skep_check_fn_##name(struct skep_typer *t, struct skep_expr *call)
 
-#define MAC_BYTES      6
-#define INET_BYTES     4
-#define INET6_BYTES    16
-#define MAX_CMP_BYTES  8192
+#define MAC_BYTES     6
+#define INET_BYTES    4
+#define INET6_BYTES   16
+#define MAX_CMP_BYTES 8192
 
 /* The longest that is read: max_strlen, or less if a constant says so. 0: reported. */
 static uint32_t length_of(struct skep_typer *t, const struct skep_expr *call, bool *is_explicit)
 {
 	uint64_t max = t->check->config->max_strlen;
-	const struct skep_expr *arg = call->n_args > 1 ? call->args->next : NULL;
+	const struct skep_expr *arg = skep_arg_is_given(call, 1) ? call->args->next : NULL;
 
 	*is_explicit = arg && skep_is_const_int(arg);
 	if (!arg || !arg->type)
@@ -148,14 +148,16 @@ CHECK(strftime)
 	const struct skep_expr *ns = call->args->next;
 	bool is_good = skep_want_text(t, call, 0) && skep_want_int(t, call, 1);
 
-	if (is_good && skep_is_const_int(ns) && ns->type->is_signed && ns->integer < 0)
+	if (!is_good)
+		return NULL;
+	if (skep_is_const_int(ns) && ns->type->is_signed && ns->integer < 0)
 		return TYPE_ERROR(t, ns->span, ARG_RANGE, "strftime", (long long)ns->integer, 0LL,
 				  (long long)INT64_MAX);
 	bool is_clock = ns->kind == SKEP_E_CALL && ns->function == SKEP_FN_nsecs;
 	if (is_clock && !strcmp(ns->args->text, "monotonic"))
 		return TYPE_ERROR(t, ns->span, ARG_TYPE, "strftime", "a time of boot or tai",
 				  "one that stands still while the machine sleeps");
-	return is_good ? &skep_type_timestamp : NULL;
+	return &skep_type_timestamp;
 }
 
 CHECK(path)
@@ -229,7 +231,9 @@ CHECK(macaddr)
 
 	if (!type)
 		return NULL;
-	if (has_bytes && (type->size < MAC_BYTES || skep_is_const_string(arg)))
+	if (skep_is_const_string(arg))
+		return skep_bad_arg(t, call, 0, "the bytes of an address");
+	if (has_bytes && type->size < MAC_BYTES)
 		return TYPE_ERROR(t, arg->span, ARRAY_BYTES, "macaddr", "6", type->size);
 	if (!has_bytes && !skep_want_address(t, call, 0))
 		return NULL;

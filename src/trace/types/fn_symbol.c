@@ -121,9 +121,9 @@ CHECK(uaddr)
 	if (known->err)
 		return TYPE_ERROR(t, call->args->span, UADDR, attach->uprobe.path,
 				  call->args->text);
-	uint32_t bytes = known->size == 1 || known->size == 2 || known->size == 4 ?
-				 (uint32_t)known->size :
-				 8;
+	uint32_t bytes = known->size == 1 || known->size == 2 || known->size == 4
+				 ? (uint32_t)known->size
+				 : 8;
 	call->is_const = true;
 	call->integer = (int64_t)known->addr;
 	return skep_type_ptr(t->types, skep_type_int(bytes, false), SKEP_SPACE_USER);
@@ -204,7 +204,7 @@ static const struct skep_type *stack(struct skep_typer *t, const struct skep_exp
 		return TYPE_ERROR(t, call->args->span, STACK_MODE, call->args->text);
 	if (call->n_args == 2 && !has_mode)
 		return skep_bad_arg(t, call, 0, "a stack mode");
-	if (call->n_args > has_mode) {
+	if (skep_arg_is_given(call, has_mode)) {
 		if (!skep_want_const(t, call, has_mode, 1, MAX_STACK_DEPTH))
 			return NULL;
 		depth = (uint32_t)skep_call_arg(call, has_mode)->integer;

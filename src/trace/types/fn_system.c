@@ -89,8 +89,8 @@ CHECK(override)
 {
 	const struct skep_provider *provider = t->probe->provider;
 	bool is_kprobe = provider->prog_type == BPF_PROG_TYPE_KPROBE &&
-			 provider->ctx == SKEP_CTX_REGS &&
-			 provider->space == SKEP_SPACE_KERNEL && !provider->is_return;
+			 provider->ctx == SKEP_CTX_REGS && provider->space == SKEP_SPACE_KERNEL &&
+			 !provider->is_return;
 
 	if (!is_kprobe)
 		return skep_bad_probe(t, call);

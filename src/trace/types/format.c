@@ -67,15 +67,15 @@ bool skep_format_next(const char **at, struct skep_conversion *ret)
 
 static bool is_number(const struct skep_type *type)
 {
-	return type->kind == SKEP_T_INT || type->kind == SKEP_T_PTR ||
-	       type->kind == SKEP_T_KSYM || type->kind == SKEP_T_STRERROR ||
-	       type->kind == SKEP_T_SIGNAL || type->kind == SKEP_T_USERNAME;
+	return type->kind == SKEP_T_INT || type->kind == SKEP_T_PTR || type->kind == SKEP_T_KSYM ||
+	       type->kind == SKEP_T_STRERROR || type->kind == SKEP_T_SIGNAL ||
+	       type->kind == SKEP_T_USERNAME;
 }
 
 static bool can_print(const struct skep_conversion *conv, const struct skep_type *type)
 {
 	switch (conv->type) {
-	case 's': return type->kind != SKEP_T_RECORD || type->space != SKEP_SPACE_CTX;
+	case 's': return true;
 	case 'r': return type->kind == SKEP_T_BUFFER;
 	default: return is_number(type);
 	}
@@ -83,7 +83,7 @@ static bool can_print(const struct skep_conversion *conv, const struct skep_type
 
 static const char *text_of(const struct skep_typer *t, const struct skep_conversion *conv)
 {
-	size_t len = conv->len + (!conv->type && conv->start[conv->len]);
+	size_t len = conv->len + (!conv->type && isgraph((unsigned char)conv->start[conv->len]));
 
 	return skep_arena_dup(t->arena, conv->start, len);
 }
@@ -147,6 +147,8 @@ void skep_check_format(struct skep_typer *t, const struct skep_expr *call)
 			continue;
 		if (!conv.type) {
 			TYPE_ERROR(t, fmt->span, FORMAT_SYNTAX, text_of(t, &conv));
+			if (t->diag)
+				skep_diag_try(t->diag, "a %% itself is written %%%%");
 			return;
 		}
 		check_conversion(t, &conv, &cursor);

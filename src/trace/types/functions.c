@@ -13,8 +13,7 @@
 
 static const struct skep_type *(*const checks[SKEP_FN_CNT])(struct skep_typer *t,
 							    struct skep_expr *call) = {
-#define FUNCTION(name, least, most, flags, synopsis, help)                                         \
-	[SKEP_FN_##name] = skep_check_fn_##name,
+#define FUNCTION(name, least, most, flags, synopsis, help) [SKEP_FN_##name] = skep_check_fn_##name,
 #include "trace/functions.def"
 #undef FUNCTION
 };
@@ -38,6 +37,8 @@ const struct skep_type *skep_bad_arg(struct skep_typer *t, const struct skep_exp
 {
 	const struct skep_expr *arg = skep_call_arg(call, i);
 
+	if (!arg->type)
+		return NULL;
 	return TYPE_ERROR(t, arg->span, ARG_TYPE, skep_function_name(call), wanted,
 			  skep_typer_name(t, arg->type));
 }
@@ -96,7 +97,8 @@ bool skep_want_const(struct skep_typer *t, const struct skep_expr *call, uint32_
 
 	if (!skep_is_const_int(arg)) {
 		if (arg->type)
-			TYPE_ERROR(t, arg->span, ARG_LITERAL, skep_function_name(call), "an integer literal");
+			TYPE_ERROR(t, arg->span, ARG_LITERAL, skep_function_name(call),
+				   "an integer literal");
 		return false;
 	}
 	if (arg->integer >= least && arg->integer <= most)
@@ -104,6 +106,14 @@ bool skep_want_const(struct skep_typer *t, const struct skep_expr *call, uint32_
 	TYPE_ERROR(t, arg->span, ARG_RANGE, skep_function_name(call), (long long)arg->integer,
 		   (long long)least, (long long)most);
 	return false;
+}
+
+bool skep_arg_is_given(const struct skep_expr *call, uint32_t i)
+{
+	if (i >= call->n_args)
+		return false;
+	const struct skep_expr *arg = skep_call_arg(call, i);
+	return arg->kind != SKEP_E_PARAM || arg->text[0];
 }
 
 /* $1, or $1 + 2: what str() takes as text that is known now. */

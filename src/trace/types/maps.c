@@ -71,7 +71,7 @@ static bool fits_key(const struct skep_type *type)
 {
 	if (type->kind == SKEP_T_NONE || skep_type_is_agg(type))
 		return false;
-	if (type->kind == SKEP_T_RECORD)
+	if (type->kind == SKEP_T_PTR)
 		return type->space != SKEP_SPACE_CTX;
 	for (uint32_t i = 0; type->kind == SKEP_T_TUPLE && i < type->n; i++) {
 		if (!fits_key(type->fields[i].type))
@@ -183,9 +183,9 @@ const struct skep_type *skep_type_map_read(struct skep_typer *t, struct skep_exp
 static const char *function_of(const struct skep_type *type)
 {
 	static const char *const names[] = {
-		[SKEP_T_COUNT] = "count", [SKEP_T_SUM] = "sum",	    [SKEP_T_AVG] = "avg",
-		[SKEP_T_MIN] = "min",	  [SKEP_T_MAX] = "max",	    [SKEP_T_STATS] = "stats",
-		[SKEP_T_HIST] = "hist",	  [SKEP_T_LHIST] = "lhist",
+		[SKEP_T_COUNT] = "count", [SKEP_T_SUM] = "sum",     [SKEP_T_AVG] = "avg",
+		[SKEP_T_MIN] = "min",     [SKEP_T_MAX] = "max",     [SKEP_T_STATS] = "stats",
+		[SKEP_T_HIST] = "hist",   [SKEP_T_LHIST] = "lhist",
 	};
 
 	return names[type->kind];
@@ -208,7 +208,7 @@ static void value_mismatch(struct skep_typer *t, const struct skep_map *map,
 static bool fits_value(const struct skep_type *type)
 {
 	return type->kind != SKEP_T_NONE &&
-	       (type->kind != SKEP_T_RECORD || type->space != SKEP_SPACE_CTX);
+	       (type->kind != SKEP_T_PTR || type->space != SKEP_SPACE_CTX);
 }
 
 /* Aggregates of one kind may differ in sign where a number is read by its sign only. */
@@ -268,15 +268,18 @@ static void finish_map(struct skep_typer *t, struct skep_map *map)
 		TYPE_ERROR(t, map->span, MAP_UNASSIGNED, map->name);
 		return;
 	}
-	if (!map->decl_kind || !map->value)
+	bool is_known = map->value && (map->key || !map->key_span.len);
+	if (!is_known)
+		TYPE_ERROR(t, map->span, VAR_NO_TYPE, map->name);
+	if (!is_known || !map->decl_kind)
 		return;
 	bool is_agg = skep_type_is_agg(map->value);
 	if (is_agg == is_percpu(map->decl_kind))
 		return;
 	TYPE_ERROR(t, map->span, MAP_DECL_KIND, map->name, map->decl_kind,
 		   skep_typer_name(t, map->value));
-	skep_diag_try(t->diag, is_agg ? "declare it as percpuhash or percpulruhash" :
-					"declare it as hash or lruhash");
+	skep_diag_try(t->diag, is_agg ? "declare it as percpuhash or percpulruhash"
+				      : "declare it as hash or lruhash");
 }
 
 static bool is_used(const struct skep_script *script, const char *name)

@@ -57,9 +57,9 @@ static void count_word(struct c_words *words, const char *word, size_t len)
 		const char *word;
 		int *count;
 	} known[] = {
-		{"long", &words->n_long},	  {"short", &words->n_short},
-		{"char", &words->n_char},	  {"int", &words->n_int},
-		{"signed", &words->n_signed},	  {"unsigned", &words->n_unsigned},
+		{"long", &words->n_long},         {"short", &words->n_short},
+		{"char", &words->n_char},         {"int", &words->n_int},
+		{"signed", &words->n_signed},     {"unsigned", &words->n_unsigned},
 		{"__signed__", &words->n_signed},
 	};
 
@@ -158,6 +158,8 @@ static const struct skep_type *base_type(struct skep_types *types, const char *n
 		return &skep_type_bool;
 	if (!strcmp(name, "string"))
 		return skep_type_string(types, 0);
+	if (!strcmp(name, "username_t"))
+		return &skep_type_username;
 	if (!strcmp(name, "buffer"))
 		return skep_type_buffer(types, 0);
 	if ((type = c_int(name)) || (type = named_int(name)))

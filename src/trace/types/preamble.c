@@ -13,8 +13,8 @@
 /* Names of all settings, for "did you mean". */
 static const char *const setting_names[] = {
 #define CONFIG_UINT(name, initial, min, max, help)  #name,
-#define CONFIG_BOOL(name, initial, help)	    #name,
-#define CONFIG_STACK_MODE(name, initial, help)	    #name,
+#define CONFIG_BOOL(name, initial, help)            #name,
+#define CONFIG_STACK_MODE(name, initial, help)      #name,
 #define CONFIG_CHOICE(name, initial, choices, help) #name,
 #include "trace/config.def"
 #undef CONFIG_UINT

@@ -1,5 +1,6 @@
 /*
- * Statements: blocks and scopes, assignments, loops.
+ * Statements: blocks and scopes, assignments, loops. The parser has seen to it
+ * that only variables and maps are assigned to, and only maps iterated.
  */
 #include "trace/types/typer.h"
 
@@ -39,7 +40,7 @@ void skep_type_discarded(struct skep_typer *t, struct skep_expr *expr)
 		return;
 	}
 	const struct skep_type *type = skep_type_expr(t, expr);
-	if (type && type->kind != SKEP_T_NONE && expr->kind == SKEP_E_CALL)
+	if (type && expr->kind == SKEP_E_CALL && !(skep_functions[expr->function].flags & FN_STMT))
 		TYPE_WARN(t, expr->span, UNUSED_VALUE, skep_function_name(expr));
 }
 
@@ -119,14 +120,10 @@ static void assign_map(struct skep_typer *t, struct skep_stmt *stmt)
 
 static void type_assign(struct skep_typer *t, struct skep_stmt *stmt)
 {
-	if (stmt->target->kind == SKEP_E_VAR) {
+	if (stmt->target->kind == SKEP_E_VAR)
 		assign_var(t, stmt);
-	} else if (stmt->target->kind == SKEP_E_MAP) {
+	else
 		assign_map(t, stmt);
-	} else {
-		skep_type_expr(t, stmt->target);
-		TYPE_ERROR(t, stmt->target->span, NOT_ASSIGNABLE, skep_operator_name(stmt->op));
-	}
 }
 
 static bool can_be_held(const struct skep_type *type)
@@ -152,9 +149,11 @@ static void type_let(struct skep_typer *t, struct skep_stmt *stmt)
 
 	if (!var)
 		return;
-	if (type)
-		var->type = type;
-	var->is_typed = type != NULL;
+	/* "string" alone says what it is, not how long. */
+	bool is_open = type && type->kind == SKEP_T_STRING && !type->size;
+	if (type && !var->type)
+		var->type = is_open ? skep_type_string(t->types, 1) : type;
+	var->is_typed = type && !is_open;
 	var->is_broken = stmt->type_name && !type;
 	if (stmt->value)
 		skep_var_assign(t, var, value, stmt->value);
@@ -236,11 +235,6 @@ static void type_for_map(struct skep_typer *t, struct skep_stmt *stmt)
 {
 	struct skep_scope scope;
 
-	if (stmt->value->kind != SKEP_E_MAP || stmt->value->args) {
-		skep_type_expr(t, stmt->value);
-		TYPE_ERROR(t, stmt->value->span, MAP_ITERATE, "this");
-		return;
-	}
 	stmt->n_captures = 0;
 	skep_map_use(t, stmt->value)->is_iterated = true;
 	skep_scope_open(t, &scope, stmt);
@@ -299,12 +293,12 @@ static void type_block_stmt(struct skep_typer *t, struct skep_stmt *stmt)
 }
 
 static void (*const typers[SKEP_S_N_KINDS])(struct skep_typer *t, struct skep_stmt *stmt) = {
-	[SKEP_S_EXPR] = type_expr_stmt,	    [SKEP_S_ASSIGN] = type_assign,
-	[SKEP_S_LET] = type_let,	    [SKEP_S_IF] = type_if,
-	[SKEP_S_WHILE] = type_while,	    [SKEP_S_UNROLL] = type_unroll,
-	[SKEP_S_FOR_MAP] = type_for_map,    [SKEP_S_FOR_RANGE] = type_for_range,
-	[SKEP_S_BREAK] = type_jump,	    [SKEP_S_CONTINUE] = type_jump,
-	[SKEP_S_RETURN] = type_return,	    [SKEP_S_BLOCK] = type_block_stmt,
+	[SKEP_S_EXPR] = type_expr_stmt,  [SKEP_S_ASSIGN] = type_assign,
+	[SKEP_S_LET] = type_let,         [SKEP_S_IF] = type_if,
+	[SKEP_S_WHILE] = type_while,     [SKEP_S_UNROLL] = type_unroll,
+	[SKEP_S_FOR_MAP] = type_for_map, [SKEP_S_FOR_RANGE] = type_for_range,
+	[SKEP_S_BREAK] = type_jump,      [SKEP_S_CONTINUE] = type_jump,
+	[SKEP_S_RETURN] = type_return,   [SKEP_S_BLOCK] = type_block_stmt,
 };
 
 void skep_type_stmts(struct skep_typer *t, struct skep_stmt *list)

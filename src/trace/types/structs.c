@@ -17,11 +17,11 @@
 #include "base/vec.h"
 
 #define MAX_STRUCT_BYTES (1u << 20)
-#define MAX_DEPTH	 16
+#define MAX_DEPTH        16
 
 struct layout {
 	struct skep_check *check;
-	struct skep_diag *diag; /* NULL the first time */
+	struct skep_diag *diag;        /* NULL the first time */
 	const struct skep_record *top; /* what this is, or is a part of */
 	uint32_t depth;
 	SKEP_VEC(struct skep_field) fields;
@@ -156,8 +156,7 @@ static bool has_field(const struct layout *l, const char *name)
 static void add_field(struct layout *l, const struct skep_struct_def *owner,
 		      const struct skep_field_def *def)
 {
-	struct skep_field field = {.name = def->name ? def->name : "",
-				   .type = field_type(l, def)};
+	struct skep_field field = {.name = def->name ? def->name : "", .type = field_type(l, def)};
 
 	if (!field.type)
 		return;
@@ -187,8 +186,9 @@ static void lay_out(struct layout *l, const struct skep_struct_def *def, struct 
 	record->align = l->align;
 	record->size = (uint32_t)round_up(round_up(l->bits, 8) / 8, l->align);
 	record->n_fields = (uint32_t)l->fields.len;
-	record->fields = skep_arena_dup(l->check->arena, l->fields.data ? l->fields.data : (void *)"",
-					l->fields.len * sizeof(struct skep_field));
+	record->fields =
+		skep_arena_dup(l->check->arena, l->fields.data ? l->fields.data : (void *)"",
+			       l->fields.len * sizeof(struct skep_field));
 	skep_vec_done(&l->fields);
 }
 
@@ -199,6 +199,15 @@ static struct skep_record *find_record(const struct skep_types *types, const cha
 			return types->records[i];
 	}
 	return NULL;
+}
+
+static bool is_defined_before(const struct skep_script *script, const struct skep_struct_def *def)
+{
+	for (const struct skep_struct_def *i = script->structs; i != def; i = i->next) {
+		if (def->name[0] && !strcmp(i->name, def->name))
+			return true;
+	}
+	return false;
 }
 
 static void add_records(struct skep_check *check)
@@ -213,12 +222,10 @@ static void add_records(struct skep_check *check)
 		memcpy(grown, types->records, types->n_records * sizeof(*grown));
 	types->records = grown;
 	for (const struct skep_struct_def *i = check->script->structs; i; i = i->next) {
-		if (i->is_enum || !i->name[0])
-			continue;
-		if (find_record(types, i->name)) {
+		if (is_defined_before(check->script, i))
 			skep_diag_add(check->diag, SKEP_DIAG_STRUCT_TWICE, i->span, i->name);
+		if (i->is_enum || !i->name[0] || find_record(types, i->name))
 			continue;
-		}
 		struct skep_record *record = skep_arena_new(check->arena, struct skep_record);
 		record->name = i->name;
 		record->is_union = i->is_union;

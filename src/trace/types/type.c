@@ -17,8 +17,14 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-#define INT_TYPE(bytes, sign) {.kind = SKEP_T_INT, .size = bytes, .align = bytes, .is_signed = sign}
-#define PLAIN_TYPE(k, s, a)   {.kind = k, .size = s, .align = a}
+#define INT_TYPE(bytes, sign)                                                                      \
+	{                                                                                          \
+		.kind = SKEP_T_INT, .size = bytes, .align = bytes, .is_signed = sign               \
+	}
+#define PLAIN_TYPE(k, s, a)                                                                        \
+	{                                                                                          \
+		.kind = k, .size = s, .align = a                                                   \
+	}
 
 const struct skep_type skep_type_none = PLAIN_TYPE(SKEP_T_NONE, 0, 1);
 const struct skep_type skep_type_u8 = INT_TYPE(1, false);
@@ -246,21 +252,35 @@ bool skep_type_same(const struct skep_type *a, const struct skep_type *b)
 
 /* Kinds whose name says it all; the others are printed below. */
 static const char *const kind_names[SKEP_T_N_KINDS] = {
-	[SKEP_T_NONE] = "void",		  [SKEP_T_KSTACK] = "kstack",
-	[SKEP_T_USTACK] = "ustack",	  [SKEP_T_KSYM] = "ksym_t",
-	[SKEP_T_USYM] = "usym_t",	  [SKEP_T_USERNAME] = "username_t",
-	[SKEP_T_INET] = "inet",		  [SKEP_T_MAC] = "mac_address",
+	[SKEP_T_NONE] = "void",           [SKEP_T_KSTACK] = "kstack",
+	[SKEP_T_USTACK] = "ustack",       [SKEP_T_KSYM] = "ksym_t",
+	[SKEP_T_USYM] = "usym_t",         [SKEP_T_USERNAME] = "username_t",
+	[SKEP_T_INET] = "inet",           [SKEP_T_MAC] = "mac_address",
 	[SKEP_T_TIMESTAMP] = "timestamp", [SKEP_T_CGROUP_PATH] = "cgroup_path_t",
 	[SKEP_T_STRERROR] = "strerror_t", [SKEP_T_SIGNAL] = "signal_t",
-	[SKEP_T_PROBE] = "probe_t",	  [SKEP_T_COUNT] = "count_t",
-	[SKEP_T_SUM] = "sum_t",		  [SKEP_T_AVG] = "avg_t",
-	[SKEP_T_MIN] = "min_t",		  [SKEP_T_MAX] = "max_t",
-	[SKEP_T_STATS] = "stats_t",	  [SKEP_T_HIST] = "hist_t",
+	[SKEP_T_PROBE] = "probe_t",       [SKEP_T_COUNT] = "count_t",
+	[SKEP_T_SUM] = "sum_t",           [SKEP_T_AVG] = "avg_t",
+	[SKEP_T_MIN] = "min_t",           [SKEP_T_MAX] = "max_t",
+	[SKEP_T_STATS] = "stats_t",       [SKEP_T_HIST] = "hist_t",
 	[SKEP_T_LHIST] = "lhist_t",
 };
 
+static void print_named_tuple(const struct skep_type *type, struct skep_buf *out)
+{
+	skep_buf_puts(out, "record { ");
+	for (uint32_t i = 0; i < type->n; i++) {
+		skep_buf_printf(out, "%s.%s = ", i ? ", " : "", type->fields[i].name);
+		skep_type_print(type->fields[i].type, out);
+	}
+	skep_buf_puts(out, " }");
+}
+
 static void print_tuple(const struct skep_type *type, struct skep_buf *out)
 {
+	if (type->n && type->fields[0].name) {
+		print_named_tuple(type, out);
+		return;
+	}
 	skep_buf_addc(out, '(');
 	for (uint32_t i = 0; i < type->n; i++) {
 		if (i)

@@ -30,11 +30,11 @@ struct skep_typer {
 	struct skep_probe_def *def;
 	struct skep_scope *scope;
 	const struct skep_expr *agg_call; /* the one call that may be count() … now */
-	struct skep_known *known; /* addresses looked up so far */
-	uint32_t round;		  /* number of this walk's place; see struct skep_var */
+	struct skep_known *known;         /* addresses looked up so far */
+	uint32_t round;                   /* number of this walk's place; see struct skep_var */
 	uint32_t loop_depth;
-	uint32_t dead_depth;	  /* in branches that a constant condition rules out */
-	uint32_t n_errors;	  /* of this walk, reported or not */
+	uint32_t dead_depth; /* in branches that a constant condition rules out */
+	uint32_t n_errors;   /* of this walk, reported or not */
 	bool maps_changed, vars_changed;
 };
 
@@ -120,9 +120,9 @@ void skep_var_assign(struct skep_typer *t, struct skep_var *var, const struct sk
 /* One block of a script; on the stack of whoever walks it. */
 struct skep_scope {
 	struct skep_scope *outer;
-	struct skep_binding *bindings;	/* visible here */
-	struct skep_binding *left;	/* of blocks inside that have ended */
-	struct skep_stmt *map_loop;	/* the for over a map whose body this is, or NULL */
+	struct skep_binding *bindings; /* visible here */
+	struct skep_binding *left;     /* of blocks inside that have ended */
+	struct skep_stmt *map_loop;    /* the for over a map whose body this is, or NULL */
 };
 
 /* maps.c */
@@ -169,6 +169,8 @@ const struct skep_type *skep_type_call(struct skep_typer *t, struct skep_expr *c
 const char *skep_function_name(const struct skep_expr *call);
 /** The @i-th argument; it is there. */
 struct skep_expr *skep_call_arg(const struct skep_expr *call, uint32_t i);
+/** Whether there is an @i-th argument, and it is no parameter that was not given. */
+bool skep_arg_is_given(const struct skep_expr *call, uint32_t i);
 /** Check one argument (typed); false: it does not fit (reported), or its type is not known. */
 bool skep_want_int(struct skep_typer *t, const struct skep_expr *call, uint32_t i);
 bool skep_want_address(struct skep_typer *t, const struct skep_expr *call, uint32_t i);

@@ -33,6 +33,12 @@ static const struct skep_type *unify_ints(const struct skep_type *a, const struc
 	return skep_type_int(size, a->is_signed);
 }
 
+/* Elements are copied by position: named ones must be in the same order. */
+static bool same_name(const struct skep_tuple_field *a, const struct skep_tuple_field *b)
+{
+	return a->name && b->name ? !strcmp(a->name, b->name) : a->name == b->name;
+}
+
 static const struct skep_type *unify_tuples(struct skep_typer *t, const struct skep_type *a,
 					    const struct skep_type *b, int depth)
 {
@@ -41,6 +47,8 @@ static const struct skep_type *unify_tuples(struct skep_typer *t, const struct s
 	const struct skep_type **fields =
 		skep_arena_array(t->arena, const struct skep_type *, a->n ? a->n : 1);
 	for (uint32_t i = 0; i < a->n; i++) {
+		if (!same_name(&a->fields[i], &b->fields[i]))
+			return NULL;
 		fields[i] = unify(t, a->fields[i].type, b->fields[i].type, depth + 1);
 		if (!fields[i])
 			return NULL;

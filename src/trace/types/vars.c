@@ -75,7 +75,8 @@ static void add_capture(struct skep_typer *t, struct skep_stmt *loop, struct ske
 		if (loop->captures[i] == var)
 			return;
 	}
-	struct skep_var **grown = skep_arena_array(t->arena, struct skep_var *, loop->n_captures + 1);
+	struct skep_var **grown =
+		skep_arena_array(t->arena, struct skep_var *, loop->n_captures + 1);
 	if (loop->n_captures)
 		memcpy(grown, loop->captures, loop->n_captures * sizeof(struct skep_var *));
 	grown[loop->n_captures++] = var;

@@ -47,14 +47,20 @@ static void wrong_values_change_nothing(void **state)
 		const char *name, *value;
 		int err;
 	} rows[] = {
-		{"max_strlenn", "64", -ENOENT},	    {"", "1", -ENOENT},
-		{"max_strlen", "0", -EINVAL},	    {"max_strlen", "8193", -EINVAL},
-		{"max_strlen", "-1", -EINVAL},	    {"max_strlen", "12x", -EINVAL},
-		{"max_strlen", "", -EINVAL},	    {"max_strlen", " 12", -EINVAL},
+		{"max_strlenn", "64", -ENOENT},
+		{"", "1", -ENOENT},
+		{"max_strlen", "0", -EINVAL},
+		{"max_strlen", "8193", -EINVAL},
+		{"max_strlen", "-1", -EINVAL},
+		{"max_strlen", "12x", -EINVAL},
+		{"max_strlen", "", -EINVAL},
+		{"max_strlen", " 12", -EINVAL},
 		{"max_strlen", "99999999999999999999", -EINVAL},
 		{"cpp_demangle", "perhaps", -EINVAL},
-		{"stack_mode", "bpf", -EINVAL},	    {"missing_probes", "warning", -EINVAL},
-		{"missing_probes", "", -EINVAL},    {"missing_probes", "warn|error", -EINVAL},
+		{"stack_mode", "bpf", -EINVAL},
+		{"missing_probes", "warning", -EINVAL},
+		{"missing_probes", "", -EINVAL},
+		{"missing_probes", "warn|error", -EINVAL},
 	};
 	struct skep_config config, before;
 

@@ -133,8 +133,7 @@ static void names_are_read_as_written(void **state)
 static void arrays_of_arrays_are_cs(void **state)
 {
 	struct fixture *f = *state;
-	const struct skep_type *type =
-		skep_type_by_name(&f->types, "int[4][2]", SKEP_SPACE_NONE);
+	const struct skep_type *type = skep_type_by_name(&f->types, "int[4][2]", SKEP_SPACE_NONE);
 
 	assert_int_equal(type->n, 4);
 	assert_int_equal(type->elem->n, 2);
@@ -143,9 +142,18 @@ static void arrays_of_arrays_are_cs(void **state)
 
 static void bad_names_have_no_type(void **state)
 {
-	static const char *const names[] = {"", " ", "*", "[4]", "int[", "int[4", "int[x]",
-					    "long long long", "int )", "no such_thing",
-					    "struct no_such_struct_at_all", "int[99999999999]"};
+	static const char *const names[] = {"",
+					    " ",
+					    "*",
+					    "[4]",
+					    "int[",
+					    "int[4",
+					    "int[x]",
+					    "long long long",
+					    "int )",
+					    "no such_thing",
+					    "struct no_such_struct_at_all",
+					    "int[99999999999]"};
 	struct fixture *f = *state;
 	char too_long[600];
 
@@ -198,9 +206,9 @@ static void bit_fields_say_where_their_bits_are(void **state)
 		skip();
 	struct skep_field field = find(f, task, "in_execve");
 	struct skep_btf_member member;
-	assert_int_equal(skep_btf_find_member(f->types.btf, task->record->btf_id, "in_execve", 9,
-					      &member),
-			 0);
+	assert_int_equal(
+		skep_btf_find_member(f->types.btf, task->record->btf_id, "in_execve", 9, &member),
+		0);
 	assert_int_equal(field.bit_size, 1);
 	assert_int_equal(field.off * 8 + field.bit_off, member.bit_off);
 	assert_true(field.bit_off + field.bit_size <= field.type->size * 8);
@@ -229,8 +237,7 @@ static void a_record_only_named_is_found_on_demand(void **state)
 
 	if (!skep_types_btf(&f->types))
 		skip();
-	assert_int_equal(
-		skep_record_find(&f->types, &task, "comm", SKEP_SPACE_KERNEL, &field), 0);
+	assert_int_equal(skep_record_find(&f->types, &task, "comm", SKEP_SPACE_KERNEL, &field), 0);
 	assert_prints(field.type, "string[16]");
 }
 
@@ -250,8 +257,7 @@ static void enums_keep_their_names(void **state)
 static void pointers_in_the_context_do_not_point_there(void **state)
 {
 	struct fixture *f = *state;
-	const struct skep_type *file =
-		skep_type_by_name(&f->types, "struct file", SKEP_SPACE_CTX);
+	const struct skep_type *file = skep_type_by_name(&f->types, "struct file", SKEP_SPACE_CTX);
 
 	if (!f->types.btf)
 		skip();
