@@ -31,6 +31,7 @@ struct step {
 };
 
 struct skep_format {
+	const char *text; /* what was cut up; borrowed */
 	SKEP_VEC(struct step) steps;
 };
 
@@ -110,6 +111,7 @@ static struct skep_format *cut_format(const char *format)
 	struct skep_conversion conv;
 	const char *at = format, *text = format;
 
+	ret->text = format;
 	while (skep_format_next(&at, &conv)) {
 		struct step step = cut_step(text, &conv);
 		if (!conv.type) { /* no conversion: text as it stands, of which a NUL is no part */
@@ -340,9 +342,12 @@ static struct skep_format *known_format(struct skep_output *out, const struct sk
 
 	if (format != event->text || index >= state->n_formats || event != &program->events[index])
 		return NULL;
-	if (!state->formats[index])
-		state->formats[index] = cut_format(format);
-	return state->formats[index];
+	struct skep_format **known = &state->formats[index];
+	if (!*known || (*known)->text != format) {
+		skep_format_free(*known);
+		*known = cut_format(format);
+	}
+	return *known;
 }
 
 void skep_output_format(struct skep_output *out, const struct skep_event *event, const void *data,
