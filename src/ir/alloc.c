@@ -26,10 +26,11 @@
 #define N_ALLOC	   10 /* r0-r9 */
 #define MAX_ROUNDS 32
 #define MAX_SWEEPS 3
+#define MAX_HOPS   4
 #define N_WORTHS   4096
 
-/* Leave r1-r5 to arguments and r6-r9 to what crosses calls as long as there is a choice. */
-static const uint8_t preference[N_ALLOC] = {0, 5, 4, 3, 2, 1, 6, 7, 8, 9};
+/* Leave to results, to first arguments and to what crosses calls what they will ask for. */
+static const uint8_t preference[N_ALLOC] = {5, 4, 3, 0, 2, 1, 6, 7, 8, 9};
 
 struct hint {
 	uint16_t want;	   /* set of machine registers */
@@ -208,12 +209,16 @@ static bool try_like(struct alloc *a, uint32_t reg, uint32_t other)
 	return other != IR_NONE && try_phys(a, reg, a->f->phys[other]);
 }
 
-/* What those wish for that it is copied to counts as much as its own wish. */
+/* What those wish for that its value goes into counts as much as its own wish. */
 static uint16_t wishes(const struct alloc *a, uint32_t reg)
 {
-	const struct hint *hint = &a->hints[reg];
+	uint16_t want = 0;
 
-	return hint->want | (hint->to != IR_NONE ? a->hints[hint->to].want : 0);
+	for (unsigned hops = 0; reg != IR_NONE && hops < MAX_HOPS; hops++) {
+		want |= a->hints[reg].want;
+		reg = a->hints[reg].to;
+	}
+	return want;
 }
 
 static bool assign(struct alloc *a, uint32_t reg)

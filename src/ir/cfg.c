@@ -45,18 +45,29 @@ struct visit {
 	unsigned next;
 };
 
-/*
- * The successor visited last follows directly in the order: the one in the
- * deeper loop (known once order.c has counted), else the first.
- */
+/* Should the second successor rather than the first follow directly in the order? */
+static bool prefers_second(const struct skep_ir_func *f, const struct inst *end)
+{
+	uint32_t first = f->blocks[end->then_block]->depth;
+	uint32_t second = f->blocks[end->else_block]->depth;
+
+	if (first != second)
+		return second > first; /* loops stay together; order.c counts them */
+	/* The machine has no opposite of this condition, to fall through where it holds. */
+	return end->op == OP_BRANCH && end->sub == SKEP_IR_TEST;
+}
+
+/* The successor visited last is the one that follows directly. */
 static uint32_t visit_next(const struct skep_ir_func *f, struct visit *visit)
 {
+	const struct block *block = f->blocks[visit->block];
 	uint32_t succs[2];
-	unsigned n = skep_ir_succs(f->blocks[visit->block], succs);
-	bool swap = n == 2 && f->blocks[succs[1]]->depth > f->blocks[succs[0]]->depth;
+	unsigned n = skep_ir_succs(block, succs);
 
 	visit->next--;
-	return succs[swap ? !visit->next : visit->next];
+	if (n == 2 && prefers_second(f, block->last))
+		return succs[!visit->next];
+	return succs[visit->next];
 }
 
 static void visit(struct skep_ir_func *f, struct visit *at, uint32_t id)
