@@ -23,7 +23,7 @@
 
 #include "ir/ir.h"
 
-#define N_ALLOC	   10 /* r0-r9 */
+#define N_ALLOC    10 /* r0-r9 */
 #define MAX_ROUNDS 32
 #define MAX_SWEEPS 3
 #define MAX_HOPS   4
@@ -33,7 +33,7 @@
 static const uint8_t preference[N_ALLOC] = {5, 4, 3, 0, 2, 1, 6, 7, 8, 9};
 
 struct hint {
-	uint16_t want;	   /* set of machine registers */
+	uint16_t want;     /* set of machine registers */
 	uint32_t from, to; /* registers it is copied from and to; IR_NONE: none */
 };
 
@@ -93,7 +93,8 @@ void skep_ir_ranges_set(uint64_t *bits, const struct range *ranges)
 		skep_ir_bits_set(bits, r->start, r->end);
 }
 
-/* --- What the machine demands, and what would be nice ------------------------------------------- */
+/* --- What the machine demands, and what would be nice -------------------------------------------
+ */
 
 static void hint_from(struct alloc *a, uint32_t dst, struct skep_opnd src)
 {
@@ -145,7 +146,8 @@ static void enter_code(struct alloc *a)
 			enter_inst(a, p);
 }
 
-/* --- Orders ---------------------------------------------------------------------------------------- */
+/* --- Orders
+ * ---------------------------------------------------------------------------------------- */
 
 static void sort_by_start(struct alloc *a)
 {
@@ -191,7 +193,8 @@ static void sort_by_worth(struct alloc *a)
 	a->order = sorted;
 }
 
-/* --- Assignment ------------------------------------------------------------------------------------ */
+/* --- Assignment
+ * ------------------------------------------------------------------------------------ */
 
 static bool try_phys(struct alloc *a, uint32_t reg, unsigned phys)
 {

@@ -94,8 +94,7 @@ struct skep_ir_func *skep_ir_prog(struct skep_ir *ir, const struct skep_ir_prog_
 	return f;
 }
 
-struct skep_ir_func *skep_ir_subprog(struct skep_ir_func *prog, const char *name,
-				     uint32_t n_params)
+struct skep_ir_func *skep_ir_subprog(struct skep_ir_func *prog, const char *name, uint32_t n_params)
 {
 	struct skep_ir_func *f = func_new(prog->ir, name, n_params);
 
@@ -405,7 +404,8 @@ void skep_ir_slot_release(struct skep_ir_func *f, uint32_t mark)
 	f->top_slot = mark;
 }
 
-/* --- Maps and calls ------------------------------------------------------------------------------ */
+/* --- Maps and calls ------------------------------------------------------------------------------
+ */
 
 uint32_t skep_ir_map(struct skep_ir_func *f, uint32_t map)
 {

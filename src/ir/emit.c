@@ -57,7 +57,7 @@ struct emission {
 
 static void emission_done(struct emission *em)
 {
-	skep_vec_foreach(struct skep_ir_func *, f, &em->funcs)
+	skep_vec_foreach (struct skep_ir_func *, f, &em->funcs)
 		(*f)->work = NULL;
 	skep_vec_done(&em->funcs);
 	skep_arena_done(&em->work);
@@ -87,9 +87,7 @@ static int collect(struct emission *em, struct skep_ir_func *f, unsigned depth,
 	f->collecting = true;
 	f->work = &em->work;
 	optimise(f);
-	for_each_callee(inst, f)
-		if (!err)
-			err = collect(em, inst->callee, depth + 1, diag);
+	for_each_callee(inst, f) if (!err) err = collect(em, inst->callee, depth + 1, diag);
 	f->collecting = false;
 	f->collected = true;
 	skep_vec_push(&em->funcs, f);
@@ -117,12 +115,11 @@ static uint32_t count_levels(struct emission *em)
 	uint32_t deepest = 1;
 
 	em->prog->level = 1;
-	skep_vec_foreach(struct skep_ir_func *, f, &em->funcs) {
+	skep_vec_foreach (struct skep_ir_func *, f, &em->funcs) {
 		if (deepest < (*f)->level)
 			deepest = (*f)->level;
-		for_each_callee(inst, *f)
-			if (inst->callee->level <= (*f)->level)
-				inst->callee->level = (*f)->level + 1;
+		for_each_callee(inst, *f) if (inst->callee->level <= (*f)->level)
+			inst->callee->level = (*f)->level + 1;
 	}
 	return deepest;
 }
@@ -131,9 +128,8 @@ static uint32_t deepest_callee(const struct skep_ir_func *f)
 {
 	uint32_t bytes = 0;
 
-	for_each_callee(inst, f)
-		if (bytes < inst->callee->chain_bytes)
-			bytes = inst->callee->chain_bytes;
+	for_each_callee(inst, f) if (bytes < inst->callee->chain_bytes) bytes =
+		inst->callee->chain_bytes;
 	return bytes;
 }
 
@@ -167,13 +163,13 @@ static void append_code(struct code *to, struct code *from, struct skep_ir_func 
 	uint32_t base = (uint32_t)to->insns.len;
 
 	f->insn = base;
-	skep_vec_foreach(struct skep_insn, insn, &from->insns)
+	skep_vec_foreach (struct skep_insn, insn, &from->insns)
 		skep_vec_push(&to->insns, *insn);
-	skep_vec_foreach(struct skep_object_line, line, &from->lines) {
+	skep_vec_foreach (struct skep_object_line, line, &from->lines) {
 		line->insn += base;
 		skep_vec_push(&to->lines, *line);
 	}
-	skep_vec_foreach(struct func_ref, ref, &from->refs) {
+	skep_vec_foreach (struct func_ref, ref, &from->refs) {
 		ref->insn += base;
 		skep_vec_push(&to->refs, *ref);
 	}
@@ -181,7 +177,7 @@ static void append_code(struct code *to, struct code *from, struct skep_ir_func 
 
 static void resolve_refs(struct code *code)
 {
-	skep_vec_foreach(struct func_ref, ref, &code->refs)
+	skep_vec_foreach (struct func_ref, ref, &code->refs)
 		code->insns.data[ref->insn].imm =
 			(int32_t)ref->callee->insn - (int32_t)ref->insn - 1;
 }
@@ -216,12 +212,12 @@ static void fill_prog(struct emission *em, struct code *code, struct skep_object
 	prog->insns = TAKE_PTR(code->insns.data);
 	prog->n_lines = code->lines.len;
 	prog->lines = TAKE_PTR(code->lines.data);
-	prog->stack_bytes =
-		em->funcs.len > 1 ? em->prog->chain_bytes : em->prog->stack_bytes;
+	prog->stack_bytes = em->funcs.len > 1 ? em->prog->chain_bytes : em->prog->stack_bytes;
 	fill_funcs(em, prog);
 }
 
-/* --- Programs ------------------------------------------------------------------------------------ */
+/* --- Programs ------------------------------------------------------------------------------------
+ */
 
 static int link_codes(struct emission *em, struct code *codes, struct skep_object_prog *prog,
 		      struct skep_diag *diag)

@@ -24,15 +24,15 @@ struct encoder {
 	struct skep_ir_func *f;
 	struct code *code;
 	SKEP_VEC(struct jump) jumps;
-	uint32_t *start;       /* per block: its first instruction, */
+	uint32_t *start;        /* per block: its first instruction, */
 	const uint32_t *before; /* and where that was in the first encoding (NULL: this is it) */
-	uint32_t next;	       /* block that follows, IR_NONE: none */
+	uint32_t next;          /* block that follows, IR_NONE: none */
 };
 
 static const uint8_t jmp_ops[] = {
-	[SKEP_IR_EQ] = SKEP_JEQ,   [SKEP_IR_NE] = SKEP_JNE,   [SKEP_IR_ULT] = SKEP_JLT,
-	[SKEP_IR_ULE] = SKEP_JLE,  [SKEP_IR_UGT] = SKEP_JGT,  [SKEP_IR_UGE] = SKEP_JGE,
-	[SKEP_IR_SLT] = SKEP_JSLT, [SKEP_IR_SLE] = SKEP_JSLE, [SKEP_IR_SGT] = SKEP_JSGT,
+	[SKEP_IR_EQ] = SKEP_JEQ,   [SKEP_IR_NE] = SKEP_JNE,    [SKEP_IR_ULT] = SKEP_JLT,
+	[SKEP_IR_ULE] = SKEP_JLE,  [SKEP_IR_UGT] = SKEP_JGT,   [SKEP_IR_UGE] = SKEP_JGE,
+	[SKEP_IR_SLT] = SKEP_JSLT, [SKEP_IR_SLE] = SKEP_JSLE,  [SKEP_IR_SGT] = SKEP_JSGT,
 	[SKEP_IR_SGE] = SKEP_JSGE, [SKEP_IR_TEST] = SKEP_JSET,
 };
 static const uint8_t alu_ops[] = {
@@ -117,9 +117,9 @@ static void put_alu_imm(struct encoder *e, const struct inst *inst, int dst)
 	struct skep_insn insn = skep_alu64_imm(alu_ops[inst->sub], dst, (int32_t)inst->b.imm);
 
 	if (inst->sub == SKEP_IR_AND && !fits_s32(inst->b.imm))
-		insn = inst->b.imm == UINT32_MAX ?
-			       skep_alu32_reg(SKEP_MOV, dst, dst) :
-			       skep_alu32_imm(SKEP_AND, dst, (int32_t)inst->b.imm);
+		insn = inst->b.imm == UINT32_MAX
+			       ? skep_alu32_reg(SKEP_MOV, dst, dst)
+			       : skep_alu32_imm(SKEP_AND, dst, (int32_t)inst->b.imm);
 	insn.off = is_signed;
 	put(e, insn);
 }
@@ -194,7 +194,8 @@ static void put_cmp(struct encoder *e, const struct inst *inst)
 	put(e, skep_alu64_imm(SKEP_MOV, dst, 0));
 }
 
-/* --- Memory ------------------------------------------------------------------------------------ */
+/* --- Memory ------------------------------------------------------------------------------------
+ */
 
 struct address {
 	uint8_t reg;
@@ -250,11 +251,12 @@ static void put_atomic_add(struct encoder *e, const struct inst *inst)
 {
 	struct address at = address_of(e, inst);
 
-	put(e, skep_atomic_op(size_of(inst->bytes), SKEP_ADD, at.reg, reg_of(e, inst->b.id),
-			      at.off));
+	put(e,
+	    skep_atomic_op(size_of(inst->bytes), SKEP_ADD, at.reg, reg_of(e, inst->b.id), at.off));
 }
 
-/* --- Calls and references --------------------------------------------------------------------------- */
+/* --- Calls and references
+ * --------------------------------------------------------------------------- */
 
 static void put_args(struct encoder *e, const struct inst *inst)
 {
@@ -298,7 +300,8 @@ static void put_map(struct encoder *e, const struct inst *inst)
 		  (uint32_t)inst->a.imm | (uint64_t)(uint32_t)inst->off << 32);
 }
 
-/* --- Ends of blocks ---------------------------------------------------------------------------------- */
+/* --- Ends of blocks
+ * ---------------------------------------------------------------------------------- */
 
 static bool is_far(const struct encoder *e, uint32_t to)
 {
@@ -369,7 +372,8 @@ static void put_exit(struct encoder *e, const struct inst *inst)
 	put(e, skep_exit());
 }
 
-/* --- All of it ------------------------------------------------------------------------------------------ */
+/* --- All of it
+ * ------------------------------------------------------------------------------------------ */
 
 static void put_inst(struct encoder *e, struct inst *inst)
 {
@@ -431,7 +435,7 @@ static void put_block(struct encoder *e, const struct block *block)
 /* Return 0 | -E2BIG */
 static int patch_jumps(struct encoder *e)
 {
-	skep_vec_foreach(struct jump, jump, &e->jumps) {
+	skep_vec_foreach (struct jump, jump, &e->jumps) {
 		struct skep_insn *insn = &e->code->insns.data[jump->insn];
 		int64_t distance = (int64_t)e->start[jump->to] - jump->insn - 1;
 

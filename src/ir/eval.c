@@ -74,11 +74,11 @@ uint64_t skep_ir_eval_bswap(uint64_t a, uint32_t bytes)
 enum skep_ir_cond skep_ir_cond_swap(enum skep_ir_cond cond)
 {
 	static const uint8_t swapped[] = {
-		[SKEP_IR_EQ] = SKEP_IR_EQ,   [SKEP_IR_NE] = SKEP_IR_NE,
-		[SKEP_IR_ULT] = SKEP_IR_UGT, [SKEP_IR_ULE] = SKEP_IR_UGE,
-		[SKEP_IR_UGT] = SKEP_IR_ULT, [SKEP_IR_UGE] = SKEP_IR_ULE,
-		[SKEP_IR_SLT] = SKEP_IR_SGT, [SKEP_IR_SLE] = SKEP_IR_SGE,
-		[SKEP_IR_SGT] = SKEP_IR_SLT, [SKEP_IR_SGE] = SKEP_IR_SLE,
+		[SKEP_IR_EQ] = SKEP_IR_EQ,     [SKEP_IR_NE] = SKEP_IR_NE,
+		[SKEP_IR_ULT] = SKEP_IR_UGT,   [SKEP_IR_ULE] = SKEP_IR_UGE,
+		[SKEP_IR_UGT] = SKEP_IR_ULT,   [SKEP_IR_UGE] = SKEP_IR_ULE,
+		[SKEP_IR_SLT] = SKEP_IR_SGT,   [SKEP_IR_SLE] = SKEP_IR_SGE,
+		[SKEP_IR_SGT] = SKEP_IR_SLT,   [SKEP_IR_SGE] = SKEP_IR_SLE,
 		[SKEP_IR_TEST] = SKEP_IR_TEST,
 	};
 

@@ -17,7 +17,7 @@
 /* What is known of a register from the last definition of it that was seen. */
 struct fact {
 	struct inst *def;
-	uint32_t block;	       /* in which `def` stands */
+	uint32_t block;        /* in which `def` stands */
 	uint32_t ver_a, ver_b; /* versions of the operands of `def` then */
 };
 
@@ -206,8 +206,7 @@ static void fold_alu(const struct fold *fold, struct inst *inst)
 	resolve(fold, &inst->a, ALLOW_IMM);
 	resolve(fold, &inst->b, ALLOW_IMM);
 	if (is_imm(inst->a) && is_imm(inst->b)) {
-		skep_ir_become_mov(inst,
-				   I(skep_ir_eval_alu(inst->sub, inst->a.imm, inst->b.imm)));
+		skep_ir_become_mov(inst, I(skep_ir_eval_alu(inst->sub, inst->a.imm, inst->b.imm)));
 		return;
 	}
 	if (is_imm(inst->a) && skep_ir_commutes(inst->sub))
@@ -342,7 +341,8 @@ static void fold_branch(const struct fold *fold, struct inst *inst)
 	} while (fuse(fold, inst));
 }
 
-/* --- Memory ------------------------------------------------------------------------------------ */
+/* --- Memory ------------------------------------------------------------------------------------
+ */
 
 /* Constant parts of the address go into the offset. */
 static void fold_address(const struct fold *fold, struct inst *inst)

@@ -27,7 +27,7 @@
 struct layout {
 	struct skep_ir_func *f;
 	uint32_t *stack_top, *scratch_top; /* per slot: the end of it and all below */
-	uint32_t threshold;		   /* larger slots go to the scratch */
+	uint32_t threshold;                /* larger slots go to the scratch */
 	uint32_t n_stack_spills, n_scratch_spills;
 	uint32_t stack_bytes, scratch_bytes;
 };

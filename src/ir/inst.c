@@ -142,15 +142,12 @@ unsigned skep_ir_succs(const struct block *block, uint32_t ret[2])
 	const struct inst *end = block->last;
 
 	switch (end->op) {
-	case OP_JUMP:
-		ret[0] = end->then_block;
-		return 1;
+	case OP_JUMP: ret[0] = end->then_block; return 1;
 	case OP_BRANCH:
 	case OP_GUARD:
 		ret[0] = end->then_block;
 		ret[1] = end->else_block;
 		return 2;
-	default:
-		return 0;
+	default: return 0;
 	}
 }

@@ -39,15 +39,16 @@ extern const struct op_info skep_ir_ops[OP_CNT];
 
 struct inst {
 	struct inst *prev, *next;
-	uint8_t op;	/* enum op */
-	uint8_t sub;	/* enum skep_ir_alu, skep_ir_cond or skep_call_kind */
-	uint8_t bytes;	/* of memory accesses, extensions and swaps */
+	uint8_t op;     /* enum op */
+	uint8_t sub;    /* enum skep_ir_alu, skep_ir_cond or skep_call_kind */
+	uint8_t bytes;  /* of memory accesses, extensions and swaps */
 	uint8_t n_args; /* of calls */
 	bool is_signed; /* EXT; LOAD: sign-extend */
-	bool tracked;	/* the kernel must go on knowing the result: never into the scratch */
+	bool tracked;   /* the kernel must go on knowing the result: never into the scratch */
 	int32_t off;
 	uint32_t dst; /* register, or IR_NONE */
-	uint32_t pos; /* set by live.c: operands are read at pos, the result is written at pos + 1 */
+	uint32_t
+		pos; /* set by live.c: operands are read at pos, the result is written at pos + 1 */
 	struct skep_opnd a, b;
 	struct skep_opnd *args;
 	struct skep_ir_func *callee;
@@ -58,7 +59,7 @@ struct inst {
 struct block {
 	struct inst *first, *last;
 	uint32_t id;
-	uint32_t depth; /* loops it is in: order.c */
+	uint32_t depth;      /* loops it is in: order.c */
 	uint32_t start, end; /* positions: live.c */
 	uint32_t *preds;     /* cfg.c */
 	uint32_t n_preds;
@@ -73,10 +74,10 @@ enum slot_place { SLOT_UNUSED, SLOT_STACK, SLOT_SCRATCH };
 struct slot {
 	uint32_t bytes, align;
 	uint32_t below; /* the slot it was stacked upon when made, IR_NONE: none */
-	int32_t off;	/* from r10 (negative) or from the scratch frame (positive): frame.c */
+	int32_t off;    /* from r10 (negative) or from the scratch frame (positive): frame.c */
 	enum slot_place place;
 	bool is_spill;
-	uint8_t kind;	  /* of spills: enum reg_kind */
+	uint8_t kind; /* of spills: enum reg_kind */
 	bool holds_pointer;
 	bool needs_stack; /* as the kernel tracks pointers there only, or wants it there */
 };
@@ -106,22 +107,22 @@ struct skep_ir_func {
 	uint32_t stack_budget; /* bytes this frame may take */
 	uint32_t stack_bytes;  /* bytes this frame takes */
 	uint32_t chain_bytes;  /* the same with the deepest chain of calls below */
-	uint32_t insn;	       /* first instruction within the program */
+	uint32_t insn;         /* first instruction within the program */
 	bool has_guard;
 	bool collecting, collected, emitted; /* emit.c: being walked, walked, compiled */
-	uint32_t level;			     /* of calls: 1 for a program */
-	uint8_t *kinds; /* per register, enum reg_kind: kinds.c */
-	uint8_t *phys;	/* per register: the machine's, alloc.c */
+	uint32_t level;                      /* of calls: 1 for a program */
+	uint8_t *kinds;                      /* per register, enum reg_kind: kinds.c */
+	uint8_t *phys;                       /* per register: the machine's, alloc.c */
 };
 
 struct skep_ir {
-	struct skep_arena *arena;    /* borrowed */
+	struct skep_arena *arena;   /* borrowed */
 	struct skep_object *object; /* borrowed */
 	struct skep_ir_target target;
 	struct skep_ir_func *first, **last_next;
 	uint32_t loss_map, loss_off; /* loss_map IR_NONE: nothing is counted */
-	uint32_t scratch_map;	     /* IR_NONE: not needed so far */
-	uint32_t scratch_bytes;	     /* the largest frame so far, busy word included */
+	uint32_t scratch_map;        /* IR_NONE: not needed so far */
+	uint32_t scratch_bytes;      /* the largest frame so far, busy word included */
 	uint32_t scratch_levels;
 };
 
@@ -186,7 +187,8 @@ uint64_t skep_ir_eval_bswap(uint64_t a, uint32_t bytes);
 enum skep_ir_cond skep_ir_cond_swap(enum skep_ir_cond cond);
 bool skep_ir_cond_not(enum skep_ir_cond cond, enum skep_ir_cond *ret);
 
-/* --- The passes, in order ----------------------------------------------------------------------- */
+/* --- The passes, in order -----------------------------------------------------------------------
+ */
 
 void skep_ir_cfg(struct skep_ir_func *f);
 void skep_ir_fold(struct skep_ir_func *f);
@@ -214,10 +216,10 @@ struct range {
 /** Where a register is live and what that is worth: made by live.c for alloc.c and spill.c. */
 struct live {
 	struct range *ranges; /* unordered, may overlap */
-	uint32_t start;	      /* first position */
-	uint32_t len;	      /* sum of the ranges */
+	uint32_t start;       /* first position */
+	uint32_t len;         /* sum of the ranges */
 	uint32_t n_uses;      /* times it stands in the code, */
-	float cost;	      /* weighted by loops */
+	float cost;           /* weighted by loops */
 };
 struct live *skep_ir_live(struct skep_ir_func *f, uint32_t *ret_n_pos);
 /** Drop values that are overwritten before they are read: dead.c, which counts readers only,
@@ -234,7 +236,7 @@ int skep_ir_alloc(struct skep_ir_func *f, struct skep_diag *diag);
 struct spills {
 	struct skep_ir_func *f;
 	const struct live *live; /* of this round, */
-	const bool *spilled;	 /* and who found no register in it */
+	const bool *spilled;     /* and who found no register in it */
 	uint32_t n_pos;
 	SKEP_VEC(uint32_t) home; /* per register: its slot, IR_NONE: none so far */
 	SKEP_VEC(bool) is_fixed; /* per register: lives for one instruction, must get a register */
@@ -243,7 +245,8 @@ struct spills {
 /** Give the spilled registers homes in memory and rewrite their uses. */
 void skep_ir_spill(struct spills *spills);
 
-/* --- Bit calendars, shared by alloc.c and spill.c ------------------------------------------------- */
+/* --- Bit calendars, shared by alloc.c and spill.c
+ * ------------------------------------------------- */
 
 /** Is a position of [start, end) set? */
 bool skep_ir_bits_busy(const uint64_t *bits, uint32_t start, uint32_t end);
@@ -251,7 +254,8 @@ void skep_ir_bits_set(uint64_t *bits, uint32_t start, uint32_t end);
 bool skep_ir_ranges_busy(const uint64_t *bits, const struct range *ranges);
 void skep_ir_ranges_set(uint64_t *bits, const struct range *ranges);
 
-/* --- Emission --------------------------------------------------------------------------------------- */
+/* --- Emission
+ * --------------------------------------------------------------------------------------- */
 
 /** A reference from the code to a function, to be resolved when all are placed. */
 struct func_ref {

@@ -20,20 +20,34 @@
 
 /* Helpers that return something the kernel tracks; all others return numbers. */
 static const int pointer_helpers[] = {
-	BPF_FUNC_map_lookup_elem,    BPF_FUNC_sk_lookup_tcp,
-	BPF_FUNC_sk_lookup_udp,	     BPF_FUNC_sk_fullsock,
-	BPF_FUNC_tcp_sock,	     BPF_FUNC_get_listener_sock,
-	BPF_FUNC_skc_lookup_tcp,     BPF_FUNC_get_local_storage,
-	BPF_FUNC_sk_storage_get,     BPF_FUNC_ringbuf_reserve,
-	BPF_FUNC_skc_to_tcp6_sock,   BPF_FUNC_skc_to_tcp_sock,
-	BPF_FUNC_skc_to_tcp_timewait_sock, BPF_FUNC_skc_to_tcp_request_sock,
-	BPF_FUNC_skc_to_udp6_sock,   BPF_FUNC_skc_to_unix_sock,
-	BPF_FUNC_skc_to_mptcp_sock,  BPF_FUNC_inode_storage_get,
-	BPF_FUNC_per_cpu_ptr,	     BPF_FUNC_this_cpu_ptr,
-	BPF_FUNC_task_storage_get,   BPF_FUNC_get_current_task_btf,
-	BPF_FUNC_sock_from_file,     BPF_FUNC_task_pt_regs,
-	BPF_FUNC_kptr_xchg,	     BPF_FUNC_map_lookup_percpu_elem,
-	BPF_FUNC_dynptr_data,	     FUNC_CGRP_STORAGE_GET,
+	BPF_FUNC_map_lookup_elem,
+	BPF_FUNC_sk_lookup_tcp,
+	BPF_FUNC_sk_lookup_udp,
+	BPF_FUNC_sk_fullsock,
+	BPF_FUNC_tcp_sock,
+	BPF_FUNC_get_listener_sock,
+	BPF_FUNC_skc_lookup_tcp,
+	BPF_FUNC_get_local_storage,
+	BPF_FUNC_sk_storage_get,
+	BPF_FUNC_ringbuf_reserve,
+	BPF_FUNC_skc_to_tcp6_sock,
+	BPF_FUNC_skc_to_tcp_sock,
+	BPF_FUNC_skc_to_tcp_timewait_sock,
+	BPF_FUNC_skc_to_tcp_request_sock,
+	BPF_FUNC_skc_to_udp6_sock,
+	BPF_FUNC_skc_to_unix_sock,
+	BPF_FUNC_skc_to_mptcp_sock,
+	BPF_FUNC_inode_storage_get,
+	BPF_FUNC_per_cpu_ptr,
+	BPF_FUNC_this_cpu_ptr,
+	BPF_FUNC_task_storage_get,
+	BPF_FUNC_get_current_task_btf,
+	BPF_FUNC_sock_from_file,
+	BPF_FUNC_task_pt_regs,
+	BPF_FUNC_kptr_xchg,
+	BPF_FUNC_map_lookup_percpu_elem,
+	BPF_FUNC_dynptr_data,
+	FUNC_CGRP_STORAGE_GET,
 };
 
 static enum reg_kind kind_of_helper(int64_t helper)
@@ -89,8 +103,7 @@ static enum reg_kind kind_of(const struct skep_ir_func *f, const uint8_t *kinds,
 	case OP_MAP_VALUE:
 	case OP_FUNC_ADDR: return KIND_POINTER;
 	case OP_CALL:
-		return inst->sub == SKEP_CALL_HELPER ? kind_of_helper(inst->a.imm) :
-						       KIND_TRACKED;
+		return inst->sub == SKEP_CALL_HELPER ? kind_of_helper(inst->a.imm) : KIND_TRACKED;
 	default: return KIND_SCALAR;
 	}
 }
@@ -110,11 +123,17 @@ static bool note_store(struct skep_ir_func *f, const uint8_t *kinds, const struc
 
 /* Helpers one of whose arguments must be on the stack: a callback's context, a dynamic pointer. */
 static const int stack_helpers[] = {
-	BPF_FUNC_for_each_map_elem, BPF_FUNC_find_vma,	    BPF_FUNC_loop,
-	BPF_FUNC_dynptr_from_mem,   BPF_FUNC_ringbuf_reserve_dynptr,
-	BPF_FUNC_ringbuf_submit_dynptr, BPF_FUNC_ringbuf_discard_dynptr,
-	BPF_FUNC_dynptr_read,	    BPF_FUNC_dynptr_write,
-	BPF_FUNC_dynptr_data,	    BPF_FUNC_user_ringbuf_drain,
+	BPF_FUNC_for_each_map_elem,
+	BPF_FUNC_find_vma,
+	BPF_FUNC_loop,
+	BPF_FUNC_dynptr_from_mem,
+	BPF_FUNC_ringbuf_reserve_dynptr,
+	BPF_FUNC_ringbuf_submit_dynptr,
+	BPF_FUNC_ringbuf_discard_dynptr,
+	BPF_FUNC_dynptr_read,
+	BPF_FUNC_dynptr_write,
+	BPF_FUNC_dynptr_data,
+	BPF_FUNC_user_ringbuf_drain,
 };
 
 /* Of kernel functions we do not know: iterators must be on the stack. */
@@ -168,8 +187,8 @@ static bool note_bounds(uint8_t *kinds, const struct block *block, const struct 
 		return raise_to_tracked(kinds, inst->a);
 	if (inst->op != OP_MOV && inst->op != OP_ALU)
 		return false;
-	if (kinds[inst->dst] == KIND_SCALAR || (inst->op == OP_ALU && inst->sub == SKEP_IR_AND &&
-	     is_imm(inst->b)))
+	if (kinds[inst->dst] == KIND_SCALAR ||
+	    (inst->op == OP_ALU && inst->sub == SKEP_IR_AND && is_imm(inst->b)))
 		return false;
 	changed = raise_to_tracked(kinds, inst->a);
 	return raise_to_tracked(kinds, inst->b) || changed;

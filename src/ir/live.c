@@ -21,20 +21,20 @@
 
 struct touch {
 	uint32_t reg, block;
-	uint32_t next;	   /* of the same register, IR_NONE: last */
+	uint32_t next;     /* of the same register, IR_NONE: last */
 	uint32_t open_end; /* walking backwards: read further down to here; 0: not wanted */
 	uint32_t last_def; /* position + 1 of the block's last definition, 0: none */
-	bool exposed;	   /* wanted at the block's beginning */
+	bool exposed;      /* wanted at the block's beginning */
 };
 
 struct liveness {
 	struct skep_ir_func *f;
 	struct live *live;
 	SKEP_VEC(struct touch) touches;
-	uint32_t *head;	   /* of the list of touches, per register */
-	uint32_t *stamp;   /* per block: register + 1 whose touch `touch_at` is */
+	uint32_t *head;  /* of the list of touches, per register */
+	uint32_t *stamp; /* per block: register + 1 whose touch `touch_at` is */
 	uint32_t *touch_at;
-	uint32_t *passed;  /* per block: register + 1 that is known live at its end */
+	uint32_t *passed; /* per block: register + 1 that is known live at its end */
 	uint32_t *stack;
 };
 
@@ -84,16 +84,17 @@ static void scan_use(struct liveness *l, uint32_t reg, const struct block *block
 		t->open_end = end;
 }
 
-static void scan_uses(struct liveness *l, const struct block *block, struct inst *inst, float weight)
+static void scan_uses(struct liveness *l, const struct block *block, struct inst *inst,
+		      float weight)
 {
 	struct skep_opnd *uses[IR_MAX_USES];
 
 	for (unsigned n = skep_ir_uses(inst, uses); n; n--) {
 		const struct skep_opnd *o = uses[n - 1];
 		uint32_t reg = skep_ir_opnd_reg(l->f, o);
-		bool late = o == &inst->a ? skep_ir_is(inst, LATE_A) :
-			    o == &inst->b ? skep_ir_late_b(inst) :
-					    false;
+		bool late = o == &inst->a   ? skep_ir_is(inst, LATE_A)
+			    : o == &inst->b ? skep_ir_late_b(inst)
+					    : false;
 
 		if (reg == IR_NONE)
 			continue;

@@ -70,7 +70,8 @@ static struct skep_opnd put_negate_if(struct lower *l, struct skep_opnd a, struc
 	return put_alu(l, SKEP_IR_SUB, put_alu(l, SKEP_IR_XOR, a, sign), sign);
 }
 
-static struct skep_opnd put_magnitude(struct lower *l, struct skep_opnd b, struct skep_opnd *ret_sign)
+static struct skep_opnd put_magnitude(struct lower *l, struct skep_opnd b,
+				      struct skep_opnd *ret_sign)
 {
 	if (is_imm(b)) {
 		struct skep_opnd abs = I(b.imm < 0 ? 0 - (uint64_t)b.imm : (uint64_t)b.imm);
@@ -181,8 +182,7 @@ static void lower_guard(struct lower *l, struct inst *inst)
  */
 static void lower_private_atomic(struct lower *l, struct inst *inst)
 {
-	struct inst access = {
-		.op = OP_LOAD, .bytes = inst->bytes, .a = inst->a, .off = inst->off};
+	struct inst access = {.op = OP_LOAD, .bytes = inst->bytes, .a = inst->a, .off = inst->off};
 	struct skep_opnd old = R(put(l, access));
 
 	access.op = OP_STORE;

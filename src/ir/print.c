@@ -18,16 +18,17 @@
 #include "ir/ir.h"
 
 static const char *const alu_names[] = {
-	[SKEP_IR_ADD] = "add",	 [SKEP_IR_SUB] = "sub",	  [SKEP_IR_MUL] = "mul",
+	[SKEP_IR_ADD] = "add",   [SKEP_IR_SUB] = "sub",   [SKEP_IR_MUL] = "mul",
 	[SKEP_IR_UDIV] = "udiv", [SKEP_IR_SDIV] = "sdiv", [SKEP_IR_UMOD] = "umod",
-	[SKEP_IR_SMOD] = "smod", [SKEP_IR_AND] = "and",	  [SKEP_IR_OR] = "or",
-	[SKEP_IR_XOR] = "xor",	 [SKEP_IR_SHL] = "shl",	  [SKEP_IR_SHR] = "shr",
+	[SKEP_IR_SMOD] = "smod", [SKEP_IR_AND] = "and",   [SKEP_IR_OR] = "or",
+	[SKEP_IR_XOR] = "xor",   [SKEP_IR_SHL] = "shl",   [SKEP_IR_SHR] = "shr",
 	[SKEP_IR_SAR] = "sar",
 };
 static const char *const cond_names[] = {
-	[SKEP_IR_EQ] = "eq",   [SKEP_IR_NE] = "ne",   [SKEP_IR_ULT] = "ult", [SKEP_IR_ULE] = "ule",
-	[SKEP_IR_UGT] = "ugt", [SKEP_IR_UGE] = "uge", [SKEP_IR_SLT] = "slt", [SKEP_IR_SLE] = "sle",
-	[SKEP_IR_SGT] = "sgt", [SKEP_IR_SGE] = "sge", [SKEP_IR_TEST] = "test",
+	[SKEP_IR_EQ] = "eq",   [SKEP_IR_NE] = "ne",     [SKEP_IR_ULT] = "ult",
+	[SKEP_IR_ULE] = "ule", [SKEP_IR_UGT] = "ugt",   [SKEP_IR_UGE] = "uge",
+	[SKEP_IR_SLT] = "slt", [SKEP_IR_SLE] = "sle",   [SKEP_IR_SGT] = "sgt",
+	[SKEP_IR_SGE] = "sge", [SKEP_IR_TEST] = "test",
 };
 
 static void print_opnd(struct skep_buf *out, struct skep_opnd o)
@@ -74,9 +75,7 @@ static void print_call(struct skep_buf *out, const struct inst *inst)
 static void print_term(struct skep_buf *out, const struct inst *inst)
 {
 	switch (inst->op) {
-	case OP_EXIT:
-		print_opnd(out, inst->a);
-		return;
+	case OP_EXIT: print_opnd(out, inst->a); return;
 	case OP_BRANCH:
 		skep_buf_printf(out, "%s ", cond_names[inst->sub]);
 		print_opnd(out, inst->a);

@@ -28,7 +28,7 @@
 
 #include "ir/ir.h"
 
-#define LEVELS	       4
+#define LEVELS         4
 #define LEVELS_CALLEES 8
 
 static uint32_t scratch_map(struct skep_ir *ir)
@@ -90,8 +90,7 @@ static void try_level(const struct claim *c, struct skep_opnd level, uint32_t ta
 	uint32_t got = skep_ir_block(f), frame, old;
 
 	skep_ir_store(f, 4, S(c->key, 0), 0, level);
-	frame = skep_ir_calln(f, BPF_FUNC_map_lookup_elem, R(skep_ir_map(f, c->map)),
-			      S(c->key, 0));
+	frame = skep_ir_calln(f, BPF_FUNC_map_lookup_elem, R(skep_ir_map(f, c->map)), S(c->key, 0));
 	skep_ir_branch_cold(f, SKEP_IR_EQ, R(frame), I(0), c->lost);
 	old = skep_ir_xchg(f, 8, R(frame), 0, I(1));
 	skep_ir_branch(f, SKEP_IR_NE, R(old), I(0), taken, got);

@@ -24,10 +24,10 @@ struct cached {
 struct spill {
 	struct spills *s;
 	struct skep_ir_func *f;
-	uint32_t n_regs;	/* before temporaries are made */
-	struct inst **remake;	/* per register: the definition to repeat, or NULL */
-	struct cached *cached;	/* per register */
-	uint32_t era;		/* changes with the block and at calls */
+	uint32_t n_regs;       /* before temporaries are made */
+	struct inst **remake;  /* per register: the definition to repeat, or NULL */
+	struct cached *cached; /* per register */
+	uint32_t era;          /* changes with the block and at calls */
 	uint32_t at, window;
 	struct block *block;
 };

@@ -35,10 +35,8 @@ static uint64_t alu(enum skep_ir_alu op, uint64_t x, uint64_t y)
 	case SKEP_IR_MUL: return x * y;
 	case SKEP_IR_UDIV: return y == 0 ? 0 : x / y;
 	case SKEP_IR_UMOD: return y == 0 ? x : x % y;
-	case SKEP_IR_SDIV:
-		return y == 0 ? 0 : overflow ? x : (uint64_t)((int64_t)x / (int64_t)y);
-	case SKEP_IR_SMOD:
-		return y == 0 ? x : overflow ? 0 : (uint64_t)((int64_t)x % (int64_t)y);
+	case SKEP_IR_SDIV: return y == 0 ? 0 : overflow ? x : (uint64_t)((int64_t)x / (int64_t)y);
+	case SKEP_IR_SMOD: return y == 0 ? x : overflow ? 0 : (uint64_t)((int64_t)x % (int64_t)y);
 	case SKEP_IR_AND: return x & y;
 	case SKEP_IR_OR: return x | y;
 	case SKEP_IR_XOR: return x ^ y;
@@ -185,13 +183,13 @@ static uint64_t run(struct activation *a)
 		switch (inst->op) {
 		case OP_JUMP: at = inst->then_block; break;
 		case OP_BRANCH:
-			at = holds(inst->sub, value(a, inst->a), value(a, inst->b)) ?
-				     inst->then_block :
-				     inst->else_block;
+			at = holds(inst->sub, value(a, inst->a), value(a, inst->b))
+				     ? inst->then_block
+				     : inst->else_block;
 			break;
 		case OP_GUARD:
-			at = ++a->guards[at] > a->f->ir->target.loop_limit ? inst->else_block :
-									     inst->then_block;
+			at = ++a->guards[at] > a->f->ir->target.loop_limit ? inst->else_block
+									   : inst->then_block;
 			break;
 		case OP_EXIT: return value(a, inst->a);
 		}
@@ -200,7 +198,10 @@ static uint64_t run(struct activation *a)
 
 uint64_t interp_run(struct interp *in, const struct skep_ir_func *f, const uint64_t *args)
 {
-	struct activation a = {in, f, args, calloc(f->n_regs + 1, 8),
+	struct activation a = {in,
+			       f,
+			       args,
+			       calloc(f->n_regs + 1, 8),
 			       calloc(f->n_slots + 1, sizeof(void *)),
 			       calloc(f->n_blocks, sizeof(uint32_t))};
 	uint64_t result;

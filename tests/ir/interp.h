@@ -10,7 +10,7 @@
 #define INTERP_MAPS 8
 
 struct interp {
-	void *maps[INTERP_MAPS];	 /* values of array maps; borrowed */
+	void *maps[INTERP_MAPS]; /* values of array maps; borrowed */
 	uint32_t value_size[INTERP_MAPS];
 	uint32_t n_entries[INTERP_MAPS];
 	uint64_t n_steps;

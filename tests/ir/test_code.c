@@ -195,13 +195,11 @@ static void test_subprograms(void **state)
 
 	module_init(&m, &newest);
 	twice = skep_ir_subprog(m.f, "twice", 5);
-	x = skep_ir_alu(twice, SKEP_IR_SUB, R(skep_ir_param(twice, 4)),
-			R(skep_ir_param(twice, 0)));
+	x = skep_ir_alu(twice, SKEP_IR_SUB, R(skep_ir_param(twice, 4)), R(skep_ir_param(twice, 0)));
 	skep_ir_exit(twice, R(skep_ir_alu(twice, SKEP_IR_ADD, R(x), R(x))));
 	skep_ir_subprog(m.f, "never_called", 0);
 	x = skep_ir_call(m.f, BPF_FUNC_get_smp_processor_id, 0, NULL);
-	x = skep_ir_call_func(m.f, twice, 5,
-			      (struct skep_opnd[]){I(2), R(x), I(0), I(0), I(30)});
+	x = skep_ir_call_func(m.f, twice, 5, (struct skep_opnd[]){I(2), R(x), I(0), I(0), I(30)});
 	skep_ir_exit(m.f, R(x));
 	module_make(&m);
 	assert_int_equal(m.object.progs[0].n_funcs, 2);

@@ -73,7 +73,7 @@ static void fused_branch(struct context *c)
 	uint32_t not = skep_ir_cmp(c->f, SKEP_IR_EQ, R(small), I(0));
 	uint32_t yes = skep_ir_block(c->f), no = skep_ir_block(c->f);
 
-	skep_ir_branch(c->f, SKEP_IR_NE, R(not), I(0), yes, no);
+	skep_ir_branch(c->f, SKEP_IR_NE, R(not ), I(0), yes, no);
 	skep_ir_at(c->f, yes);
 	skep_ir_exit(c->f, I(1));
 	skep_ir_at(c->f, no);
@@ -186,7 +186,8 @@ static void loop(struct context *c)
 	leave(c, sum);
 }
 
-/* --- lower.c, encode.c -------------------------------------------------------------------------- */
+/* --- lower.c, encode.c --------------------------------------------------------------------------
+ */
 
 static void wide_constants(struct context *c)
 {
@@ -225,7 +226,8 @@ static void not_commuting(struct context *c)
 	leave(c, v);
 }
 
-/* --- alloc.c ---------------------------------------------------------------------------------------- */
+/* --- alloc.c
+ * ---------------------------------------------------------------------------------------- */
 
 /* Arguments are computed where the call wants them, results left where it puts them. */
 static void coalesced(struct context *c)
@@ -374,8 +376,8 @@ static void test_eval(void **state)
 				bool is = skep_ir_eval_cond(cond, a, b);
 
 				assert_int_equal(is, !skep_ir_eval_cond(opposite, a, b));
-				assert_int_equal(
-					is, skep_ir_eval_cond(skep_ir_cond_swap(cond), b, a));
+				assert_int_equal(is,
+						 skep_ir_eval_cond(skep_ir_cond_swap(cond), b, a));
 			}
 		}
 	}

@@ -21,11 +21,11 @@
 
 #include "interp.h"
 
-#define N_RUNS	   4
-#define N_VARS	   4
-#define MAX_VALUES 400
-#define OUT_BYTES  512
-#define N_ENTRIES  4
+#define N_RUNS      4
+#define N_VARS      4
+#define MAX_VALUES  400
+#define OUT_BYTES   512
+#define N_ENTRIES   4
 #define VALUE_BYTES 64
 
 struct gen {
@@ -56,9 +56,33 @@ static uint32_t below(struct gen *g, uint32_t n)
 
 static int64_t some_constant(struct gen *g)
 {
-	static const int64_t corners[] = {0, 1, 2, 3, 7, 8, 31, 32, 63, 64, 255, 256, 65535,
-		-1, -2, -8, INT32_MAX, INT32_MIN, UINT32_MAX, 1ll << 32, INT64_MAX, INT64_MIN,
-		0x80000000ll, 0xfffffff0ll, 0x123456789abcdefll, -0x123456789ll, 0xff00ff00ff00ll};
+	static const int64_t corners[] = {0,
+					  1,
+					  2,
+					  3,
+					  7,
+					  8,
+					  31,
+					  32,
+					  63,
+					  64,
+					  255,
+					  256,
+					  65535,
+					  -1,
+					  -2,
+					  -8,
+					  INT32_MAX,
+					  INT32_MIN,
+					  UINT32_MAX,
+					  1ll << 32,
+					  INT64_MAX,
+					  INT64_MIN,
+					  0x80000000ll,
+					  0xfffffff0ll,
+					  0x123456789abcdefll,
+					  -0x123456789ll,
+					  0xff00ff00ff00ll};
 
 	if (below(g, 3) == 0)
 		return (int64_t)((uint64_t)next(g) << 32 | next(g)) >> below(g, 63);
@@ -148,8 +172,8 @@ static struct skep_opnd some_address(struct gen *g, uint32_t size, int32_t *off,
 			break;
 		*off = 0;
 		base = skep_ir_alu(g->f, SKEP_IR_AND, any(g), I(56));
-		return R(skep_ir_alu(g->f, SKEP_IR_ADD,
-				     R(skep_ir_addr(g->f, S(g->slots[i], 0), 0)), R(base)));
+		return R(skep_ir_alu(g->f, SKEP_IR_ADD, R(skep_ir_addr(g->f, S(g->slots[i], 0), 0)),
+				     R(base)));
 	case 2:
 		base = (uint32_t)*off;
 		*off = 0;
@@ -320,8 +344,8 @@ static void gen_bpf_loop(struct gen *g)
 
 	skep_ir_store(f, 8, S(ctx, 0), 0, any(g));
 	skep_ir_store(f, 8, S(ctx, 0), 8, any(g));
-	skep_ir_calln(f, BPF_FUNC_loop, I(1 + below(g, 4)),
-		      R(skep_ir_func_addr(f, g->callback)), S(ctx, 0), I(0));
+	skep_ir_calln(f, BPF_FUNC_loop, I(1 + below(g, 4)), R(skep_ir_func_addr(f, g->callback)),
+		      S(ctx, 0), I(0));
 	keep(g, skep_ir_load(f, 8, S(ctx, 0), 0));
 }
 
@@ -409,15 +433,13 @@ static struct skep_opnd checksum(struct gen *g)
 	for (uint32_t i = 1; i < N_VARS; i++)
 		sum = skep_ir_alu(g->f, SKEP_IR_XOR, R(sum), R(g->vars[i]));
 	for (uint32_t i = 0; i < g->n_values; i++)
-		sum = skep_ir_alu(g->f, i % 2 ? SKEP_IR_ADD : SKEP_IR_XOR, R(sum),
-				  R(g->values[i]));
+		sum = skep_ir_alu(g->f, i % 2 ? SKEP_IR_ADD : SKEP_IR_XOR, R(sum), R(g->values[i]));
 	return R(sum);
 }
 
 static void gen_callee(struct gen *g)
 {
-	struct skep_ir_func *f =
-		skep_ir_subprog(g->m->f, "callee", 1 + below(g, 5));
+	struct skep_ir_func *f = skep_ir_subprog(g->m->f, "callee", 1 + below(g, 5));
 
 	begin(g, f);
 	for (uint32_t i = 0; i < f->n_params; i++)
@@ -591,11 +613,11 @@ static void test_random(void **state)
 		one(seed_now, &fig);
 	}
 	assert_true(fig.n_too_complex <= n / 200);
-	printf("%llu programs (%u of them too complex for the kernel): %llu instructions each, %u with spills, %u with scratch, "
+	printf("%llu programs (%u of them too complex for the kernel): %llu instructions each, %u "
+	       "with spills, %u with scratch, "
 	       "%u with subprograms; %llu steps interpreted\n",
 	       (unsigned long long)n, fig.n_too_complex, (unsigned long long)(fig.n_insns / n),
-	       fig.n_spilling,
-	       fig.n_scratch, fig.n_subprogs, (unsigned long long)fig.n_steps);
+	       fig.n_spilling, fig.n_scratch, fig.n_subprogs, (unsigned long long)fig.n_steps);
 }
 
 int main(void)

@@ -206,9 +206,9 @@ static void test_release_shares(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_released),   cmocka_unit_test(test_next_level),
-		cmocka_unit_test(test_none_left),  cmocka_unit_test(test_callback),
-		cmocka_unit_test(test_too_much),   cmocka_unit_test(test_release_shares),
+		cmocka_unit_test(test_released),  cmocka_unit_test(test_next_level),
+		cmocka_unit_test(test_none_left), cmocka_unit_test(test_callback),
+		cmocka_unit_test(test_too_much),  cmocka_unit_test(test_release_shares),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,15 +88,16 @@ static void test_pointers(void **state)
 	out = skep_ir_block(m.f);
 	for (uint32_t i = 0; i < 16; i++) {
 		skep_ir_store(m.f, 4, S(key, 0), 0, I(i));
-		values[i] = skep_ir_calln(m.f, BPF_FUNC_map_lookup_elem,
-					  R(skep_ir_map(m.f, map)), S(key, 0));
+		values[i] = skep_ir_calln(m.f, BPF_FUNC_map_lookup_elem, R(skep_ir_map(m.f, map)),
+					  S(key, 0));
 		skep_ir_branch_cold(m.f, SKEP_IR_EQ, R(values[i]), I(0), out);
 	}
 	sum = skep_ir_mov(m.f, I(0));
 	for (uint32_t i = 0; i < 16; i++) {
 		skep_ir_store(m.f, 8, R(values[i]), 0, I(i * i));
 		skep_ir_call(m.f, BPF_FUNC_ktime_get_ns, 0, NULL);
-		sum = skep_ir_alu(m.f, SKEP_IR_ADD, R(sum), R(skep_ir_load(m.f, 8, R(values[i]), 0)));
+		sum = skep_ir_alu(m.f, SKEP_IR_ADD, R(sum),
+				  R(skep_ir_load(m.f, 8, R(values[i]), 0)));
 	}
 	skep_ir_exit(m.f, R(sum));
 	skep_ir_at(m.f, out);
@@ -118,8 +119,8 @@ static void test_too_many_pointers(void **state)
 	out = skep_ir_block(m.f);
 	for (uint32_t i = 0; i < 100; i++) {
 		skep_ir_store(m.f, 4, S(key, 0), 0, I(0));
-		values[i] = skep_ir_calln(m.f, BPF_FUNC_map_lookup_elem,
-					  R(skep_ir_map(m.f, map)), S(key, 0));
+		values[i] = skep_ir_calln(m.f, BPF_FUNC_map_lookup_elem, R(skep_ir_map(m.f, map)),
+					  S(key, 0));
 		skep_ir_branch_cold(m.f, SKEP_IR_EQ, R(values[i]), I(0), out);
 	}
 	for (uint32_t i = 0; i < 100; i++)
@@ -152,7 +153,7 @@ static void test_moves(void **state)
 			moves.reg[r].pending = true;
 		}
 		skep_ir_encode_moves(&code, &moves);
-		skep_vec_foreach(struct skep_insn, insn, &code.insns)
+		skep_vec_foreach (struct skep_insn, insn, &code.insns)
 			reg[insn->dst] = reg[insn->src];
 		for (int r = 0; r < 5; r++)
 			assert_int_equal(reg[r + 1], cases[i][r]);
@@ -181,7 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_across_calls), cmocka_unit_test(test_no_spill),
 		cmocka_unit_test(test_pointers),     cmocka_unit_test(test_too_many_pointers),
-		cmocka_unit_test(test_moves),	     cmocka_unit_test(test_calendar),
+		cmocka_unit_test(test_moves),        cmocka_unit_test(test_calendar),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
