@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (n > MAX_INSNS)
 		return 0;
-	insns = malloc(n * sizeof(*insns) + 1);
+	insns = calloc(n + 1, sizeof(*insns));
 	if (n)
 		memcpy(insns, data, n * sizeof(*insns));
 	skep_disasm(insns, n, NULL, &text);
