@@ -85,7 +85,10 @@ void skep_ir_set_scratch_loss(struct skep_ir *ir, uint32_t map, uint32_t off);
 
 /** A new program; its only parameter is the context pointer. Current block: its entry. */
 struct skep_ir_func *skep_ir_prog(struct skep_ir *ir, const struct skep_ir_prog_desc *desc);
-/** A static subprogram of @prog, callable or usable as a helper's callback; up to 5 parameters. */
+/**
+ * A static subprogram of @prog, callable or usable as a helper's callback; up to 5 parameters.
+ * Emitted only if live code refers to it. One that finds no free scratch level returns 0.
+ */
 struct skep_ir_func *skep_ir_subprog(struct skep_ir_func *prog, const char *name,
 				     uint32_t n_params);
 /** The register that holds parameter @i (0: the context, in programs). */
@@ -139,7 +142,7 @@ uint32_t skep_ir_bswap(struct skep_ir_func *f, struct skep_opnd a, uint32_t byte
 uint32_t skep_ir_load(struct skep_ir_func *f, uint32_t bytes, struct skep_opnd base, int32_t off);
 void skep_ir_store(struct skep_ir_func *f, uint32_t bytes, struct skep_opnd base, int32_t off,
 		   struct skep_opnd value);
-/** @bytes is 4 or 8. */
+/** @bytes is 4 or 8. On a slot plain code, as a slot is private to the activation; so is xchg. */
 void skep_ir_atomic_add(struct skep_ir_func *f, uint32_t bytes, struct skep_opnd base, int32_t off,
 			struct skep_opnd value);
 /** Returns the old value. */
@@ -159,7 +162,9 @@ void skep_ir_zero(struct skep_ir_func *f, struct skep_opnd dst, int32_t off, uin
 
 /**
  * A memory object of the function: @bytes long, contents undefined until
- * stored. On the stack while it fits, otherwise in the per-CPU scratch.
+ * stored. On the stack while it fits, otherwise in the per-CPU scratch; always
+ * on the stack if a pointer is stored into it, or it is given to a kernel
+ * function or as the context of a callback. @align is 1, 2, 4 or 8.
  * Private to this activation also when a program interrupts a program.
  */
 uint32_t skep_ir_slot(struct skep_ir_func *f, uint32_t bytes, uint32_t align);
@@ -193,8 +198,11 @@ uint32_t skep_ir_func_addr(struct skep_ir_func *f, struct skep_ir_func *callee);
 /**
  * Emit every program of the module into its object.
  *
+ * Once per module. On failure the object has no new programs, but may have the
+ * scratch's map.
  * Return 0 | -E2BIG more than a million instructions or a jump out of range |
- *        -ENOSPC the scratch would exceed 32 KiB a level (see @diag)
+ *        -ENOSPC the scratch would exceed 32 KiB a level, or more pointers than the
+ *        stack holds are alive at once | -ELOOP recursion (see @diag)
  */
 int skep_ir_emit(struct skep_ir *ir, struct skep_diag *diag);
 /** The module as text, as built or (after emit) as optimised. */

@@ -52,7 +52,7 @@ struct alloc {
 
 #define NOT_ASSIGNED 255
 
-/* --- Calendars ----------------------------------------------------------------------------- */
+/* --- Calendars ----------------------------------------------------------------------- */
 
 static uint64_t mask(uint32_t from, uint32_t to)
 {
@@ -93,8 +93,7 @@ void skep_ir_ranges_set(uint64_t *bits, const struct range *ranges)
 		skep_ir_bits_set(bits, r->start, r->end);
 }
 
-/* --- What the machine demands, and what would be nice -------------------------------------------
- */
+/* --- What the machine demands, and what would be nice -------------------------------- */
 
 static void hint_from(struct alloc *a, uint32_t dst, struct skep_opnd src)
 {
@@ -146,8 +145,7 @@ static void enter_code(struct alloc *a)
 			enter_inst(a, p);
 }
 
-/* --- Orders
- * ---------------------------------------------------------------------------------------- */
+/* --- Orders -------------------------------------------------------------------------- */
 
 static void sort_by_start(struct alloc *a)
 {
@@ -193,8 +191,7 @@ static void sort_by_worth(struct alloc *a)
 	a->order = sorted;
 }
 
-/* --- Assignment
- * ------------------------------------------------------------------------------------ */
+/* --- Assignment ---------------------------------------------------------------------- */
 
 static bool try_phys(struct alloc *a, uint32_t reg, unsigned phys)
 {

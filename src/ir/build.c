@@ -115,7 +115,7 @@ void skep_ir_at_source(struct skep_ir_func *f, struct skep_span span)
 	f->span = span;
 }
 
-/* --- Blocks ------------------------------------------------------------------------------ */
+/* --- Blocks -------------------------------------------------------------------------- */
 
 uint32_t skep_ir_block(struct skep_ir_func *f)
 {
@@ -202,7 +202,7 @@ void skep_ir_loop_guard(struct skep_ir_func *f, uint32_t exhausted)
 	skep_ir_at(f, next);
 }
 
-/* --- Values -------------------------------------------------------------------------------- */
+/* --- Values -------------------------------------------------------------------------- */
 
 uint32_t skep_ir_var(struct skep_ir_func *f)
 {
@@ -286,7 +286,7 @@ uint32_t skep_ir_bswap(struct skep_ir_func *f, struct skep_opnd a, uint32_t byte
 	return inst->dst;
 }
 
-/* --- Memory ---------------------------------------------------------------------------------- */
+/* --- Memory -------------------------------------------------------------------------- */
 
 static struct inst *build_access(struct skep_ir_func *f, enum op op, uint32_t bytes,
 				 struct skep_opnd base, int32_t off)
@@ -404,8 +404,7 @@ void skep_ir_slot_release(struct skep_ir_func *f, uint32_t mark)
 	f->top_slot = mark;
 }
 
-/* --- Maps and calls ------------------------------------------------------------------------------
- */
+/* --- Maps and calls ------------------------------------------------------------------ */
 
 uint32_t skep_ir_map(struct skep_ir_func *f, uint32_t map)
 {

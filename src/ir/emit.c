@@ -45,7 +45,7 @@ static int generate(struct skep_ir_func *f, struct code *code, struct skep_diag 
 	return err ? err : skep_ir_encode(f, code, diag);
 }
 
-/* --- The functions of a program --------------------------------------------------------- */
+/* --- The functions of a program ------------------------------------------------------ */
 
 /* One program under way. */
 struct emission {
@@ -63,11 +63,26 @@ static void emission_done(struct emission *em)
 	skep_arena_done(&em->work);
 }
 
-#define for_each_callee(inst, f)                                                                   \
-	for (uint32_t i_ = 0; i_ < (f)->n_order; i_++)                                             \
-		for (struct inst *inst = (f)->blocks[(f)->order[i_]]->first; inst;                 \
-		     inst = inst->next)                                                            \
-			if (inst->callee)
+static uint32_t count_callees(const struct skep_ir_func *f)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < f->n_order; i++)
+		for (const struct inst *p = f->blocks[f->order[i]]->first; p; p = p->next)
+			n += p->callee != NULL;
+	return n;
+}
+
+/* One for each call or address that is left; a callee may be there several times. */
+static void list_callees(struct skep_ir_func *f)
+{
+	f->callees = skep_arena_array(f->work, struct skep_ir_func *, count_callees(f));
+	f->n_callees = 0;
+	for (uint32_t i = 0; i < f->n_order; i++)
+		for (const struct inst *p = f->blocks[f->order[i]]->first; p; p = p->next)
+			if (p->callee)
+				f->callees[f->n_callees++] = p->callee;
+}
 
 /*
  * Optimise @f and what it calls, and put them into em->funcs, callees first.
@@ -87,7 +102,9 @@ static int collect(struct emission *em, struct skep_ir_func *f, unsigned depth,
 	f->collecting = true;
 	f->work = &em->work;
 	optimise(f);
-	for_each_callee(inst, f) if (!err) err = collect(em, inst->callee, depth + 1, diag);
+	list_callees(f);
+	for (uint32_t i = 0; i < f->n_callees && !err; i++)
+		err = collect(em, f->callees[i], depth + 1, diag);
 	f->collecting = false;
 	f->collected = true;
 	skep_vec_push(&em->funcs, f);
@@ -107,7 +124,14 @@ static void reverse(struct emission *em)
 	}
 }
 
-/* --- Stack ---------------------------------------------------------------------------------- */
+/* --- Stack --------------------------------------------------------------------------- */
+
+static void push_down(const struct skep_ir_func *f)
+{
+	for (uint32_t i = 0; i < f->n_callees; i++)
+		if (f->callees[i]->level <= f->level)
+			f->callees[i]->level = f->level + 1;
+}
 
 /* How many calls deep each function can be; returns the most. */
 static uint32_t count_levels(struct emission *em)
@@ -118,8 +142,7 @@ static uint32_t count_levels(struct emission *em)
 	skep_vec_foreach (struct skep_ir_func *, f, &em->funcs) {
 		if (deepest < (*f)->level)
 			deepest = (*f)->level;
-		for_each_callee(inst, *f) if (inst->callee->level <= (*f)->level)
-			inst->callee->level = (*f)->level + 1;
+		push_down(*f);
 	}
 	return deepest;
 }
@@ -128,8 +151,9 @@ static uint32_t deepest_callee(const struct skep_ir_func *f)
 {
 	uint32_t bytes = 0;
 
-	for_each_callee(inst, f) if (bytes < inst->callee->chain_bytes) bytes =
-		inst->callee->chain_bytes;
+	for (uint32_t i = 0; i < f->n_callees; i++)
+		if (bytes < f->callees[i]->chain_bytes)
+			bytes = f->callees[i]->chain_bytes;
 	return bytes;
 }
 
@@ -149,7 +173,7 @@ static void set_chain(struct skep_ir_func *f)
 	f->chain_bytes = deepest_callee(f) + (own + FRAME_STEP - 1) / FRAME_STEP * FRAME_STEP;
 }
 
-/* --- Into the object -------------------------------------------------------------------------- */
+/* --- Into the object ----------------------------------------------------------------- */
 
 static void code_done(struct code *code)
 {
@@ -216,8 +240,7 @@ static void fill_prog(struct emission *em, struct code *code, struct skep_object
 	fill_funcs(em, prog);
 }
 
-/* --- Programs ------------------------------------------------------------------------------------
- */
+/* --- Programs ------------------------------------------------------------------------ */
 
 static int link_codes(struct emission *em, struct code *codes, struct skep_object_prog *prog,
 		      struct skep_diag *diag)

@@ -68,7 +68,7 @@ static enum skep_size size_of(uint32_t bytes)
 	return bytes == 1 ? SKEP_B : bytes == 2 ? SKEP_H : bytes == 4 ? SKEP_W : SKEP_DW;
 }
 
-/* --- Copies and addresses ------------------------------------------------------------- */
+/* --- Copies and addresses ------------------------------------------------------------ */
 
 static void put_const(struct encoder *e, int dst, int64_t value)
 {
@@ -109,7 +109,7 @@ static void put_mov(struct encoder *e, int dst, struct skep_opnd value)
 		put(e, skep_alu64_imm(SKEP_ADD, dst, (int32_t)(slot->off + value.imm)));
 }
 
-/* --- Arithmetic ---------------------------------------------------------------------------- */
+/* --- Arithmetic ---------------------------------------------------------------------- */
 
 static void put_alu_imm(struct encoder *e, const struct inst *inst, int dst)
 {
@@ -194,8 +194,7 @@ static void put_cmp(struct encoder *e, const struct inst *inst)
 	put(e, skep_alu64_imm(SKEP_MOV, dst, 0));
 }
 
-/* --- Memory ------------------------------------------------------------------------------------
- */
+/* --- Memory -------------------------------------------------------------------------- */
 
 struct address {
 	uint8_t reg;
@@ -255,8 +254,7 @@ static void put_atomic_add(struct encoder *e, const struct inst *inst)
 	    skep_atomic_op(size_of(inst->bytes), SKEP_ADD, at.reg, reg_of(e, inst->b.id), at.off));
 }
 
-/* --- Calls and references
- * --------------------------------------------------------------------------- */
+/* --- Calls and references ------------------------------------------------------------ */
 
 static void put_args(struct encoder *e, const struct inst *inst)
 {
@@ -300,8 +298,7 @@ static void put_map(struct encoder *e, const struct inst *inst)
 		  (uint32_t)inst->a.imm | (uint64_t)(uint32_t)inst->off << 32);
 }
 
-/* --- Ends of blocks
- * ---------------------------------------------------------------------------------- */
+/* --- Ends of blocks ------------------------------------------------------------------ */
 
 static bool is_far(const struct encoder *e, uint32_t to)
 {
@@ -372,8 +369,7 @@ static void put_exit(struct encoder *e, const struct inst *inst)
 	put(e, skep_exit());
 }
 
-/* --- All of it
- * ------------------------------------------------------------------------------------------ */
+/* --- All of it ----------------------------------------------------------------------- */
 
 static void put_inst(struct encoder *e, struct inst *inst)
 {
@@ -406,17 +402,21 @@ static void put_inst(struct encoder *e, struct inst *inst)
 	}
 }
 
+static bool same_span(struct skep_span a, struct skep_span b)
+{
+	return a.off == b.off && a.len == b.len;
+}
+
 /* Neighbours from the same place share a line; each function begins with one. */
 static void note_line(struct encoder *e, struct skep_span span)
 {
 	struct skep_object_line line = {(uint32_t)e->code->insns.len, span};
-	const struct skep_object_line *last = skep_vec_last(&e->code->lines);
 
 	if (!span.len)
 		line.span = e->f->prog->desc.span;
-	if (line.insn == e->f->insn || last->span.off != line.span.off ||
-	    last->span.len != line.span.len)
-		skep_vec_push(&e->code->lines, line);
+	if (e->code->lines.len && same_span(skep_vec_last(&e->code->lines)->span, line.span))
+		return;
+	skep_vec_push(&e->code->lines, line);
 }
 
 static void put_block(struct encoder *e, const struct block *block)
@@ -465,15 +465,10 @@ static int encode(struct encoder *e)
 int skep_ir_encode(struct skep_ir_func *f, struct code *code, struct skep_diag *diag)
 {
 	struct encoder e = {.f = f, .code = code};
-	size_t n_lines = code->lines.len, n_refs = code->refs.len;
-	int err;
+	int err = encode(&e);
 
-	f->insn = (uint32_t)code->insns.len;
-	err = encode(&e);
 	if (err && f->ir->target.isa_v4) {
-		code->insns.len = f->insn;
-		code->lines.len = n_lines;
-		code->refs.len = n_refs;
+		code->insns.len = code->lines.len = code->refs.len = 0;
 		e.before = e.start;
 		err = encode(&e);
 	}

@@ -89,7 +89,7 @@ static void resolve(const struct fold *fold, struct skep_opnd *o, unsigned allow
 	}
 }
 
-/* --- What is known of a value's size --------------------------------------------------- */
+/* --- What is known of a value's size ------------------------------------------------- */
 
 static unsigned width_of_alu(const struct inst *def)
 {
@@ -119,7 +119,7 @@ static unsigned width_of(const struct fold *fold, struct skep_opnd o)
 	}
 }
 
-/* --- Values ------------------------------------------------------------------------------ */
+/* --- Values -------------------------------------------------------------------------- */
 
 static void swap_opnds(struct inst *inst)
 {
@@ -246,7 +246,7 @@ static void fold_unary(const struct fold *fold, struct inst *inst)
 	skep_ir_become_mov(inst, I(value));
 }
 
-/* --- Conditions ------------------------------------------------------------------------------ */
+/* --- Conditions ---------------------------------------------------------------------- */
 
 /* Unsigned against 0 is always, never, or a question of equality. */
 static void fold_cond_zero(struct inst *inst)
@@ -341,8 +341,7 @@ static void fold_branch(const struct fold *fold, struct inst *inst)
 	} while (fuse(fold, inst));
 }
 
-/* --- Memory ------------------------------------------------------------------------------------
- */
+/* --- Memory -------------------------------------------------------------------------- */
 
 /* Constant parts of the address go into the offset. */
 static void fold_address(const struct fold *fold, struct inst *inst)

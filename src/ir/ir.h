@@ -101,6 +101,8 @@ struct skep_ir_func {
 
 	/* From here on: while it is being emitted. */
 	struct skep_arena *work;
+	struct skep_ir_func **callees; /* what its live code refers to: emit.c */
+	uint32_t n_callees;
 	uint32_t *order; /* block ids in layout order: cfg.c (reverse post-order), order.c */
 	uint32_t n_order;
 	uint32_t frame_reg;    /* address of the claimed scratch level, IR_NONE: no scratch */
@@ -126,7 +128,7 @@ struct skep_ir {
 	uint32_t scratch_levels;
 };
 
-/* --- inst.c: instructions and operands ------------------------------------------------------- */
+/* --- inst.c: instructions and operands ----------------------------------------------- */
 
 #define IR_MAX_USES 5
 /** Addresses of the operands that @inst reads (registers and slots, no constants). */
@@ -177,7 +179,7 @@ static inline bool fits_s16(int64_t value)
 	return value == (int16_t)value;
 }
 
-/* --- eval.c: the arithmetic itself ------------------------------------------------------------ */
+/* --- eval.c: the arithmetic itself --------------------------------------------------- */
 
 uint64_t skep_ir_eval_alu(enum skep_ir_alu op, uint64_t a, uint64_t b);
 bool skep_ir_eval_cond(enum skep_ir_cond cond, uint64_t a, uint64_t b);
@@ -187,8 +189,7 @@ uint64_t skep_ir_eval_bswap(uint64_t a, uint32_t bytes);
 enum skep_ir_cond skep_ir_cond_swap(enum skep_ir_cond cond);
 bool skep_ir_cond_not(enum skep_ir_cond cond, enum skep_ir_cond *ret);
 
-/* --- The passes, in order -----------------------------------------------------------------------
- */
+/* --- The passes, in order ------------------------------------------------------------ */
 
 void skep_ir_cfg(struct skep_ir_func *f);
 void skep_ir_fold(struct skep_ir_func *f);
@@ -245,8 +246,7 @@ struct spills {
 /** Give the spilled registers homes in memory and rewrite their uses. */
 void skep_ir_spill(struct spills *spills);
 
-/* --- Bit calendars, shared by alloc.c and spill.c
- * ------------------------------------------------- */
+/* --- Bit calendars, shared by alloc.c and spill.c ------------------------------------ */
 
 /** Is a position of [start, end) set? */
 bool skep_ir_bits_busy(const uint64_t *bits, uint32_t start, uint32_t end);
@@ -254,8 +254,7 @@ void skep_ir_bits_set(uint64_t *bits, uint32_t start, uint32_t end);
 bool skep_ir_ranges_busy(const uint64_t *bits, const struct range *ranges);
 void skep_ir_ranges_set(uint64_t *bits, const struct range *ranges);
 
-/* --- Emission
- * --------------------------------------------------------------------------------------- */
+/* --- Emission ------------------------------------------------------------------------ */
 
 /** A reference from the code to a function, to be resolved when all are placed. */
 struct func_ref {
@@ -263,13 +262,14 @@ struct func_ref {
 	const struct skep_ir_func *callee;
 };
 
-/** The code of one program, growing function by function. */
+/** The code of one function; in the end that of a program. */
 struct code {
 	SKEP_VEC(struct skep_insn) insns;
 	SKEP_VEC(struct skep_object_line) lines;
 	SKEP_VEC(struct func_ref) refs;
 };
-/** Append @f's instructions. Return 0 | -E2BIG a jump is out of range (see @diag) */
+/** Write @f's instructions to @code, which is empty. Return 0 | -E2BIG a jump is out of range (see
+ * @diag) */
 int skep_ir_encode(struct skep_ir_func *f, struct code *code, struct skep_diag *diag);
 
 /** Set of moves between r0-r9 and constants that happen at once. */

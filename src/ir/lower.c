@@ -57,9 +57,9 @@ static void to_reg_or_s32(struct lower *l, struct skep_opnd *o)
 		to_reg(l, o);
 }
 
-/* --- Signed division: without a branch, as m = a >> 63 is -1 for negative a and else 0, and
- * (a ^ m) - m is then -a or a --------------------------------------------------------------- */
+/* --- Signed division ---------------------------------------------------------------- */
 
+/* Without a branch: m = a >> 63 is -1 for negative a and else 0, and (a ^ m) - m is -a or a. */
 static struct skep_opnd put_sign(struct lower *l, struct skep_opnd a)
 {
 	return put_alu(l, SKEP_IR_SAR, a, I(63));
@@ -101,7 +101,7 @@ static void expand_signed_div(struct lower *l, struct inst *inst)
 	inst->b = sign;
 }
 
-/* --- The rest -------------------------------------------------------------------------------- */
+/* --- The rest ------------------------------------------------------------------------ */
 
 static void lower_alu(struct lower *l, struct inst *inst)
 {

@@ -71,7 +71,7 @@ static void find_homes(struct spill *p)
 			p->s->home.data[reg] = find_home(p, reg, homes, &n_homes);
 }
 
-/* --- What can be made again ------------------------------------------------------------ */
+/* --- What can be made again ---------------------------------------------------------- */
 
 static bool can_remake(const struct inst *inst)
 {
@@ -95,7 +95,7 @@ static void find_remakes(struct spill *p)
 	}
 }
 
-/* --- Rewriting ---------------------------------------------------------------------------- */
+/* --- Rewriting ----------------------------------------------------------------------- */
 
 static bool is_spilled(const struct spill *p, uint32_t reg)
 {

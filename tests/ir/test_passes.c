@@ -100,7 +100,7 @@ static void folded_address(struct context *c)
 	leave(c, skep_ir_load(c->f, 8, R(at), 8));
 }
 
-/* --- dead.c ------------------------------------------------------------------------------ */
+/* --- dead.c -------------------------------------------------------------------------- */
 
 static void unused(struct context *c)
 {
@@ -127,7 +127,7 @@ static void overwritten(struct context *c)
 	leave(c, n);
 }
 
-/* --- cfg.c, thread.c ------------------------------------------------------------------------ */
+/* --- cfg.c, thread.c ----------------------------------------------------------------- */
 
 static void unreachable(struct context *c)
 {
@@ -186,8 +186,7 @@ static void loop(struct context *c)
 	leave(c, sum);
 }
 
-/* --- lower.c, encode.c --------------------------------------------------------------------------
- */
+/* --- lower.c, encode.c --------------------------------------------------------------- */
 
 static void wide_constants(struct context *c)
 {
@@ -226,8 +225,7 @@ static void not_commuting(struct context *c)
 	leave(c, v);
 }
 
-/* --- alloc.c
- * ---------------------------------------------------------------------------------------- */
+/* --- alloc.c ------------------------------------------------------------------------- */
 
 /* Arguments are computed where the call wants them, results left where it puts them. */
 static void coalesced(struct context *c)

@@ -114,7 +114,7 @@ static uint32_t some_size(struct gen *g)
 	return 1u << below(g, 4);
 }
 
-/* --- Statements ------------------------------------------------------------------------ */
+/* --- Statements ---------------------------------------------------------------------- */
 
 static void gen_statements(struct gen *g, int n);
 
@@ -405,7 +405,7 @@ static void gen_statements(struct gen *g, int n)
 		gen_statement(g);
 }
 
-/* --- Functions --------------------------------------------------------------------------- */
+/* --- Functions ----------------------------------------------------------------------- */
 
 static void begin(struct gen *g, struct skep_ir_func *f)
 {
@@ -492,7 +492,7 @@ static void gen_program(struct gen *g)
 	skep_ir_exit(f, checksum(g));
 }
 
-/* --- Comparison ----------------------------------------------------------------------------- */
+/* --- Comparison ---------------------------------------------------------------------- */
 
 struct figures {
 	uint64_t n_insns, n_steps;
