@@ -366,7 +366,7 @@ int skep_cmd_trace(int argc, char **argv)
 {
 	struct job job = {.out_fd = -1, .child = {.gate_fd = -1, .pid_fd = -1}};
 	uint64_t for_ns = 0;
-	int status = skep_options_parse(&skep_command_trace, argc, argv, true, &job.options);
+	int status = skep_options_parse(&skep_command_trace, argc, argv, false, &job.options);
 
 	if (status)
 		return status;

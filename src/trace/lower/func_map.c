@@ -14,8 +14,9 @@ static const struct skep_expr *key_of(const struct skep_expr *call)
 
 FN(delete)
 {
-	skep_lower_map_delete(l, call->args->map, key_of(call));
-	return (struct skep_value){.type = &skep_type_none};
+	struct skep_opnd was = skep_lower_map_delete(l, call->args->map, key_of(call));
+
+	return skep_value_int(was, call->type);
 }
 
 FN(has_key)

@@ -183,8 +183,9 @@ void skep_lower_map_assign(struct skep_lower *l, const struct skep_expr *target,
 struct skep_opnd skep_lower_map_update(struct skep_lower *l, const struct skep_expr *target,
 				       enum skep_operator op, struct skep_opnd value,
 				       bool want_old);
-void skep_lower_map_delete(struct skep_lower *l, const struct skep_map *map,
-			   const struct skep_expr *key);
+/** Returns whether there was such an entry. */
+struct skep_opnd skep_lower_map_delete(struct skep_lower *l, const struct skep_map *map,
+				       const struct skep_expr *key);
 struct skep_opnd skep_lower_map_has(struct skep_lower *l, const struct skep_map *map,
 				    const struct skep_expr *key);
 /** The key's bytes in a slot; for scalars of BPF maps, a u32 0. */

@@ -357,29 +357,33 @@ struct skep_opnd skep_lower_map_update(struct skep_lower *l, const struct skep_e
  */
 
 /* A marked value is cleared where it is: no allocation is given back only to be asked for again. */
-static void unset(struct skep_lower *l, const struct skep_trace_map *map)
+static struct skep_opnd unset(struct skep_lower *l, const struct skep_trace_map *map)
 {
 	struct skep_ir_func *f = l->f;
-	uint32_t done = skep_ir_block(f);
-	struct skep_opnd at = find(l, map, I(0), done);
+	uint32_t done = skep_ir_block(f), was = skep_ir_var(f);
 
+	skep_ir_set(f, was, I(0));
+	struct skep_opnd at = find(l, map, I(0), done);
+	skep_ir_set(f, was, R(skep_ir_load(f, 8, at, SET_OFF)));
 	skep_lower_zero(l, at, SET_OFF, VALUE_OFF + map->value->size);
 	skep_ir_jump(f, done);
 	skep_ir_at(f, done);
+	return R(was);
 }
 
-void skep_lower_map_delete(struct skep_lower *l, const struct skep_map *ast,
-			   const struct skep_expr *key)
+struct skep_opnd skep_lower_map_delete(struct skep_lower *l, const struct skep_map *ast,
+				       const struct skep_expr *key)
 {
 	const struct skep_trace_map *map = skep_lower_map_of(l, ast);
 
-	if (value_off(map)) {
-		unset(l, map);
-	} else if (map->storage == SKEP_STORE_CPU_GLOBAL) {
+	if (value_off(map))
+		return unset(l, map);
+	if (map->storage == SKEP_STORE_CPU_GLOBAL) {
 		skep_lower_event(l, SKEP_EV_CLEAR, NULL, ast->index, NULL, 0);
-	} else {
-		struct skep_opnd at = skep_lower_key(l, map, key);
-		skep_ir_calln(l->f, BPF_FUNC_map_delete_elem, R(skep_ir_map(l->f, map->bpf_map)),
-			      at);
+		return I(1);
 	}
+	struct skep_opnd at = skep_lower_key(l, map, key);
+	uint32_t err = skep_ir_calln(l->f, BPF_FUNC_map_delete_elem,
+				     R(skep_ir_map(l->f, map->bpf_map)), at);
+	return R(skep_ir_cmp(l->f, SKEP_IR_EQ, R(err), I(0)));
 }

@@ -126,25 +126,36 @@ static void one_entry(struct skep_map_entries *ret, size_t value_size)
 }
 
 static int read_global(const struct skep_map_reader *reader, const struct skep_trace_map *map,
-		       struct skep_map_entries *ret)
+		       bool with_unset, struct skep_map_entries *ret)
 {
 	const uint8_t *at = reader->globals + map->off;
 
-	if (!*(const volatile uint64_t *)at)
-		return 0; /* never set */
+	if (!*(const volatile uint64_t *)at && !with_unset)
+		return 0;
 	one_entry(ret, map->value->size);
 	memcpy(ret->values, at + 8, map->value->size);
 	return 0;
 }
 
+static bool all_zero(const uint64_t *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (words[i])
+			return false;
+	}
+	return true;
+}
+
 static int read_cpu_global(const struct skep_map_reader *reader, const struct skep_trace_map *map,
-			   struct skep_map_entries *ret)
+			   bool with_unset, struct skep_map_entries *ret)
 {
 	size_t stride;
 	_cleanup_free_ uint8_t *copies = read_cpu_globals(reader, &stride);
 
 	one_entry(ret, map->value->size);
 	sum_copies(map->value, copies + map->off, stride, ret->values);
+	if (!with_unset && all_zero(ret->values, map->value->size / 8))
+		ret->n = 0;
 	return 0;
 }
 
@@ -319,12 +330,12 @@ static int read_tasks(const struct skep_map_reader *reader, const struct skep_tr
 }
 
 int skep_map_read(const struct skep_map_reader *reader, const struct skep_trace_map *map,
-		  struct skep_map_entries *ret)
+		  bool with_unset, struct skep_map_entries *ret)
 {
 	*ret = (struct skep_map_entries){0};
 	switch (map->storage) {
-	case SKEP_STORE_GLOBAL: return read_global(reader, map, ret);
-	case SKEP_STORE_CPU_GLOBAL: return read_cpu_global(reader, map, ret);
+	case SKEP_STORE_GLOBAL: return read_global(reader, map, with_unset, ret);
+	case SKEP_STORE_CPU_GLOBAL: return read_cpu_global(reader, map, with_unset, ret);
 	case SKEP_STORE_TASK: return read_tasks(reader, map, ret);
 	default: return read_hash(reader, map, ret);
 	}
@@ -358,7 +369,7 @@ static int clear_hash(const struct skep_map_reader *reader, const struct skep_tr
 	size_t bytes = (reader->program->object.maps[map->bpf_map].value_size + 7) & ~7u;
 	struct skep_map_entries entries;
 	_cleanup_free_ void *zeroes = skep_xcalloc(skep_possible_cpus(), bytes);
-	int err = skep_map_read(reader, map, &entries);
+	int err = skep_map_read(reader, map, false, &entries);
 
 	for (size_t i = 0; i < entries.n; i++) {
 		if (keep_keys)

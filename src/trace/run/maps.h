@@ -28,9 +28,10 @@ struct skep_map_entries {
 int skep_map_reader_init(struct skep_map_reader *reader, const struct skep_trace_program *program,
 			 struct skep_session *session);
 void skep_map_reader_done(struct skep_map_reader *reader);
-/** Return 0 | -errno; @ret is to be freed with skep_map_entries_done() in any case. */
+/** @with_unset: a scalar that was never set, or cleared, is an entry too, of value zero.
+ *  Return 0 | -errno; @ret is to be freed with skep_map_entries_done() in any case. */
 int skep_map_read(const struct skep_map_reader *reader, const struct skep_trace_map *map,
-		  struct skep_map_entries *ret);
+		  bool with_unset, struct skep_map_entries *ret);
 void skep_map_entries_done(struct skep_map_entries *entries);
 /** Remove all entries; @keep_keys: set their values to zero instead. */
 int skep_map_clear(const struct skep_map_reader *reader, const struct skep_trace_map *map,

@@ -45,23 +45,47 @@ void skep_output_done(struct skep_output *out)
 
 /* --- Lines of JSON -------------------------------------------------------------------------- */
 
-static void json_open(const char *type, struct skep_buf *buf)
+/* {"type": @type, and with @data all up to what follows "data". */
+static struct skep_jsonw json_open(const char *type, bool data, struct skep_buf *buf)
 {
-	skep_buf_puts(buf, "{\"type\": \"");
-	skep_buf_puts(buf, type);
-	skep_buf_puts(buf, "\", \"data\": ");
+	struct skep_jsonw w = {.buf = buf};
+
+	skep_jsonw_open(&w, '{');
+	skep_jsonw_key(&w, "type");
+	skep_jsonw_string(&w, type);
+	if (data)
+		skep_jsonw_key(&w, "data");
+	return w;
 }
 
-static void json_close(struct skep_buf *buf)
+static void json_close(struct skep_jsonw *w)
 {
-	skep_buf_puts(buf, "}\n");
+	while (w->depth)
+		skep_jsonw_close(w);
+	skep_buf_addc(w->buf, '\n');
 }
 
 static void json_text(const char *type, const char *text, size_t len, struct skep_buf *buf)
 {
-	json_open(type, buf);
-	skep_json_string(buf, text ? text : "", len);
-	json_close(buf);
+	struct skep_jsonw w = json_open(type, true, buf);
+
+	skep_jsonw_bytes(&w, text ? text : "", len);
+	json_close(&w);
+}
+
+/* {"type": @type, "count": @n, "data": {@name: @n}}, the last two left open. */
+static struct skep_jsonw json_count(const char *type, const char *name, uint64_t n,
+				    struct skep_buf *buf)
+{
+	struct skep_jsonw w = json_open(type, false, buf);
+
+	skep_jsonw_key(&w, "count");
+	skep_jsonw_u64(&w, n);
+	skep_jsonw_key(&w, "data");
+	skep_jsonw_open(&w, '{');
+	skep_jsonw_key(&w, name);
+	skep_jsonw_u64(&w, n);
+	return w;
 }
 
 void skep_output_text(struct skep_output *out, const char *type, const char *text, size_t len,
@@ -81,32 +105,36 @@ void skep_output_text(struct skep_output *out, const char *type, const char *tex
 static void on_printf(struct skep_output *out, const struct skep_event *event, const void *data,
 		      size_t size, struct skep_buf *buf)
 {
-	_cleanup_buf_ struct skep_buf text = {0};
-
 	if (!out->json) {
 		skep_output_format(out, event, data, size, event->text, buf);
 		return;
 	}
-	skep_output_format(out, event, data, size, event->text, &text);
-	json_text("printf", text.data, text.len, buf);
+	struct skep_buf *text = &skep_output_state(out)->scratch;
+	skep_buf_clear(text);
+	skep_output_format(out, event, data, size, event->text, text);
+	json_text("printf", text->data, text->len, buf);
 }
 
 static void json_complaint(struct skep_output *out, const struct skep_event *event,
 			   const struct skep_buf *text, struct skep_buf *buf)
 {
 	const struct skep_source *source = out->source;
+	bool is_error = event->kind == SKEP_EV_ERRORF;
+	struct skep_jsonw w = json_open(is_error ? "errorf" : "warnf", false, buf);
 	uint32_t line = 0, col = 0;
 
-	skep_buf_puts(buf, event->kind == SKEP_EV_ERRORF ? "{\"type\": \"errorf\", \"msg\": "
-							 : "{\"type\": \"warnf\", \"msg\": ");
-	skep_json_string(buf, text->data ? text->data : "", text->len);
+	skep_jsonw_key(&w, "msg");
+	skep_jsonw_bytes(&w, text->data ? text->data : "", text->len);
 	if (source) {
 		skep_source_pos(source, event->span.off, &line, &col);
-		skep_buf_puts(buf, ", \"filename\": ");
-		skep_json_string(buf, source->name, strlen(source->name));
-		skep_buf_printf(buf, ", \"line\": %u, \"col\": %u", line, col);
+		skep_jsonw_key(&w, "filename");
+		skep_jsonw_string(&w, source->name);
+		skep_jsonw_key(&w, "line");
+		skep_jsonw_u64(&w, line);
+		skep_jsonw_key(&w, "col");
+		skep_jsonw_u64(&w, col);
 	}
-	json_close(buf);
+	json_close(&w);
 }
 
 /* "FILE:LINE:COL-COL: ", or "FILE:LINE-LINE: " of what spans lines. */
@@ -152,13 +180,14 @@ static void on_print(struct skep_output *out, const struct skep_event *event, co
 	if (event->n_args <= which)
 		return;
 	struct skep_view view = skep_view_arg(&event->args[which], data, size);
-	if (out->json)
-		json_open("value", buf);
-	skep_print_value(&p, &view);
-	if (out->json)
-		json_close(buf);
-	else
+	if (!out->json) {
+		skep_print_value(&p, &view);
 		skep_buf_addc(buf, '\n');
+		return;
+	}
+	struct skep_jsonw w = json_open("value", true, buf);
+	skep_print_value(&p, &view);
+	json_close(&w);
 }
 
 /* u32 count, then u32 offset and u32 length of each string. An empty one is the end. */
@@ -224,6 +253,36 @@ void skep_output_end(struct skep_output *out, struct skep_buf *buf)
 {
 	if (!out->json)
 		skep_buf_puts(buf, "\n\n");
+}
+
+void skep_output_attached(struct skep_output *out, uint32_t n_probes, struct skep_buf *buf)
+{
+	if (!out->json) {
+		skep_buf_printf(buf, "Attached %u probe%s\n", n_probes, n_probes == 1 ? "" : "s");
+		return;
+	}
+	struct skep_jsonw w = json_count("attached_probes", "probes", n_probes, buf);
+	json_close(&w);
+}
+
+static void text_loss(uint64_t n, const char *what, const char *hint, struct skep_buf *buf)
+{
+	skep_buf_puts(buf, "WARNING: ");
+	skep_sink_u64(buf, n);
+	skep_buf_printf(buf, " %s\n", what);
+	if (*hint)
+		skep_buf_printf(buf, "  try: %s\n", hint);
+}
+
+static void json_loss(const struct skep_loss_row *row, uint64_t n, struct skep_buf *buf)
+{
+	struct skep_jsonw w = json_count(row->type, row->name, n, buf);
+
+	if (row->text) {
+		skep_jsonw_key(&w, "text");
+		skep_jsonw_string(&w, row->text);
+	}
+	json_close(&w);
 }
 
 void skep_output_attached(struct skep_output *out, uint32_t n_probes, struct skep_buf *buf)

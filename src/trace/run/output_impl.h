@@ -76,8 +76,6 @@ void skep_print_member(struct skep_printer *p, uint32_t i, const char *name);
 void skep_print_close(struct skep_printer *p);
 /** A struct or union (output_record.c). */
 void skep_print_record(struct skep_printer *p, const struct skep_view *view);
-/** @text as it is, or quoted in JSON. */
-void skep_print_text(struct skep_printer *p, const char *text, size_t len);
 /** Non-printable bytes as \x0a; @escape_all: all of them; @spaced: "0a fe" instead. */
 void skep_print_bytes(struct skep_buf *buf, const char *bytes, size_t len, bool escape_all,
 		      bool spaced);

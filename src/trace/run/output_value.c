@@ -130,14 +130,6 @@ static void blank(const struct skep_printer *p)
 		skep_buf_addc(p->buf, ' ');
 }
 
-void skep_print_text(struct skep_printer *p, const char *text, size_t len)
-{
-	if (is_json(p))
-		skep_json_string(p->buf, text, len);
-	else
-		skep_buf_add(p->buf, text, len);
-}
-
 static void number(struct skep_printer *p, uint64_t bits, bool is_signed)
 {
 	int64_t div = p->div ? p->div : 1;

@@ -98,12 +98,13 @@ static void flush(struct run *run)
 /* --- Events ------------------------------------------------------------------------------------
  */
 
-static void print_map(struct run *run, uint32_t index, uint32_t top, uint32_t div)
+/* @asked: by print(), which shows a scalar that was never set as zero; the end leaves it out. */
+static void print_map(struct run *run, uint32_t index, uint32_t top, uint32_t div, bool asked)
 {
 	const struct skep_trace_map *map = &run->program->maps[index];
 	struct skep_map_entries entries;
 
-	if (skep_map_read(&run->maps, map, &entries) == 0)
+	if (skep_map_read(&run->maps, map, asked, &entries) == 0)
 		skep_output_map(&run->out, map, entries.entries, entries.n, top, div, &run->text);
 	skep_map_entries_done(&entries);
 }
@@ -164,7 +165,7 @@ static void on_event(struct run *run, const struct skep_event *event, const void
 		break;
 	case SKEP_EV_PRINT_MAP:
 		print_map(run, event->map, arg_u32(event, 0, data, size),
-			  arg_u32(event, 1, data, size));
+			  arg_u32(event, 1, data, size), true);
 		break;
 	case SKEP_EV_CLEAR:
 	case SKEP_EV_ZERO:
@@ -273,19 +274,28 @@ static void run_special(struct run *run, enum skep_probe_special special, int si
 	}
 }
 
+static bool attach_one(struct run *run, const struct skep_probe *probe)
+{
+	return skep_session_attach(run->session, &probe->attach, run->diag) == 0;
+}
+
+/*
+ * Probes at one place are to run in the order of the script. The kernel runs
+ * what is attached to an event in that order, but the latest uprobe first.
+ */
 static uint32_t attach_all(struct run *run, uint32_t *ret_wanted)
 {
-	uint32_t attached = 0, wanted = 0;
+	uint32_t attached = 0, n = run->program->n_probes;
 
-	for (uint32_t i = 0; i < run->program->n_probes; i++) {
-		struct skep_probe *probe = run->program->probes[i];
-		if (probe->special != SKEP_PROBE_ATTACHED)
+	*ret_wanted = 0;
+	for (uint32_t i = 0; i < 2 * n; i++) {
+		const struct skep_probe *probe = run->program->probes[i < n ? i : 2 * n - 1 - i];
+		bool is_uprobe = probe->attach.type == SKEP_ATTACH_UPROBE;
+		if (probe->special != SKEP_PROBE_ATTACHED || is_uprobe != (i >= n))
 			continue;
-		wanted++;
-		if (skep_session_attach(run->session, &probe->attach, run->diag) == 0)
-			attached++;
+		++*ret_wanted;
+		attached += attach_one(run, probe);
 	}
-	*ret_wanted = wanted;
 	return attached;
 }
 
@@ -465,7 +475,7 @@ static void finish(struct run *run)
 		drain(run);
 		for (uint32_t i = 0; i < run->program->n_maps; i++) {
 			if (run->program->config.print_maps_on_exit)
-				print_map(run, i, 0, 0);
+				print_map(run, i, 0, 0, false);
 		}
 	}
 	print_losses(run);
