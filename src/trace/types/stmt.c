@@ -28,6 +28,11 @@ const struct skep_type *skep_type_block_value(struct skep_typer *t, struct skep_
 	return type;
 }
 
+static bool does_something(enum skep_function_id id)
+{
+	return (skep_functions[id].flags & FN_STMT) || id == SKEP_FN_delete;
+}
+
 /* Both arms of a ?: that stands alone may be calls without a value. */
 void skep_type_discarded(struct skep_typer *t, struct skep_expr *expr)
 {
@@ -40,7 +45,7 @@ void skep_type_discarded(struct skep_typer *t, struct skep_expr *expr)
 		return;
 	}
 	const struct skep_type *type = skep_type_expr(t, expr);
-	if (type && expr->kind == SKEP_E_CALL && !(skep_functions[expr->function].flags & FN_STMT))
+	if (type && expr->kind == SKEP_E_CALL && !does_something(expr->function))
 		TYPE_WARN(t, expr->span, UNUSED_VALUE, skep_function_name(expr));
 }
 
