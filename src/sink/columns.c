@@ -39,7 +39,8 @@ void skep_columns_u64(struct skep_columns *table, uint64_t value)
 	skep_vec_push(&table->ends, table->text.len);
 }
 
-/* --- Widths ------------------------------------------------------------------------------------- */
+/* --- Widths -------------------------------------------------------------------------------------
+ */
 
 static bool starts_point(char c)
 {
@@ -83,7 +84,8 @@ static struct cell cell_at(const struct skep_columns *table, size_t i)
 	return cell;
 }
 
-/* --- Printing --------------------------------------------------------------------------------------- */
+/* --- Printing
+ * --------------------------------------------------------------------------------------- */
 
 static void add_cell(const struct cell *cell, size_t width, bool right, bool is_last,
 		     struct skep_buf *buf)

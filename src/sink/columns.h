@@ -22,11 +22,11 @@
 #define SKEP_COLUMNS_MAX 32
 
 struct skep_columns {
-	uint32_t n;		    /* columns */
+	uint32_t n;                   /* columns */
 	char align[SKEP_COLUMNS_MAX]; /* 'l' or 'r' for each */
-	uint32_t max_width;	    /* of a cell; longer ones end in "…"; 0: no limit */
-	struct skep_buf text;	    /* all cells, one behind the other; owned */
-	SKEP_VEC(size_t) ends;	    /* where each cell ends in text; owned */
+	uint32_t max_width;           /* of a cell; longer ones end in "…"; 0: no limit */
+	struct skep_buf text;         /* all cells, one behind the other; owned */
+	SKEP_VEC(size_t) ends;        /* where each cell ends in text; owned */
 };
 
 /** @align  one of 'l', 'r' for each of @n (1 to SKEP_COLUMNS_MAX) columns */

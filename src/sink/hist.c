@@ -43,8 +43,8 @@ static struct skep_hist new_hist(size_t first, size_t last)
 
 static struct skep_hist_bound exact(int64_t value)
 {
-	return (struct skep_hist_bound){.value = (uint64_t)value, .is_signed = true,
-					.is_exact = true};
+	return (struct skep_hist_bound){
+		.value = (uint64_t)value, .is_signed = true, .is_exact = true};
 }
 
 /* Where bucket @i ends, which is where i + 1 starts. */

@@ -20,10 +20,10 @@ struct skep_buf;
 struct skep_hist_bound {
 	uint64_t value; /* an int64_t if is_signed */
 	bool is_signed;
-	bool is_open;	/* there is no end on this side */
-	char unit;	/* 'K', 'M'…: how it is shown, see shown; '\0': as it is */
-	int64_t shown;	/* with a unit: the number before it */
-	bool is_exact;	/* shown as a bare number: [5, 6) may be written [5] */
+	bool is_open;  /* there is no end on this side */
+	char unit;     /* 'K', 'M'…: how it is shown, see shown; '\0': as it is */
+	int64_t shown; /* with a unit: the number before it */
+	bool is_exact; /* shown as a bare number: [5, 6) may be written [5] */
 };
 
 struct skep_hist_row {

@@ -80,8 +80,7 @@ void skep_sink_hex(struct skep_buf *buf, uint64_t value)
 /* At most 53 bits between the highest and the lowest that are set. */
 static bool fits_double(uint64_t magnitude)
 {
-	return !magnitude ||
-	       64 - __builtin_clzll(magnitude) - __builtin_ctzll(magnitude) <= 53;
+	return !magnitude || 64 - __builtin_clzll(magnitude) - __builtin_ctzll(magnitude) <= 53;
 }
 
 void skep_sink_json_u64(struct skep_buf *buf, uint64_t value)

@@ -45,18 +45,26 @@ static void with_unit(struct skep_buf *buf, uint64_t value, const struct unit *u
 
 void skep_sink_bytes(struct skep_buf *buf, uint64_t bytes)
 {
-	static const struct unit units[] = {{1, " B"}, {1ull << 10, " KiB"}, {1ull << 20, " MiB"},
-					    {1ull << 30, " GiB"}, {1ull << 40, " TiB"},
-					    {1ull << 50, " PiB"}, {1ull << 60, " EiB"}};
+	static const struct unit units[] = {{1, " B"},
+					    {1ull << 10, " KiB"},
+					    {1ull << 20, " MiB"},
+					    {1ull << 30, " GiB"},
+					    {1ull << 40, " TiB"},
+					    {1ull << 50, " PiB"},
+					    {1ull << 60, " EiB"}};
 
 	with_unit(buf, bytes, units, N_UNITS(units));
 }
 
 void skep_sink_count(struct skep_buf *buf, uint64_t n)
 {
-	static const struct unit units[] = {{1, ""}, {1000, "k"}, {1000000, "M"},
-					    {1000000000, "G"}, {1000000000000, "T"},
-					    {1000000000000000, "P"}, {1000000000000000000, "E"}};
+	static const struct unit units[] = {{1, ""},
+					    {1000, "k"},
+					    {1000000, "M"},
+					    {1000000000, "G"},
+					    {1000000000000, "T"},
+					    {1000000000000000, "P"},
+					    {1000000000000000000, "E"}};
 
 	with_unit(buf, n, units, N_UNITS(units));
 }

@@ -74,7 +74,9 @@ static void test_linear_rows_hold_their_values(void **state)
 
 	for (int64_t value = -50; value < 100; value++) {
 		uint64_t counts[16] = {0};
-		size_t i = value < min ? 0 : value >= max ? n - 1 : (size_t)((value - min) / step) + 1;
+		size_t i = value < min    ? 0
+			   : value >= max ? n - 1
+					  : (size_t)((value - min) / step) + 1;
 		counts[i] = 1;
 		struct skep_hist hist = skep_hist_linear(counts, n, min, max, step);
 		assert_int_equal(hist.n, 1);
@@ -107,12 +109,25 @@ static void test_log2_labels(void **state)
 		unsigned bits;
 		const char *label;
 	} cases[] = {
-		{-1, 0, "(..., 0)"}, {0, 0, "[0]"}, {1, 0, "[1]"}, {2, 0, "[2, 4)"},
-		{512, 0, "[512, 1K)"}, {1024, 0, "[1K, 2K)"}, {1 << 19, 0, "[512K, 1M)"},
-		{1ll << 33, 0, "[8G, 16G)"}, {1ll << 40, 0, "[1T, 2T)"},
-		{1ll << 50, 0, "[1P, 2P)"}, {INT64_MAX, 0, "[4E, 8E)"}, {3, 2, "[3]"},
-		{7, 2, "[7]"}, {8, 2, "[8, 10)"}, {1200, 2, "[1024, 1280)"}, {1300, 2, "[1280, 1536)"},
-		{5000, 2, "[4K, 5K)"}, {15, 3, "[15]"}, {16, 3, "[16, 18)"},
+		{-1, 0, "(..., 0)"},
+		{0, 0, "[0]"},
+		{1, 0, "[1]"},
+		{2, 0, "[2, 4)"},
+		{512, 0, "[512, 1K)"},
+		{1024, 0, "[1K, 2K)"},
+		{1 << 19, 0, "[512K, 1M)"},
+		{1ll << 33, 0, "[8G, 16G)"},
+		{1ll << 40, 0, "[1T, 2T)"},
+		{1ll << 50, 0, "[1P, 2P)"},
+		{INT64_MAX, 0, "[4E, 8E)"},
+		{3, 2, "[3]"},
+		{7, 2, "[7]"},
+		{8, 2, "[8, 10)"},
+		{1200, 2, "[1024, 1280)"},
+		{1300, 2, "[1280, 1536)"},
+		{5000, 2, "[4K, 5K)"},
+		{15, 3, "[15]"},
+		{16, 3, "[16, 18)"},
 	};
 	struct skep_buf buf = {0};
 
@@ -200,7 +215,8 @@ static void test_json(void **state)
 
 	struct skep_hist hist = skep_hist_log2(counts, 66, 0, 1);
 	skep_hist_json(&hist, &buf);
-	static const char start[] = "[{\"max\": -1, \"count\": 1},{\"min\": 0, \"max\": 0, \"count\": 1},";
+	static const char start[] =
+		"[{\"max\": -1, \"count\": 1},{\"min\": 0, \"max\": 0, \"count\": 1},";
 	assert_int_equal(strncmp(buf.data, start, strlen(start)), 0);
 	assert_non_null(strstr(buf.data, "{\"min\": 4611686018427387904, "
 					 "\"max\": \"9223372036854775807\", \"count\": 2}]"));

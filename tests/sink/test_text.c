@@ -186,8 +186,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers), cmocka_unit_test(test_json_numbers),
-		cmocka_unit_test(test_units),	cmocka_unit_test(test_columns),
-		cmocka_unit_test(test_json),	cmocka_unit_test(test_padding),
+		cmocka_unit_test(test_units),   cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_json),    cmocka_unit_test(test_padding),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,7 @@ struct step {
 	const char *text; /* printed before the conversion; borrowed from the format */
 	uint32_t text_len;
 	char type, style; /* as struct skep_conversion; type '\0': there is none here */
-	uint8_t bits;	  /* integers: how many are taken */
+	uint8_t bits;     /* integers: how many are taken */
 	bool left, plus, space, alternate, zero;
 	bool is_plain; /* no flag, width or precision */
 	bool star_width, star_precision;
@@ -42,7 +42,8 @@ void skep_format_free(struct skep_format *format)
 	free(format);
 }
 
-/* --- Cutting up -------------------------------------------------------------------------------- */
+/* --- Cutting up --------------------------------------------------------------------------------
+ */
 
 static int take_number(const char **at)
 {
@@ -72,7 +73,8 @@ static uint8_t bits_of(const struct skep_conversion *conv)
 	static const struct {
 		char name[3];
 		uint8_t bits;
-	} lengths[] = {{"hh", 8}, {"h", 16}, {"l", 64}, {"ll", 64}, {"j", 64}, {"z", 64}, {"t", 64}};
+	} lengths[] = {{"hh", 8}, {"h", 16}, {"l", 64}, {"ll", 64},
+		       {"j", 64}, {"z", 64}, {"t", 64}};
 
 	if (conv->type == 'p' || conv->type == 'g')
 		return 64;
@@ -85,10 +87,14 @@ static uint8_t bits_of(const struct skep_conversion *conv)
 
 static struct step cut_step(const char *text, const struct skep_conversion *conv)
 {
-	struct step step = {.text = text, .text_len = (uint32_t)(conv->start - text),
-			    .type = conv->type, .style = conv->style, .bits = bits_of(conv),
+	struct step step = {.text = text,
+			    .text_len = (uint32_t)(conv->start - text),
+			    .type = conv->type,
+			    .style = conv->style,
+			    .bits = bits_of(conv),
 			    .star_width = conv->star_width,
-			    .star_precision = conv->star_precision, .precision = -1};
+			    .star_precision = conv->star_precision,
+			    .precision = -1};
 	const char *at = conv->start + 1;
 
 	take_flags(&step, &at);
@@ -130,7 +136,8 @@ static struct skep_format *cut_format(const char *format)
 	return ret;
 }
 
-/* --- Conversions ---------------------------------------------------------------------------------- */
+/* --- Conversions
+ * ---------------------------------------------------------------------------------- */
 
 static uint64_t narrow(uint64_t value, uint8_t bits, bool is_signed)
 {
@@ -269,7 +276,8 @@ static void convert(struct skep_output *out, const struct step *step, const stru
 	}
 }
 
-/* --- Running ------------------------------------------------------------------------------------------ */
+/* --- Running
+ * ------------------------------------------------------------------------------------------ */
 
 /* The record, and which of its arguments comes next. */
 struct cursor {
@@ -357,7 +365,8 @@ void skep_output_format(struct skep_output *out, const struct skep_event *event,
 	struct skep_format *known = known_format(out, event, format);
 	struct skep_format *steps = known ? known : cut_format(format);
 
-	skep_vec_foreach(struct step, step, &steps->steps) run_step(out, step, &cursor, buf);
+	skep_vec_foreach (struct step, step, &steps->steps)
+		run_step(out, step, &cursor, buf);
 	if (!known)
 		skep_format_free(steps);
 }

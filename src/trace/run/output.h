@@ -31,9 +31,9 @@ struct skep_output {
 	int (*stack)(void *ctx, bool user, uint32_t stack_id, uint64_t *ret, uint32_t max);
 	void *ctx;
 	const struct skep_source *source; /* of the script, for errorf(); borrowed; may be NULL */
-	uint64_t boot_to_wall_ns; /* add to a boot time for the wall clock (strftime) */
+	uint64_t boot_to_wall_ns;         /* add to a boot time for the wall clock (strftime) */
 	/* --- */
-	uint64_t strings_cut;	  /* printed with config.str_trunc_trailer */
+	uint64_t strings_cut;            /* printed with config.str_trunc_trailer */
 	struct skep_output_state *state; /* caches; owned */
 };
 

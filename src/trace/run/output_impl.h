@@ -2,7 +2,8 @@
  * Shared by the files of the output: what a value is while it is printed, in
  * which style, and what is kept between two prints.
  *
- *	output.c	lines: events, losses
+ *	output.c	events
+ *	output_line.c	lines of JSON, and those of the run time itself
  *	output_map.c	whole maps; sort.c puts their entries in order
  *	output_value.c	one value of any type
  *	output_name.c	kinds that are numbers and printed as names; time.c
@@ -12,15 +13,16 @@
 #ifndef SKEP_TRACE_OUTPUT_IMPL_H
 #define SKEP_TRACE_OUTPUT_IMPL_H
 
+#include "sink/jsonw.h"
 #include "trace/run/output.h"
 
-#define SKEP_MAX_FRAMES	     1024
+#define SKEP_MAX_FRAMES      1024
 #define SKEP_VALUE_DEPTH_MAX 32
 
 /** How a value is written. */
 enum skep_style {
 	SKEP_STYLE_TEXT,
-	SKEP_STYLE_KEY,	 /* the key of a JSON object: as text, but no blanks for looks */
+	SKEP_STYLE_KEY, /* the key of a JSON object: as text, but no blanks for looks */
 	SKEP_STYLE_JSON,
 };
 
@@ -48,10 +50,10 @@ struct skep_names;
 struct skep_output_state {
 	struct skep_format **formats; /* by event, made when first used; n_events; owned */
 	uint32_t n_formats;
-	struct skep_buf scratch;      /* text on its way to become a JSON string */
+	struct skep_buf scratch; /* text on its way to become a JSON string; one at a time */
 	struct skep_record_fields *records; /* output_record.c; owned list */
-	struct skep_names *names;     /* output_name.c: users, control groups; owned */
-	uint64_t *gfp;		      /* output_gfp.c: this kernel's bits; owned */
+	struct skep_names *names;           /* output_name.c: users, control groups; owned */
+	uint64_t *gfp;                      /* output_gfp.c: this kernel's bits; owned */
 	uint64_t frames[SKEP_MAX_FRAMES];
 };
 
@@ -99,6 +101,13 @@ void skep_text_probe(struct skep_printer *p, const struct skep_view *view);
 void skep_text_now(const char *format, struct skep_buf *buf);
 /** Flags of the page allocator (output_gfp.c). */
 void skep_text_gfp(struct skep_output *out, uint64_t flags, struct skep_buf *buf);
+
+/** {"type": @type; with @data all up to what follows "data". */
+struct skep_jsonw skep_line_open(const char *type, bool data, struct skep_buf *buf);
+/** Close all that is open, and the line. */
+void skep_line_close(struct skep_jsonw *w);
+/** {"type": @type, "data": @text} */
+void skep_line_text(const char *type, const char *text, size_t len, struct skep_buf *buf);
 
 void skep_names_free(struct skep_names *names);
 void skep_records_free(struct skep_record_fields *records);

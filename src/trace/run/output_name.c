@@ -15,9 +15,9 @@
 #include "sink/number.h"
 #include "trace/run/output_impl.h"
 
-#define FILE_MOST	(16u << 20)
-#define CGROUP_DEPTH	64
-#define PATH_ROOM	4096
+#define FILE_MOST    (16u << 20)
+#define CGROUP_DEPTH 64
+#define PATH_ROOM    4096
 
 /* What was looked up, kept: the same few users and groups come again and again. */
 struct name {
@@ -43,8 +43,10 @@ void skep_names_free(struct skep_names *names)
 {
 	if (!names)
 		return;
-	skep_vec_foreach(struct name, name, &names->users) free(name->text);
-	skep_vec_foreach(struct name, name, &names->groups) free(name->text);
+	skep_vec_foreach (struct name, name, &names->users)
+		free(name->text);
+	skep_vec_foreach (struct name, name, &names->groups)
+		free(name->text);
 	skep_vec_done(&names->users);
 	skep_vec_done(&names->groups);
 	skep_buf_done(&names->passwd);
@@ -72,7 +74,7 @@ void skep_text_username(struct skep_printer *p, const struct skep_view *view)
 	struct skep_names *names = names_of(p->out);
 	uint64_t id = skep_view_int(view);
 
-	skep_vec_foreach(struct name, name, &names->users) {
+	skep_vec_foreach (struct name, name, &names->users) {
 		if (name->id == id) {
 			skep_buf_puts(p->buf, name->text);
 			return;
@@ -88,7 +90,8 @@ void skep_text_username(struct skep_printer *p, const struct skep_view *view)
 	skep_buf_puts(p->buf, name.text);
 }
 
-/* --- Addresses --------------------------------------------------------------------------------- */
+/* --- Addresses ---------------------------------------------------------------------------------
+ */
 
 void skep_text_inet(struct skep_printer *p, const struct skep_view *view)
 {
@@ -115,7 +118,8 @@ void skep_text_mac(struct skep_printer *p, const struct skep_view *view)
 	}
 }
 
-/* --- Errors, signals, probes --------------------------------------------------------------------- */
+/* --- Errors, signals, probes ---------------------------------------------------------------------
+ */
 
 void skep_text_strerror(struct skep_printer *p, const struct skep_view *view)
 {
@@ -144,7 +148,8 @@ void skep_text_probe(struct skep_printer *p, const struct skep_view *view)
 		skep_buf_puts(p->buf, program->probes[index]->name);
 }
 
-/* --- Control groups ---------------------------------------------------------------------------------- */
+/* --- Control groups
+ * ---------------------------------------------------------------------------------- */
 
 /* A folder with inode @id under @path (room for PATH_ROOM), depth first. */
 static bool find_inode(char *path, size_t len, uint64_t id, int depth)
@@ -232,7 +237,8 @@ static char *find_group(uint64_t id, const char *filter)
 	}
 	if (old.len)
 		qsort(old.data, old.len, sizeof(*old.data), by_name);
-	skep_vec_foreach(struct hierarchy, it, &old) add_hierarchy(it->name, it->root, id, &found);
+	skep_vec_foreach (struct hierarchy, it, &old)
+		add_hierarchy(it->name, it->root, id, &found);
 	skep_vec_done(&old);
 	return skep_xstrdup(found.data ? found.data : "");
 }
@@ -247,7 +253,7 @@ void skep_text_cgroup_path(struct skep_printer *p, const struct skep_view *view)
 		return;
 	memcpy(&id, view->at, 8);
 	memcpy(&filter, view->at + 8, 8);
-	skep_vec_foreach(struct name, name, &names->groups) {
+	skep_vec_foreach (struct name, name, &names->groups) {
 		if (name->id == id && name->filter == filter) {
 			skep_buf_puts(p->buf, name->text);
 			return;
@@ -255,8 +261,8 @@ void skep_text_cgroup_path(struct skep_printer *p, const struct skep_view *view)
 	}
 	if (filter >= program->n_strings)
 		return;
-	struct name name = {.id = id, .filter = filter,
-			    .text = find_group(id, program->strings[filter])};
+	struct name name = {
+		.id = id, .filter = filter, .text = find_group(id, program->strings[filter])};
 	skep_vec_push(&names->groups, name);
 	skep_buf_puts(p->buf, name.text);
 }

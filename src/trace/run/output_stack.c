@@ -87,8 +87,8 @@ void skep_text_stack(struct skep_printer *p, const struct skep_view *view)
 	struct skep_stack_key key;
 	bool is_user = view->type->kind == SKEP_T_USTACK;
 	uint64_t *frames = skep_output_state(out)->frames;
-	uint32_t max = view->type->n && view->type->n < SKEP_MAX_FRAMES ? view->type->n
-									: SKEP_MAX_FRAMES;
+	uint32_t max =
+		view->type->n && view->type->n < SKEP_MAX_FRAMES ? view->type->n : SKEP_MAX_FRAMES;
 	int n = 0;
 
 	skep_buf_addc(p->buf, '\n');
@@ -98,8 +98,8 @@ void skep_text_stack(struct skep_printer *p, const struct skep_view *view)
 	if (key.stack_id != UINT32_MAX && out->stack)
 		n = out->stack(out->ctx, is_user, key.stack_id, frames, max);
 	for (int i = 0; i < n && i < (int)max; i++) {
-		struct frame frame = {.out = out, .addr = frames[i], .pid = (pid_t)key.pid,
-				      .is_user = is_user};
+		struct frame frame = {
+			.out = out, .addr = frames[i], .pid = (pid_t)key.pid, .is_user = is_user};
 		add_frame(&frame, view->type->stack_mode, p->style, p->buf);
 	}
 }

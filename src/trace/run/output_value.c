@@ -145,7 +145,8 @@ static void number(struct skep_printer *p, uint64_t bits, bool is_signed)
 		skep_sink_u64(p->buf, bits / (uint64_t)div);
 }
 
-/* --- Numbers ------------------------------------------------------------------------------------ */
+/* --- Numbers ------------------------------------------------------------------------------------
+ */
 
 static void print_none(struct skep_printer *p, const struct skep_view *view)
 {
@@ -215,7 +216,8 @@ static void print_avg(struct skep_printer *p, const struct skep_view *view)
 	number(p, skep_average(view->type, word(view, 0), word(view, 1)), view->type->is_signed);
 }
 
-/* --- Text and bytes ---------------------------------------------------------------------------- */
+/* --- Text and bytes ----------------------------------------------------------------------------
+ */
 
 static void text_string(struct skep_printer *p, const struct skep_view *view)
 {
@@ -274,7 +276,8 @@ static void print_buffer(struct skep_printer *p, const struct skep_view *view)
 	skep_buf_addc(p->buf, ']');
 }
 
-/* --- Made of others ------------------------------------------------------------------------------ */
+/* --- Made of others ------------------------------------------------------------------------------
+ */
 
 static struct skep_view part(const struct skep_view *view, const struct skep_type *type, size_t off)
 {
@@ -395,17 +398,17 @@ static void print_hist(struct skep_printer *p, const struct skep_view *view)
 	if (n)
 		memcpy(counts, view->at, n * 8);
 	_cleanup_hist_ struct skep_hist hist =
-		type->kind == SKEP_T_HIST
-			? skep_hist_log2(counts, n, type->hist_bits, p->div)
-			: skep_hist_linear(counts, n, type->lhist.min, type->lhist.max,
-					   type->lhist.step);
+		type->kind == SKEP_T_HIST ? skep_hist_log2(counts, n, type->hist_bits, p->div)
+					  : skep_hist_linear(counts, n, type->lhist.min,
+							     type->lhist.max, type->lhist.step);
 	if (is_json(p))
 		skep_hist_json(&hist, p->buf);
 	else
 		skep_hist_render(&hist, p->buf);
 }
 
-/* --- The table ----------------------------------------------------------------------------------- */
+/* --- The table -----------------------------------------------------------------------------------
+ */
 
 static const struct kind {
 	void (*print)(struct skep_printer *p, const struct skep_view *view);
@@ -476,8 +479,8 @@ void skep_print_value(struct skep_printer *p, const struct skep_view *view)
 void skep_output_value(struct skep_output *out, const struct skep_type *type, const void *value,
 		       struct skep_buf *buf)
 {
-	struct skep_printer p = {.out = out, .buf = buf,
-				 .style = out->json ? SKEP_STYLE_JSON : SKEP_STYLE_TEXT};
+	struct skep_printer p = {
+		.out = out, .buf = buf, .style = out->json ? SKEP_STYLE_JSON : SKEP_STYLE_TEXT};
 	struct skep_view view = skep_view_of(type, value, type->size);
 
 	skep_print_value(&p, &view);

@@ -71,8 +71,8 @@ static inline void arg(struct bench *b, const struct skep_type *type, const void
 	uint32_t align = type->align ? type->align : 1;
 
 	b->fixed_bytes = (b->fixed_bytes + align - 1) / align * align;
-	*a = (struct skep_event_arg){.type = type, .off = b->fixed_bytes,
-				     .is_signed = type->is_signed};
+	*a = (struct skep_event_arg){
+		.type = type, .off = b->fixed_bytes, .is_signed = type->is_signed};
 	memcpy(b->record + b->fixed_bytes, value, type->size);
 	b->fixed_bytes += type->size;
 	b->size = b->fixed_bytes;

@@ -66,12 +66,14 @@ static void test_integers_as_libc(void **state)
 		arg_s64(&b, value);
 		const char *got = print_event(&b, SKEP_EV_PRINTF, format);
 		if (strcmp(got, want))
-			fail_msg("%s of %lld: '%s', libc: '%s'", format, (long long)value, got, want);
+			fail_msg("%s of %lld: '%s', libc: '%s'", format, (long long)value, got,
+				 want);
 	}
 	bench_done(&b);
 }
 
-/* --- A table of formats with their arguments ----------------------------------------------------- */
+/* --- A table of formats with their arguments -----------------------------------------------------
+ */
 
 struct value {
 	char kind; /* d: s64, u: u64, w: s32, b: bool, s: string[16], p: pointer, c: u8; \0: end */
@@ -91,8 +93,11 @@ static const struct {
 	{"test %d", {{'d', 5}}, "test 5"},
 	{"%s %d\n", {{'s', 0, "cat"}, {'d', -42}}, "cat -42\n"},
 	/* No length: 32 bits. */
-	{"%hhx %hx %x %jx", {{'d', 0x12345678abcdef}, {'d', 0x12345678abcdef},
-			     {'d', 0x12345678abcdef}, {'d', 0x12345678abcdef}},
+	{"%hhx %hx %x %jx",
+	 {{'d', 0x12345678abcdef},
+	  {'d', 0x12345678abcdef},
+	  {'d', 0x12345678abcdef},
+	  {'d', 0x12345678abcdef}},
 	 "ef cdef 78abcdef 12345678abcdef"},
 	{"%d %ld", {{'d', 1ll << 32}, {'d', 1ll << 32}}, "0 4294967296"},
 	{"%d %u", {{'w', -1}, {'w', -1}}, "-1 4294967295"},
@@ -141,9 +146,11 @@ static void test_formats(void **state)
 		bench_again(&b);
 		for (int n = 0; n < 4 && cases[i].values[n].kind; n++)
 			add_value(&b, &cases[i].values[n]);
-		assert_string_equal(print_event(&b, SKEP_EV_PRINTF, cases[i].format), cases[i].want);
+		assert_string_equal(print_event(&b, SKEP_EV_PRINTF, cases[i].format),
+				    cases[i].want);
 		/* The second time the format is known. */
-		assert_string_equal(print_event(&b, SKEP_EV_PRINTF, cases[i].format), cases[i].want);
+		assert_string_equal(print_event(&b, SKEP_EV_PRINTF, cases[i].format),
+				    cases[i].want);
 	}
 	bench_done(&b);
 }
@@ -158,8 +165,9 @@ static void test_formats_as_json(void **state)
 	assert_string_equal(print_event(&b, SKEP_EV_PRINTF, "test %d"),
 			    "{\"type\": \"printf\", \"data\": \"test 5\"}\n");
 	bench_again(&b);
-	assert_string_equal(print_event(&b, SKEP_EV_PRINTF, "test \r \n \t \\ \" bar"),
-			    "{\"type\": \"printf\", \"data\": \"test \\r \\n \\t \\\\ \\\" bar\"}\n");
+	assert_string_equal(
+		print_event(&b, SKEP_EV_PRINTF, "test \r \n \t \\ \" bar"),
+		"{\"type\": \"printf\", \"data\": \"test \\r \\n \\t \\\\ \\\" bar\"}\n");
 	bench_again(&b);
 	arg_str(&b, 16, "a\xff\xc3\xa9");
 	assert_string_equal(print_event(&b, SKEP_EV_PRINTF, "%s"),
@@ -167,7 +175,8 @@ static void test_formats_as_json(void **state)
 	bench_done(&b);
 }
 
-/* --- Bytes ------------------------------------------------------------------------------------------ */
+/* --- Bytes
+ * ------------------------------------------------------------------------------------------ */
 
 static void test_buffers(void **state)
 {
@@ -225,7 +234,8 @@ static void test_gfp_flags(void **state)
 	bench_done(&b);
 }
 
-/* --- Cut strings -------------------------------------------------------------------------------------- */
+/* --- Cut strings
+ * -------------------------------------------------------------------------------------- */
 
 static void test_cut_strings(void **state)
 {
@@ -278,7 +288,8 @@ static void test_long_strings(void **state)
 	bench_done(&b);
 }
 
-/* --- Hostile records ------------------------------------------------------------------------------------ */
+/* --- Hostile records
+ * ------------------------------------------------------------------------------------ */
 
 static void test_short_records(void **state)
 {
@@ -299,8 +310,11 @@ static void test_short_records(void **state)
 		free(record);
 	}
 	/* Offsets and lengths out of the record, also such that their sum wraps. */
-	static const uint32_t places[][2] = {{UINT32_MAX, 1}, {0, UINT32_MAX}, {16, 1000000},
-					     {UINT32_MAX, UINT32_MAX}, {1u << 31, 1u << 31}};
+	static const uint32_t places[][2] = {{UINT32_MAX, 1},
+					     {0, UINT32_MAX},
+					     {16, 1000000},
+					     {UINT32_MAX, UINT32_MAX},
+					     {1u << 31, 1u << 31}};
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		memcpy(b.record + b.args[1].off, places[i], 8);
 		assert_string_equal(print_event(&b, SKEP_EV_PRINTF, "%d %s"), "5 ?");
@@ -322,7 +336,8 @@ static void test_missing_arguments(void **state)
 	bench_done(&b);
 }
 
-/* --- Speed: a figure, no assertion -------------------------------------------------------------------------- */
+/* --- Speed: a figure, no assertion
+ * -------------------------------------------------------------------------- */
 
 static double now(void)
 {
@@ -371,16 +386,11 @@ static void test_speed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_integers_as_libc),
-		cmocka_unit_test(test_formats),
-		cmocka_unit_test(test_formats_as_json),
-		cmocka_unit_test(test_buffers),
-		cmocka_unit_test(test_gfp_flags),
-		cmocka_unit_test(test_cut_strings),
-		cmocka_unit_test(test_long_strings),
-		cmocka_unit_test(test_short_records),
-		cmocka_unit_test(test_missing_arguments),
-		cmocka_unit_test(test_speed),
+		cmocka_unit_test(test_integers_as_libc),  cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_formats_as_json),   cmocka_unit_test(test_buffers),
+		cmocka_unit_test(test_gfp_flags),         cmocka_unit_test(test_cut_strings),
+		cmocka_unit_test(test_long_strings),      cmocka_unit_test(test_short_records),
+		cmocka_unit_test(test_missing_arguments), cmocka_unit_test(test_speed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

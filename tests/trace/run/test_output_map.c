@@ -25,7 +25,8 @@ static const struct skep_type *pair(struct bench *b, const struct skep_type *x,
 	return skep_type_tuple(&b->program.types, both, 2);
 }
 
-/* --- Scalars and keys --------------------------------------------------------------------------- */
+/* --- Scalars and keys ---------------------------------------------------------------------------
+ */
 
 static void test_scalars(void **state)
 {
@@ -73,7 +74,8 @@ static void test_keys(void **state)
 	bench_init(&b);
 	struct skep_trace_map map =
 		map_of("@complex", pair(&b, string_type(&b, 16), &skep_type_s64), &skep_type_s64);
-	assert_string_equal(print_map(&b, &map, &key, &five, 1, 0, 0), "@complex[bpftrace, 2]: 5\n");
+	assert_string_equal(print_map(&b, &map, &key, &five, 1, 0, 0),
+			    "@complex[bpftrace, 2]: 5\n");
 	b.out.json = true;
 	assert_string_equal(print_map(&b, &map, &key, &five, 1, 0, 0),
 			    "{\"type\": \"map\", \"data\": {\"@complex\": {\"bpftrace,2\": 5}}}\n");
@@ -105,7 +107,8 @@ static void test_nested_keys(void **state)
 	bench_done(&b);
 }
 
-/* --- Order --------------------------------------------------------------------------------------- */
+/* --- Order ---------------------------------------------------------------------------------------
+ */
 
 static void test_sorted_by_value(void **state)
 {
@@ -148,7 +151,8 @@ static void test_sorted_by_key(void **state)
 	bench_done(&b);
 }
 
-/* --- Aggregates ------------------------------------------------------------------------------------ */
+/* --- Aggregates
+ * ------------------------------------------------------------------------------------ */
 
 static void test_averages(void **state)
 {
@@ -157,8 +161,8 @@ static void test_averages(void **state)
 	struct bench b;
 
 	bench_init(&b);
-	struct skep_trace_map map = map_of("@", string_type(&b, 2),
-					   skep_type_agg(&b.program.types, SKEP_T_AVG, false));
+	struct skep_trace_map map =
+		map_of("@", string_type(&b, 2), skep_type_agg(&b.program.types, SKEP_T_AVG, false));
 	assert_string_equal(print_map(&b, &map, keys, values, 4, 2, 10), "@[c]: 3\n@[d]: 4\n");
 	assert_string_equal(print_map(&b, &map, keys, values, 4, 10, 10),
 			    "@[a]: 1\n@[b]: 2\n@[c]: 3\n@[d]: 4\n");
@@ -198,8 +202,8 @@ static void test_min_max_sum(void **state)
 	struct bench b;
 
 	bench_init(&b);
-	struct skep_trace_map map = map_of("@m", &skep_type_s64,
-					   skep_type_agg(&b.program.types, SKEP_T_MIN, true));
+	struct skep_trace_map map =
+		map_of("@m", &skep_type_s64, skep_type_agg(&b.program.types, SKEP_T_MIN, true));
 	assert_string_equal(print_map(&b, &map, keys, extremes, 3, 0, 0),
 			    "@m[1]: -7\n@m[3]: 0\n@m[2]: 5\n");
 	map = map_of("@s", NULL, skep_type_agg(&b.program.types, SKEP_T_SUM, true));
@@ -207,7 +211,8 @@ static void test_min_max_sum(void **state)
 	bench_done(&b);
 }
 
-/* --- Histograms ------------------------------------------------------------------------------------- */
+/* --- Histograms
+ * ------------------------------------------------------------------------------------- */
 
 #define FULL "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@"
 #define HALF "@@@@@@@@@@@@@@@@@@@@@@@@@@                          "
@@ -252,9 +257,8 @@ static void test_keyed_hist(void **state)
 	struct bench b;
 
 	bench_init(&b);
-	struct skep_trace_map map =
-		map_of("@x", pair(&b, string_type(&b, 8), &skep_type_s64),
-		       skep_type_hist(&b.program.types, 0));
+	struct skep_trace_map map = map_of("@x", pair(&b, string_type(&b, 8), &skep_type_s64),
+					   skep_type_hist(&b.program.types, 0));
 	/* By total; divided counts. */
 	assert_string_equal(print_map(&b, &map, keys, counts, 2, 0, 10),
 			    "@x[bpf, 2]:\n"
@@ -309,7 +313,8 @@ static void test_lhist(void **state)
 	bench_done(&b);
 }
 
-/* --- Stacks as keys -------------------------------------------------------------------------------------- */
+/* --- Stacks as keys
+ * -------------------------------------------------------------------------------------- */
 
 static int three_frames(void *ctx, bool user, uint32_t stack_id, uint64_t *ret, uint32_t max)
 {
@@ -327,9 +332,9 @@ static void test_stack_keys(void **state)
 
 	bench_init(&b);
 	b.out.stack = three_frames;
-	struct skep_trace_map map = map_of(
-		"@", skep_type_stack(&b.program.types, false, SKEP_STACK_BPFTRACE, 127),
-		skep_type_agg(&b.program.types, SKEP_T_COUNT, false));
+	struct skep_trace_map map =
+		map_of("@", skep_type_stack(&b.program.types, false, SKEP_STACK_BPFTRACE, 127),
+		       skep_type_agg(&b.program.types, SKEP_T_COUNT, false));
 	assert_string_equal(print_map(&b, &map, &key, &count, 1, 0, 0),
 			    "@[\n        0x1000\n        0x2000\n        0x3000\n]: 5\n");
 	assert_string_equal(print_map(&b, &map, &failed, &count, 1, 0, 0), "@[\n]: 5\n");

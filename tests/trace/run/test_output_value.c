@@ -107,12 +107,12 @@ static void test_named_tuples(void **state)
 {
 	int64_t value[] = {0, 1, 5, 6};
 	struct skep_tuple_field pair[] = {{&skep_type_s64, 0, NULL}, {&skep_type_s64, 8, NULL}};
-	struct skep_type tuple = {.kind = SKEP_T_TUPLE, .size = 16, .align = 8, .n = 2,
-				  .fields = pair};
-	struct skep_tuple_field named[] = {{&skep_type_s64, 0, "a"}, {&skep_type_s64, 8, "b"},
-					   {&tuple, 16, "d"}};
-	struct skep_type record = {.kind = SKEP_T_TUPLE, .size = 32, .align = 8, .n = 3,
-				   .fields = named};
+	struct skep_type tuple = {
+		.kind = SKEP_T_TUPLE, .size = 16, .align = 8, .n = 2, .fields = pair};
+	struct skep_tuple_field named[] = {
+		{&skep_type_s64, 0, "a"}, {&skep_type_s64, 8, "b"}, {&tuple, 16, "d"}};
+	struct skep_type record = {
+		.kind = SKEP_T_TUPLE, .size = 32, .align = 8, .n = 3, .fields = named};
 	struct bench b;
 
 	bench_init(&b);
@@ -155,8 +155,8 @@ static void test_records(void **state)
 		{.name = "z", .type = &skep_type_u32, .off = 8, .bit_off = 5, .bit_size = 27},
 		{.name = "name", .type = skep_type_string(&b.program.types, 4), .off = 12},
 	};
-	const struct skep_record record = {.name = "struct Foo", .size = 16, .align = 4,
-					   .fields = fields, .n_fields = 6};
+	const struct skep_record record = {
+		.name = "struct Foo", .size = 16, .align = 4, .fields = fields, .n_fields = 6};
 	check(&b, skep_type_record(&b.program.types, &record, SKEP_SPACE_BPF), &value,
 	      "{ .m = 2, .n = 3, .x = 5, .y = -1, .z = 26, .name = abc }",
 	      "{\"m\": 2, \"n\": 3, \"x\": 5, \"y\": -1, \"z\": 26, \"name\": \"abc\"}");
@@ -177,7 +177,8 @@ static void test_kernel_records(void **state)
 	const struct skep_type *type =
 		skep_type_by_name(&b.program.types, "struct timespec64", SKEP_SPACE_BPF);
 	assert_non_null(type);
-	check(&b, type, value, "{ .tv_sec = 5, .tv_nsec = -6 }", "{\"tv_sec\": 5, \"tv_nsec\": -6}");
+	check(&b, type, value, "{ .tv_sec = 5, .tv_nsec = -6 }",
+	      "{\"tv_sec\": 5, \"tv_nsec\": -6}");
 	bench_done(&b);
 }
 
@@ -201,7 +202,8 @@ static void test_large_kernel_record(void **state)
 	bench_done(&b);
 }
 
-/* --- Names ------------------------------------------------------------------------------------------ */
+/* --- Names
+ * ------------------------------------------------------------------------------------------ */
 
 static void test_names(void **state)
 {
@@ -283,7 +285,8 @@ static void test_timestamps(void **state)
 	bench_done(&b);
 }
 
-/* --- Symbols and stacks --------------------------------------------------------------------------- */
+/* --- Symbols and stacks
+ * --------------------------------------------------------------------------- */
 
 __attribute__((noinline)) static int test_output_landmark(int x)
 {
@@ -320,7 +323,8 @@ static void test_kernel_symbols(void **state)
 	n_frames = 2;
 	struct skep_types *types = &b.program.types;
 	check(&b, skep_type_stack(types, false, SKEP_STACK_BPFTRACE, 127), &key,
-	      "\n        vfs_read+4\n        0x10\n", "\"\\n        vfs_read+4\\n        0x10\\n\"");
+	      "\n        vfs_read+4\n        0x10\n",
+	      "\"\\n        vfs_read+4\\n        0x10\\n\"");
 	snprintf(want, sizeof(want), "\n\t%llx vfs_read+4\n\t10 0x10\n",
 		 (unsigned long long)frames[0]);
 	assert_string_equal(
@@ -357,8 +361,7 @@ static void test_user_symbols(void **state)
 	check(&b, skep_type_stack(types, true, SKEP_STACK_BPFTRACE, 127), &key,
 	      "\n        test_output_landmark+1\n        0x10\n",
 	      "\"\\n        test_output_landmark+1\\n        0x10\\n\"");
-	const char *got =
-		print_value(&b, skep_type_stack(types, true, SKEP_STACK_PERF, 127), &key);
+	const char *got = print_value(&b, skep_type_stack(types, true, SKEP_STACK_PERF, 127), &key);
 	assert_non_null(strstr(got, " test_output_landmark+1 (/"));
 	assert_non_null(strstr(got, "\n\t10 0x10 ([unknown])\n"));
 	arg(&b, skep_type_stack(types, true, SKEP_STACK_RAW, 2), &key);
@@ -367,7 +370,8 @@ static void test_user_symbols(void **state)
 	bench_done(&b);
 }
 
-/* --- Lines of events -------------------------------------------------------------------------------- */
+/* --- Lines of events
+ * -------------------------------------------------------------------------------- */
 
 static void test_print_events(void **state)
 {
@@ -429,18 +433,21 @@ static void test_time(void **state)
 	struct bench b;
 
 	bench_init(&b);
-	assert_int_equal(sscanf(print_event(&b, SKEP_EV_TIME, "%H:%M:%S\n"), "%2d:%2d:%2d\n", &h, &m,
-				&s), 3);
+	assert_int_equal(
+		sscanf(print_event(&b, SKEP_EV_TIME, "%H:%M:%S\n"), "%2d:%2d:%2d\n", &h, &m, &s),
+		3);
 	b.out.json = true;
 	const char *got = print_event(&b, SKEP_EV_TIME, "%H:%M:%S\n");
-	assert_int_equal(sscanf(got, "{\"type\": \"time\", \"data\": \"%2d:%2d:%2d", &h, &m, &s), 3);
+	assert_int_equal(sscanf(got, "{\"type\": \"time\", \"data\": \"%2d:%2d:%2d", &h, &m, &s),
+			 3);
 	assert_non_null(strstr(got, "\\n\"}\n"));
 	bench_done(&b);
 }
 
 static void test_complaints(void **state)
 {
-	static const char text[] = "begin { errorf(\"Something bad with args: %d, %s\", 10, \"arg2\"); }";
+	static const char text[] =
+		"begin { errorf(\"Something bad with args: %d, %s\", 10, \"arg2\"); }";
 	const struct skep_source source = {"stdin", text, sizeof(text) - 1};
 	struct bench b;
 
@@ -462,7 +469,8 @@ static void test_complaints(void **state)
 	bench_done(&b);
 }
 
-/* --- The run time's own lines ---------------------------------------------------------------------- */
+/* --- The run time's own lines
+ * ---------------------------------------------------------------------- */
 
 static void test_own_lines(void **state)
 {
@@ -506,7 +514,8 @@ static void test_losses(void **state)
 			assert_non_null(strstr(b.buf.data, "4242"));
 			assert_int_equal(b.buf.data[b.buf.len - 1], '\n');
 			if (json)
-				assert_ptr_equal(strchr(b.buf.data, '\n'), b.buf.data + b.buf.len - 1);
+				assert_ptr_equal(strchr(b.buf.data, '\n'),
+						 b.buf.data + b.buf.len - 1);
 		}
 	}
 	bench_done(&b);

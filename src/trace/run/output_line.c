@@ -1,0 +1,142 @@
+/*
+ * Lines of JSON, and what the run time itself has to say: how many probes, what
+ * was lost. The latter has bpftrace's form where bpftrace has one.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sink/number.h"
+#include "trace/run/output_impl.h"
+
+struct skep_jsonw skep_line_open(const char *type, bool data, struct skep_buf *buf)
+{
+	struct skep_jsonw w = {.buf = buf};
+
+	skep_jsonw_open(&w, '{');
+	skep_jsonw_key(&w, "type");
+	skep_jsonw_string(&w, type);
+	if (data)
+		skep_jsonw_key(&w, "data");
+	return w;
+}
+
+void skep_line_close(struct skep_jsonw *w)
+{
+	while (w->depth)
+		skep_jsonw_close(w);
+	skep_buf_addc(w->buf, '\n');
+}
+
+void skep_line_text(const char *type, const char *text, size_t len, struct skep_buf *buf)
+{
+	struct skep_jsonw w = skep_line_open(type, true, buf);
+
+	skep_jsonw_bytes(&w, text ? text : "", len);
+	skep_line_close(&w);
+}
+
+/* {"type": @type, "count": @n, "data": {@name: @n, the last two left open. */
+static struct skep_jsonw open_count(const char *type, const char *name, uint64_t n,
+				    struct skep_buf *buf)
+{
+	struct skep_jsonw w = skep_line_open(type, false, buf);
+
+	skep_jsonw_key(&w, "count");
+	skep_jsonw_u64(&w, n);
+	skep_jsonw_key(&w, "data");
+	skep_jsonw_open(&w, '{');
+	skep_jsonw_key(&w, name);
+	skep_jsonw_u64(&w, n);
+	return w;
+}
+
+void skep_output_end(struct skep_output *out, struct skep_buf *buf)
+{
+	if (!out->json)
+		skep_buf_puts(buf, "\n\n");
+}
+
+void skep_output_attached(struct skep_output *out, uint32_t n_probes, struct skep_buf *buf)
+{
+	if (!out->json) {
+		skep_buf_printf(buf, "Attached %u probe%s\n", n_probes, n_probes == 1 ? "" : "s");
+		return;
+	}
+	struct skep_jsonw w = open_count("attached_probes", "probes", n_probes, buf);
+	skep_line_close(&w);
+}
+
+/* --- Losses --------------------------------------------------------------------------------- */
+
+struct loss {
+	const char *type, *name; /* in JSON */
+	const char *text, *hint; /* text NULL: the type says it all */
+};
+
+static void add_loss(struct skep_output *out, const struct loss *loss, uint64_t n,
+		     struct skep_buf *buf)
+{
+	if (out->json) {
+		struct skep_jsonw w = open_count(loss->type, loss->name, n, buf);
+		if (loss->text) {
+			skep_jsonw_key(&w, "text");
+			skep_jsonw_string(&w, loss->text);
+		}
+		skep_line_close(&w);
+		return;
+	}
+	skep_buf_puts(buf, loss->text ? "WARNING: " : "Lost ");
+	skep_sink_u64(buf, n);
+	skep_buf_printf(buf, " %s\n", loss->text ? loss->text : loss->name);
+	if (*loss->hint)
+		skep_buf_printf(buf, "  try: %s\n", loss->hint);
+}
+
+void skep_output_loss(struct skep_output *out, enum skep_loss loss, uint64_t n,
+		      struct skep_buf *buf)
+{
+	static const struct {
+		const char *cause, *text, *hint;
+	} rows[SKEP_LOSS_CNT] = {
+#define LOSS(name, text, hint) [SKEP_LOSS_##name] = {"lost_" #name, text, hint},
+#include "trace/losses.def"
+#undef LOSS
+	};
+	char type[64] = "lost_events";
+
+	if (loss >= SKEP_LOSS_CNT)
+		return;
+	struct loss it = {.type = type, .name = type + strlen("lost_"), .hint = rows[loss].hint};
+	if (loss != SKEP_LOSS_EVENT) { /* bpftrace has only those */
+		it.text = rows[loss].text;
+		snprintf(type, sizeof(type), "%s", rows[loss].cause);
+		for (char *at = type; *at; at++)
+			*at = (char)tolower((unsigned char)*at);
+	}
+	add_loss(out, &it, n, buf);
+}
+
+void skep_output_map_full(struct skep_output *out, const struct skep_trace_map *map, uint64_t n,
+			  struct skep_buf *buf)
+{
+	unsigned long long more = (unsigned long long)map->max_keys * 4;
+
+	if (out->json) {
+		struct skep_jsonw w = open_count("map_full", map->name, n, buf);
+		skep_line_close(&w);
+		return;
+	}
+	skep_buf_printf(buf, "WARNING: %s was full (%u keys): %llu updates lost\n", map->name,
+			map->max_keys, (unsigned long long)n);
+	skep_buf_printf(buf, "  try: config = { max_map_keys=%llu }, or let %s = hash(%llu)\n",
+			more, map->name, more);
+}
+
+void skep_output_missed(struct skep_output *out, uint64_t n, struct skep_buf *buf)
+{
+	static const struct loss missed = {"missed_hits", "hits",
+					   "hits of probes were missed by the kernel", ""};
+
+	add_loss(out, &missed, n, buf);
+}
