@@ -23,19 +23,6 @@ static struct skep_value pointed_to(struct skep_lower *l, const struct skep_expr
 	return (struct skep_value){.opnd = value.opnd, .space = space_of(l, value.type)};
 }
 
-struct skep_value skep_lower_string_source(struct skep_lower *l, const struct skep_expr *expr)
-{
-	bool is_str = expr->kind == SKEP_E_CALL && expr->function == SKEP_FN_str && !expr->is_const;
-	struct skep_value text = is_str ? pointed_to(l, expr->args) : skep_lower_expr(l, expr);
-
-	if (!is_str)
-		text.type = expr->type;
-	/* A context may be handed to a helper only as an address. */
-	if (text.space == SKEP_SPACE_CTX)
-		text.space = SKEP_SPACE_KERNEL;
-	return text;
-}
-
 FN(str)
 {
 	struct skep_value text = skep_lower_temp(l, call->type);
@@ -66,6 +53,24 @@ static struct skep_opnd asked(struct skep_lower *l, const struct skep_expr *call
 	skep_ir_jump(f, on);
 	skep_ir_at(f, on);
 	return R(bytes);
+}
+
+struct skep_value skep_lower_string_source(struct skep_lower *l, const struct skep_expr *expr)
+{
+	bool is_str = expr->kind == SKEP_E_CALL && expr->function == SKEP_FN_str && !expr->is_const;
+	const struct skep_expr *length = is_str ? expr->args->next : NULL;
+	struct skep_opnd limit =
+		length && !length->is_const ? asked(l, expr, expr->type->size) : I(0);
+	struct skep_value text = is_str ? pointed_to(l, expr->args) : skep_lower_expr(l, expr);
+
+	if (!is_str)
+		text.type = expr->type;
+	text.is_limited = length;
+	text.limit = limit;
+	/* A context may be handed to a helper only as an address. */
+	if (text.space == SKEP_SPACE_CTX)
+		text.space = SKEP_SPACE_KERNEL;
+	return text;
 }
 
 /* Read a number of bytes known only when running. */

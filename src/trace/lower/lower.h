@@ -29,6 +29,9 @@ struct skep_value {
 	struct skep_opnd opnd; /* scalar: the value; memory: the base address */
 	int32_t off;           /* memory: from the base */
 	enum skep_space space; /* memory: whose */
+	/* A string to be read no further than the script says (str(p, n)): */
+	bool is_limited;
+	struct skep_opnd limit; /* a register, at most the room there is; IMM: the room decides */
 };
 
 /** Where break and continue go in the innermost loop. */

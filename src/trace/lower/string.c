@@ -40,33 +40,45 @@ static void count_cut(struct skep_lower *l, uint32_t size, const struct skep_val
 	skep_ir_at(f, on);
 }
 
-/* The helper returns the length with the NUL, or an error. */
+/* The helper's result: the length with the NUL; an error is counted and becomes 0. */
+static struct skep_opnd read_counted(struct skep_lower *l, const struct skep_value *to,
+				     struct skep_opnd room, const struct skep_value *src)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t failed = skep_ir_block(f), on = skep_ir_block(f), len = skep_ir_var(f);
+
+	skep_ir_set(f, len,
+		    R(skep_ir_calln(f, read_str_helper(src->space), skep_lower_address(l, to), room,
+				    skep_lower_address(l, src))));
+	skep_ir_branch_cold(f, SKEP_IR_SLT, R(len), I(0), failed);
+	skep_ir_jump(f, on);
+	skep_ir_at(f, failed);
+	skep_lower_loss(l, skep_loss_off(l, SKEP_LOSS_READ));
+	skep_ir_set(f, len, I(0));
+	skep_ir_jump(f, on);
+	skep_ir_at(f, on);
+	return R(len);
+}
+
+/* A length that the script itself asked for cuts nothing that it wanted. */
 struct skep_opnd skep_lower_read_str(struct skep_lower *l, struct skep_opnd dst, int32_t off,
 				     uint32_t size, const struct skep_value *src)
 {
 	struct skep_ir_func *f = l->f;
 	struct skep_value to = {.opnd = dst, .off = off};
-	uint32_t failed = skep_ir_block(f), full = skep_ir_block(f), on = skep_ir_block(f);
-	uint32_t len = skep_ir_var(f);
+	struct skep_opnd len =
+		read_counted(l, &to, src->limit.kind == SKEP_OPND_REG ? src->limit : I(size), src);
 
-	skep_ir_set(f, len,
-		    R(skep_ir_calln(f, read_str_helper(src->space), skep_lower_address(l, &to),
-				    I(size), skep_lower_address(l, src))));
-	skep_ir_branch_cold(f, SKEP_IR_SLT, R(len), I(0), failed);
-	if (may_be_cut(src, size))
-		skep_ir_branch_cold(f, SKEP_IR_EQ, R(len), I(size), full);
+	if (src->is_limited || !may_be_cut(src, size))
+		return len;
+	uint32_t full = skep_ir_block(f), on = skep_ir_block(f);
+	skep_ir_branch_cold(f, SKEP_IR_EQ, len, I(size), full);
 	skep_ir_jump(f, on);
-
-	skep_ir_at(f, failed);
-	skep_lower_loss(l, skep_loss_off(l, SKEP_LOSS_READ));
-	skep_ir_set(f, len, I(0));
-	skep_ir_jump(f, on);
-
 	skep_ir_at(f, full);
 	count_cut(l, size, src);
 	skep_ir_jump(f, on);
 	skep_ir_at(f, on);
-	return R(len);
+	return len;
 }
 
 void skep_lower_literal(struct skep_lower *l, const char *text, uint32_t len, struct skep_opnd dst,

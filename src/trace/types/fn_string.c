@@ -92,7 +92,8 @@ CHECK(str)
 				 is_explicit);
 	if (!skep_want_address(t, call, 0))
 		return NULL;
-	return string_of(t, size, is_explicit);
+	/* max_strlen counts characters; a length in the call is room, with the NUL. */
+	return string_of(t, is_explicit ? size : size + 1, is_explicit);
 }
 
 CHECK(buf)
