@@ -120,6 +120,7 @@ struct skep_compile_opts {
 	const char *cmd_path;
 	uint32_t cpid;		   /* pid of -c, 0: not yet known */
 	bool allow_unsafe;
+	char *const *env; /* "NAME=value"…: BPFTRACE_ and SKEP_ names set config items; NULL */
 	const struct skep_ir_target *target;
 	/* Where the stages are written as text; NULL: not asked for. */
 	struct skep_buf *dump_ast, *dump_ir, *dump_bytecode;

@@ -188,6 +188,7 @@ static int compile(struct job *job)
 		.cmd_path = job->child.pid ? job->child.path : NULL,
 		.cpid = (uint32_t)job->child.pid,
 		.allow_unsafe = given(job, OPT_UNSAFE),
+		.env = environ,
 		.target = &target,
 	};
 

@@ -5,6 +5,8 @@
  * is attached to, unless what it does depends on the place (the layout of
  * `args`, where a USDT argument is kept): then one for each.
  */
+#include <ctype.h>
+#include <errno.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
@@ -210,7 +212,7 @@ static int lower_all(struct skep_lower *l, struct skep_check *check)
 		else
 			share_program(l, i, probe->def);
 	}
-	return l->failed ? -22 : 0;
+	return l->failed ? -EINVAL : 0;
 }
 
 /* --- The whole ---------------------------------------------------------------------------------
@@ -293,6 +295,26 @@ static int understand(struct skep_check *check, struct skep_expand *expand,
 	return skep_check_script(check, program->probes, program->n_probes);
 }
 
+/* BPFTRACE_MAX_STRLEN=200 is config = { max_strlen = 200 }; other names are not ours to judge. */
+static int config_from_env(struct skep_config *config, char *const *env, struct skep_diag *diag)
+{
+	static const char *const prefixes[] = {"BPFTRACE_", "SKEP_"};
+	char name[64];
+
+	for (; env && *env; env++) {
+		const char *prefix = prefixes[!!strncmp(*env, prefixes[0], strlen(prefixes[0]))];
+		size_t skip = strlen(prefix), len = strcspn(*env, "=");
+		if (strncmp(*env, prefix, skip) || len - skip >= sizeof(name) || !(*env)[len])
+			continue;
+		for (size_t i = skip; i <= len; i++)
+			name[i - skip] = i == len ? '\0' : (char)tolower((unsigned char)(*env)[i]);
+		if (skep_config_set(config, name, *env + len + 1) == -EINVAL)
+			return skep_diag_fail(diag, -EINVAL, SKEP_DIAG_ENV_VALUE, SKEP_NOWHERE,
+					      (int)len, *env, *env + len + 1);
+	}
+	return 0;
+}
+
 int skep_trace_compile(struct skep_arena *arena, const struct skep_source *source,
 		       const struct skep_compile_opts *opts, struct skep_trace_program *ret,
 		       struct skep_diag *diag)
@@ -322,7 +344,9 @@ int skep_trace_compile(struct skep_arena *arena, const struct skep_source *sourc
 	ret->eraser = UINT32_MAX;
 	skep_types_init(&ret->types, arena);
 	skep_config_init(&ret->config);
-	int err = skep_parse(arena, source, &params, &ret->script, diag);
+	int err = config_from_env(&ret->config, opts->env, diag);
+	if (!err)
+		err = skep_parse(arena, source, &params, &ret->script, diag);
 	if (!err) {
 		check.script = ret->script;
 		err = understand(&check, &expand, ret);
