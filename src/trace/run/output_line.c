@@ -127,10 +127,12 @@ void skep_output_map_full(struct skep_output *out, const struct skep_trace_map *
 		skep_line_close(&w);
 		return;
 	}
-	skep_buf_printf(buf, "WARNING: %s was full (%u keys): %llu updates lost\n", map->name,
-			map->max_keys, (unsigned long long)n);
-	skep_buf_printf(buf, "  try: config = { max_map_keys=%llu }, or let %s = hash(%llu)\n",
-			more, map->name, more);
+	skep_buf_printf(buf,
+			"WARNING: Map full; can't update element. %s holds %u keys at most: "
+			"%llu updates were lost\n",
+			map->name, map->max_keys, (unsigned long long)n);
+	skep_buf_printf(buf, "  try: config = { max_map_keys=%llu }, or let %s = %shash(%llu)\n",
+			more, map->name, skep_type_is_agg(map->value) ? "percpu" : "", more);
 }
 
 void skep_output_missed(struct skep_output *out, uint64_t n, struct skep_buf *buf)

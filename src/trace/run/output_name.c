@@ -4,7 +4,7 @@
  */
 #include <arpa/inet.h>
 #include <dirent.h>
-#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -121,22 +121,20 @@ void skep_text_mac(struct skep_printer *p, const struct skep_view *view)
 /* --- Errors, signals, probes ---------------------------------------------------------------------
  */
 
+/* Of -EPERM as of EPERM: what the kernel returns is what scripts have at hand. */
 void skep_text_strerror(struct skep_printer *p, const struct skep_view *view)
 {
-	skep_buf_puts(p->buf, strerror((int)skep_view_int(view)));
+	int nr = (int)skep_view_int(view);
+	const char *text = nr == INT_MIN ? NULL : strerrordesc_np(abs(nr));
+
+	skep_buf_puts(p->buf, text ? text : "Unknown error");
 }
 
 void skep_text_signal(struct skep_printer *p, const struct skep_view *view)
 {
 	uint64_t nr = skep_view_int(view);
-	const char *name = nr < 64 ? sigabbrev_np((int)nr) : NULL;
 
-	if (name) {
-		skep_buf_puts(p->buf, "SIG");
-		skep_buf_puts(p->buf, name);
-		return;
-	}
-	skep_sink_u64(p->buf, nr);
+	skep_buf_puts(p->buf, nr < NSIG ? strsignal((int)nr) : "N/A");
 }
 
 void skep_text_probe(struct skep_printer *p, const struct skep_view *view)

@@ -208,6 +208,7 @@ static void test_large_kernel_record(void **state)
 static void test_names(void **state)
 {
 	uint64_t root = 0, nobody = 4000000000u, e2big = 7, kill_signal = 9, odd = 1000;
+	int64_t minus = -1;
 	unsigned char mac[8] = {0x0a, 0xff, 0, 0x10, 0x20, 0xb3};
 	struct {
 		uint32_t family;
@@ -221,8 +222,12 @@ static void test_names(void **state)
 	check(&b, &skep_type_username, &root, "root", "\"root\"");
 	check(&b, &skep_type_strerror, &e2big, "Argument list too long",
 	      "\"Argument list too long\"");
-	check(&b, &skep_type_signal, &kill_signal, "SIGKILL", "\"SIGKILL\"");
-	check(&b, &skep_type_signal, &odd, "1000", "\"1000\"");
+	check(&b, &skep_type_strerror, &minus, "Operation not permitted",
+	      "\"Operation not permitted\"");
+	check(&b, &skep_type_strerror, &odd, "Unknown error", "\"Unknown error\"");
+	check(&b, &skep_type_signal, &kill_signal, "Killed", "\"Killed\"");
+	check(&b, &skep_type_signal, &root, "Unknown signal 0", "\"Unknown signal 0\"");
+	check(&b, &skep_type_signal, &odd, "N/A", "\"N/A\"");
 	check(&b, &skep_type_mac, mac, "0A:FF:00:10:20:B3", "\"0A:FF:00:10:20:B3\"");
 	check(&b, &skep_type_inet, &v4, "127.0.0.1", "\"127.0.0.1\"");
 	check(&b, &skep_type_inet, &v6, "::1", "\"::1\"");
@@ -474,7 +479,7 @@ static void test_complaints(void **state)
 
 static void test_own_lines(void **state)
 {
-	const struct skep_trace_map map = {.name = "@a", .max_keys = 4096};
+	const struct skep_trace_map map = {.name = "@a", .max_keys = 4096, .value = &skep_type_u64};
 	struct bench b;
 
 	bench_init(&b);
@@ -484,6 +489,13 @@ static void test_own_lines(void **state)
 	skep_output_text(&b.out, "syscall", "a b c\n", 6, &b.buf);
 	skep_output_text(&b.out, "cat", "x\n", 2, &b.buf);
 	assert_string_equal(b.buf.data, "Attached 1 probe\nAttached 2 probes\n\n\na b c\n\nx\n");
+	skep_buf_clear(&b.buf);
+	skep_output_map_full(&b.out, &map, 3, &b.buf);
+	assert_string_equal(
+		b.buf.data,
+		"WARNING: Map full; can't update element. @a holds 4096 keys at most: 3 "
+		"updates were lost\n  try: config = { max_map_keys=16384 }, or let @a = "
+		"hash(16384)\n");
 	skep_buf_clear(&b.buf);
 	b.out.json = true;
 	skep_output_attached(&b.out, 1, &b.buf);
