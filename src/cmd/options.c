@@ -1,7 +1,15 @@
+/*
+ * Reads a command line by a command's table of options, and says what is wrong
+ * with it: getopt_long() finds the options, the table decides about their values.
+ */
 #include "cmd/options.h"
 
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
 
 #define LONG_ONLY 256
 
@@ -10,6 +18,113 @@ struct tables {
 	char shorts[3 + 2 * SKEP_OPTIONS_MOST];
 	struct option longs[SKEP_OPTIONS_MOST + 1];
 };
+
+/* --- Messages ------------------------------------------------------------------------------ */
+
+void skep_diag_show(struct skep_diag *diag)
+{
+	_cleanup_buf_ struct skep_buf text = {0};
+	const char *no_color = getenv("NO_COLOR");
+	bool color = isatty(STDERR_FILENO) && !(no_color && no_color[0]);
+
+	fflush(stdout);
+	skep_diag_render(diag, color, &text);
+	if (text.len)
+		fwrite(text.data, 1, text.len, stderr);
+	skep_diag_done(diag);
+}
+
+int skep_usage_show(struct skep_diag *diag)
+{
+	skep_diag_show(diag);
+	return 2;
+}
+
+static void try_help(const struct skep_command *command, struct skep_diag *diag)
+{
+	skep_diag_try(diag, "skep %s --help", command->name);
+}
+
+/* "--fromat" → "did you mean --format?" Short names are too short to guess at. */
+static int refuse_unknown(const struct skep_command *command, const char *word)
+{
+	struct skep_diag diag = {0};
+	char dashed[SKEP_OPTIONS_MOST][40];
+	const char *names[SKEP_OPTIONS_MOST];
+	char whole[64], name[64];
+
+	snprintf(whole, sizeof(whole), "skep %s", command->name);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+	for (size_t i = 0; i < command->n_options; i++) {
+		snprintf(dashed[i], sizeof(dashed[i]), "--%s", command->options[i].name);
+		names[i] = dashed[i];
+	}
+	skep_diag_add(&diag, SKEP_DIAG_OPTION_UNKNOWN, SKEP_NOWHERE, whole, name);
+	try_help(command, &diag);
+	if (!strncmp(name, "--", 2))
+		skep_diag_did_you_mean(&diag, name, names, command->n_options);
+	return skep_usage_show(&diag);
+}
+
+static int refuse_ambiguous(const struct skep_command *command, const char *word)
+{
+	_cleanup_buf_ struct skep_buf names = {0};
+	struct skep_diag diag = {0};
+
+	for (size_t i = 0; i < command->n_options; i++) {
+		if (!strncmp(command->options[i].name, word + 2, strlen(word + 2)))
+			skep_buf_printf(&names, "%s--%s", names.len ? ", " : "",
+					command->options[i].name);
+	}
+	skep_diag_add(&diag, SKEP_DIAG_OPTION_AMBIGUOUS, SKEP_NOWHERE, word, names.data);
+	try_help(command, &diag);
+	return skep_usage_show(&diag);
+}
+
+static int refuse_missing(const struct skep_command *command, const struct skep_option *option,
+			  const char *word)
+{
+	struct skep_diag diag = {0};
+	char dashed[3] = {'-', option->short_name, '\0'};
+
+	/* "-qe" ends in the option, "--expr" is it. */
+	skep_diag_add(&diag, SKEP_DIAG_OPTION_ARG, SKEP_NOWHERE,
+		      strncmp(word, "--", 2) ? dashed : word, option->arg);
+	try_help(command, &diag);
+	return skep_usage_show(&diag);
+}
+
+static int refuse_flag_value(const struct skep_command *command, const struct skep_option *option)
+{
+	struct skep_diag diag = {0};
+
+	skep_diag_add(&diag, SKEP_DIAG_OPTION_NO_ARG, SKEP_NOWHERE, option->name);
+	try_help(command, &diag);
+	return skep_usage_show(&diag);
+}
+
+static int refuse_choice(const struct skep_option *option, const char *value)
+{
+	_cleanup_buf_ struct skep_buf text = {0};
+	struct skep_diag diag = {0};
+	char dashed[40];
+
+	snprintf(dashed, sizeof(dashed), "--%s", option->name);
+	for (const char *at = option->choices; *at; at += *at == '|') {
+		size_t len = strcspn(at, "|");
+		bool last = !at[len] && text.len;
+		skep_buf_printf(&text, "%s%.*s",
+				last       ? " or "
+				: text.len ? ", "
+					   : "",
+				(int)len, at);
+		at += len;
+	}
+	skep_diag_add(&diag, SKEP_DIAG_OPTION_VALUE, SKEP_NOWHERE, dashed, text.data, value);
+	return skep_usage_show(&diag);
+}
+
+/* --- Parsing ------------------------------------------------------------------------------- */
 
 static void fill(const struct skep_command *command, bool stop_at_args, struct tables *ret)
 {
@@ -44,18 +159,41 @@ static const struct skep_option *find(const struct skep_command *command, int c)
 	return NULL;
 }
 
+/* getopt takes "--deb" for --debug where nothing else begins so. */
+static size_t count_beginning(const struct skep_command *command, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < command->n_options; i++)
+		n += !strncmp(command->options[i].name, name, strlen(name));
+	return n;
+}
+
 static int refuse(const struct skep_command *command, int c, char **argv)
 {
 	const char *word = argv[optind - 1];
+	char short_word[3] = {'-', (char)optopt, '\0'};
 
 	if (c == ':')
-		fprintf(stderr, "skep %s: option %s needs a value\n", command->name, word);
-	else if (optopt && optopt < LONG_ONLY)
-		fprintf(stderr, "skep %s: there is no option -%c\n", command->name, optopt);
-	else
-		fprintf(stderr, "skep %s: there is no option %s\n", command->name, word);
-	fprintf(stderr, "Try: skep %s --help\n", command->name);
-	return 2;
+		return refuse_missing(command, find(command, optopt), word);
+	if (optopt >= LONG_ONLY)
+		return refuse_flag_value(command, find(command, optopt));
+	if (optopt)
+		return refuse_unknown(command, short_word);
+	if (count_beginning(command, word + 2) > 1)
+		return refuse_ambiguous(command, word);
+	return refuse_unknown(command, word);
+}
+
+static bool is_choice(const char *choices, const char *value)
+{
+	size_t len = strlen(value);
+
+	for (const char *at = choices; *at; at += strcspn(at, "|"), at += *at == '|') {
+		if (strcspn(at, "|") == len && !strncmp(at, value, len))
+			return true;
+	}
+	return false;
 }
 
 int skep_options_parse(const struct skep_command *command, int argc, char **argv, bool stop_at_args,
@@ -72,12 +210,16 @@ int skep_options_parse(const struct skep_command *command, int argc, char **argv
 		const struct skep_option *option = c == '?' || c == ':' ? NULL : find(command, c);
 		if (!option)
 			return refuse(command, c, argv);
+		if (option->choices && !is_choice(option->choices, optarg))
+			return refuse_choice(option, optarg);
 		ret->values[option->id] = option->arg ? optarg : "";
 	}
 	ret->args = argv + optind;
 	ret->n_args = argc - optind;
 	return 0;
 }
+
+/* --- Help ---------------------------------------------------------------------------------- */
 
 static void help_line(const struct skep_option *option, FILE *out)
 {
@@ -91,11 +233,17 @@ static void help_line(const struct skep_option *option, FILE *out)
 	fprintf(out, "  %-28s %s\n", left, option->help);
 }
 
+const char *skep_options_exit_status(const struct skep_command *command)
+{
+	return command->exit_status ? command->exit_status : "0 ok, 1 failed, 2 wrong usage.";
+}
+
 void skep_options_help(const struct skep_command *command, FILE *out)
 {
-	fprintf(out, "skep %s - %s\n\nUsage: skep %s %s\n\n%s\n\nOptions:\n", command->name,
-		command->summary, command->name, command->usage, command->description);
+	fprintf(out, "Usage: skep %s %s\n\n%s\n\nOptions:\n", command->name, command->usage,
+		command->description);
 	for (size_t i = 0; i < command->n_options; i++)
 		help_line(&command->options[i], out);
-	fprintf(out, "\nExamples:\n%s", command->examples);
+	fprintf(out, "\nExamples:\n%s\nExit status: %s\n", command->examples,
+		skep_options_exit_status(command));
 }

@@ -5,7 +5,6 @@
  */
 #include "cmd/doctor/doctor.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,25 +13,35 @@
 
 #include "base/fd.h"
 #include "base/json.h"
+#include "cmd/options.h"
 #include "linux/feature.h"
 
-static const char help[] =
-	"Usage: skep doctor [OPTIONS]\n"
-	"\n"
-	"Show what this kernel and your privileges allow, why something is refused,\n"
-	"and what to change. Everything is found out by trying it, and taken back.\n"
-	"\n"
-	"  -m, --missing    only what is not available\n"
-	"  -j, --json       one JSON object a line\n"
-	"  -f json          the same\n"
-	"  -h, --help       this text\n"
-	"\n"
-	"Examples:\n"
-	"  skep doctor                      everything, in groups\n"
-	"  sudo skep doctor --missing       what even root does not get here\n"
-	"  skep doctor --json | jq -r 'select(.available == false) | .name'\n"
-	"\n"
-	"Exit status: 0 tracing is usable, 1 its basics are not, 2 wrong usage.\n";
+enum {
+#define OPTION(id, ...) OPT_##id,
+#include "cmd/doctor/options.def"
+#undef OPTION
+};
+
+static const struct skep_option options[] = {
+#define OPTION(id, short_name, name, arg, choices, help)                                           \
+	{OPT_##id, short_name, name, arg, choices, help},
+#include "cmd/doctor/options.def"
+#undef OPTION
+};
+
+const struct skep_command skep_command_doctor = {
+	.name = "doctor",
+	.usage = "[OPTIONS]",
+	.description =
+		"Show what this kernel and your privileges allow, why something is refused,\n"
+		"and what to change. Everything is found out by trying it, and taken back.",
+	.options = options,
+	.n_options = sizeof(options) / sizeof(options[0]),
+	.examples = "  skep doctor                      everything, in groups\n"
+		    "  sudo skep doctor --missing       what even root does not get here\n"
+		    "  skep doctor --json | jq -r 'select(.available == false) | .name'\n",
+	.exit_status = "0 tracing is usable, 1 its basics are not, 2 wrong usage.",
+};
 
 /* Without these nothing can be traced. */
 static const enum skep_feature_id basics[] = {
@@ -199,44 +208,36 @@ static int run(struct report *report)
 		render_json(report, &out);
 	else
 		render_text(report, &out);
-	if (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout)) {
-		perror("skep doctor");
-		return 1;
-	}
+	fwrite(out.data, 1, out.len, stdout);
 	return usable(report) ? 0 : 1;
 }
 
-static int usage(void)
+static int takes_no(const char *arg)
 {
-	fputs("try: skep doctor --help\n", stderr);
-	return 2;
+	struct skep_diag diag = {0};
+
+	skep_diag_add(&diag, SKEP_DIAG_ARGS_EXTRA, SKEP_NOWHERE, "doctor", arg);
+	skep_diag_try(&diag, "skep doctor --help");
+	return skep_usage_show(&diag);
 }
 
 int skep_cmd_doctor(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"missing", no_argument, NULL, 'm'},
-		{"json", no_argument, NULL, 'j'},
-		{"format", required_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	struct report report = {.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
-	int opt;
+	const char *no_color = getenv("NO_COLOR");
+	struct report report = {.color = isatty(STDOUT_FILENO) && !(no_color && no_color[0])};
+	struct skep_parsed given;
+	int status = skep_options_parse(&skep_command_doctor, argc, argv, false, &given);
 
-	while ((opt = getopt_long(argc, argv, "mjf:h", options, NULL)) != -1) {
-		if (opt == 'h')
-			return fputs(help, stdout) < 0;
-		if (opt == 'm')
-			report.missing_only = true;
-		else if (opt == 'j' || (opt == 'f' && strcmp(optarg, "json") == 0))
-			report.json = true;
-		else if (opt != 'f' || strcmp(optarg, "text") != 0)
-			return usage();
+	if (status)
+		return status;
+	if (given.values[OPT_HELP]) {
+		skep_options_help(&skep_command_doctor, stdout);
+		return 0;
 	}
-	if (optind < argc) {
-		fprintf(stderr, "skep doctor: takes no %s\n", argv[optind]);
-		return usage();
-	}
+	if (given.n_args)
+		return takes_no(given.args[0]);
+	const char *format = given.values[OPT_FORMAT];
+	report.json = given.values[OPT_JSON] || (format && !strcmp(format, "json"));
+	report.missing_only = given.values[OPT_MISSING];
 	return run(&report);
 }

@@ -14,7 +14,7 @@
 
 #include "base/fd.h"
 #include "base/vec.h"
-#include "cmd/options.h"
+#include "cmd/commands.h"
 #include "cmd/trace/info.h"
 #include "cmd/trace/list.h"
 #include "cmd/trace/trace.h"
@@ -40,7 +40,6 @@ static const struct skep_option options[] = {
 
 const struct skep_command skep_command_trace = {
 	.name = "trace",
-	.summary = "run a tracing script (bpftrace's language)",
 	.usage = "[OPTIONS] FILE [ARGS] | -e PROGRAM [ARGS] | -l [PATTERN]",
 	.description =
 		"Compiles the script to eBPF, loads it into the running kernel and prints what it\n"
@@ -52,7 +51,8 @@ const struct skep_command skep_command_trace = {
 		"  skep trace -e 'tracepoint:syscalls:sys_enter_openat { @[comm] = count(); }'\n"
 		"  skep trace -e 'profile:hz:99 { @[kstack] = count(); }' --for 10s\n"
 		"  skep trace -l 'tracepoint:sched:*'\n",
-	.run = skep_cmd_trace,
+	.arg = "FILE",
+	.list_option = "list",
 };
 
 struct job {
@@ -86,22 +86,29 @@ static void drop_warnings(struct skep_diag *diag)
 
 static void show_diagnostics(struct job *job)
 {
-	_cleanup_buf_ struct skep_buf text = {0};
-	bool color = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
-
 	if (given(job, OPT_NO_WARN) && !job->diag.n_errors)
 		return drop_warnings(&job->diag);
-	skep_diag_render(&job->diag, color, &text);
-	if (text.len)
-		fwrite(text.data, 1, text.len, stderr);
-	skep_diag_done(&job->diag);
+	skep_diag_show(&job->diag);
 }
 
-static int usage(const char *what, const char *value)
+static int wrong_value(struct job *job, const char *option, const char *takes, const char *value)
 {
-	fprintf(stderr, "skep trace: %s%s%s\nTry: skep trace --help\n", what, value ? ": " : "",
-		value ? value : "");
-	return 2;
+	skep_diag_add(&job->diag, SKEP_DIAG_OPTION_VALUE, SKEP_NOWHERE, option, takes, value);
+	return skep_usage_show(&job->diag);
+}
+
+static int no_process(struct job *job, const char *pid)
+{
+	skep_diag_add(&job->diag, SKEP_DIAG_PROCESS_NONE, SKEP_NOWHERE, pid);
+	return skep_usage_show(&job->diag);
+}
+
+static int no_script(struct job *job)
+{
+	skep_diag_add(&job->diag, SKEP_DIAG_ARGS_MISSING, SKEP_NOWHERE, "trace",
+		      "a script: a FILE, or -e PROGRAM");
+	skep_diag_try(&job->diag, "skep trace --help");
+	return skep_usage_show(&job->diag);
 }
 
 /* --- Input ------------------------------------------------------------------------------------ */
@@ -306,8 +313,11 @@ static int list(struct job *job)
 	struct skep_types types;
 	struct skep_config config;
 	struct skep_buf out = {0};
-	struct skep_expand expand = {.types = &types, .arena = &job->arena, .diag = &job->diag,
-				     .config = &config, .pid = job->pid ? job->pid : -1};
+	struct skep_expand expand = {.types = &types,
+				     .arena = &job->arena,
+				     .diag = &job->diag,
+				     .config = &config,
+				     .pid = job->pid ? job->pid : -1};
 	struct skep_params params = {0};
 	int err;
 
@@ -345,21 +355,20 @@ static void done(struct job *job)
 /* What can be said of the options before anything is done. Return 0 | 2 */
 static int check_options(struct job *job, uint64_t *ret_for_ns)
 {
-	const char *format = given(job, OPT_FORMAT), *pid = given(job, OPT_PID);
-	const char *time = given(job, OPT_FOR);
+	const char *pid = given(job, OPT_PID), *time = given(job, OPT_FOR);
 
-	if (format && strcmp(format, "json") && strcmp(format, "text"))
-		return usage("-f takes text or json, not", format);
 	if (pid && !parse_pid(pid, &job->pid))
-		return usage("-p takes the number of a process, not", pid);
+		return wrong_value(job, "-p", "the number of a process", pid);
 	if (pid && kill(job->pid, 0) && errno == ESRCH)
-		return usage("there is no process", pid);
-	if (pid && given(job, OPT_CMD))
-		return usage("-p and -c exclude each other", NULL);
+		return no_process(job, pid);
+	if (pid && given(job, OPT_CMD)) {
+		skep_diag_add(&job->diag, SKEP_DIAG_OPTION_BOTH, SKEP_NOWHERE, "-p", "-c");
+		return skep_usage_show(&job->diag);
+	}
 	if (time && !parse_time(time, ret_for_ns))
-		return usage("--for takes a time like 10s, 500ms or 2m, not", time);
+		return wrong_value(job, "--for", "a time like 10s, 500ms or 2m", time);
 	if (!given(job, OPT_EXPR) && !given(job, OPT_LIST) && !job->options.n_args)
-		return usage("give a script: a FILE, or -e PROGRAM", NULL);
+		return no_script(job);
 	return 0;
 }
 

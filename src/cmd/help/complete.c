@@ -1,0 +1,336 @@
+/*
+ * Completion scripts for bash, zsh and fish, from the tables: commands, their
+ * options, the choices of these, and by an option's placeholder (FILE, DIR,
+ * COMMAND, PID) what its value is. Where a command can list what its arguments
+ * may be (skep trace -l), the scripts ask it.
+ */
+#include <string.h>
+
+#include "cmd/help/help.h"
+
+/* --- What all three need ------------------------------------------------------------------- */
+
+/* How each shell completes a value, by its placeholder. */
+static const struct value_kind {
+	const char *arg, *bash, *zsh, *fish;
+} value_kinds[] = {
+	{"FILE", "-f", "_files", " -r -F"},
+	{"DIR", "-d", "_files -/", " -x -a '(__fish_complete_directories)'"},
+	{"COMMAND", "-c", "_command_names -e", " -x -a '(__fish_complete_command)'"},
+	{"PID", "-W \"$(cd /proc && echo [0-9]*)\"", "_pids", " -x -a '(__fish_complete_pids)'"},
+	{NULL, "-W ''", "", " -x"},
+};
+
+static const struct value_kind *value_kind(const char *arg)
+{
+	const struct value_kind *kind = value_kinds;
+
+	while (kind->arg && strcmp(kind->arg, arg))
+		kind++;
+	return kind;
+}
+
+/* @text with every character of @specials behind a @quote. */
+static void put_escaped(struct skep_buf *out, const char *text, const char *specials,
+			const char *quote)
+{
+	for (; *text; text++) {
+		if (strchr(specials, *text))
+			skep_buf_puts(out, quote);
+		skep_buf_addc(out, *text);
+	}
+}
+
+/* @text within the single quotes of a shell; each of @specials has a backslash before it. */
+static void put_quoted(struct skep_buf *out, const char *text, const char *specials)
+{
+	for (; *text; text++) {
+		if (*text == '\'')
+			skep_buf_puts(out, "'\\''");
+		else
+			put_escaped(out, (const char[]){*text, '\0'}, specials, "\\");
+	}
+}
+
+/* "text|json" → "text json" */
+static void put_choices(struct skep_buf *out, const char *choices)
+{
+	for (; *choices; choices++)
+		skep_buf_addc(out, *choices == '|' ? ' ' : *choices);
+}
+
+static void put_commands(struct skep_buf *out)
+{
+	for (size_t i = 0; i < SKEP_COMMAND_CNT; i++)
+		skep_buf_printf(out, "%s%s", i ? " " : "", skep_commands[i].name);
+}
+
+static char list_letter(const struct skep_command *command)
+{
+	for (size_t i = 0; i < command->n_options; i++) {
+		if (!strcmp(command->options[i].name, command->list_option))
+			return command->options[i].short_name;
+	}
+	return 0;
+}
+
+/* --- bash ---------------------------------------------------------------------------------- */
+
+/* bash splits words at colons; probes are full of them. */
+static const char bash_head[] = "# bash completion for skep; made by: skep help --completion bash\n"
+				"_skep()\n"
+				"{\n"
+				"	local words=() word cur prev command i\n"
+				"	for ((i = 0; i <= COMP_CWORD; i++)); do\n"
+				"		word=${COMP_WORDS[i]}\n"
+				"		if ((i > 1)) && [[ $word == :* || "
+				"${words[${#words[@]} - 1]} == *: ]]; then\n"
+				"			words[${#words[@]} - 1]+=$word\n"
+				"		else\n"
+				"			words+=(\"$word\")\n"
+				"		fi\n"
+				"	done\n"
+				"	cur=${words[${#words[@]} - 1]}\n"
+				"	prev=${words[${#words[@]} - 2]}\n"
+				"	((${#words[@]} > 2)) && command=${words[1]}\n"
+				"	COMPREPLY=()\n"
+				"	case $command/$prev in\n";
+
+static const char bash_tail[] =
+	"	esac\n"
+	"	if [[ $cur == *:* ]]; then\n"
+	"		COMPREPLY=(\"${COMPREPLY[@]#\"${cur%\"${cur##*:}\"}\"}\")\n"
+	"	fi\n"
+	"}\n"
+	"complete -o filenames -F _skep skep\n";
+
+static void bash_compgen(struct skep_buf *out, const char *how)
+{
+	skep_buf_printf(out, "mapfile -t COMPREPLY < <(compgen %s -- \"$cur\")", how);
+}
+
+static void bash_value(struct skep_buf *out, const char *command, const struct skep_option *option)
+{
+	_cleanup_buf_ struct skep_buf how = {0};
+
+	skep_buf_puts(out, "\t");
+	if (option->short_name)
+		skep_buf_printf(out, "%s/-%c|", command, option->short_name);
+	skep_buf_printf(out, "%s/--%s) ", command, option->name);
+	if (option->choices) {
+		skep_buf_puts(&how, "-W '");
+		put_choices(&how, option->choices);
+		skep_buf_addc(&how, '\'');
+	} else {
+		skep_buf_puts(&how, value_kind(option->arg)->bash);
+	}
+	bash_compgen(out, how.data);
+	skep_buf_puts(out, "; return ;;\n");
+}
+
+static void bash_args(struct skep_buf *out, const struct skep_command *command)
+{
+	_cleanup_buf_ struct skep_buf how = {0};
+
+	if (command->list_option) {
+		skep_buf_printf(
+			out,
+			"\t\telif [[ \" ${words[*]:2} \" =~ \\ (-%c[a-z]*|--%s)\\  ]]; then\n"
+			"\t\t\tmapfile -t COMPREPLY < "
+			"<(\"${words[0]}\" %s --%s \"$cur*\" 2>/dev/null)\n",
+			list_letter(command), command->list_option, command->name,
+			command->list_option);
+	}
+	if (!command->arg)
+		return;
+	if (!strcmp(command->arg, "TOPIC")) {
+		skep_buf_puts(&how, "-W '");
+		put_commands(&how);
+		skep_buf_addc(&how, '\'');
+	} else {
+		skep_buf_puts(&how, value_kind(command->arg)->bash);
+	}
+	skep_buf_puts(out, "\t\telse\n\t\t\t");
+	bash_compgen(out, how.data);
+	skep_buf_addc(out, '\n');
+}
+
+static void bash_command(struct skep_buf *out, const struct skep_command *command)
+{
+	_cleanup_buf_ struct skep_buf how = {0};
+
+	skep_buf_printf(out, "\t%s)\n\t\tif [[ $cur == -* ]]; then\n\t\t\t", command->name);
+	skep_buf_puts(&how, "-W '");
+	for (size_t i = 0; i < command->n_options; i++)
+		skep_buf_printf(&how, "%s--%s", i ? " " : "", command->options[i].name);
+	skep_buf_addc(&how, '\'');
+	bash_compgen(out, how.data);
+	skep_buf_addc(out, '\n');
+	bash_args(out, command);
+	skep_buf_puts(out, "\t\tfi\n\t\t;;\n");
+}
+
+static void bash(struct skep_buf *out)
+{
+	skep_buf_puts(out, bash_head);
+	for (size_t i = 0; i < SKEP_COMMAND_CNT; i++) {
+		const struct skep_command *command = skep_commands[i].command;
+		for (size_t o = 0; o < command->n_options; o++) {
+			if (command->options[o].arg)
+				bash_value(out, command->name, &command->options[o]);
+		}
+	}
+	skep_buf_puts(out, "\tesac\n\tcase $command in\n\t'')\n"
+			   "\t\tmapfile -t COMPREPLY < <(compgen -W '");
+	put_commands(out);
+	skep_buf_puts(out, " --help --version' -- \"$cur\")\n\t\t;;\n");
+	for (size_t i = 0; i < SKEP_COMMAND_CNT; i++)
+		bash_command(out, skep_commands[i].command);
+	skep_buf_puts(out, bash_tail);
+}
+
+/* --- zsh ----------------------------------------------------------------------------------- */
+
+static void zsh_option(struct skep_buf *out, const struct skep_option *option)
+{
+	skep_buf_puts(out, " \\\n\t\t");
+	if (option->short_name)
+		skep_buf_printf(out, "'(-%c --%s)'{-%c,--%s}'[", option->short_name, option->name,
+				option->short_name, option->name);
+	else
+		skep_buf_printf(out, "'--%s[", option->name);
+	put_quoted(out, option->help, "[]:\\");
+	skep_buf_addc(out, ']');
+	if (option->arg) {
+		skep_buf_printf(out, ":%s:", option->arg);
+		if (option->choices) {
+			skep_buf_addc(out, '(');
+			put_choices(out, option->choices);
+			skep_buf_addc(out, ')');
+		} else {
+			skep_buf_puts(out, value_kind(option->arg)->zsh);
+		}
+	}
+	skep_buf_addc(out, '\'');
+}
+
+static void zsh_args(struct skep_buf *out, const struct skep_command *command)
+{
+	if (!command->arg)
+		return;
+	skep_buf_puts(out, " \\\n\t\t");
+	if (command->list_option) {
+		skep_buf_printf(out, "'*:argument:_skep_%s_args'", command->name);
+	} else if (!strcmp(command->arg, "TOPIC")) {
+		skep_buf_puts(out, "'1:command:(");
+		put_commands(out);
+		skep_buf_puts(out, ")'");
+	} else {
+		skep_buf_printf(out, "'*:%s:%s'", command->arg, value_kind(command->arg)->zsh);
+	}
+}
+
+static void zsh_command(struct skep_buf *out, const struct skep_command *command)
+{
+	if (command->list_option) {
+		skep_buf_printf(out,
+				"_skep_%s_args() {\n\tlocal -a found\n"
+				"\tif [[ -n ${words[(r)(-%c*|--%s)]} ]]; then\n"
+				"\t\tfound=(${(f)\"$(skep %s --%s \"$PREFIX*\" 2>/dev/null)\"})\n"
+				"\t\tcompadd -a found\n\telse\n\t\t%s\n\tfi\n}\n\n",
+				command->name, list_letter(command), command->list_option,
+				command->name, command->list_option, value_kind(command->arg)->zsh);
+	}
+	skep_buf_printf(out, "_skep_%s() {\n\t_arguments -s", command->name);
+	for (size_t i = 0; i < command->n_options; i++)
+		zsh_option(out, &command->options[i]);
+	zsh_args(out, command);
+	skep_buf_puts(out, "\n}\n\n");
+}
+
+static void zsh(struct skep_buf *out)
+{
+	skep_buf_puts(out, "#compdef skep\n# zsh completion for skep; made by: "
+			   "skep help --completion zsh\n\n");
+	for (size_t i = 0; i < SKEP_COMMAND_CNT; i++)
+		zsh_command(out, skep_commands[i].command);
+	skep_buf_puts(out, "_skep() {\n\tlocal state line\n\tlocal -a commands\n\tcommands=(");
+	for (size_t i = 0; i < SKEP_COMMAND_CNT; i++) {
+		skep_buf_printf(out, "\n\t\t'%s:", skep_commands[i].name);
+		put_quoted(out, skep_commands[i].summary, ":\\");
+		skep_buf_addc(out, '\'');
+	}
+	skep_buf_puts(out, "\n\t)\n\t_arguments -C '1:command:->command' '*::argument:->args'\n"
+			   "\tcase $state in\n\tcommand) _describe command commands ;;\n"
+			   "\targs) (( $+functions[_skep_$line[1]] )) && _skep_$line[1] ;;\n"
+			   "\tesac\n}\n\n_skep \"$@\"\n");
+}
+
+/* --- fish ---------------------------------------------------------------------------------- */
+
+static void fish_option(struct skep_buf *out, const char *command, const struct skep_option *option)
+{
+	skep_buf_printf(out, "complete -c skep -n '__fish_seen_subcommand_from %s'", command);
+	if (option->short_name)
+		skep_buf_printf(out, " -s %c", option->short_name);
+	skep_buf_printf(out, " -l %s", option->name);
+	if (option->choices) {
+		skep_buf_puts(out, " -x -a '");
+		put_choices(out, option->choices);
+		skep_buf_addc(out, '\'');
+	} else if (option->arg) {
+		skep_buf_puts(out, value_kind(option->arg)->fish);
+	}
+	skep_buf_puts(out, " -d '");
+	put_escaped(out, option->help, "'\\", "\\");
+	skep_buf_puts(out, "'\n");
+}
+
+static void fish_args(struct skep_buf *out, const struct skep_command *command)
+{
+	if (command->list_option)
+		skep_buf_printf(out,
+				"complete -c skep -n '__fish_seen_subcommand_from %s; and "
+				"__fish_contains_opt -s %c %s' -f -a '(skep %s --%s "
+				"(commandline -ct)\"*\" 2>/dev/null)'\n",
+				command->name, list_letter(command), command->list_option,
+				command->name, command->list_option);
+	if (command->arg && strcmp(command->arg, "TOPIC"))
+		return;
+	skep_buf_printf(out, "complete -c skep -n '__fish_seen_subcommand_from %s' -f",
+			command->name);
+	if (command->arg) {
+		skep_buf_puts(out, " -a '");
+		put_commands(out);
+		skep_buf_addc(out, '\'');
+	}
+	skep_buf_addc(out, '\n');
+}
+
+static void fish(struct skep_buf *out)
+{
+	skep_buf_puts(out, "# fish completion for skep; made by: skep help --completion fish\n");
+	for (size_t i = 0; i < SKEP_COMMAND_CNT; i++) {
+		const struct skep_command *command = skep_commands[i].command;
+		skep_buf_printf(out, "complete -c skep -n __fish_use_subcommand -x -a %s -d '",
+				command->name);
+		put_escaped(out, skep_commands[i].summary, "'\\", "\\");
+		skep_buf_puts(out, "'\n");
+		for (size_t o = 0; o < command->n_options; o++)
+			fish_option(out, command->name, &command->options[o]);
+		fish_args(out, command);
+	}
+}
+
+void skep_help_completion(const char *shell, struct skep_buf *out)
+{
+	static const struct {
+		const char *name;
+		void (*write)(struct skep_buf *out);
+	} shells[] = {{"bash", bash}, {"zsh", zsh}, {"fish", fish}};
+
+	for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
+		if (!strcmp(shells[i].name, shell))
+			shells[i].write(out);
+	}
+}
