@@ -267,6 +267,8 @@ static void prepare(struct alloc *a, struct spills *spills)
 	for (int i = 0; i < MAX_SWEEPS && !spills->round; i++) {
 		if (!skep_ir_live_sweep(f, a->live, a->n_pos))
 			break;
+		skep_ir_dead(f);
+		skep_ir_order(f);
 		a->live = skep_ir_live(f, &a->n_pos);
 	}
 	a->n_regs = f->n_regs;

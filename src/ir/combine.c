@@ -6,6 +6,26 @@
  */
 #include "ir/ir.h"
 
+static bool reads(struct skep_opnd o, uint32_t reg)
+{
+	return is_reg(o) && o.id == reg;
+}
+
+/* v = x - v and v = x < v begin to write v before they are done with reading it. */
+static bool in_the_way(const struct inst *inst, uint32_t dst)
+{
+	return (skep_ir_is(inst, LATE_A) && reads(inst->a, dst)) ||
+	       (skep_ir_late_b(inst) && reads(inst->b, dst));
+}
+
+bool skep_ir_merges(const struct inst *mov)
+{
+	const struct inst *prev = mov->prev;
+
+	return prev && is_reg(mov->a) && prev->dst == mov->a.id && prev->op != OP_PARAM &&
+	       !in_the_way(prev, mov->dst);
+}
+
 static void count_reads(struct skep_ir_func *f, uint32_t *n_reads, uint32_t *n_defs)
 {
 	struct skep_opnd *uses[IR_MAX_USES];
@@ -24,10 +44,7 @@ static void count_reads(struct skep_ir_func *f, uint32_t *n_reads, uint32_t *n_d
 /* Is @inst the only reader of what its predecessor makes? */
 static bool only_reader(const struct inst *inst, const uint32_t *n_reads, const uint32_t *n_defs)
 {
-	const struct inst *prev = inst->prev;
-
-	return prev && is_reg(inst->a) && prev->dst == inst->a.id && n_reads[prev->dst] == 1 &&
-	       n_defs[prev->dst] == 1 && prev->op != OP_PARAM;
+	return skep_ir_merges(inst) && n_reads[inst->a.id] == 1 && n_defs[inst->a.id] == 1;
 }
 
 static bool is_sign_extension(const struct skep_ir_func *f, const struct inst *inst)

@@ -56,13 +56,21 @@ static const struct fact *fact_of(const struct fold *fold, struct skep_opnd o)
 	return fact;
 }
 
-/* The definition of @o if it is an @op whose operands may be used in its stead. */
+static bool is_stable(const struct fold *fold, const struct fact *fact)
+{
+	return still(fold, fact, fact->def->a, fact->ver_a) &&
+	       still(fold, fact, fact->def->b, fact->ver_b);
+}
+
+/* The definition of @o, or of what it is a copy of, if it is an @op whose operands may be used in
+ * its stead. */
 static struct inst *def_of(const struct fold *fold, struct skep_opnd o, enum op op)
 {
 	const struct fact *fact = fact_of(fold, o);
 
-	if (!fact || fact->def->op != op || !still(fold, fact, fact->def->a, fact->ver_a) ||
-	    !still(fold, fact, fact->def->b, fact->ver_b))
+	while (fact && fact->def->op == OP_MOV && op != OP_MOV && is_stable(fold, fact))
+		fact = fact_of(fold, fact->def->a);
+	if (!fact || fact->def->op != op || !is_stable(fold, fact))
 		return NULL;
 	return fact->def;
 }
@@ -77,16 +85,23 @@ static struct inst *alu_def_of(const struct fold *fold, struct skep_opnd o, enum
 /* Which kinds of operand may stand in a place. */
 enum allow { ALLOW_REG = 0, ALLOW_IMM = 1, ALLOW_SLOT = 2 };
 
+/*
+ * Is what @mov copies better read than its result? Not if combine.c can merge
+ * the two: that would keep both alive where one is enough.
+ */
+static bool is_better(const struct fold *fold, const struct inst *mov, unsigned allow)
+{
+	if (is_reg(mov->a))
+		return fold->n_defs[mov->dst] == 1 || !skep_ir_merges(mov);
+	return allow & (is_imm(mov->a) ? ALLOW_IMM : ALLOW_SLOT);
+}
+
 static void resolve(const struct fold *fold, struct skep_opnd *o, unsigned allow)
 {
 	const struct inst *def;
 
-	while ((def = def_of(fold, *o, OP_MOV))) {
-		if ((is_imm(def->a) && !(allow & ALLOW_IMM)) ||
-		    (is_slot(def->a) && !(allow & ALLOW_SLOT)))
-			return;
+	while ((def = def_of(fold, *o, OP_MOV)) && is_better(fold, def, allow))
 		*o = def->a;
-	}
 }
 
 /* --- What is known of a value's size ------------------------------------------------- */

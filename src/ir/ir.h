@@ -195,6 +195,8 @@ void skep_ir_cfg(struct skep_ir_func *f);
 void skep_ir_fold(struct skep_ir_func *f);
 void skep_ir_thread(struct skep_ir_func *f);
 void skep_ir_combine(struct skep_ir_func *f);
+/** Is @mov a copy of what the instruction before it makes, and could that write to its place? */
+bool skep_ir_merges(const struct inst *mov);
 void skep_ir_dead(struct skep_ir_func *f);
 void skep_ir_lower(struct skep_ir_func *f);
 void skep_ir_order(struct skep_ir_func *f);

@@ -9,8 +9,7 @@
  *	ATOMIC_ADD, XCHG	b register
  *	MOV, call arguments	anything; EXIT: register or constant
  *
- * and no operation whose operands do not commute has its result in b. Signed
- * division becomes unsigned division where the target lacks it, loop guards
+ * Signed division becomes unsigned division where the target lacks it, loop guards
  * become counters where it lacks may_goto.
  */
 #include "ir/ir.h"
@@ -111,8 +110,6 @@ static void lower_alu(struct lower *l, struct inst *inst)
 	/* A mask of 32 bits is a 32-bit AND, which zeroes the upper half. */
 	if (!(inst->sub == SKEP_IR_AND && is_imm(inst->b) && inst->b.imm == (uint32_t)inst->b.imm))
 		to_reg_or_s32(l, &inst->b);
-	if (is_reg(inst->b) && inst->b.id == inst->dst && !skep_ir_commutes(inst->sub))
-		inst->b = R(put(l, (struct inst){.op = OP_MOV, .a = inst->b}));
 }
 
 static void lower_address(struct lower *l, struct inst *inst)

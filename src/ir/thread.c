@@ -1,6 +1,6 @@
 /*
  * Jump threading: a block that ends in a jump to a block that only asks a
- * question asks it itself, and if it knows the answer, goes there directly.
+ * question whose answer it knows, or is about to compute, asks it itself.
  *
  * `a && b` used as a condition comes from front ends as a variable set to 0 or
  * 1 in several blocks and tested where they meet; after this pass and fold.c
@@ -8,12 +8,35 @@
  */
 #include "ir/ir.h"
 
-/* The block is nothing but a two-way question. */
+/* So far back we look for where the variable is set. */
+#define MAX_LOOK_BACK 8
+
+/* The block is nothing but a two-way question about a register. */
 static const struct inst *question(const struct skep_ir_func *f, uint32_t id)
 {
 	const struct inst *first = f->blocks[id]->first;
 
-	return first && first->op == OP_BRANCH ? first : NULL;
+	return first && first->op == OP_BRANCH && is_reg(first->a) ? first : NULL;
+}
+
+/*
+ * Does the block that @end ends set the register to a constant or to the
+ * result of a comparison? Otherwise asking twice only makes code longer.
+ */
+static bool knows(const struct inst *end, struct skep_opnd o)
+{
+	const struct inst *inst = end->prev;
+
+	for (unsigned i = 0; inst && i < MAX_LOOK_BACK; i++, inst = inst->prev) {
+		if (inst->dst != o.id)
+			continue;
+		if (inst->op != OP_MOV)
+			return inst->op == OP_CMP;
+		if (!is_reg(inst->a))
+			return true;
+		o = inst->a;
+	}
+	return false;
 }
 
 static void ask_here(struct inst *jump, const struct inst *branch)
@@ -35,7 +58,7 @@ void skep_ir_thread(struct skep_ir_func *f)
 		if (end->op != OP_JUMP)
 			continue;
 		branch = question(f, end->then_block);
-		if (branch)
+		if (branch && knows(end, branch->a))
 			ask_here(end, branch);
 	}
 }

@@ -225,6 +225,17 @@ static void not_commuting(struct context *c)
 	leave(c, v);
 }
 
+/* A comparison whose result replaces one of its operands. */
+static void compared_with_itself(struct context *c)
+{
+	uint32_t v = skep_ir_var(c->f), x = word(c, 0);
+
+	skep_ir_set(c->f, v, R(word(c, 1)));
+	skep_ir_call(c->f, BPF_FUNC_ktime_get_ns, 0, NULL);
+	skep_ir_set(c->f, v, R(skep_ir_cmp(c->f, SKEP_IR_ULE, R(x), R(v))));
+	leave(c, v);
+}
+
 /* --- alloc.c ------------------------------------------------------------------------- */
 
 /* Arguments are computed where the call wants them, results left where it puts them. */
@@ -273,6 +284,9 @@ static const struct test {
 	 "r0 = *(u64 *)(r10 -8); *(u64 *)(r10 -8) = 0; exit"},
 	{"not_commuting", not_commuting, 5,
 	 "r0 = *(u64 *)(r1 +0); r5 = *(u64 *)(r1 +8); r0 -= r5; exit"},
+	{"compared_with_itself", compared_with_itself, 0,
+	 "r6 = *(u64 *)(r1 +0); r7 = *(u64 *)(r1 +8); call bpf_ktime_get_ns#5; r0 = 1; "
+	 "if r6 <= r7 goto pc+1; r0 = 0; exit"},
 	{"coalesced", coalesced, (uint32_t)-ERANGE, /* what reading address 0 gives */
 	 "r2 = *(u64 *)(r1 +0); *(u64 *)(r10 -16) = 0; *(u64 *)(r10 -8) = 0; r2 &= 8; "
 	 "r1 = r10; r1 += -16; r3 = 0; call bpf_probe_read_kernel#113; exit"},
