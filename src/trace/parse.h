@@ -34,4 +34,11 @@ int skep_parse(struct skep_arena *arena, const struct skep_source *source,
  */
 bool skep_constant_find(const char *name, int64_t *ret);
 
+/** The system call with this number on the machine compiled for; NULL: there is none. */
+const char *skep_syscall_name(uint32_t number);
+/** One more than the highest number of a system call. */
+uint32_t skep_syscall_end(void);
+/** A system call's number by its name ("openat"). Return whether there is one. */
+bool skep_syscall_find(const char *name, int64_t *ret);
+
 #endif

@@ -35,6 +35,12 @@ FN(nsecs)
 	return skep_value_int(R(now), call->type);
 }
 
+/* Constants by the time they get here, as texts are. */
+FN(getopt)
+{
+	return skep_value_int(I(call->integer), call->type);
+}
+
 FN(cgroupid)
 {
 	return skep_value_int(I(call->integer), call->type);

@@ -315,10 +315,35 @@ static int config_from_env(struct skep_config *config, char *const *env, struct 
 	return 0;
 }
 
+/* "--name" and "--name=value" are for getopt(); the others are $1, $2…. */
+static struct skep_compile_opts split_params(struct skep_arena *arena,
+					     const struct skep_compile_opts *opts,
+					     struct skep_check *check)
+{
+	const char **params = skep_arena_array(arena, const char *, opts->n_params + 1);
+	const char **options = skep_arena_array(arena, const char *, opts->n_params + 1);
+	struct skep_compile_opts ret = *opts;
+
+	ret.n_params = 0;
+	for (uint32_t i = 0; i < opts->n_params; i++) {
+		if (!strncmp(opts->params[i], "--", 2) && opts->params[i][2])
+			options[check->n_options++] = opts->params[i];
+		else
+			params[ret.n_params++] = opts->params[i];
+	}
+	ret.params = params;
+	check->options = options;
+	return ret;
+}
+
 int skep_trace_compile(struct skep_arena *arena, const struct skep_source *source,
-		       const struct skep_compile_opts *opts, struct skep_trace_program *ret,
+		       const struct skep_compile_opts *given, struct skep_trace_program *ret,
 		       struct skep_diag *diag)
 {
+	struct skep_check check = {
+		.types = &ret->types, .arena = arena, .diag = diag, .config = &ret->config};
+	struct skep_compile_opts split = split_params(arena, given, &check);
+	const struct skep_compile_opts *opts = &split;
 	struct skep_params params = {.values = opts->params, .n = opts->n_params};
 	struct skep_expand expand = {.types = &ret->types,
 				     .arena = arena,
@@ -326,12 +351,6 @@ int skep_trace_compile(struct skep_arena *arena, const struct skep_source *sourc
 				     .config = &ret->config,
 				     .pid = opts->pid ? opts->pid : -1,
 				     .cmd_path = opts->cmd_path};
-	struct skep_check check = {.types = &ret->types,
-				   .arena = arena,
-				   .diag = diag,
-				   .config = &ret->config,
-				   .opts = opts,
-				   .expand = &expand};
 	struct skep_lower l = {.arena = arena,
 			       .types = &ret->types,
 			       .diag = diag,
@@ -339,6 +358,8 @@ int skep_trace_compile(struct skep_arena *arena, const struct skep_source *sourc
 			       .program = ret,
 			       .object = &ret->object};
 
+	check.opts = opts;
+	check.expand = &expand;
 	skep_object_init(&ret->object);
 	ret->object.source = source;
 	ret->eraser = UINT32_MAX;

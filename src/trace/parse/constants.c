@@ -42,6 +42,14 @@ static const struct {
 #undef VALUE
 };
 
+/* __NR_openat, SYS_openat */
+static bool is_syscall(const char *name, const char *prefix, int64_t *ret)
+{
+	size_t len = strlen(prefix);
+
+	return !strncmp(name, prefix, len) && skep_syscall_find(name + len, ret);
+}
+
 bool skep_constant_find(const char *name, int64_t *ret)
 {
 	for (size_t i = 0; i < sizeof(constants) / sizeof(*constants); i++) {
@@ -50,5 +58,5 @@ bool skep_constant_find(const char *name, int64_t *ret)
 		*ret = constants[i].value;
 		return true;
 	}
-	return false;
+	return is_syscall(name, "__NR_", ret) || is_syscall(name, "SYS_", ret);
 }

@@ -185,8 +185,10 @@ int skep_check_script(struct skep_check *check, struct skep_probe **probes, uint
 	settle_maps(t, probes, n_probes);
 	report(t, probes, n_probes);
 	t->diag = check->diag;
-	if (check->diag->n_errors == n_before)
+	if (check->diag->n_errors == n_before) {
 		skep_maps_finish(t);
+		skep_typer_check_options(t);
+	}
 	return check->diag->n_errors == n_before ? 0 : -EINVAL;
 }
 

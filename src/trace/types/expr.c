@@ -28,7 +28,7 @@ static const struct skep_type *type_string(struct skep_typer *t, struct skep_exp
 }
 
 /* A parameter is a number where it reads as one, else text; one not given is 0 and "". */
-static bool parse_number(const char *text, int64_t *ret)
+bool skep_parse_number(const char *text, int64_t *ret)
 {
 	char *end;
 
@@ -54,7 +54,7 @@ static const struct skep_type *type_param(struct skep_typer *t, struct skep_expr
 	expr->text_len = (uint32_t)strlen(expr->text);
 	expr->is_const = true;
 	expr->integer = 0;
-	if (is_given && !parse_number(expr->text, &expr->integer))
+	if (is_given && !skep_parse_number(expr->text, &expr->integer))
 		return skep_type_string(t->types, expr->text_len + 1);
 	return &skep_type_s64;
 }

@@ -144,6 +144,12 @@ CHECK(signal_name)
 	return skep_want_int(t, call, 0) ? &skep_type_signal : NULL;
 }
 
+/* A row of a table that the program has with it: see lower/func_string.c. */
+CHECK(syscall_name)
+{
+	return skep_want_int(t, call, 0) ? skep_type_string(t->types, SKEP_SYSCALL_BYTES) : NULL;
+}
+
 CHECK(strftime)
 {
 	const struct skep_expr *ns = call->args->next;

@@ -20,6 +20,7 @@
 struct skep_scope;
 struct skep_known;
 struct skep_ksyms;
+struct skep_script_option;
 
 struct skep_typer {
 	struct skep_check *check;
@@ -29,9 +30,10 @@ struct skep_typer {
 	struct skep_probe *probe;
 	struct skep_probe_def *def;
 	struct skep_scope *scope;
-	const struct skep_expr *agg_call; /* the one call that may be count() … now */
-	struct skep_known *known;         /* addresses looked up so far */
-	uint32_t round;                   /* number of this walk's place; see struct skep_var */
+	const struct skep_expr *agg_call;   /* the one call that may be count() … now */
+	struct skep_known *known;           /* addresses looked up so far */
+	struct skep_script_option *options; /* that getopt() has asked for so far (fn_option.c) */
+	uint32_t round;                     /* number of this walk's place; see struct skep_var */
 	uint32_t loop_depth;
 	uint32_t dead_depth; /* in branches that a constant condition rules out */
 	uint32_t n_errors;   /* of this walk, reported or not */
@@ -65,6 +67,9 @@ void skep_type_condition(struct skep_typer *t, struct skep_expr *expr);
 /** The common type of two values one of which is taken; NULL: they have none. */
 const struct skep_type *skep_type_common(struct skep_typer *t, const struct skep_type *a,
 					 const struct skep_type *b);
+
+/** All of @text as a number, in any base of C. Return whether it is one. */
+bool skep_parse_number(const char *text, int64_t *ret);
 
 /* arith.c, cast.c, access.c: kinds of expressions, called through the table in expr.c */
 const struct skep_type *skep_type_unary(struct skep_typer *t, struct skep_expr *expr);
@@ -143,6 +148,10 @@ const struct skep_type *skep_map_value(struct skep_typer *t, const struct skep_m
 void skep_maps_guess(struct skep_typer *t);
 /** What is left to be said when all is known: maps never assigned, declared kinds. */
 void skep_maps_finish(struct skep_typer *t);
+
+/* fn_option.c */
+/** Options given that no getopt() asked for are an error. */
+void skep_typer_check_options(struct skep_typer *t);
 
 /* unify.c */
 /** @type as it is kept in a map: integers of 64 bits, strings of bounded size. */

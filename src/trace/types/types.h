@@ -10,6 +10,9 @@
 #include "trace/probe.h"
 #include "trace/program.h"
 
+/** Size of the string that syscall_name() gives. */
+#define SKEP_SYSCALL_BYTES 32
+
 struct skep_typer;
 
 /** What all passes over one script share. The caller fills all but the last. */
@@ -19,6 +22,8 @@ struct skep_check {
 	struct skep_diag *diag;
 	struct skep_config *config;
 	const struct skep_compile_opts *opts;
+	const char *const *options; /* what getopt() takes: "--name", "--name=value" */
+	uint32_t n_options;
 	struct skep_script *script;
 	struct skep_expand *expand; /* for layouts of arguments; may be NULL: none are known */
 	struct skep_typer *typer;   /* the passes' own, on the arena; NULL at first */

@@ -113,9 +113,9 @@ static inline void script_add_places(struct script *s)
 	}
 }
 
-/** Parse and check @text; results are in @s until script_done(). */
-static inline int script_check(struct script *s, const char *text, const char *const *params,
-			       uint32_t n_params, bool allow_unsafe)
+static inline int script_check_given(struct script *s, const char *text, const char *const *params,
+				     uint32_t n_params, const char *const *options,
+				     uint32_t n_options, bool allow_unsafe)
 {
 	struct skep_params given = {.values = params, .n = n_params};
 
@@ -138,11 +138,27 @@ static inline int script_check(struct script *s, const char *text, const char *c
 				       .diag = &s->diag,
 				       .config = &s->config,
 				       .opts = &s->opts,
+				       .options = options,
+				       .n_options = n_options,
 				       .script = s->script,
 				       .expand = &s->expand};
 	int err = skep_check_preamble(&s->check);
 	s->err = skep_check_script(&s->check, s->places, s->n_places);
 	return s->err = s->err ? s->err : err;
+}
+
+/** Parse and check @text; results are in @s until script_done(). */
+static inline int script_check(struct script *s, const char *text, const char *const *params,
+			       uint32_t n_params, bool allow_unsafe)
+{
+	return script_check_given(s, text, params, n_params, NULL, 0, allow_unsafe);
+}
+
+/** The same with what getopt() takes. */
+static inline int script_check_options(struct script *s, const char *text,
+				       const char *const *options, uint32_t n)
+{
+	return script_check_given(s, text, NULL, 0, options, n, false);
 }
 
 static inline void script_done(struct script *s)

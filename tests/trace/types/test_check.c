@@ -1,9 +1,11 @@
 /* What scripts mean: types of maps and expressions, constants, scopes, what maps are used for. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 
 #include <cmocka.h>
 
@@ -275,6 +277,75 @@ static void parameters_are_text_to_str(void **state)
 	}
 }
 
+static void options_are_constants(void **state)
+{
+	static const char *const given[] = {"--n=0x10", "--name=abc", "--yes", "--no=False"};
+	static const struct {
+		const char *expr, *text;
+		int64_t integer;
+	} rows[] = {
+		{"getopt(\"n\", 1)", NULL, 16},
+		{"getopt(\"none\", -7, \"what it is\")", NULL, -7},
+		{"getopt(\"yes\")", NULL, 1},
+		{"getopt(\"no\", true)", NULL, 0},
+		{"getopt(\"missing\")", NULL, 0},
+		{"getopt(\"name\", \"\")", "abc", 0},
+		{"getopt(\"other\", \"def\")", "def", 0},
+	};
+	char text[256];
+	struct script s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text),
+			 "BEGIN { @ = %s; print((getopt(\"n\", 1), getopt(\"name\", \"\"), "
+			 "getopt(\"yes\"), getopt(\"no\"))) }",
+			 rows[i].expr);
+		assert_int_equal(script_check_options(&s, text, given, 4), 0);
+		const struct skep_expr *value = s.script->probes->body->value;
+		assert_true(value->is_const);
+		assert_int_equal(value->integer, rows[i].integer);
+		if (rows[i].text)
+			assert_string_equal(value->text, rows[i].text);
+		script_done(&s);
+	}
+}
+
+static void options_in_vain_are_errors(void **state)
+{
+	static const struct {
+		const char *option;
+		enum skep_diag_id id;
+	} rows[] = {
+		{"--m=1", SKEP_DIAG_GETOPT_NONE},
+		{"--help", SKEP_DIAG_GETOPT_HELP},
+		{"--n=many", SKEP_DIAG_GETOPT_VALUE},
+	};
+	struct script s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *const given[] = {rows[i].option};
+		assert_int_equal(
+			script_check_options(&s, "BEGIN { print(getopt(\"n\", 1)) }", given, 1),
+			-EINVAL);
+		assert_int_equal(s.diag.items[0].id, rows[i].id);
+		script_done(&s);
+	}
+}
+
+static void system_calls_have_numbers(void **state)
+{
+	struct script s;
+
+	(void)state;
+	check(&s, "BEGIN { @ = __NR_openat }");
+	assert_int_equal(only_value(&s)->integer, SYS_openat);
+	script_done(&s);
+	assert_string_equal(skep_syscall_name(SYS_openat), "openat");
+	assert_null(skep_syscall_name(skep_syscall_end()));
+}
+
 static void a_dead_branch_does_not_fail(void **state)
 {
 	struct script s;
@@ -409,6 +480,9 @@ int main(void)
 		cmocka_unit_test(constants_are_folded),
 		cmocka_unit_test(what_runs_is_no_constant),
 		cmocka_unit_test(parameters_are_text_to_str),
+		cmocka_unit_test(options_are_constants),
+		cmocka_unit_test(options_in_vain_are_errors),
+		cmocka_unit_test(system_calls_have_numbers),
 		cmocka_unit_test(a_dead_branch_does_not_fail),
 		cmocka_unit_test(maps_note_what_they_are_used_for),
 		cmocka_unit_test(loops_over_maps_note_what_they_capture),
