@@ -53,6 +53,11 @@ const struct skep_command skep_command_trace = {
 		"  skep trace -l 'tracepoint:sched:*'\n",
 	.arg = "FILE",
 	.list_option = "list",
+	.list_words =
+#define PROVIDER(name, aliases, synopsis, listed, ...) #name ": "
+#include "trace/provider/providers.def"
+#undef PROVIDER
+		,
 };
 
 struct job {
@@ -255,6 +260,7 @@ static int run(struct job *job, uint64_t for_ns, int *ret_status)
 	struct skep_run_opts opts = {
 		.json = wants_json(job),
 		.quiet = given(job, OPT_QUIET),
+		.no_warnings = given(job, OPT_NO_WARN),
 		.out_fd = job->out_fd >= 0 ? job->out_fd : STDOUT_FILENO,
 		.err_fd = STDERR_FILENO,
 		.child = job->child.pid ? &job->child : NULL,

@@ -183,6 +183,7 @@ void skep_lower_event(struct skep_lower *l, enum skep_event_kind kind, const cha
 	skep_vec_push(&l->events, ((struct skep_event){.kind = kind,
 						       .text = text,
 						       .map = map,
+						       .span = l->span,
 						       .args = layout.args,
 						       .n_args = n_args}));
 	if (layout.most_bytes > layout.fixed_bytes)

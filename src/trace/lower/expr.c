@@ -317,7 +317,8 @@ void skep_lower_into(struct skep_lower *l, const struct skep_expr *expr, struct 
 		     int32_t off, const struct skep_type *type)
 {
 	if (expr->is_const && type->kind == SKEP_T_STRING && expr->text) {
-		skep_lower_literal(l, expr->text, expr->text_len, dst, off, type->size);
+		uint32_t len = expr->text_len < type->size ? expr->text_len : type->size - 1;
+		skep_lower_literal(l, expr->text, len, dst, off, type->size);
 		return;
 	}
 	if (expr->kind == SKEP_E_TUPLE && type->kind == SKEP_T_TUPLE) {

@@ -42,6 +42,8 @@ static struct skep_value bit_field(struct skep_lower *l, const struct skep_value
  * A tracepoint's dynamic array: the member holds its offset in the record (low
  * half) and length (high half). Tracepoint records are kernel memory, so what
  * follows is read as such: the context allows no load at a variable offset.
+ * Nor does the verifier let a script count on from it, as it may on any number:
+ * so the address is off - (-ctx), and negated the context is a number.
  */
 static struct skep_value data_loc(struct skep_lower *l, const struct skep_value *at,
 				  const struct skep_field *field)
@@ -49,7 +51,7 @@ static struct skep_value data_loc(struct skep_lower *l, const struct skep_value 
 	struct skep_opnd loc = skep_lower_load(l, at, 0, 4, false);
 	uint32_t off = skep_ir_alu(l->f, SKEP_IR_AND, loc, I(0xffff));
 	int32_t from = field->is_rel_loc ? (int32_t)field->off + 4 : 0;
-	uint32_t addr = skep_ir_alu(l->f, SKEP_IR_ADD, l->ctx, R(off));
+	uint32_t addr = skep_ir_alu(l->f, SKEP_IR_SUB, R(off), R(skep_ir_neg(l->f, l->ctx)));
 
 	if (from)
 		addr = skep_ir_alu(l->f, SKEP_IR_ADD, R(addr), I(from));

@@ -63,9 +63,11 @@ FN(len)
 	if (arg->kind != SKEP_E_MAP)
 		return skep_value_int(count_frames(l, arg->type), call->type);
 	const struct skep_trace_map *map = skep_lower_map_of(l, arg->map);
-	if (map->storage == SKEP_STORE_HASH || map->storage == SKEP_STORE_CPU_HASH)
+	if (map->key) /* never task storage: nothing could go over that */
 		return skep_value_int(count_entries(l, map), call->type);
-	return skep_value_int(skep_lower_map_has(l, arg->map, NULL), call->type);
+	skep_lower_cannot(l, call->span,
+			  "len() counts the entries of a map, and this one has no keys");
+	return skep_value_int(I(0), call->type);
 }
 
 /* count() and its kin only appear as the value of an assignment, which agg.c lowers. */

@@ -10,5 +10,6 @@ static struct skep_value (*const lowerers[SKEP_FN_CNT])(struct skep_lower *,
 
 struct skep_value skep_lower_call(struct skep_lower *l, const struct skep_expr *expr)
 {
+	l->span = expr->span;
 	return lowerers[expr->function](l, expr);
 }

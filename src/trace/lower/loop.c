@@ -45,8 +45,10 @@ static void blur_assigned(struct skep_lower *l, const struct skep_stmt *stmt)
 		if (stmt->target && stmt->target->kind == SKEP_E_VAR &&
 		    stmt->kind != SKEP_S_FOR_MAP)
 			blur_var(l, stmt->target->var);
+		blur_exprs(l, stmt->target);
 		blur_exprs(l, stmt->value);
 		blur_exprs(l, stmt->cond);
+		blur_exprs(l, stmt->limit);
 		blur_assigned(l, stmt->body);
 		blur_assigned(l, stmt->else_body);
 	}
@@ -157,6 +159,23 @@ static void lower_unroll(struct skep_lower *l, const struct skep_stmt *stmt)
 
 /* --- for over a map --------------------------------------------------------------------------- */
 
+/* Where $kv lives: with what a loop inside this one captures, or in the callback's own frame. */
+static struct skep_opnd element_home(struct skep_lower *l, struct skep_var *var, int32_t *ret_off)
+{
+	struct skep_var_home *home = var->lowered;
+
+	*ret_off = 0;
+	if (home && home->kind == SKEP_VAR_BOX) {
+		*ret_off = (int32_t)home->off;
+		return l->box;
+	}
+	home = skep_arena_new(l->arena, struct skep_var_home);
+	home->kind = SKEP_VAR_SLOT;
+	home->slot = skep_ir_slot(l->f, var->type->size, 8);
+	var->lowered = home;
+	return S(home->slot, 0);
+}
+
 /* $kv = (key, value), from the callback's arguments (map, key, value, box). */
 static void bind_element(struct skep_lower *l, const struct skep_stmt *stmt,
 			 const struct skep_trace_map *map)
@@ -164,20 +183,17 @@ static void bind_element(struct skep_lower *l, const struct skep_stmt *stmt,
 	const struct skep_type *type = stmt->target->var->type;
 	const struct skep_tuple_field *fields = type->fields;
 	struct skep_opnd key = R(skep_ir_param(l->f, 1)), at = R(skep_ir_param(l->f, 2));
-	struct skep_var_home *home = skep_arena_new(l->arena, struct skep_var_home);
+	int32_t off;
+	struct skep_opnd element = element_home(l, stmt->target->var, &off);
 
-	home->kind = SKEP_VAR_SLOT;
-	home->slot = skep_ir_slot(l->f, type->size, 8);
-	stmt->target->var->lowered = home;
-	skep_lower_zero(l, S(home->slot, 0), 0, type->size);
-	struct skep_value key_value = skep_lower_at(l, key, 0, map->key, SKEP_SPACE_BPF);
-	skep_lower_store(l, &key_value, S(home->slot, 0), (int32_t)fields[0].off, fields[0].type);
-	struct skep_value value;
+	skep_lower_zero(l, element, off, type->size);
+	struct skep_value value = skep_lower_at(l, key, 0, map->key, SKEP_SPACE_BPF);
+	skep_lower_store(l, &value, element, off + (int32_t)fields[0].off, fields[0].type);
 	if (skep_type_is_agg(map->value))
 		value = skep_value_int(skep_lower_agg_read(l, map, key), fields[1].type);
 	else
 		value = skep_lower_at(l, at, 0, map->value, SKEP_SPACE_BPF);
-	skep_lower_store(l, &value, S(home->slot, 0), (int32_t)fields[1].off, fields[1].type);
+	skep_lower_store(l, &value, element, off + (int32_t)fields[1].off, fields[1].type);
 }
 
 static void build_callback(struct skep_lower *l, const struct skep_stmt *stmt,
@@ -191,10 +207,9 @@ static void build_callback(struct skep_lower *l, const struct skep_stmt *stmt,
 	l->in_callback = true;
 	l->box = R(skep_ir_param(callback, 3));
 	skep_ir_at_source(callback, stmt->span);
-	if (outer.probe->provider->ctx != SKEP_CTX_NONE)
-		l->ctx = R(skep_ir_load(callback, 8, l->box, 8));
-	bind_element(l, stmt, map);
+	l->ctx = R(skep_ir_load(callback, 8, l->box, 8));
 	skep_lower_homes_of(l, stmt->body);
+	bind_element(l, stmt, map);
 	skep_lower_stmts(l, stmt->body);
 	if (!skep_ir_ended(callback))
 		skep_ir_exit(callback, I(0));

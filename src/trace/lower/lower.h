@@ -70,6 +70,7 @@ struct skep_lower {
 	bool many_places;               /* `probe` is told by the attach cookie */
 	struct skep_opnd ctx;           /* the program's context */
 	struct skep_loop *loop;
+	struct skep_span span;        /* of the call or statement being lowered, for its events */
 	uint32_t box_slot, box_bytes; /* captured variables; box_bytes 0: none */
 	struct skep_opnd box;         /* its address in the function being built */
 	bool in_callback;

@@ -63,6 +63,20 @@ static void box_captures(struct skep_lower *l, const struct skep_stmt *stmt)
 	}
 }
 
+static void find_captures(struct skep_lower *l, const struct skep_stmt *stmt);
+
+/* Values may hold statements: macros are expanded into such. */
+static void find_captures_in(struct skep_lower *l, const struct skep_expr *expr)
+{
+	for (; expr; expr = expr->next) {
+		find_captures(l, expr->body);
+		find_captures_in(l, expr->cond);
+		find_captures_in(l, expr->left);
+		find_captures_in(l, expr->right);
+		find_captures_in(l, expr->args);
+	}
+}
+
 /* Variables that a callback shares live in one box of memory, the rest where they are cheapest. */
 static void find_captures(struct skep_lower *l, const struct skep_stmt *stmt)
 {
@@ -73,6 +87,10 @@ static void find_captures(struct skep_lower *l, const struct skep_stmt *stmt)
 				l->box_bytes = 16;
 			box_captures(l, stmt);
 		}
+		find_captures_in(l, stmt->target);
+		find_captures_in(l, stmt->value);
+		find_captures_in(l, stmt->cond);
+		find_captures_in(l, stmt->limit);
 		find_captures(l, stmt->body);
 		find_captures(l, stmt->else_body);
 	}
@@ -93,29 +111,34 @@ static void make_home(struct skep_lower *l, struct skep_var *var)
 	home->slot = skep_ir_slot(l->f, var->type->size, 8);
 }
 
-static void forget(const struct skep_stmt *stmt, const struct skep_expr *expr);
+static void forget(const struct skep_stmt *stmt, const struct skep_expr *expr, bool boxes);
 
-static void forget_exprs(const struct skep_expr *expr)
+static void forget_exprs(const struct skep_expr *expr, bool boxes)
 {
 	for (; expr; expr = expr->next) {
-		if (expr->var)
-			expr->var->lowered = NULL;
-		forget(expr->body, expr->cond);
-		forget(NULL, expr->left);
-		forget(NULL, expr->right);
-		forget(NULL, expr->args);
+		struct skep_var *var = expr->var;
+		if (var && var->lowered && (boxes || home_of(var)->kind != SKEP_VAR_BOX))
+			var->lowered = NULL;
+		forget(expr->body, expr->cond, boxes);
+		forget(NULL, expr->left, boxes);
+		forget(NULL, expr->right, boxes);
+		forget(NULL, expr->args, boxes);
 	}
 }
 
-/* A body may be lowered again for another place: its variables' homes are then new. */
-static void forget(const struct skep_stmt *stmt, const struct skep_expr *expr)
+/*
+ * A body may be lowered again, for another place or in another round of an
+ * unroll: its variables' homes are then new. What is in the box stays there
+ * for the whole program.
+ */
+static void forget(const struct skep_stmt *stmt, const struct skep_expr *expr, bool boxes)
 {
-	forget_exprs(expr);
+	forget_exprs(expr, boxes);
 	for (; stmt; stmt = stmt->next) {
-		forget(stmt->body, stmt->target);
-		forget(stmt->else_body, stmt->value);
-		forget(NULL, stmt->cond);
-		forget(NULL, stmt->limit);
+		forget(stmt->body, stmt->target, boxes);
+		forget(stmt->else_body, stmt->value, boxes);
+		forget(NULL, stmt->cond, boxes);
+		forget(NULL, stmt->limit, boxes);
 	}
 }
 
@@ -135,8 +158,10 @@ static void home_stmts(struct skep_lower *l, const struct skep_stmt *stmt)
 			if (stmt->target->var && stmt->target->var->lowered)
 				clear_var(l, stmt->target->var);
 		}
+		home_exprs(l, stmt->target);
 		home_exprs(l, stmt->value);
 		home_exprs(l, stmt->cond);
+		home_exprs(l, stmt->limit);
 		if (stmt->kind != SKEP_S_FOR_MAP)
 			home_stmts(l, stmt->body);
 		home_stmts(l, stmt->else_body);
@@ -158,20 +183,21 @@ static void home_exprs(struct skep_lower *l, const struct skep_expr *expr)
 
 void skep_lower_homes_of(struct skep_lower *l, const struct skep_stmt *body)
 {
+	forget(body, NULL, false);
 	home_stmts(l, body);
 }
 
 void skep_lower_homes(struct skep_lower *l, const struct skep_probe_def *def)
 {
-	forget(def->body, def->predicate);
+	forget(def->body, def->predicate, true);
 	l->box_bytes = 0;
+	find_captures_in(l, def->predicate);
 	find_captures(l, def->body);
 	if (l->box_bytes) {
 		l->box_slot = skep_ir_slot(l->f, l->box_bytes, 8);
 		l->box = S(l->box_slot, 0);
 		skep_lower_zero(l, l->box, 0, l->box_bytes);
-		if (l->probe->provider->ctx != SKEP_CTX_NONE)
-			skep_ir_store(l->f, 8, l->box, 8, l->ctx);
+		skep_ir_store(l->f, 8, l->box, 8, l->ctx);
 	}
 	home_exprs(l, def->predicate);
 	home_stmts(l, def->body);

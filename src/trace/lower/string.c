@@ -95,7 +95,7 @@ void skep_lower_literal(struct skep_lower *l, const char *text, uint32_t len, st
 			return;
 		}
 		uint64_t chunk = 0;
-		for (uint32_t i = 0; i < step && at + i < len && at + i + 1 < size; i++)
+		for (uint32_t i = 0; i < step && at + i < len; i++)
 			chunk |= (uint64_t)(unsigned char)text[at + i] << (8 * i);
 		skep_ir_store(l->f, step, dst, off + (int32_t)at, I(chunk));
 		at += step;

@@ -84,11 +84,6 @@ void skep_output_loss(struct skep_output *out, enum skep_loss loss, uint64_t n,
 void skep_output_map_full(struct skep_output *out, const struct skep_trace_map *map, uint64_t n,
 			  struct skep_buf *buf);
 
-/** Runs of the programs that the kernel itself skipped, one inside another. */
-void skep_output_missed(struct skep_output *out, uint64_t n, struct skep_buf *buf);
-/** Free what is kept between calls (not the symbolizers). */
-void skep_output_done(struct skep_output *out);
-
 /** Hits of probes that the kernel left out (recursion, no memory for a return probe). */
 void skep_output_missed(struct skep_output *out, uint64_t n, struct skep_buf *buf);
 

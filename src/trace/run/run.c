@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@
 #include <skep/load.h>
 #include <skep/symbol.h>
 
+#include "base/arena.h"
 #include "base/fd.h"
 #include "linux/ringbuf.h"
 #include "trace/run/maps.h"
@@ -95,16 +97,25 @@ static void flush(struct run *run)
 	skep_buf_clear(&run->text);
 }
 
+/* In JSON everything is an object in one stream; in text errors go their own way. */
+static struct skep_buf *errors_to(struct run *run)
+{
+	return run->opts->json ? &run->text : &run->errors;
+}
+
 /* --- Events ------------------------------------------------------------------------------------
  */
 
-/* @asked: by print(), which shows a scalar that was never set as zero; the end leaves it out. */
+/* Only print() shows a scalar that was never set. */
 static void print_map(struct run *run, uint32_t index, uint32_t top, uint32_t div, bool asked)
 {
 	const struct skep_trace_map *map = &run->program->maps[index];
 	struct skep_map_entries entries;
+	int err = skep_map_read(&run->maps, map, asked, &entries);
 
-	if (skep_map_read(&run->maps, map, asked, &entries) == 0)
+	if (!err && asked && !map->key && !entries.n)
+		skep_output_map_unset(&run->out, map, &run->text);
+	else if (!err)
 		skep_output_map(&run->out, map, entries.entries, entries.n, top, div, &run->text);
 	skep_map_entries_done(&entries);
 }
@@ -122,23 +133,29 @@ static uint32_t arg_u32(const struct skep_event *event, uint32_t i, const void *
 
 static void run_command(struct run *run, const char *command)
 {
-	flush(run); /* its output comes after what was printed before */
+	struct skep_buf text = {0};
+
+	flush(run); /* its errors come after what was printed before */
 	FILE *pipe = popen(command, "re");
 	if (!pipe)
 		return;
-	skep_fd_read(fileno(pipe), COMMAND_OUT_MOST, &run->text);
+	skep_fd_read(fileno(pipe), COMMAND_OUT_MOST, &text);
 	pclose(pipe);
+	skep_output_text(&run->out, "syscall", text.data ? text.data : "", text.len, &run->text);
+	skep_buf_done(&text);
 }
 
 static void print_file(struct run *run, const char *path)
 {
 	struct skep_buf file = {0};
+	size_t most = run->program->config.max_cat_bytes;
 	int err = skep_file_read(path, COMMAND_OUT_MOST, &file);
 
 	if (err && err != -EFBIG)
 		skep_buf_printf(&run->errors, "cat: %s: %s\n", path, strerror(-err));
-	size_t most = run->program->config.max_cat_bytes;
-	skep_buf_add(&run->text, file.data, file.len < most ? file.len : most);
+	else
+		skep_output_text(&run->out, "cat", file.data ? file.data : "",
+				 file.len < most ? file.len : most, &run->text);
 	skep_buf_done(&file);
 }
 
@@ -150,10 +167,8 @@ static void with_format(struct run *run, const struct skep_event *event, const v
 	skep_output_format(&run->out, event, data, size, event->text, &text);
 	if (event->kind == SKEP_EV_SYSTEM)
 		run_command(run, text.data ? text.data : "");
-	else if (event->kind == SKEP_EV_CAT)
-		print_file(run, text.data ? text.data : "");
 	else
-		skep_buf_add(&run->errors, text.data, text.len);
+		print_file(run, text.data ? text.data : "");
 }
 
 static void on_event(struct run *run, const struct skep_event *event, const void *data, size_t size)
@@ -173,9 +188,12 @@ static void on_event(struct run *run, const struct skep_event *event, const void
 			       event->kind == SKEP_EV_ZERO);
 		break;
 	case SKEP_EV_SYSTEM:
-	case SKEP_EV_CAT:
-	case SKEP_EV_ERRORF:
-	case SKEP_EV_WARNF: with_format(run, event, data, size); break;
+	case SKEP_EV_CAT: with_format(run, event, data, size); break;
+	case SKEP_EV_WARNF:
+		if (run->opts->no_warnings)
+			break;
+		/* fall through */
+	case SKEP_EV_ERRORF: skep_output_event(&run->out, event, data, size, errors_to(run)); break;
 	default: skep_output_event(&run->out, event, data, size, &run->text); break;
 	}
 }
@@ -335,7 +353,7 @@ static int start(struct run *run)
 		return err;
 	take_signals(run);
 	if (!run->opts->quiet)
-		skep_output_attached(&run->out, run->program->n_probes, &run->text);
+		skep_output_attached(&run->out, run->program->n_probes, errors_to(run));
 	flush(run);
 	run_special(run, SKEP_PROBE_BEGIN, 0);
 	if ((err = attach(run)))
@@ -428,18 +446,16 @@ static void print_losses(struct run *run)
 	for (uint32_t i = 0; i < SKEP_LOSS_CNT; i++) {
 		uint64_t n = skep_map_loss(&run->maps, program->loss_off + 8 * i);
 		if (n)
-			skep_output_loss(&run->out, i, n,
-					 run->opts->json ? &run->text : &run->errors);
+			skep_output_loss(&run->out, i, n, errors_to(run));
 	}
 	for (uint32_t i = 0; i < program->n_maps; i++) {
 		uint64_t n = skep_map_loss(&run->maps, program->loss_off + 8 * (SKEP_LOSS_CNT + i));
 		if (n)
-			skep_output_map_full(&run->out, &program->maps[i], n,
-					     run->opts->json ? &run->text : &run->errors);
+			skep_output_map_full(&run->out, &program->maps[i], n, errors_to(run));
 	}
 	uint64_t missed = skep_session_missed(run->session);
 	if (missed)
-		skep_output_missed(&run->out, missed, run->opts->json ? &run->text : &run->errors);
+		skep_output_missed(&run->out, missed, errors_to(run));
 }
 
 static void drain(struct run *run)
@@ -463,6 +479,29 @@ static void drop_rest(struct run *run)
 		skep_ringbuf_consume(run->control, 0, drop_record, NULL);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct skep_trace_map *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static void print_all_maps(struct run *run)
+{
+	const struct skep_trace_program *program = run->program;
+	_cleanup_free_ const struct skep_trace_map **maps = NULL;
+
+	if (!program->n_maps)
+		return;
+	maps = skep_xcalloc(program->n_maps, sizeof(*maps));
+	for (uint32_t i = 0; i < program->n_maps; i++)
+		maps[i] = &program->maps[i];
+	qsort(maps, program->n_maps, sizeof(*maps), by_name);
+	skep_output_end(&run->out, &run->text);
+	for (uint32_t i = 0; i < program->n_maps; i++)
+		print_map(run, (uint32_t)(maps[i] - program->maps), 0, 0, false);
+}
+
 static void finish(struct run *run)
 {
 	if (!run->output_gone) {
@@ -473,10 +512,8 @@ static void finish(struct run *run)
 			drain(run);
 		run_special(run, SKEP_PROBE_END, 0);
 		drain(run);
-		for (uint32_t i = 0; i < run->program->n_maps; i++) {
-			if (run->program->config.print_maps_on_exit)
-				print_map(run, i, 0, 0, false);
-		}
+		if (run->program->config.print_maps_on_exit)
+			print_all_maps(run);
 	}
 	print_losses(run);
 	flush(run);
@@ -494,6 +531,9 @@ static void done(struct run *run)
 	skep_buf_done(&run->text);
 	skep_buf_done(&run->errors);
 	if (run->signal_fd >= 0) {
+		struct signalfd_siginfo late; /* a second Ctrl-C is not for what comes after us */
+		while (read(run->signal_fd, &late, sizeof(late)) == sizeof(late))
+			;
 		skep_close(&run->signal_fd);
 		sigprocmask(SIG_SETMASK, &run->old_mask, NULL);
 	}
@@ -506,6 +546,7 @@ static void init_output(struct run *run)
 		.ksyms = skep_ksyms_new(),
 		.usyms = skep_usyms_new(run->program->config.cpp_demangle),
 		.json = run->opts->json,
+		.source = run->program->object.source,
 		.stack = stack_of,
 		.ctx = run,
 		.boot_to_wall_ns = now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME),

@@ -13,6 +13,7 @@
 struct skep_run_opts {
 	bool json;
 	bool quiet;               /* no "Attaching…" line */
+	bool no_warnings;         /* nothing from warnf() */
 	int out_fd, err_fd;       /* borrowed */
 	struct skep_child *child; /* NULL: none */
 	uint64_t for_ns;          /* end by itself after this; 0: not */
