@@ -151,11 +151,18 @@ static const struct skep_type *type_cpid(struct skep_typer *t, struct skep_expr 
 	return &skep_type_u32;
 }
 
+/* Only what interrupts may find either mode; elsewhere the probe itself says it. BEGIN and its
+ * kin run for the script's own process. */
 static const struct skep_type *type_usermode(struct skep_typer *t, struct skep_expr *expr)
 {
-	if (t->probe->provider->ctx == SKEP_CTX_PERF)
-		return &skep_type_u8;
-	return not_here(t, expr, "profile, interval and hardware probes have it");
+	const struct skep_provider *provider = t->probe->provider;
+
+	if (provider->ctx != SKEP_CTX_PERF) {
+		expr->is_const = true;
+		expr->integer =
+			provider->space == SKEP_SPACE_USER || provider->ctx == SKEP_CTX_NONE;
+	}
+	return &skep_type_u8;
 }
 
 static const struct row {

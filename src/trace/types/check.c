@@ -69,6 +69,16 @@ static void walk(struct skep_typer *t)
 	skep_scope_close(t);
 }
 
+static void walk_until_settled(struct skep_typer *t)
+{
+	for (int i = 0; i < ROUNDS_MAX; i++) {
+		t->vars_changed = false;
+		walk(t);
+		if (!t->vars_changed)
+			break;
+	}
+}
+
 /*
  * One place: silent walks until its variables stand still, then one that
  * reports if @diag is given. Return how many errors there are.
@@ -79,12 +89,11 @@ static uint32_t walk_place(struct skep_typer *t, struct skep_probe *probe, struc
 	t->def = probe->def;
 	t->round++;
 	t->diag = NULL;
-	for (int i = 0; i < ROUNDS_MAX; i++) {
-		t->vars_changed = false;
-		walk(t);
-		if (!t->vars_changed)
-			break;
-	}
+	t->may_guess = false;
+	walk_until_settled(t);
+	t->may_guess = t->maps_settled;
+	if (t->may_guess)
+		walk_until_settled(t);
 	if (diag) {
 		t->diag = diag;
 		walk(t);
@@ -183,6 +192,7 @@ int skep_check_script(struct skep_check *check, struct skep_probe **probes, uint
 	size_t n_before = check->diag->n_errors;
 
 	settle_maps(t, probes, n_probes);
+	t->maps_settled = true;
 	report(t, probes, n_probes);
 	t->diag = check->diag;
 	if (check->diag->n_errors == n_before) {

@@ -68,10 +68,15 @@ static const struct skep_type *type_param_cnt(struct skep_typer *t, struct skep_
 
 static const struct skep_type *type_var(struct skep_typer *t, struct skep_expr *expr)
 {
-	const struct skep_var *var = skep_var_read(t, expr);
+	struct skep_var *var = skep_var_read(t, expr);
 
 	if (!var)
 		return NULL;
+	/* let $x without a type that nothing is ever assigned to: it stays 0. */
+	if (!var->type && var->is_let && !var->is_broken && t->may_guess) {
+		var->type = &skep_type_s64;
+		t->vars_changed = true;
+	}
 	if (!var->type && !var->is_broken)
 		return TYPE_ERROR(t, expr->span, VAR_NO_TYPE, var->name);
 	return var->type;

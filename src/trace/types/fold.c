@@ -21,12 +21,12 @@ int64_t skep_fold_to(const struct skep_type *type, int64_t value)
 {
 	if (type->is_bool)
 		return value != 0;
-	switch (type->size) {
-	case 1: return type->is_signed ? (int8_t)value : (uint8_t)value;
-	case 2: return type->is_signed ? (int16_t)value : (uint16_t)value;
-	case 4: return type->is_signed ? (int32_t)value : (uint32_t)value;
-	default: return value;
-	}
+	/* Not by casts in a ?: of both signs: its type would be unsigned. */
+	uint32_t unused = 8 * (8 - type->size);
+	if (!unused)
+		return value;
+	uint64_t top = (uint64_t)value << unused;
+	return type->is_signed ? (int64_t)top >> unused : (int64_t)(top >> unused);
 }
 
 /* Division as the machine does it: no trap, the smallest by -1 stays what it is. */

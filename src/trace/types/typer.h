@@ -38,6 +38,8 @@ struct skep_typer {
 	uint32_t dead_depth; /* in branches that a constant condition rules out */
 	uint32_t n_errors;   /* of this walk, reported or not */
 	bool maps_changed, vars_changed;
+	bool maps_settled;
+	bool may_guess; /* all is known that can be: a variable without a type is a number */
 };
 
 /* Note an error and give NULL: `return TYPE_ERROR(t, span, DEREF, name);` */

@@ -102,7 +102,7 @@ static void strings_in_maps_are_bounded_unless_asked_for(void **state)
 		{"kprobe:f { @x = str(arg0, 32) }", "@x: string[32]"},
 		{"config = { max_map_strlen=64 } kprobe:f { @x[1, str(arg0)] = 1 }",
 		 "@x[(int64,string[64])]: int64"},
-		{"config = { max_strlen=100 } kprobe:f { @x = str(arg0) }", "@x: string[100]"},
+		{"config = { max_strlen=100 } kprobe:f { @x = str(arg0) }", "@x: string[101]"},
 		{"kprobe:f { @x = buf(arg0, 10); @y = buf(arg0, pid) }",
 		 "@x: buffer[10]; @y: buffer[1024]"},
 	};
@@ -191,6 +191,10 @@ static void constants_are_folded(void **state)
 	} rows[] = {
 		{"1 + 2 * 3", 7},
 		{"-7 / 2", -3},
+		{"(int8)-1", -1},
+		{"(int32)-2", -2},
+		{"(uint32)-2", 4294967294},
+		{"(int16)0x18000", -32768},
 		{"-7 % 3", -1},
 		{"(uint64)-1 / 2", INT64_MAX},
 		{"1 << 10 | 3", 1027},
@@ -275,6 +279,32 @@ static void parameters_are_text_to_str(void **state)
 		assert_int_equal(only_value(&s)->type->size, strlen(rows[i].text) + 1);
 		script_done(&s);
 	}
+}
+
+static void a_let_that_is_never_given_a_value_is_a_number(void **state)
+{
+	struct script s;
+
+	(void)state;
+	check(&s, "BEGIN { let $a; if ($a) { exit() } $b = $a; print($b) }");
+	assert_ptr_equal(s.script->probes->body->target->var->type, &skep_type_s64);
+	script_done(&s);
+}
+
+static void the_mode_is_known_in_every_probe(void **state)
+{
+	struct script s;
+
+	(void)state;
+	check(&s, "uprobe:f { @ = usermode }");
+	assert_true(only_value(&s)->is_const && only_value(&s)->integer == 1);
+	script_done(&s);
+	check(&s, "kprobe:f { @ = usermode }");
+	assert_true(only_value(&s)->is_const && only_value(&s)->integer == 0);
+	script_done(&s);
+	check(&s, "profile:f { @ = usermode }");
+	assert_false(only_value(&s)->is_const);
+	script_done(&s);
 }
 
 static void options_are_constants(void **state)
@@ -480,6 +510,8 @@ int main(void)
 		cmocka_unit_test(constants_are_folded),
 		cmocka_unit_test(what_runs_is_no_constant),
 		cmocka_unit_test(parameters_are_text_to_str),
+		cmocka_unit_test(a_let_that_is_never_given_a_value_is_a_number),
+		cmocka_unit_test(the_mode_is_known_in_every_probe),
 		cmocka_unit_test(options_are_constants),
 		cmocka_unit_test(options_in_vain_are_errors),
 		cmocka_unit_test(system_calls_have_numbers),
