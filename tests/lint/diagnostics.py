@@ -1,10 +1,12 @@
 """include/skep/diag.def: ids are unique and in form, every row is used, and every id is
 named by a test. tests/lint/diagnostics-untested.txt lists those no test names yet; an id
-there that a test does name is a finding too, so that the list only shrinks."""
+there that a test does name is a finding too, so that the list only shrinks. Run by itself
+it takes out of the list what no longer belongs there.
+"""
 
 import re
 
-from sources import c_files, text_of, tracked
+from sources import TOP, c_files, text_of, tracked
 
 ROW = re.compile(r'^DIAG\((\w+),\s*"([^"]*)",\s*(NOTE|WARNING|ERROR),\s*"((?:[^"\\]|\\.)*)"', re.M)
 FORM = re.compile(r"[BIYERKLSPTU]\d{4}")
@@ -57,3 +59,16 @@ def check():
     text = text_of("include/skep/diag.def")
     rows = ROW.findall(text)
     return [*check_rows(text, rows), *check_used(rows), *check_tested(rows)]
+
+
+def shrink():
+    """Write the list anew with those of its ids that exist and still have no test."""
+    codes, names = named_by_tests()
+    listed = set(re.findall(r"^[A-Z]\d{4}", text_of(UNTESTED), re.M))
+    left = [f"{code} {name}\n" for name, code, _, _ in ROW.findall(text_of("include/skep/diag.def"))
+            if code in listed and code not in codes and name not in names]
+    (TOP / UNTESTED).write_text("".join(left), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    shrink()
