@@ -208,7 +208,7 @@ static void build_callback(struct skep_lower *l, const struct skep_stmt *stmt,
 	l->box = R(skep_ir_param(callback, 3));
 	skep_ir_at_source(callback, stmt->span);
 	l->ctx = R(skep_ir_load(callback, 8, l->box, 8));
-	skep_lower_homes_of(l, stmt->body);
+	skep_lower_homes_of(l, stmt);
 	bind_element(l, stmt, map);
 	skep_lower_stmts(l, stmt->body);
 	if (!skep_ir_ended(callback))

@@ -174,8 +174,8 @@ void skep_lower_set_var(struct skep_lower *l, const struct skep_var *var,
 void skep_lower_leave(struct skep_lower *l);
 /** Give every variable of the probe its home. */
 void skep_lower_homes(struct skep_lower *l, const struct skep_probe_def *def);
-/** The same for the body of a callback, in its own frame. */
-void skep_lower_homes_of(struct skep_lower *l, const struct skep_stmt *body);
+/** The same for the body of a for over a map, in its callback's frame. */
+void skep_lower_homes_of(struct skep_lower *l, const struct skep_stmt *loop);
 
 /* --- mapop.c, agg.c ------------------------------------------------------------------------------
  */

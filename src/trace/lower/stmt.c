@@ -148,43 +148,58 @@ static bool is_own_var(const struct skep_lower *l, const struct skep_stmt *stmt)
 	return stmt->target && stmt->target->kind == SKEP_E_VAR && stmt->kind != SKEP_S_FOR_MAP;
 }
 
-static void home_exprs(struct skep_lower *l, const struct skep_expr *expr);
+/* Of a callback's body (@loop; NULL: the probe's own): a variable of the blocks around keeps what
+ * it holds. */
+static bool is_shared(const struct skep_stmt *loop, const struct skep_var *var)
+{
+	for (uint32_t i = 0; loop && i < loop->n_captures; i++) {
+		if (loop->captures[i] == var)
+			return true;
+	}
+	return false;
+}
 
-static void home_stmts(struct skep_lower *l, const struct skep_stmt *stmt)
+static void home_exprs(struct skep_lower *l, const struct skep_expr *expr,
+		       const struct skep_stmt *loop);
+
+static void home_stmts(struct skep_lower *l, const struct skep_stmt *stmt,
+		       const struct skep_stmt *loop)
 {
 	for (; stmt; stmt = stmt->next) {
 		if (is_own_var(l, stmt)) {
 			make_home(l, stmt->target->var);
-			if (stmt->target->var && stmt->target->var->lowered)
+			if (stmt->target->var && stmt->target->var->lowered &&
+			    !is_shared(loop, stmt->target->var))
 				clear_var(l, stmt->target->var);
 		}
-		home_exprs(l, stmt->target);
-		home_exprs(l, stmt->value);
-		home_exprs(l, stmt->cond);
-		home_exprs(l, stmt->limit);
+		home_exprs(l, stmt->target, loop);
+		home_exprs(l, stmt->value, loop);
+		home_exprs(l, stmt->cond, loop);
+		home_exprs(l, stmt->limit, loop);
 		if (stmt->kind != SKEP_S_FOR_MAP)
-			home_stmts(l, stmt->body);
-		home_stmts(l, stmt->else_body);
+			home_stmts(l, stmt->body, loop);
+		home_stmts(l, stmt->else_body, loop);
 	}
 }
 
 /* Values may hold statements: { $x = 1; $x }. */
-static void home_exprs(struct skep_lower *l, const struct skep_expr *expr)
+static void home_exprs(struct skep_lower *l, const struct skep_expr *expr,
+		       const struct skep_stmt *loop)
 {
 	for (; expr; expr = expr->next) {
 		if (expr->kind == SKEP_E_BLOCK)
-			home_stmts(l, expr->body);
-		home_exprs(l, expr->cond);
-		home_exprs(l, expr->left);
-		home_exprs(l, expr->right);
-		home_exprs(l, expr->args);
+			home_stmts(l, expr->body, loop);
+		home_exprs(l, expr->cond, loop);
+		home_exprs(l, expr->left, loop);
+		home_exprs(l, expr->right, loop);
+		home_exprs(l, expr->args, loop);
 	}
 }
 
-void skep_lower_homes_of(struct skep_lower *l, const struct skep_stmt *body)
+void skep_lower_homes_of(struct skep_lower *l, const struct skep_stmt *loop)
 {
-	forget(body, NULL, false);
-	home_stmts(l, body);
+	forget(loop->body, NULL, false);
+	home_stmts(l, loop->body, loop);
 }
 
 void skep_lower_homes(struct skep_lower *l, const struct skep_probe_def *def)
@@ -199,8 +214,8 @@ void skep_lower_homes(struct skep_lower *l, const struct skep_probe_def *def)
 		skep_lower_zero(l, l->box, 0, l->box_bytes);
 		skep_ir_store(l->f, 8, l->box, 8, l->ctx);
 	}
-	home_exprs(l, def->predicate);
-	home_stmts(l, def->body);
+	home_exprs(l, def->predicate, NULL);
+	home_stmts(l, def->body, NULL);
 }
 
 /* --- Statements ---------------------------------------------------------------------------- */
