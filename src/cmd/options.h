@@ -33,6 +33,7 @@ struct skep_command {
 	const char *arg;         /* what its arguments are, for completion: "FILE"; NULL: none */
 	const char *list_option; /* with it, `skep NAME OPTION PATTERN*` lists what its arguments
 				  * can be: "list"; NULL */
+	const char *list_words;  /* what those begin with: "tracepoint: uprobe: " */
 };
 
 #define SKEP_OPTIONS_MOST 64

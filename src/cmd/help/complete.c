@@ -80,7 +80,7 @@ static char list_letter(const struct skep_command *command)
 static const char bash_head[] = "# bash completion for skep; made by: skep help --completion bash\n"
 				"_skep()\n"
 				"{\n"
-				"	local words=() word cur prev command i\n"
+				"	local words=() word cur prev command='' i\n"
 				"	for ((i = 0; i <= COMP_CWORD; i++)); do\n"
 				"		word=${COMP_WORDS[i]}\n"
 				"		if ((i > 1)) && [[ $word == :* || "
@@ -128,19 +128,23 @@ static void bash_value(struct skep_buf *out, const char *command, const struct s
 	skep_buf_puts(out, "; return ;;\n");
 }
 
+/* Before the first colon, which kinds of probe there are; behind it, what the command lists. */
+static const char bash_list[] =
+	"\t\telif [[ \" ${words[*]:2} \" =~ \\ (-%c[a-z]*|--%s)\\  ]]; then\n"
+	"\t\t\tif [[ $cur != *:* ]]; then\n"
+	"\t\t\t\tcompopt -o nospace\n"
+	"\t\t\t\tmapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\")\n"
+	"\t\t\telse\n"
+	"\t\t\t\tmapfile -t COMPREPLY < <(\"${words[0]}\" %s --%s \"$cur*\" 2>/dev/null)\n"
+	"\t\t\tfi\n";
+
 static void bash_args(struct skep_buf *out, const struct skep_command *command)
 {
 	_cleanup_buf_ struct skep_buf how = {0};
 
-	if (command->list_option) {
-		skep_buf_printf(
-			out,
-			"\t\telif [[ \" ${words[*]:2} \" =~ \\ (-%c[a-z]*|--%s)\\  ]]; then\n"
-			"\t\t\tmapfile -t COMPREPLY < "
-			"<(\"${words[0]}\" %s --%s \"$cur*\" 2>/dev/null)\n",
-			list_letter(command), command->list_option, command->name,
-			command->list_option);
-	}
+	if (command->list_option)
+		skep_buf_printf(out, bash_list, list_letter(command), command->list_option,
+				command->list_words, command->name, command->list_option);
 	if (!command->arg)
 		return;
 	if (!strcmp(command->arg, "TOPIC")) {
@@ -230,17 +234,23 @@ static void zsh_args(struct skep_buf *out, const struct skep_command *command)
 	}
 }
 
+static const char zsh_list[] =
+	"_skep_%1$s_args() {\n\tlocal -a found\n"
+	"\tif [[ -z ${words[(r)(-%2$c*|--%3$s)]} ]]; then\n"
+	"\t\t%5$s\n"
+	"\telif [[ $PREFIX != *:* ]]; then\n"
+	"\t\tcompadd -S '' -- %4$s\n"
+	"\telse\n"
+	"\t\tfound=(${(f)\"$(skep %1$s --%3$s \"$PREFIX*\" 2>/dev/null)\"})\n"
+	"\t\tcompadd -a found\n"
+	"\tfi\n}\n\n";
+
 static void zsh_command(struct skep_buf *out, const struct skep_command *command)
 {
-	if (command->list_option) {
-		skep_buf_printf(out,
-				"_skep_%s_args() {\n\tlocal -a found\n"
-				"\tif [[ -n ${words[(r)(-%c*|--%s)]} ]]; then\n"
-				"\t\tfound=(${(f)\"$(skep %s --%s \"$PREFIX*\" 2>/dev/null)\"})\n"
-				"\t\tcompadd -a found\n\telse\n\t\t%s\n\tfi\n}\n\n",
-				command->name, list_letter(command), command->list_option,
-				command->name, command->list_option, value_kind(command->arg)->zsh);
-	}
+	if (command->list_option)
+		skep_buf_printf(out, zsh_list, command->name, list_letter(command),
+				command->list_option, command->list_words,
+				value_kind(command->arg)->zsh);
 	skep_buf_printf(out, "_skep_%s() {\n\t_arguments -s", command->name);
 	for (size_t i = 0; i < command->n_options; i++)
 		zsh_option(out, &command->options[i]);
@@ -286,15 +296,17 @@ static void fish_option(struct skep_buf *out, const char *command, const struct 
 	skep_buf_puts(out, "'\n");
 }
 
+static const char fish_list[] = "complete -c skep -n '__fish_seen_subcommand_from %1$s; and "
+				"__fish_contains_opt -s %2$c %3$s'"
+				" -f -a '(string match -q \"*:*\" -- (commandline -ct); and "
+				"skep %1$s --%3$s (commandline -ct)\"*\" 2>/dev/null; or "
+				"string split -n \" \" \"%4$s\")'\n";
+
 static void fish_args(struct skep_buf *out, const struct skep_command *command)
 {
 	if (command->list_option)
-		skep_buf_printf(out,
-				"complete -c skep -n '__fish_seen_subcommand_from %s; and "
-				"__fish_contains_opt -s %c %s' -f -a '(skep %s --%s "
-				"(commandline -ct)\"*\" 2>/dev/null)'\n",
-				command->name, list_letter(command), command->list_option,
-				command->name, command->list_option);
+		skep_buf_printf(out, fish_list, command->name, list_letter(command),
+				command->list_option, command->list_words);
 	if (command->arg && strcmp(command->arg, "TOPIC"))
 		return;
 	skep_buf_printf(out, "complete -c skep -n '__fish_seen_subcommand_from %s' -f",

@@ -26,11 +26,27 @@ static void escape(struct skep_buf *out, const char *text)
 	}
 }
 
+/* Prose, broken into lines of source at spaces; man fills them again. */
+static void wrap(struct skep_buf *out, const char *text)
+{
+	while (*text) {
+		char line[256];
+		size_t len = strcspn(text, "\n");
+		for (size_t at = 0; at < len; at++) {
+			if (at >= 60 && text[at] == ' ')
+				len = at;
+		}
+		snprintf(line, sizeof(line), "%.*s", (int)len, text);
+		escape(out, line);
+		skep_buf_addc(out, '\n');
+		text += len + (text[len] != '\0');
+	}
+}
+
 static void section(struct skep_buf *out, const char *title, const char *text)
 {
 	skep_buf_printf(out, ".SH %s\n", title);
-	escape(out, text);
-	skep_buf_addc(out, '\n');
+	wrap(out, text);
 }
 
 static void verbatim(struct skep_buf *out, const char *title, const char *text)
@@ -53,8 +69,7 @@ static void option_item(struct skep_buf *out, const struct skep_option *option)
 	if (option->arg)
 		skep_buf_printf(out, " \\fI%s\\fR", option->arg);
 	skep_buf_addc(out, '\n');
-	escape(out, option->help);
-	skep_buf_addc(out, '\n');
+	wrap(out, option->help);
 }
 
 static void header(struct skep_buf *out, const char *name, const char *summary)
@@ -100,8 +115,7 @@ static void overview(struct skep_buf *out)
 	skep_buf_puts(out, ".SH COMMANDS\n");
 	for (size_t i = 0; i < SKEP_COMMAND_CNT; i++) {
 		skep_buf_printf(out, ".TP\n\\fBskep %s\\fR\n", skep_commands[i].name);
-		escape(out, skep_commands[i].summary);
-		skep_buf_addc(out, '\n');
+		wrap(out, skep_commands[i].summary);
 	}
 	section(out, "EXIT STATUS",
 		"0 ok, 1 failed, 2 wrong usage; a command may say more of its own.");
