@@ -14,6 +14,7 @@
 #include "trace/parse.h"
 
 #define MAX_CANDIDATES 512
+#define OTHER_PREFIX   "__builtin_"
 
 static void suggest_members(struct skep_typer *t, const struct skep_record *record,
 			    const char *name)
@@ -181,7 +182,10 @@ const struct skep_type *skep_type_ident(struct skep_typer *t, struct skep_expr *
 {
 	const struct skep_type *type;
 
-	expr->builtin = skep_builtin_find(expr->text);
+	/* bpftrace's own library knows each builtin by a second name. */
+	size_t skip =
+		strncmp(expr->text, OTHER_PREFIX, strlen(OTHER_PREFIX)) ? 0 : strlen(OTHER_PREFIX);
+	expr->builtin = skep_builtin_find(expr->text + skip);
 	if (expr->builtin != SKEP_BI_NONE)
 		return skep_type_builtin(t, expr);
 	if (skep_script_enumerator(t->check->script, expr->text, &expr->integer) ||

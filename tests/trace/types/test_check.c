@@ -302,6 +302,9 @@ static void the_mode_is_known_in_every_probe(void **state)
 	check(&s, "kprobe:f { @ = usermode }");
 	assert_true(only_value(&s)->is_const && only_value(&s)->integer == 0);
 	script_done(&s);
+	check(&s, "kprobe:f { @ = __builtin_usermode }");
+	assert_true(only_value(&s)->is_const && only_value(&s)->integer == 0);
+	script_done(&s);
 	check(&s, "profile:f { @ = usermode }");
 	assert_false(only_value(&s)->is_const);
 	script_done(&s);
