@@ -23,5 +23,6 @@ void skep_trace_info(void)
 	       "\n\nKernel features\n",
 	       host.sysname, host.release, host.machine);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		printf("  %s: %s\n", rows[i].name, skep_has_feature(rows[i].feature) ? "yes" : "no");
+		printf("  %s: %s\n", rows[i].name,
+		       skep_has_feature(rows[i].feature) ? "yes" : "no");
 }
