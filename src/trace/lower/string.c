@@ -60,21 +60,44 @@ static struct skep_opnd read_counted(struct skep_lower *l, const struct skep_val
 	return R(len);
 }
 
+/* How much may be read: no more than was asked for, nor than there is room for (a map's key may
+ * be shorter than what str() reads). */
+static struct skep_opnd room_for(struct skep_lower *l, uint32_t size, const struct skep_value *src)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t room = skep_ir_var(f), over = skep_ir_block(f), on = skep_ir_block(f);
+
+	skep_ir_set(f, room, src->limit);
+	skep_ir_branch_cold(f, SKEP_IR_UGT, R(room), I(size), over);
+	skep_ir_jump(f, on);
+	skep_ir_at(f, over);
+	skep_ir_set(f, room, I(size));
+	skep_ir_jump(f, on);
+	skep_ir_at(f, on);
+	return R(room);
+}
+
 /* A length that the script itself asked for cuts nothing that it wanted. */
 struct skep_opnd skep_lower_read_str(struct skep_lower *l, struct skep_opnd dst, int32_t off,
 				     uint32_t size, const struct skep_value *src)
 {
 	struct skep_ir_func *f = l->f;
 	struct skep_value to = {.opnd = dst, .off = off};
+	bool is_asked = src->limit.kind == SKEP_OPND_REG;
 	struct skep_opnd len =
-		read_counted(l, &to, src->limit.kind == SKEP_OPND_REG ? src->limit : I(size), src);
+		read_counted(l, &to, is_asked ? room_for(l, size, src) : I(size), src);
 
-	if (src->is_limited || !may_be_cut(src, size))
+	if ((src->is_limited && !is_asked) || !may_be_cut(src, size))
 		return len;
 	uint32_t full = skep_ir_block(f), on = skep_ir_block(f);
 	skep_ir_branch_cold(f, SKEP_IR_EQ, len, I(size), full);
 	skep_ir_jump(f, on);
 	skep_ir_at(f, full);
+	if (is_asked) {
+		uint32_t longer = skep_ir_block(f);
+		skep_ir_branch(f, SKEP_IR_UGT, src->limit, I(size), longer, on);
+		skep_ir_at(f, longer);
+	}
 	count_cut(l, size, src);
 	skep_ir_jump(f, on);
 	skep_ir_at(f, on);
