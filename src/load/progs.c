@@ -14,7 +14,7 @@
 #include "base/fd.h"
 #include "linux/bpf.h"
 #include "load/explain.h"
-#include "load/lines.h"
+#include "object/lines.h"
 
 enum { LOG_FIRST_BYTES = 64 << 10, LOG_LIMIT_BYTES = 16 << 20, LOG_GROWTH = 4 };
 
@@ -23,7 +23,7 @@ struct loader {
 	struct skep_session *session; /* borrowed */
 	SKEP_VEC(struct skep_insn) insns;
 	SKEP_VEC(struct bpf_func_info) funcs;
-	struct load_line_vec lines;
+	struct skep_line_records lines;
 	union bpf_attr attr; /* of the program at work; points into the above */
 };
 
@@ -45,6 +45,22 @@ static bool wants_btf(const struct skep_object *object)
 	return wants;
 }
 
+_Static_assert(sizeof(struct skep_line_record) == sizeof(struct bpf_line_info), "one layout");
+
+/* The texts of all lines that programs came from go into the BTF before it is finished. */
+static void add_line_texts(struct skep_session *session)
+{
+	const struct skep_object *object = session->object;
+	struct skep_line_records records = {0};
+
+	skep_line_index_init(&session->lines, object->source, object->btf);
+	for (size_t i = 0; i < object->n_progs; i++) {
+		records.len = 0;
+		skep_line_index_records(&session->lines, &object->progs[i], &records);
+	}
+	skep_vec_done(&records);
+}
+
 /* BTF adorns: a kernel too old for it, or for a kind in it, runs the programs all the same. */
 int load_btf(struct skep_session *session, struct skep_diag *diag)
 {
@@ -54,7 +70,7 @@ int load_btf(struct skep_session *session, struct skep_diag *diag)
 
 	if (!object->btf || !wants_btf(object))
 		return 0;
-	load_lines_init(&session->lines, object);
+	add_line_texts(session);
 	skep_btf_finish(object->btf, &data, &size);
 	int fd = skep_bpf_btf_load(data, size);
 	if (fd >= 0)
@@ -101,7 +117,8 @@ static void add_btf(struct loader *loader, const struct skep_object_prog *prog)
 		struct bpf_func_info info = {prog->funcs[i].insn, prog->funcs[i].btf_func};
 		skep_vec_push(&loader->funcs, info);
 	}
-	load_lines_of(&loader->session->lines, prog, &loader->lines);
+	loader->lines.len = 0;
+	skep_line_index_records(&loader->session->lines, prog, &loader->lines);
 	attr->prog_btf_fd = (uint32_t)loader->session->btf_fd;
 	attr->func_info = (uint64_t)(uintptr_t)loader->funcs.data;
 	attr->func_info_cnt = (uint32_t)loader->funcs.len;

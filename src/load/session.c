@@ -66,7 +66,7 @@ void skep_session_close(struct skep_session *session)
 	free_fds(session->prog_fds, session->object->n_progs);
 	free_fds(session->map_fds, session->object->n_maps);
 	skep_close(&session->btf_fd);
-	load_lines_done(&session->lines);
+	skep_line_index_done(&session->lines);
 	free(session);
 }
 

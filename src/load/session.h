@@ -12,13 +12,13 @@
 
 #include "base/buf.h"
 #include "base/vec.h"
-#include "load/lines.h"
+#include "object/lines.h"
 
 struct skep_session {
 	const struct skep_object *object; /* borrowed */
 	struct skep_buf *log;             /* borrowed; NULL: no logs wanted */
 	int *map_fds, *prog_fds;          /* owned, each descriptor too; -1: not made */
-	struct load_lines lines;          /* of the object's source */
+	struct skep_line_index lines;     /* of the object's source */
 	int btf_fd;                       /* -1: no BTF, or the kernel did not take it */
 	/*
 	 * Attachments. Closing a link takes its program off, and the link's event

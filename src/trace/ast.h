@@ -224,4 +224,7 @@ struct skep_script {
 /** The tree as text, one node a line (-d ast); with types once they are known. */
 void skep_script_print(const struct skep_script *script, struct skep_buf *out);
 
+/** An operator as it is written: "+", "&&". */
+const char *skep_operator_name(enum skep_operator op);
+
 #endif

@@ -13,18 +13,6 @@ struct printer {
 	uint32_t depth;
 };
 
-static const char *const operator_texts[] = {
-	[SKEP_OPR_NONE] = "=", [SKEP_OPR_ADD] = "+",  [SKEP_OPR_SUB] = "-",
-	[SKEP_OPR_MUL] = "*",  [SKEP_OPR_DIV] = "/",  [SKEP_OPR_MOD] = "%",
-	[SKEP_OPR_AND] = "&",  [SKEP_OPR_OR] = "|",   [SKEP_OPR_XOR] = "^",
-	[SKEP_OPR_SHL] = "<<", [SKEP_OPR_SHR] = ">>", [SKEP_OPR_EQ] = "==",
-	[SKEP_OPR_NE] = "!=",  [SKEP_OPR_LT] = "<",   [SKEP_OPR_LE] = "<=",
-	[SKEP_OPR_GT] = ">",   [SKEP_OPR_GE] = ">=",  [SKEP_OPR_LAND] = "&&",
-	[SKEP_OPR_LOR] = "||", [SKEP_OPR_NOT] = "!",  [SKEP_OPR_COMPL] = "~",
-	[SKEP_OPR_NEG] = "-",  [SKEP_OPR_PLUS] = "+", [SKEP_OPR_DEREF] = "*",
-	[SKEP_OPR_ADDR] = "&", [SKEP_OPR_INC] = "++", [SKEP_OPR_DEC] = "--",
-};
-
 static void start(struct printer *pr)
 {
 	skep_buf_fill(pr->out, ' ', 2 * (size_t)pr->depth);
@@ -66,7 +54,7 @@ static void print_about(struct printer *pr, const char *what, const struct skep_
 
 static void print_head(struct printer *pr, const struct skep_expr *e)
 {
-	const char *op = operator_texts[e->op];
+	const char *op = skep_operator_name(e->op);
 
 	switch (e->kind) {
 	case SKEP_E_INT: print_int(pr, e); break;
@@ -148,7 +136,7 @@ static void print_stmt(struct printer *pr, const struct skep_stmt *s)
 	start(pr);
 	skep_buf_puts(pr->out, stmt_names[s->kind]);
 	if (s->kind == SKEP_S_ASSIGN)
-		skep_buf_printf(pr->out, " %s%s", operator_texts[s->op], s->op ? "=" : "");
+		skep_buf_printf(pr->out, " %s%s", skep_operator_name(s->op), s->op ? "=" : "");
 	if (s->type_name)
 		skep_buf_printf(pr->out, " (%s)", s->type_name);
 	skep_buf_addc(pr->out, '\n');

@@ -9,23 +9,6 @@
 
 #include "base/arena.h"
 
-static const char *const names[] = {
-	[SKEP_OPR_NONE] = "=", [SKEP_OPR_ADD] = "+",  [SKEP_OPR_SUB] = "-",
-	[SKEP_OPR_MUL] = "*",  [SKEP_OPR_DIV] = "/",  [SKEP_OPR_MOD] = "%",
-	[SKEP_OPR_AND] = "&",  [SKEP_OPR_OR] = "|",   [SKEP_OPR_XOR] = "^",
-	[SKEP_OPR_SHL] = "<<", [SKEP_OPR_SHR] = ">>", [SKEP_OPR_EQ] = "==",
-	[SKEP_OPR_NE] = "!=",  [SKEP_OPR_LT] = "<",   [SKEP_OPR_LE] = "<=",
-	[SKEP_OPR_GT] = ">",   [SKEP_OPR_GE] = ">=",  [SKEP_OPR_LAND] = "&&",
-	[SKEP_OPR_LOR] = "||", [SKEP_OPR_NOT] = "!",  [SKEP_OPR_COMPL] = "~",
-	[SKEP_OPR_NEG] = "-",  [SKEP_OPR_PLUS] = "+", [SKEP_OPR_DEREF] = "*",
-	[SKEP_OPR_ADDR] = "&", [SKEP_OPR_INC] = "++", [SKEP_OPR_DEC] = "--",
-};
-
-const char *skep_operator_name(enum skep_operator op)
-{
-	return names[op];
-}
-
 static bool is_comparison(enum skep_operator op)
 {
 	return op >= SKEP_OPR_EQ && op <= SKEP_OPR_GE;
@@ -95,7 +78,7 @@ static const struct skep_type *bad_operands(struct skep_typer *t, enum skep_oper
 					    const struct skep_expr *left,
 					    const struct skep_expr *right, struct skep_span span)
 {
-	TYPE_ERROR(t, span, OPERANDS, names[op], skep_typer_name(t, left->type),
+	TYPE_ERROR(t, span, OPERANDS, skep_operator_name(op), skep_typer_name(t, left->type),
 		   skep_typer_name(t, right->type));
 	const struct skep_expr *text = left->type->kind == SKEP_T_STRING ? left : right;
 	const struct skep_expr *other = text == left ? right : left;
@@ -227,7 +210,7 @@ static const struct skep_type *type_sign(struct skep_typer *t, const struct skep
 	const struct skep_type *type = expr->right->type;
 
 	if (type->kind != SKEP_T_INT)
-		return TYPE_ERROR(t, expr->span, OPERAND, names[expr->op],
+		return TYPE_ERROR(t, expr->span, OPERAND, skep_operator_name(expr->op),
 				  skep_typer_name(t, type));
 	return skep_type_int(8, type->is_signed || type->is_bool || expr->op == SKEP_OPR_NEG);
 }
@@ -270,7 +253,8 @@ static const struct skep_type *step_var(struct skep_typer *t, struct skep_expr *
 
 	if (!type || is_number(type))
 		return type;
-	return TYPE_ERROR(t, expr->span, OPERAND, names[expr->op], skep_typer_name(t, type));
+	return TYPE_ERROR(t, expr->span, OPERAND, skep_operator_name(expr->op),
+			  skep_typer_name(t, type));
 }
 
 const struct skep_type *skep_type_incdec(struct skep_typer *t, struct skep_expr *expr)

@@ -88,7 +88,6 @@ const struct skep_type *skep_type_ident(struct skep_typer *t, struct skep_expr *
 const struct skep_type *skep_type_operation(struct skep_typer *t, enum skep_operator op,
 					    const struct skep_expr *left,
 					    const struct skep_expr *right, struct skep_span span);
-const char *skep_operator_name(enum skep_operator op);
 /** A type by name, with an error where there is none. */
 const struct skep_type *skep_type_named(struct skep_typer *t, const char *name,
 					struct skep_span span);
