@@ -196,6 +196,15 @@ void skep_source_pos(const struct skep_source *src, uint32_t off, uint32_t *line
 	*col = off - start + 1;
 }
 
+/* What a terminal would act on is shown as '?': a script may be any file. */
+static void add_printable(const char *text, size_t len, struct skep_buf *out)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		skep_buf_addc(out, c != '\t' && (c < 0x20 || c == 0x7f) ? '?' : (char)c);
+	}
+}
+
 /* The caret line repeats the source's tabs, so that it lines up whatever the tab width. */
 static void render_caret(const struct skep_source *src, struct skep_span span, struct skep_buf *out)
 {
@@ -206,7 +215,9 @@ static void render_caret(const struct skep_source *src, struct skep_span span, s
 	const char *end = memchr(start, '\n', (size_t)(src->text + src->len - start));
 	size_t len = end ? (size_t)(end - start) : (size_t)(src->text + src->len - start);
 	skep_buf_printf(out, "  --> %s:%u:%u\n", src->name, line, col);
-	skep_buf_printf(out, "%4u | %.*s\n     | ", line, (int)len, start);
+	skep_buf_printf(out, "%4u | ", line);
+	add_printable(start, len, out);
+	skep_buf_puts(out, "\n     | ");
 	for (uint32_t i = 0; i + 1 < col; i++)
 		skep_buf_addc(out, start[i] == '\t' ? '\t' : ' ');
 	size_t room = len >= col - 1 ? len - (col - 1) : 0;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -77,6 +78,8 @@ static _Noreturn void become(const char *path, char **argv, int gate_fd)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	execv(path, argv);
+	if (errno == ENOEXEC) /* a script without #!: as a shell would run it */
+		execv("/bin/sh", (char *[]){"sh", (char *)path, NULL});
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
@@ -104,6 +107,18 @@ static int start(struct skep_child *child, char **argv)
 	return 0;
 }
 
+/* Told now: a child that cannot become its command could only say so by its status. */
+static int check_program(const char *path)
+{
+	struct stat file;
+
+	if (stat(path, &file))
+		return -errno;
+	if (!S_ISREG(file.st_mode))
+		return -EACCES;
+	return access(path, X_OK) ? -errno : 0;
+}
+
 int skep_child_start(struct skep_child *child, const char *command, struct skep_diag *diag)
 {
 	struct words words = {0};
@@ -115,7 +130,7 @@ int skep_child_start(struct skep_child *child, const char *command, struct skep_
 	} else if ((err = skep_elf_resolve_path(words.argv[0], child->path, sizeof(child->path)))) {
 		skep_diag_add(diag, SKEP_DIAG_COMMAND_NONE, SKEP_NOWHERE, words.argv[0],
 			      strerror(-err));
-	} else if ((err = start(child, words.argv))) {
+	} else if ((err = check_program(child->path)) || (err = start(child, words.argv))) {
 		skep_diag_add(diag, SKEP_DIAG_COMMAND_NONE, SKEP_NOWHERE, words.argv[0],
 			      strerror(-err));
 	}
