@@ -230,7 +230,9 @@ static void render_lines(const char *label, const char *text, struct skep_buf *o
 {
 	while (text && *text) {
 		size_t len = strcspn(text, "\n");
-		skep_buf_printf(out, "  %s: %.*s\n", label, (int)len, text);
+		skep_buf_printf(out, "  %s: ", label);
+		add_printable(text, len, out);
+		skep_buf_addc(out, '\n');
 		text += len + (text[len] == '\n');
 	}
 }
@@ -246,9 +248,10 @@ static void render_item(const struct skep_diag *diag, const struct skep_diag_ite
 	static const char *const colors[] = {"\033[36m", "\033[33m", "\033[31m"};
 	const struct row *row = &rows[item->id];
 
-	skep_buf_printf(out, "%s%s %s%s: %s\n", color ? colors[row->severity] : "",
-			severity_names[row->severity], row->code, color ? "\033[0m" : "",
-			item->what);
+	skep_buf_printf(out, "%s%s %s%s: ", color ? colors[row->severity] : "",
+			severity_names[row->severity], row->code, color ? "\033[0m" : "");
+	add_printable(item->what, strlen(item->what), out);
+	skep_buf_addc(out, '\n');
 	if (span_in_source(diag->source, item->span))
 		render_caret(diag->source, item->span, out);
 	render_lines("why", item->why, out);

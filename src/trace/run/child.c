@@ -79,7 +79,7 @@ static _Noreturn void become(const char *path, char **argv, int gate_fd)
 	signal(SIGPIPE, SIG_DFL);
 	execv(path, argv);
 	if (errno == ENOEXEC) /* a script without #!: as a shell would run it */
-		execv("/bin/sh", (char *[]){"sh", (char *)path, NULL});
+		execl("/bin/sh", "sh", path, (char *)NULL);
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
