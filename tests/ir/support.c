@@ -17,8 +17,12 @@ const struct skep_ir_target oldest = {.may_goto = false, .isa_v4 = false, .loop_
 
 static int sys_bpf(int cmd, union bpf_attr *attr)
 {
-	int ret = (int)syscall(__NR_bpf, cmd, attr, sizeof(*attr));
+	int ret, tries = 5;
 
+	/* The verifier gives up with EAGAIN when a signal is pending. */
+	do
+		ret = (int)syscall(__NR_bpf, cmd, attr, sizeof(*attr));
+	while (ret < 0 && errno == EAGAIN && --tries);
 	return ret < 0 ? -errno : ret;
 }
 

@@ -10,6 +10,13 @@
  * A few random programs have more paths than the kernel is willing to walk
  * (E2BIG, after a million instructions): those are counted, and must be few.
  *
+ * Run more than the default, or other seeds, in a TEST KERNEL only. Random
+ * programs are a fuzzer of the kernel's verifier as well: Linux 6.18 oopsed in
+ * __mark_chain_precision() on one in some 50,000 (seed 314575, with
+ * SKEP_IR_CALLBACKS). That program had a callback of bpf_loop; callbacks are
+ * therefore left out unless SKEP_IR_CALLBACKS is set. A message "verifier bug"
+ * ends the test as a failure: the kernel is not to be trusted from there on.
+ *
  * A failure prints the seed; SKEP_IR_RANDOM=1 with it repeats just that one,
  * and SKEP_SHOW=1 shows the IR and the code.
  */
@@ -476,7 +483,7 @@ static void gen_program(struct gen *g)
 
 	for (uint32_t n = below(g, 3) ? 0 : 1 + below(g, 2); n; n--)
 		gen_callee(g);
-	if (below(g, 4) == 0)
+	if (below(g, 4) == 0 && getenv("SKEP_IR_CALLBACKS"))
 		gen_callback(g);
 	begin(g, f);
 	for (uint32_t i = 0; i < N_INPUTS; i++)
