@@ -14,13 +14,29 @@ struct skep_buf;
 struct skep_diag;
 
 enum skep_btf_kind {
-	SKEP_BTF_VOID = 0, SKEP_BTF_INT, SKEP_BTF_PTR, SKEP_BTF_ARRAY, SKEP_BTF_STRUCT,
-	SKEP_BTF_UNION, SKEP_BTF_ENUM, SKEP_BTF_FWD, SKEP_BTF_TYPEDEF, SKEP_BTF_VOLATILE,
-	SKEP_BTF_CONST, SKEP_BTF_RESTRICT, SKEP_BTF_FUNC, SKEP_BTF_FUNC_PROTO, SKEP_BTF_VAR,
-	SKEP_BTF_DATASEC, SKEP_BTF_FLOAT, SKEP_BTF_DECL_TAG, SKEP_BTF_TYPE_TAG, SKEP_BTF_ENUM64,
+	SKEP_BTF_VOID = 0,
+	SKEP_BTF_INT,
+	SKEP_BTF_PTR,
+	SKEP_BTF_ARRAY,
+	SKEP_BTF_STRUCT,
+	SKEP_BTF_UNION,
+	SKEP_BTF_ENUM,
+	SKEP_BTF_FWD,
+	SKEP_BTF_TYPEDEF,
+	SKEP_BTF_VOLATILE,
+	SKEP_BTF_CONST,
+	SKEP_BTF_RESTRICT,
+	SKEP_BTF_FUNC,
+	SKEP_BTF_FUNC_PROTO,
+	SKEP_BTF_VAR,
+	SKEP_BTF_DATASEC,
+	SKEP_BTF_FLOAT,
+	SKEP_BTF_DECL_TAG,
+	SKEP_BTF_TYPE_TAG,
+	SKEP_BTF_ENUM64,
 	SKEP_BTF_N_KINDS
 };
-#define SKEP_BTF_ANY_KIND UINT32_MAX
+#define SKEP_BTF_ANY_KIND   UINT32_MAX
 #define SKEP_BTF_MASK(kind) (1u << (kind))
 
 /**
@@ -90,10 +106,10 @@ int skep_btf_int_info(const struct skep_btf *btf, uint32_t id, struct skep_btf_i
 uint32_t skep_btf_array_len(const struct skep_btf *btf, uint32_t id);
 
 struct skep_btf_member {
-	const char *name;   /* "" for an anonymous member; borrowed from the BTF */
-	uint32_t type;	    /* as written, not stripped */
-	uint32_t bit_off;   /* from the start of the outermost type asked about */
-	uint8_t bit_size;   /* 0: not a bit field */
+	const char *name; /* "" for an anonymous member; borrowed from the BTF */
+	uint32_t type;    /* as written, not stripped */
+	uint32_t bit_off; /* from the start of the outermost type asked about */
+	uint8_t bit_size; /* 0: not a bit field */
 };
 /** Number of members, parameters, enumerators or variables; 0 for other kinds. */
 uint32_t skep_btf_n_members(const struct skep_btf *btf, uint32_t id);
@@ -112,8 +128,8 @@ int skep_btf_enumerator(const struct skep_btf *btf, uint32_t id, uint32_t i, con
 			int64_t *ret_value);
 /** An enumerator anywhere in @btf by name, lowest enum id first. Walks all types, then compares
  *  all enumerators (0.3 ms in a kernel's). Return 0 | -ENOENT */
-int skep_btf_find_enumerator(struct skep_btf *btf, const char *name, size_t len,
-			     int64_t *ret_value, uint32_t *ret_enum);
+int skep_btf_find_enumerator(struct skep_btf *btf, const char *name, size_t len, int64_t *ret_value,
+			     uint32_t *ret_enum);
 
 /** The type as a C declaration ("struct task_struct *", "char[16]"), as written with @var inside
  *  ("char comm[16]"); @var may be NULL. A FUNC or VAR without @var is declared by its own name.

@@ -74,8 +74,8 @@ void skep_diag_why(struct skep_diag *diag, const char *fmt, ...)
 void skep_diag_try(struct skep_diag *diag, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /** Hint "did you mean X?" for the candidate nearest to @word, if one is near. */
-void skep_diag_did_you_mean(struct skep_diag *diag, const char *word,
-			    const char *const *candidates, size_t n);
+void skep_diag_did_you_mean(struct skep_diag *diag, const char *word, const char *const *candidates,
+			    size_t n);
 
 /** The row's stable id ("T0102") and severity. */
 const char *skep_diag_code(enum skep_diag_id id);
@@ -89,7 +89,7 @@ void skep_diag_render_json(const struct skep_diag *diag, struct skep_buf *out);
 /** 1-based line and column (bytes) of offset @off. */
 void skep_source_pos(const struct skep_source *src, uint32_t off, uint32_t *line, uint32_t *col);
 
-#define SKEP_NOWHERE ((struct skep_span){0, 0})
+#define SKEP_NOWHERE   ((struct skep_span){0, 0})
 #define _cleanup_diag_ __attribute__((cleanup(skep_diag_done)))
 
 #endif

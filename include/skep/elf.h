@@ -60,7 +60,7 @@ struct skep_elf_sym {
 	const char *name; /* borrowed, NUL-terminated; in .symtab it may end in "@VERSION" */
 	uint64_t addr, size;
 	uint8_t type, bind; /* STT_*, STB_* */
-	bool hidden;	    /* an old version, kept for programs linked long ago */
+	bool hidden;        /* an old version, kept for programs linked long ago */
 	uint16_t section;   /* index of the section it lies in, or SHN_ABS, SHN_COMMON, … */
 };
 /**
@@ -82,9 +82,10 @@ int skep_elf_find_any_symbol(const struct skep_elf *elf, const char *name,
 			     struct skep_elf_sym *ret);
 
 struct skep_elf_usdt {
-	const char *provider, *name, *args; /* borrowed; args as in the note: "-4@%eax 8@-8(%rbp)" */
-	uint64_t addr;	    /* of the probe's nop, corrected for prelink (.stapsdt.base) */
-	uint64_t off;	    /* the same as a file offset */
+	const char *provider, *name,
+		*args;          /* borrowed; args as in the note: "-4@%eax 8@-8(%rbp)" */
+	uint64_t addr;          /* of the probe's nop, corrected for prelink (.stapsdt.base) */
+	uint64_t off;           /* the same as a file offset */
 	uint64_t semaphore_off; /* file offset of the semaphore, 0: none */
 };
 /** Every probe; a return value != 0 from @fn stops and is returned. Else 0 | -E2BIG over 131072 */
@@ -124,8 +125,8 @@ int skep_reg_pt_regs_off(enum skep_reg reg);
 
 enum skep_usdt_kind {
 	SKEP_USDT_CONST,   /* `value` */
-	SKEP_USDT_REG,	   /* `base`, shifted right by `shift` bits, cut to `size` */
-	SKEP_USDT_MEM,	   /* `size` bytes at base + index × scale + value */
+	SKEP_USDT_REG,     /* `base`, shifted right by `shift` bits, cut to `size` */
+	SKEP_USDT_MEM,     /* `size` bytes at base + index × scale + value */
 	SKEP_USDT_SYMBOL,  /* `size` bytes at the address of `symbol`, + value */
 	SKEP_USDT_UNKNOWN, /* well-formed, but out of a tracer's reach: floating point, %fs: … */
 };
@@ -133,9 +134,9 @@ enum skep_usdt_kind {
 /** One argument of a USDT probe. Widths: bytes, negative for a signed value. */
 struct skep_usdt_arg {
 	enum skep_usdt_kind kind;
-	int8_t size;	    /* ±1, ±2, ±4, ±8 */
-	uint8_t shift;	    /* REG: 8 for %ah and its like, else 0 */
-	uint8_t scale;	    /* MEM: 1, 2, 4, 8; 0 without index */
+	int8_t size;        /* ±1, ±2, ±4, ±8 */
+	uint8_t shift;      /* REG: 8 for %ah and its like, else 0 */
+	uint8_t scale;      /* MEM: 1, 2, 4, 8; 0 without index */
 	int8_t index_width; /* MEM: 8; 4 and -4: only the low half of index counts (uxtw, sxtw) */
 	enum skep_reg base, index;
 	int64_t value;

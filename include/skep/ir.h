@@ -38,21 +38,41 @@ struct skep_ir_func;
 /** An operand: a constant, a register, or the address of a slot plus a constant. */
 struct skep_opnd {
 	enum { SKEP_OPND_IMM, SKEP_OPND_REG, SKEP_OPND_SLOT } kind;
-	uint32_t id;  /* register or slot */
-	int64_t imm;  /* constant, or offset into the slot */
+	uint32_t id; /* register or slot */
+	int64_t imm; /* constant, or offset into the slot */
 };
-#define R(reg)	   ((struct skep_opnd){.kind = SKEP_OPND_REG, .id = (reg)})
-#define I(val)	   ((struct skep_opnd){.kind = SKEP_OPND_IMM, .imm = (int64_t)(val)})
+#define R(reg)     ((struct skep_opnd){.kind = SKEP_OPND_REG, .id = (reg)})
+#define I(val)     ((struct skep_opnd){.kind = SKEP_OPND_IMM, .imm = (int64_t)(val)})
 #define S(slot, o) ((struct skep_opnd){.kind = SKEP_OPND_SLOT, .id = (slot), .imm = (o)})
 
 /** 64-bit arithmetic; division and modulo by zero as RFC 9669 (0, and the dividend). */
 enum skep_ir_alu {
-	SKEP_IR_ADD, SKEP_IR_SUB, SKEP_IR_MUL, SKEP_IR_UDIV, SKEP_IR_SDIV, SKEP_IR_UMOD,
-	SKEP_IR_SMOD, SKEP_IR_AND, SKEP_IR_OR, SKEP_IR_XOR, SKEP_IR_SHL, SKEP_IR_SHR, SKEP_IR_SAR,
+	SKEP_IR_ADD,
+	SKEP_IR_SUB,
+	SKEP_IR_MUL,
+	SKEP_IR_UDIV,
+	SKEP_IR_SDIV,
+	SKEP_IR_UMOD,
+	SKEP_IR_SMOD,
+	SKEP_IR_AND,
+	SKEP_IR_OR,
+	SKEP_IR_XOR,
+	SKEP_IR_SHL,
+	SKEP_IR_SHR,
+	SKEP_IR_SAR,
 };
 enum skep_ir_cond {
-	SKEP_IR_EQ, SKEP_IR_NE, SKEP_IR_ULT, SKEP_IR_ULE, SKEP_IR_UGT, SKEP_IR_UGE,
-	SKEP_IR_SLT, SKEP_IR_SLE, SKEP_IR_SGT, SKEP_IR_SGE, SKEP_IR_TEST, /* a & b != 0 */
+	SKEP_IR_EQ,
+	SKEP_IR_NE,
+	SKEP_IR_ULT,
+	SKEP_IR_ULE,
+	SKEP_IR_UGT,
+	SKEP_IR_UGE,
+	SKEP_IR_SLT,
+	SKEP_IR_SLE,
+	SKEP_IR_SGT,
+	SKEP_IR_SGE,
+	SKEP_IR_TEST, /* a & b != 0 */
 };
 
 /** What the target can do: found by probing the kernel, never from its version. */
@@ -63,13 +83,13 @@ struct skep_ir_target {
 };
 
 struct skep_ir_prog_desc {
-	const char *name;	       /* at most 15 characters reach the kernel */
-	uint32_t type;		       /* enum bpf_prog_type */
+	const char *name;              /* at most 15 characters reach the kernel */
+	uint32_t type;                 /* enum bpf_prog_type */
 	uint32_t expected_attach_type; /* enum bpf_attach_type */
 	uint32_t attach_btf_id;
 	uint32_t flags;
-	const char *section;	/* ELF section name */
-	struct skep_span span;	/* of the probe, for code that belongs to no statement */
+	const char *section;   /* ELF section name */
+	struct skep_span span; /* of the probe, for code that belongs to no statement */
 };
 
 /** A module on @arena; maps and BTF go straight into @object (borrowed, initialised). */
@@ -131,8 +151,7 @@ uint32_t skep_ir_neg(struct skep_ir_func *f, struct skep_opnd a);
 uint32_t skep_ir_cmp(struct skep_ir_func *f, enum skep_ir_cond cond, struct skep_opnd a,
 		     struct skep_opnd b);
 /** The low @bytes (1, 2, 4) of @a, sign- or zero-extended to 64 bits. */
-uint32_t skep_ir_extend(struct skep_ir_func *f, struct skep_opnd a, uint32_t bytes,
-			bool is_signed);
+uint32_t skep_ir_extend(struct skep_ir_func *f, struct skep_opnd a, uint32_t bytes, bool is_signed);
 /** Bytes of the low @bytes (2, 4, 8) of @a reversed; the rest zero. */
 uint32_t skep_ir_bswap(struct skep_ir_func *f, struct skep_opnd a, uint32_t bytes);
 
@@ -193,7 +212,8 @@ uint32_t skep_ir_call_func(struct skep_ir_func *f, struct skep_ir_func *callee, 
 /** The address of a subprogram, for bpf_loop and bpf_for_each_map_elem. */
 uint32_t skep_ir_func_addr(struct skep_ir_func *f, struct skep_ir_func *callee);
 
-/* --- Finishing --------------------------------------------------------------------------------- */
+/* --- Finishing ---------------------------------------------------------------------------------
+ */
 
 /**
  * Emit every program of the module into its object.

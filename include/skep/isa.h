@@ -29,48 +29,102 @@ struct skep_insn {
 
 /* code, low three bits: the class */
 enum skep_class {
-	SKEP_LD = 0, SKEP_LDX, SKEP_ST, SKEP_STX, SKEP_ALU, SKEP_JMP, SKEP_JMP32, SKEP_ALU64,
+	SKEP_LD = 0,
+	SKEP_LDX,
+	SKEP_ST,
+	SKEP_STX,
+	SKEP_ALU,
+	SKEP_JMP,
+	SKEP_JMP32,
+	SKEP_ALU64,
 };
 /* loads and stores: size (bits 3-4) and mode (bits 5-7) */
 enum skep_size { SKEP_W = 0x00, SKEP_H = 0x08, SKEP_B = 0x10, SKEP_DW = 0x18 };
 enum skep_mode {
-	SKEP_IMM = 0x00, SKEP_ABS = 0x20, SKEP_IND = 0x40, SKEP_MEM = 0x60, SKEP_MEMSX = 0x80,
+	SKEP_IMM = 0x00,
+	SKEP_ABS = 0x20,
+	SKEP_IND = 0x40,
+	SKEP_MEM = 0x60,
+	SKEP_MEMSX = 0x80,
 	SKEP_ATOMIC = 0xc0,
 };
 /* arithmetic and jumps: source (bit 3) */
 enum skep_src { SKEP_K = 0x00, SKEP_X = 0x08 };
 enum skep_alu_op {
-	SKEP_ADD = 0x00, SKEP_SUB = 0x10, SKEP_MUL = 0x20, SKEP_DIV = 0x30, SKEP_OR = 0x40,
-	SKEP_AND = 0x50, SKEP_LSH = 0x60, SKEP_RSH = 0x70, SKEP_NEG = 0x80, SKEP_MOD = 0x90,
-	SKEP_XOR = 0xa0, SKEP_MOV = 0xb0, SKEP_ARSH = 0xc0, SKEP_END = 0xd0,
+	SKEP_ADD = 0x00,
+	SKEP_SUB = 0x10,
+	SKEP_MUL = 0x20,
+	SKEP_DIV = 0x30,
+	SKEP_OR = 0x40,
+	SKEP_AND = 0x50,
+	SKEP_LSH = 0x60,
+	SKEP_RSH = 0x70,
+	SKEP_NEG = 0x80,
+	SKEP_MOD = 0x90,
+	SKEP_XOR = 0xa0,
+	SKEP_MOV = 0xb0,
+	SKEP_ARSH = 0xc0,
+	SKEP_END = 0xd0,
 };
 enum skep_jmp_op {
-	SKEP_JA = 0x00, SKEP_JEQ = 0x10, SKEP_JGT = 0x20, SKEP_JGE = 0x30, SKEP_JSET = 0x40,
-	SKEP_JNE = 0x50, SKEP_JSGT = 0x60, SKEP_JSGE = 0x70, SKEP_CALL = 0x80, SKEP_EXIT = 0x90,
-	SKEP_JLT = 0xa0, SKEP_JLE = 0xb0, SKEP_JSLT = 0xc0, SKEP_JSLE = 0xd0, SKEP_JCOND = 0xe0,
+	SKEP_JA = 0x00,
+	SKEP_JEQ = 0x10,
+	SKEP_JGT = 0x20,
+	SKEP_JGE = 0x30,
+	SKEP_JSET = 0x40,
+	SKEP_JNE = 0x50,
+	SKEP_JSGT = 0x60,
+	SKEP_JSGE = 0x70,
+	SKEP_CALL = 0x80,
+	SKEP_EXIT = 0x90,
+	SKEP_JLT = 0xa0,
+	SKEP_JLE = 0xb0,
+	SKEP_JSLT = 0xc0,
+	SKEP_JSLE = 0xd0,
+	SKEP_JCOND = 0xe0,
 };
 /* imm of an atomic; OR-ed with an ALU op (ADD, OR, AND, XOR) */
 enum skep_atomic {
-	SKEP_FETCH = 0x01, SKEP_XCHG = 0xe1, SKEP_CMPXCHG = 0xf1,
-	SKEP_LOAD_ACQ = 0x100, SKEP_STORE_REL = 0x110,
+	SKEP_FETCH = 0x01,
+	SKEP_XCHG = 0xe1,
+	SKEP_CMPXCHG = 0xf1,
+	SKEP_LOAD_ACQ = 0x100,
+	SKEP_STORE_REL = 0x110,
 };
 /* src of a 64-bit immediate load: what its value means */
 enum skep_pseudo {
-	SKEP_PSEUDO_MAP_FD = 1, SKEP_PSEUDO_MAP_VALUE = 2, SKEP_PSEUDO_BTF_ID = 3,
-	SKEP_PSEUDO_FUNC = 4, SKEP_PSEUDO_MAP_IDX = 5, SKEP_PSEUDO_MAP_IDX_VALUE = 6,
+	SKEP_PSEUDO_MAP_FD = 1,
+	SKEP_PSEUDO_MAP_VALUE = 2,
+	SKEP_PSEUDO_BTF_ID = 3,
+	SKEP_PSEUDO_FUNC = 4,
+	SKEP_PSEUDO_MAP_IDX = 5,
+	SKEP_PSEUDO_MAP_IDX_VALUE = 6,
 };
 /* src of a call */
 enum skep_call_kind { SKEP_CALL_HELPER = 0, SKEP_CALL_LOCAL = 1, SKEP_CALL_KFUNC = 2 };
 enum {
-	SKEP_R0, SKEP_R1, SKEP_R2, SKEP_R3, SKEP_R4, SKEP_R5,
-	SKEP_R6, SKEP_R7, SKEP_R8, SKEP_R9, SKEP_R10, SKEP_N_REGS,
+	SKEP_R0,
+	SKEP_R1,
+	SKEP_R2,
+	SKEP_R3,
+	SKEP_R4,
+	SKEP_R5,
+	SKEP_R6,
+	SKEP_R7,
+	SKEP_R8,
+	SKEP_R9,
+	SKEP_R10,
+	SKEP_N_REGS,
 };
 
 /* Encoders. The names follow the kernel's macros in lower case. */
 static inline struct skep_insn skep_insn_raw(int code, int dst, int src, int off, int32_t imm)
 {
-	return (struct skep_insn){.code = (uint8_t)code, .dst = (uint8_t)dst & 15,
-				  .src = (uint8_t)src & 15, .off = (int16_t)off, .imm = imm};
+	return (struct skep_insn){.code = (uint8_t)code,
+				  .dst = (uint8_t)dst & 15,
+				  .src = (uint8_t)src & 15,
+				  .off = (int16_t)off,
+				  .imm = imm};
 }
 static inline struct skep_insn skep_alu64_reg(int op, int dst, int src)
 {

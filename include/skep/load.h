@@ -27,10 +27,11 @@ enum skep_attach_type {
 /** One place to attach one program to. Strings are borrowed until attached. */
 struct skep_attach {
 	enum skep_attach_type type;
-	uint32_t prog;	     /* index into the object's programs */
-	uint64_t cookie;     /* what bpf_get_attach_cookie() gives there; 0: none */
+	uint32_t prog;         /* index into the object's programs */
+	uint64_t cookie;       /* what bpf_get_attach_cookie() gives there; 0: none */
 	struct skep_span span; /* the probe in the script, for messages */
-	const char *target;  /* how to call this place in messages: "tracepoint:sched:sched_switch" */
+	const char
+		*target; /* how to call this place in messages: "tracepoint:sched:sched_switch" */
 	union {
 		struct {
 			uint64_t id; /* of events/CATEGORY/NAME/id */
@@ -42,15 +43,15 @@ struct skep_attach {
 			uint32_t type, config; /* PERF_TYPE_SOFTWARE, PERF_COUNT_SW_… */
 			uint64_t period;       /* events, or Hz if freq */
 			bool freq;
-			pid_t pid;	       /* -1: all */
-			bool one_cpu;	       /* on one CPU only (interval) rather than on each */
+			pid_t pid;    /* -1: all */
+			bool one_cpu; /* on one CPU only (interval) rather than on each */
 		} perf;
 		struct {
 			const char *path;
-			uint64_t file_off;     /* of the instruction, in the file */
-			uint64_t ref_ctr_off;  /* file offset of a USDT semaphore; 0: none */
-			pid_t pid;	       /* -1: every process */
-			bool ret;	       /* at function return */
+			uint64_t file_off;    /* of the instruction, in the file */
+			uint64_t ref_ctr_off; /* file offset of a USDT semaphore; 0: none */
+			pid_t pid;            /* -1: every process */
+			bool ret;             /* at function return */
 		} uprobe;
 	};
 };

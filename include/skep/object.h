@@ -25,8 +25,8 @@ struct skep_object_map {
 	char name[16]; /* NUL-terminated; [A-Za-z0-9_.] */
 	uint32_t type, key_size, value_size, max_entries, flags;
 	uint32_t btf_key, btf_value; /* ids in the object's BTF, 0: none */
-	const void *init;	     /* array maps: the first value, value_size bytes; borrowed */
-	bool freeze;		     /* read-only for programs and user space once `init` is in */
+	const void *init;            /* array maps: the first value, value_size bytes; borrowed */
+	bool freeze;                 /* read-only for programs and user space once `init` is in */
 	/* Ask first without preallocation, and preallocate where the kernel refuses that. */
 	bool prefer_no_prealloc;
 };
@@ -38,18 +38,18 @@ struct skep_object_line {
 };
 
 struct skep_object_func {
-	uint32_t insn;	   /* first instruction */
+	uint32_t insn;     /* first instruction */
 	uint32_t btf_func; /* BTF FUNC id */
 	const char *name;  /* borrowed */
 };
 
 struct skep_object_prog {
 	char name[16];
-	uint32_t type;		       /* enum bpf_prog_type */
+	uint32_t type;                 /* enum bpf_prog_type */
 	uint32_t expected_attach_type; /* enum bpf_attach_type, 0 if it does not matter */
-	uint32_t attach_btf_id;	       /* of the kernel's BTF, 0: none */
-	uint32_t flags;		       /* BPF_F_SLEEPABLE … */
-	const char *section;	       /* ELF section name ("tracepoint/syscalls/sys_enter_open") */
+	uint32_t attach_btf_id;        /* of the kernel's BTF, 0: none */
+	uint32_t flags;                /* BPF_F_SLEEPABLE … */
+	const char *section;           /* ELF section name ("tracepoint/syscalls/sys_enter_open") */
 	struct skep_insn *insns;       /* owned */
 	size_t n_insns;
 	struct skep_object_func *funcs; /* owned; funcs[0].insn == 0 */
@@ -65,7 +65,7 @@ struct skep_object {
 	size_t n_maps;
 	struct skep_object_prog *progs; /* owned, with what they own */
 	size_t n_progs;
-	struct skep_btf_writer *btf;	  /* owned */
+	struct skep_btf_writer *btf;      /* owned */
 	const struct skep_source *source; /* what spans point into; borrowed, may be NULL */
 };
 
@@ -89,5 +89,36 @@ uint32_t skep_object_add_map(struct skep_object *object, const struct skep_objec
  * Cost     O(size), and O(sections²) comparisons of names
  */
 int skep_object_write_elf(const struct skep_object *object, int fd, struct skep_diag *diag);
+
+/* --- Line info in the kernel's form: what an ELF file's .BTF.ext and a program load hold --- */
+
+/* The same layout as Linux's struct bpf_line_info. */
+struct skep_line_record {
+	uint32_t insn, file, text, line_col;
+};
+
+struct skep_line_records {
+	struct skep_line_record *data;
+	size_t len, cap;
+};
+
+/** Lines of a source, and where their texts are in a BTF. */
+struct skep_line_index {
+	const struct skep_source *source; /* borrowed; NULL: no line info */
+	struct skep_btf_writer *btf;      /* borrowed */
+	uint32_t *starts;                 /* owned; offset of each line, ascending */
+	uint32_t *texts;                  /* owned; BTF string of each line; 0: not yet there */
+	uint32_t n, file;                 /* lines; BTF string of the source's name */
+};
+
+void skep_line_index_init(struct skep_line_index *index, const struct skep_source *source,
+			  struct skep_btf_writer *btf);
+void skep_line_index_done(struct skep_line_index *index);
+/**
+ * Append one program's line info to @ret, ascending: instructions with a place in the source, and
+ * the start of every function, which the kernel demands. The texts go into the BTF.
+ */
+void skep_line_index_records(struct skep_line_index *index, const struct skep_object_prog *prog,
+			     struct skep_line_records *ret);
 
 #endif

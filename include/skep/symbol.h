@@ -59,7 +59,8 @@ void skep_usyms_free(struct skep_usyms *syms);
  * Return 0 (name may still be NULL, with module and offset known) | -ENOENT
  */
 int skep_usyms_lookup(struct skep_usyms *syms, pid_t pid, uint64_t addr, struct skep_symbol *ret);
-/** Read @pid's mappings now, so that its addresses can be named after it ended. Cheap when known. */
+/** Read @pid's mappings now, so that its addresses can be named after it ended. Cheap when known.
+ */
 void skep_usyms_note_process(struct skep_usyms *syms, pid_t pid);
 /** Address of @name (function or variable) as @path's symbol table has it, before the file is
  *  moved to where it runs. Return 0 | -ENOENT | -errno */

@@ -71,8 +71,11 @@ static int refuse_ambiguous(const struct skep_command *command, const char *word
 	_cleanup_buf_ struct skep_buf names = {0};
 	struct skep_diag diag = {0};
 
+	const char *start = word + 2;
+	size_t len = strlen(start);
+
 	for (size_t i = 0; i < command->n_options; i++) {
-		if (!strncmp(command->options[i].name, word + 2, strlen(word + 2)))
+		if (!strncmp(command->options[i].name, start, len))
 			skep_buf_printf(&names, "%s--%s", names.len ? ", " : "",
 					command->options[i].name);
 	}

@@ -16,6 +16,6 @@ bool skep_elf_library_matches(const char *name, const char *wanted);
  * Borrowed from @data; NULL: not there, or not a cache of a format known here
  * (glibc's "1.1", alone or behind the older one).
  */
-const char *skep_elf_ldcache_find(const void *data, size_t size, const char *wanted);
+const char *skep_elf_ldcache_find(const void *bytes, size_t size, const char *wanted);
 
 #endif

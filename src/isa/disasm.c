@@ -10,7 +10,7 @@
 #include "isa/table.h"
 
 struct printer {
-	const struct skep_insn *insn; /* the second slot is there if the row uses it */
+	const struct skep_insn *insn;          /* the second slot is there if the row uses it */
 	const struct skep_disasm_names *names; /* may be NULL */
 	struct skep_buf *out;
 };

@@ -74,7 +74,7 @@ static int report(const struct skep_attach *at, int err, struct skep_diag *diag)
 	if (err == -ENOENT)
 		skep_diag_why(diag, "there is no file %s, or this kernel has no user-space probes",
 			      at->uprobe.path);
-	else if (err == -EINVAL || err == -EIO || err == -EOPNOTSUPP || err == -ENOTSUP)
+	else if (err == -EINVAL || err == -EIO || err == -EOPNOTSUPP)
 		skep_diag_why(diag,
 			      "no breakpoint can be put at offset 0x%llx of %s: it is not the "
 			      "start of an instruction, or the file is not an ordinary program",

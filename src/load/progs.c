@@ -10,11 +10,11 @@
 #include <string.h>
 
 #include <skep/btf.h>
+#include <skep/object.h>
 
 #include "base/fd.h"
 #include "linux/bpf.h"
 #include "load/explain.h"
-#include "object/lines.h"
 
 enum { LOG_FIRST_BYTES = 64 << 10, LOG_LIMIT_BYTES = 16 << 20, LOG_GROWTH = 4 };
 

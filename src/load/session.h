@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/vec.h"
-#include "object/lines.h"
+#include <skep/object.h>
 
 struct skep_session {
 	const struct skep_object *object; /* borrowed */

@@ -9,7 +9,6 @@
 
 #include "base/arena.h"
 #include "object/elf_out.h"
-#include "object/lines.h"
 
 /* How programs use a map decides what it is in the file. */
 struct elf_map {

@@ -1,12 +1,15 @@
 /*
- * Line info; see lines.h. A line's text goes into the BTF once, however many
+ * Line info; see object.h. A line's text goes into the BTF once, however many
  * instructions came from it.
  */
-#include "object/lines.h"
+#include <skep/object.h>
 
 #include <string.h>
 
 #include <skep/btf.h>
+
+#include "base/arena.h"
+#include "base/vec.h"
 
 /* The kernel packs both into 32 bits: line << 10 | column. */
 enum { COL_BITS = 10, MAX_LINE = (1 << 22) - 1, MAX_COL = (1 << COL_BITS) - 1 };

@@ -9,9 +9,9 @@
 #include "trace/type.h"
 
 struct skep_config {
-#define CONFIG_UINT(name, initial, min, max, help) uint64_t name;
-#define CONFIG_BOOL(name, initial, help) bool name;
-#define CONFIG_STACK_MODE(name, initial, help) enum skep_stack_mode name;
+#define CONFIG_UINT(name, initial, min, max, help)  uint64_t name;
+#define CONFIG_BOOL(name, initial, help)            bool name;
+#define CONFIG_STACK_MODE(name, initial, help)      enum skep_stack_mode name;
 #define CONFIG_CHOICE(name, initial, choices, help) const char *name;
 #include "trace/config.def"
 #undef CONFIG_UINT

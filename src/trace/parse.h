@@ -24,8 +24,7 @@ struct skep_params {
  * Return  0 | -EINVAL (see @diag) | -E2BIG over a limit (1 MiB of text, depth 200)
  */
 int skep_parse(struct skep_arena *arena, const struct skep_source *source,
-	       const struct skep_params *params, struct skep_script **ret,
-	       struct skep_diag *diag);
+	       const struct skep_params *params, struct skep_script **ret, struct skep_diag *diag);
 
 /**
  * A constant that scripts know from C headers and BTF does not have: AF_INET,

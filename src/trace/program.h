@@ -17,19 +17,19 @@
 
 /** How a script's map is kept. */
 enum skep_storage {
-	SKEP_STORE_GLOBAL,	/* scalar: in the globals array map, at off: u64 is-set, value */
-	SKEP_STORE_CPU_GLOBAL,	/* scalar aggregate: in the per-CPU globals' value, at off */
-	SKEP_STORE_HASH,	/* BPF hash (or LRU) map of its own: key -> value */
-	SKEP_STORE_CPU_HASH,	/* per-CPU hash: key -> one aggregate value for each CPU */
-	SKEP_STORE_TASK,	/* task storage: key is the thread; value */
+	SKEP_STORE_GLOBAL,     /* scalar: in the globals array map, at off: u64 is-set, value */
+	SKEP_STORE_CPU_GLOBAL, /* scalar aggregate: in the per-CPU globals' value, at off */
+	SKEP_STORE_HASH,       /* BPF hash (or LRU) map of its own: key -> value */
+	SKEP_STORE_CPU_HASH,   /* per-CPU hash: key -> one aggregate value for each CPU */
+	SKEP_STORE_TASK,       /* task storage: key is the thread; value */
 };
 
 struct skep_trace_map {
-	const char *name; /* "@x" */
+	const char *name;                    /* "@x" */
 	const struct skep_type *key, *value; /* key NULL: scalar */
 	enum skep_storage storage;
 	uint32_t bpf_map; /* index into the object's maps */
-	uint32_t off;	  /* GLOBAL, CPU_GLOBAL */
+	uint32_t off;     /* GLOBAL, CPU_GLOBAL */
 	uint32_t max_keys;
 };
 
@@ -48,25 +48,25 @@ struct skep_event_hdr {
 };
 
 enum skep_event_kind {
-	SKEP_EV_PRINTF,	  /* text: the format; args */
-	SKEP_EV_ERRORF,	  /* printf to stderr */
+	SKEP_EV_PRINTF, /* text: the format; args */
+	SKEP_EV_ERRORF, /* printf to stderr */
 	SKEP_EV_WARNF,
-	SKEP_EV_PRINT,	  /* print(value): args[0] */
+	SKEP_EV_PRINT,     /* print(value): args[0] */
 	SKEP_EV_PRINT_KEY, /* print(@x[key]): map, args[0] the key, args[1] the value */
 	SKEP_EV_PRINT_MAP, /* print(@x, top, div): map, args: top, div (u32 each, may be missing) */
-	SKEP_EV_CLEAR,	  /* map */
-	SKEP_EV_ZERO,	  /* map */
-	SKEP_EV_EXIT,	  /* args[0]: exit status, may be missing */
-	SKEP_EV_JOIN,	  /* text: the separator; args: up to 16 strings (u32 count first) */
-	SKEP_EV_TIME,	  /* text: strftime format of the wall clock now */
-	SKEP_EV_SYSTEM,	  /* text: format of the command; args */
-	SKEP_EV_CAT,	  /* text: format of the path; args */
+	SKEP_EV_CLEAR,     /* map */
+	SKEP_EV_ZERO,      /* map */
+	SKEP_EV_EXIT,      /* args[0]: exit status, may be missing */
+	SKEP_EV_JOIN,      /* text: the separator; args: up to 16 strings (u32 count first) */
+	SKEP_EV_TIME,      /* text: strftime format of the wall clock now */
+	SKEP_EV_SYSTEM,    /* text: format of the command; args */
+	SKEP_EV_CAT,       /* text: format of the path; args */
 	SKEP_EV_N_KINDS
 };
 
 struct skep_event_arg {
 	const struct skep_type *type;
-	uint32_t off;	 /* from the event's start */
+	uint32_t off;    /* from the event's start */
 	bool is_varying; /* at off: u32 offset, u32 length (see above) */
 	bool is_signed;
 };
@@ -76,7 +76,7 @@ struct skep_event {
 	const char *text; /* format, separator */
 	const struct skep_event_arg *args;
 	uint32_t n_args;
-	uint32_t map;	  /* index into maps */
+	uint32_t map; /* index into maps */
 	struct skep_span span;
 };
 
@@ -105,10 +105,10 @@ struct skep_trace_program {
 	uint32_t ring, ring_control; /* control: second chance of exit, clear, zero and print(@) */
 	uint32_t globals, cpu_globals, stacks[2 /* kernel, user */];
 	uint32_t stack_depth[2];
-	uint32_t eraser;       /* program that zeroes words ctx[0] to ctx[1] of cpu_globals */
-	uint32_t loss_off;     /* of u64[SKEP_LOSS_CNT], then u64[n_maps] (full map), in
-				  cpu_globals */
-	bool needs_elapsed;    /* u64 at elapsed_off of globals: start, ns of boot or monotonic */
+	uint32_t eraser;    /* program that zeroes words ctx[0] to ctx[1] of cpu_globals */
+	uint32_t loss_off;  /* of u64[SKEP_LOSS_CNT], then u64[n_maps] (full map), in
+			       cpu_globals */
+	bool needs_elapsed; /* u64 at elapsed_off of globals: start, ns of boot or monotonic */
 	uint32_t elapsed_off;
 };
 
@@ -118,7 +118,7 @@ struct skep_compile_opts {
 	uint32_t n_params;
 	pid_t pid;
 	const char *cmd_path;
-	uint32_t cpid;		   /* pid of -c, 0: not yet known */
+	uint32_t cpid; /* pid of -c, 0: not yet known */
 	bool allow_unsafe;
 	char *const *env; /* "NAME=value"…: BPFTRACE_ and SKEP_ names set config items; NULL */
 	const struct skep_ir_target *target;
@@ -134,7 +134,7 @@ struct skep_compile_opts {
  * Return  0 | -EINVAL (see @diag) | -errno
  */
 int skep_trace_compile(struct skep_arena *arena, const struct skep_source *source,
-		       const struct skep_compile_opts *opts, struct skep_trace_program *ret,
+		       const struct skep_compile_opts *given, struct skep_trace_program *ret,
 		       struct skep_diag *diag);
 void skep_trace_program_done(struct skep_trace_program *program);
 

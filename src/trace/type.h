@@ -17,35 +17,36 @@ struct skep_btf;
 struct skep_buf;
 
 enum skep_type_kind {
-	SKEP_T_NONE,	 /* no value: printf(), print() */
-	SKEP_T_INT,	 /* size 1, 2, 4, 8; is_signed; is_bool */
-	SKEP_T_PTR,	 /* 8 bytes; elem: what it points to (SKEP_T_NONE: void); space */
-	SKEP_T_STRING,	 /* NUL-terminated within `size` bytes, the rest zero */
-	SKEP_T_BUFFER,	 /* buf(): u32 length, then `size` - 4 bytes */
-	SKEP_T_ARRAY,	 /* n × elem */
-	SKEP_T_RECORD,	 /* struct or union: record; space says where its bytes are */
-	SKEP_T_TUPLE,	 /* fields at natural alignment, padding zero */
-	SKEP_T_KSTACK,	 /* see struct skep_stack_key below; stack_mode, n: depth */
+	SKEP_T_NONE,   /* no value: printf(), print() */
+	SKEP_T_INT,    /* size 1, 2, 4, 8; is_signed; is_bool */
+	SKEP_T_PTR,    /* 8 bytes; elem: what it points to (SKEP_T_NONE: void); space */
+	SKEP_T_STRING, /* NUL-terminated within `size` bytes, the rest zero */
+	SKEP_T_BUFFER, /* buf(): u32 length, then `size` - 4 bytes */
+	SKEP_T_ARRAY,  /* n × elem */
+	SKEP_T_RECORD, /* struct or union: record; space says where its bytes are */
+	SKEP_T_TUPLE,  /* fields at natural alignment, padding zero */
+	SKEP_T_KSTACK, /* see struct skep_stack_key below; stack_mode, n: depth */
 	SKEP_T_USTACK,
-	SKEP_T_KSYM,	 /* u64 address, printed as a symbol */
-	SKEP_T_USYM,	 /* u64 address, u32 pid, u32 zero */
-	SKEP_T_USERNAME, /* u64 uid, printed as a name */
-	SKEP_T_INET,	 /* ntop(): u32 family (2, 10), u8[16] address; size 20 */
-	SKEP_T_MAC,	 /* macaddr(): 6 bytes (size 8, last two zero) */
-	SKEP_T_TIMESTAMP, /* strftime(): u64 ns since boot (or wall clock), u32 format index, u32 mode */
+	SKEP_T_KSYM,        /* u64 address, printed as a symbol */
+	SKEP_T_USYM,        /* u64 address, u32 pid, u32 zero */
+	SKEP_T_USERNAME,    /* u64 uid, printed as a name */
+	SKEP_T_INET,        /* ntop(): u32 family (2, 10), u8[16] address; size 20 */
+	SKEP_T_MAC,         /* macaddr(): 6 bytes (size 8, last two zero) */
+	SKEP_T_TIMESTAMP,   /* strftime(): u64 ns since boot (or wall clock), u32 format index, u32
+			       mode */
 	SKEP_T_CGROUP_PATH, /* u64 cgroup id, u64 format index of the hierarchy pattern */
-	SKEP_T_STRERROR, /* u64 errno, printed as text */
-	SKEP_T_SIGNAL,	 /* u64 signal number, printed as a name */
-	SKEP_T_PROBE,	 /* u64 index into the program's probes, printed as its name */
+	SKEP_T_STRERROR,    /* u64 errno, printed as text */
+	SKEP_T_SIGNAL,      /* u64 signal number, printed as a name */
+	SKEP_T_PROBE,       /* u64 index into the program's probes, printed as its name */
 	/* Only as values of maps; kept per CPU and summed when read. */
-	SKEP_T_COUNT,	 /* u64 */
-	SKEP_T_SUM,	 /* u64 or s64 by is_signed */
-	SKEP_T_AVG,	 /* u64 total, u64 count; is_signed */
-	SKEP_T_MIN,	 /* u64 value, u64 is set; is_signed */
+	SKEP_T_COUNT, /* u64 */
+	SKEP_T_SUM,   /* u64 or s64 by is_signed */
+	SKEP_T_AVG,   /* u64 total, u64 count; is_signed */
+	SKEP_T_MIN,   /* u64 value, u64 is set; is_signed */
 	SKEP_T_MAX,
-	SKEP_T_STATS,	 /* as AVG */
-	SKEP_T_HIST,	 /* u64[n] buckets; hist_bits */
-	SKEP_T_LHIST,	 /* u64[n] buckets; lhist */
+	SKEP_T_STATS, /* as AVG */
+	SKEP_T_HIST,  /* u64[n] buckets; hist_bits */
+	SKEP_T_LHIST, /* u64[n] buckets; lhist */
 	SKEP_T_N_KINDS
 };
 
@@ -54,8 +55,8 @@ enum skep_space {
 	SKEP_SPACE_NONE,   /* not known: kernel first on most probes, user on uprobes */
 	SKEP_SPACE_KERNEL, /* bpf_probe_read_kernel */
 	SKEP_SPACE_USER,   /* bpf_probe_read_user */
-	SKEP_SPACE_CTX,	   /* the program's context: direct loads */
-	SKEP_SPACE_BPF,	   /* our own memory: a slot or a map value: direct loads */
+	SKEP_SPACE_CTX,    /* the program's context: direct loads */
+	SKEP_SPACE_BPF,    /* our own memory: a slot or a map value: direct loads */
 };
 
 enum skep_stack_mode { SKEP_STACK_BPFTRACE, SKEP_STACK_PERF, SKEP_STACK_RAW, SKEP_STACK_BUILD_ID };
@@ -63,7 +64,7 @@ enum skep_stack_mode { SKEP_STACK_BPFTRACE, SKEP_STACK_PERF, SKEP_STACK_RAW, SKE
 /** What a stack is in a key or value: where its frames are, and whose they are. */
 struct skep_stack_key {
 	uint32_t stack_id; /* of the stack map; UINT32_MAX: could not be taken */
-	uint32_t pid;	   /* user stacks: the process; kernel stacks: 0 */
+	uint32_t pid;      /* user stacks: the process; kernel stacks: 0 */
 };
 
 struct skep_type;
@@ -81,8 +82,8 @@ struct skep_type {
 	bool is_signed, is_bool;
 	bool is_explicit; /* STRING: the script chose its size; no limit is put on it in maps */
 	enum skep_space space;
-	const struct skep_type *elem;	  /* PTR, ARRAY */
-	uint32_t n;			  /* ARRAY: elements; TUPLE: fields; HIST, LHIST: buckets;
+	const struct skep_type *elem;     /* PTR, ARRAY */
+	uint32_t n;                       /* ARRAY: elements; TUPLE: fields; HIST, LHIST: buckets;
 					     stacks: depth */
 	const struct skep_record *record; /* RECORD */
 	const struct skep_tuple_field *fields; /* TUPLE */
@@ -98,27 +99,27 @@ struct skep_type {
 struct skep_field {
 	const char *name;
 	const struct skep_type *type;
-	uint32_t off;		   /* bytes */
+	uint32_t off;              /* bytes */
 	uint8_t bit_off, bit_size; /* bit field: load type->size bytes at `off`, take bit_size bits
 				      from bit bit_off on; bit_size 0: none */
-	bool is_data_loc;	   /* tracepoint __data_loc: u32 at off = length << 16 | offset */
-	bool is_rel_loc;	   /* the same, the offset counted from the end of this field */
+	bool is_data_loc;          /* tracepoint __data_loc: u32 at off = length << 16 | offset */
+	bool is_rel_loc;           /* the same, the offset counted from the end of this field */
 };
 
 struct skep_record {
-	const char *name;  /* "struct task_struct", "args of tracepoint:…" */
+	const char *name;     /* "struct task_struct", "args of tracepoint:…" */
 	uint32_t size, align; /* align 0: not known (BTF does not say) */
 	bool is_union;
-	uint32_t btf_id;   /* fields come from BTF when asked for; 0: they are listed here */
+	uint32_t btf_id; /* fields come from BTF when asked for; 0: they are listed here */
 	const struct skep_field *fields;
 	uint32_t n_fields;
 };
 
 /** The types of one compilation: common ones, and those made so far. */
 struct skep_types {
-	struct skep_arena *arena; /* borrowed */
-	struct skep_btf *btf;	  /* kernel BTF, opened when first needed; owned */
-	int btf_err;		  /* why there is none */
+	struct skep_arena *arena;     /* borrowed */
+	struct skep_btf *btf;         /* kernel BTF, opened when first needed; owned */
+	int btf_err;                  /* why there is none */
 	struct skep_record **records; /* structs defined in the script; arena */
 	uint32_t n_records;
 };
@@ -141,8 +142,8 @@ const struct skep_type *skep_type_ptr(struct skep_types *types, const struct ske
 				      enum skep_space space);
 const struct skep_type *skep_type_array(struct skep_types *types, const struct skep_type *elem,
 					uint32_t n);
-const struct skep_type *skep_type_record(struct skep_types *types,
-					 const struct skep_record *record, enum skep_space space);
+const struct skep_type *skep_type_record(struct skep_types *types, const struct skep_record *record,
+					 enum skep_space space);
 const struct skep_type *skep_type_tuple(struct skep_types *types,
 					const struct skep_type *const *fields, uint32_t n);
 const struct skep_type *skep_type_stack(struct skep_types *types, bool user,
@@ -176,10 +177,9 @@ static inline bool skep_type_is_agg(const struct skep_type *type)
 /** Held in a register (INT and PTR, and the u64 kinds printed specially), not in memory. */
 static inline bool skep_type_is_scalar(const struct skep_type *type)
 {
-	return type->kind == SKEP_T_INT || type->kind == SKEP_T_PTR ||
-	       type->kind == SKEP_T_KSYM || type->kind == SKEP_T_USERNAME ||
-	       type->kind == SKEP_T_STRERROR || type->kind == SKEP_T_SIGNAL ||
-	       type->kind == SKEP_T_PROBE;
+	return type->kind == SKEP_T_INT || type->kind == SKEP_T_PTR || type->kind == SKEP_T_KSYM ||
+	       type->kind == SKEP_T_USERNAME || type->kind == SKEP_T_STRERROR ||
+	       type->kind == SKEP_T_SIGNAL || type->kind == SKEP_T_PROBE;
 }
 static inline bool skep_type_is_stack(const struct skep_type *type)
 {

@@ -59,7 +59,9 @@ static int list_types(struct skep_types *types, const char *pattern, bool verbos
 		uint32_t id = skep_btf_find(btf, name, strlen(name), mask);
 		if (id)
 			list_type(btf, id, word, verbose, out);
-		return id ? 0 : skep_diag_fail(diag, -ENOENT, SKEP_DIAG_LIST_TYPE, SKEP_NOWHERE, pattern);
+		return id ? 0
+			  : skep_diag_fail(diag, -ENOENT, SKEP_DIAG_LIST_TYPE, SKEP_NOWHERE,
+					   pattern);
 	}
 	for (uint32_t id = 1; id <= skep_btf_n_types(btf); id++) {
 		bool kind_fits = mask & SKEP_BTF_MASK(skep_btf_kind(btf, id));
@@ -68,7 +70,8 @@ static int list_types(struct skep_types *types, const char *pattern, bool verbos
 		list_type(btf, id, word, verbose, out);
 		found = true;
 	}
-	return found ? 0 : skep_diag_fail(diag, -ENOENT, SKEP_DIAG_LIST_TYPE, SKEP_NOWHERE, pattern);
+	return found ? 0
+		     : skep_diag_fail(diag, -ENOENT, SKEP_DIAG_LIST_TYPE, SKEP_NOWHERE, pattern);
 }
 
 static int list_one(struct skep_expand *expand, const char *pattern, bool verbose,

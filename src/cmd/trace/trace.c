@@ -339,9 +339,11 @@ static int list(struct job *job)
 					given(job, OPT_VERBOSE), &out);
 	}
 	skep_types_done(&types);
+	if (!err && !out.len && !job->diag.n_errors)
+		skep_diag_add(&job->diag, SKEP_DIAG_LIST_NOTHING, SKEP_NOWHERE);
 	fwrite(out.data ? out.data : "", 1, out.len, stdout);
 	skep_buf_done(&out);
-	return err;
+	return job->diag.n_errors ? -ENOENT : err;
 }
 
 static void done(struct job *job)

@@ -4,8 +4,7 @@
  * each element.
  *
  * A callback is a function of its own: variables of the outer scopes that it
- * uses live in a box of memory whose address it is given. The first word of
- * the box says how the loop was left.
+ * uses live in memory whose address it finds in the box that it is given.
  */
 #include <linux/bpf.h>
 
@@ -67,7 +66,26 @@ static void blur_exprs(struct skep_lower *l, const struct skep_expr *expr)
 	}
 }
 
+/*
+ * What a callback is given, on the stack, as the kernel forgets what a pointer
+ * is anywhere else: how the loop was left, the program's context, and where the
+ * captured variables are. Those may be many and long, and so lie wherever
+ * there is room.
+ */
+enum { BOX_LEFT = 0, BOX_CTX = 8, BOX_CAPTURED = 16, BOX_BYTES = 24 };
 enum left_by { LEFT_AT_END, LEFT_BY_RETURN };
+
+void skep_lower_box(struct skep_lower *l)
+{
+	l->box = S(skep_ir_slot(l->f, BOX_BYTES, 8), 0);
+	skep_ir_store(l->f, 8, l->box, BOX_LEFT, I(LEFT_AT_END));
+	skep_ir_store(l->f, 8, l->box, BOX_CTX, l->ctx);
+	if (!l->captured_bytes)
+		return;
+	l->captured = S(skep_ir_slot(l->f, l->captured_bytes, 8), 0);
+	skep_lower_zero(l, l->captured, 0, l->captured_bytes);
+	skep_ir_store(l->f, 8, l->box, BOX_CAPTURED, l->captured);
+}
 
 void skep_lower_leave(struct skep_lower *l)
 {
@@ -75,7 +93,7 @@ void skep_lower_leave(struct skep_lower *l)
 		skep_ir_exit(l->f, I(0));
 		return;
 	}
-	skep_ir_store(l->f, 8, l->box, 0, I(LEFT_BY_RETURN));
+	skep_ir_store(l->f, 8, l->box, BOX_LEFT, I(LEFT_BY_RETURN));
 	skep_ir_exit(l->f, I(1));
 }
 
@@ -167,7 +185,7 @@ static struct skep_opnd element_home(struct skep_lower *l, struct skep_var *var,
 	*ret_off = 0;
 	if (home && home->kind == SKEP_VAR_BOX) {
 		*ret_off = (int32_t)home->off;
-		return l->box;
+		return l->captured;
 	}
 	home = skep_arena_new(l->arena, struct skep_var_home);
 	home->kind = SKEP_VAR_SLOT;
@@ -207,7 +225,9 @@ static void build_callback(struct skep_lower *l, const struct skep_stmt *stmt,
 	l->in_callback = true;
 	l->box = R(skep_ir_param(callback, 3));
 	skep_ir_at_source(callback, stmt->span);
-	l->ctx = R(skep_ir_load(callback, 8, l->box, 8));
+	l->ctx = R(skep_ir_load(callback, 8, l->box, BOX_CTX));
+	if (l->captured_bytes)
+		l->captured = R(skep_ir_load(callback, 8, l->box, BOX_CAPTURED));
 	skep_lower_homes_of(l, stmt);
 	bind_element(l, stmt, map);
 	skep_lower_stmts(l, stmt->body);
@@ -217,6 +237,7 @@ static void build_callback(struct skep_lower *l, const struct skep_stmt *stmt,
 	l->loop = outer.loop;
 	l->in_callback = outer.in_callback;
 	l->box = outer.box;
+	l->captured = outer.captured;
 	l->ctx = outer.ctx;
 }
 
@@ -229,10 +250,10 @@ static void lower_for_map(struct skep_lower *l, const struct skep_stmt *stmt)
 	uint32_t leave = skep_ir_block(f), on = skep_ir_block(f);
 
 	build_callback(l, stmt, map, callback);
-	skep_ir_store(f, 8, l->box, 0, I(LEFT_AT_END));
+	skep_ir_store(f, 8, l->box, BOX_LEFT, I(LEFT_AT_END));
 	skep_ir_calln(f, BPF_FUNC_for_each_map_elem, R(skep_ir_map(f, map->bpf_map)),
 		      R(skep_ir_func_addr(f, callback)), R(skep_ir_addr(f, l->box, 0)), I(0));
-	uint32_t left = skep_ir_load(f, 8, l->box, 0);
+	uint32_t left = skep_ir_load(f, 8, l->box, BOX_LEFT);
 	skep_ir_branch(f, SKEP_IR_NE, R(left), I(LEFT_AT_END), leave, on);
 	skep_ir_at(f, leave);
 	if (l->in_callback)

@@ -46,7 +46,7 @@ struct skep_var_home {
 	enum { SKEP_VAR_REG, SKEP_VAR_SLOT, SKEP_VAR_BOX } kind;
 	uint32_t reg;  /* REG */
 	uint32_t slot; /* SLOT */
-	uint32_t off;  /* BOX: from the box's start */
+	uint32_t off;  /* BOX: from the captured variables' start */
 };
 
 struct skep_lower {
@@ -70,9 +70,11 @@ struct skep_lower {
 	bool many_places;               /* `probe` is told by the attach cookie */
 	struct skep_opnd ctx;           /* the program's context */
 	struct skep_loop *loop;
-	struct skep_span span;        /* of the call or statement being lowered, for its events */
-	uint32_t box_slot, box_bytes; /* captured variables; box_bytes 0: none */
-	struct skep_opnd box;         /* its address in the function being built */
+	struct skep_span span;     /* of the call or statement being lowered, for its events */
+	struct skep_opnd box;      /* what callbacks are given: see skep_lower_box() */
+	struct skep_opnd captured; /* the variables they share */
+	uint32_t captured_bytes;
+	bool has_box;
 	bool in_callback;
 	uint32_t n_callbacks;
 };
@@ -165,6 +167,8 @@ struct skep_opnd skep_lower_curtask(struct skep_lower *l);
  */
 void skep_lower_stmts(struct skep_lower *l, const struct skep_stmt *stmt);
 void skep_lower_loop(struct skep_lower *l, const struct skep_stmt *stmt);
+/** Make the box that this program's callbacks are given, its captured variables zero (loop.c). */
+void skep_lower_box(struct skep_lower *l);
 /** The same number, but unknown to the verifier: for what a guarded loop counts (loop.c). */
 struct skep_opnd skep_lower_blur(struct skep_lower *l, struct skep_opnd value);
 struct skep_value skep_lower_var(struct skep_lower *l, const struct skep_var *var);
@@ -188,9 +192,9 @@ struct skep_opnd skep_lower_map_update(struct skep_lower *l, const struct skep_e
 				       enum skep_operator op, struct skep_opnd value,
 				       bool want_old);
 /** Returns whether there was such an entry. */
-struct skep_opnd skep_lower_map_delete(struct skep_lower *l, const struct skep_map *map,
+struct skep_opnd skep_lower_map_delete(struct skep_lower *l, const struct skep_map *ast,
 				       const struct skep_expr *key);
-struct skep_opnd skep_lower_map_has(struct skep_lower *l, const struct skep_map *map,
+struct skep_opnd skep_lower_map_has(struct skep_lower *l, const struct skep_map *ast,
 				    const struct skep_expr *key);
 /** The key's bytes in a slot; for scalars of BPF maps, a u32 0. */
 struct skep_opnd skep_lower_key(struct skep_lower *l, const struct skep_trace_map *map,

@@ -15,7 +15,7 @@ struct skep_value skep_lower_var(struct skep_lower *l, const struct skep_var *va
 	switch (home->kind) {
 	case SKEP_VAR_REG: return skep_value_int(R(home->reg), var->type);
 	case SKEP_VAR_BOX:
-		return skep_lower_at(l, l->box, (int32_t)home->off, var->type, SKEP_SPACE_BPF);
+		return skep_lower_at(l, l->captured, (int32_t)home->off, var->type, SKEP_SPACE_BPF);
 	case SKEP_VAR_SLOT: break;
 	}
 	return (struct skep_value){
@@ -32,7 +32,7 @@ void skep_lower_set_var(struct skep_lower *l, const struct skep_var *var,
 	else if (home->kind == SKEP_VAR_SLOT)
 		skep_lower_store(l, value, S(home->slot, 0), 0, var->type);
 	else
-		skep_lower_store(l, value, l->box, (int32_t)home->off, var->type);
+		skep_lower_store(l, value, l->captured, (int32_t)home->off, var->type);
 }
 
 static void clear_var(struct skep_lower *l, const struct skep_var *var)
@@ -44,7 +44,7 @@ static void clear_var(struct skep_lower *l, const struct skep_var *var)
 	else if (home->kind == SKEP_VAR_SLOT)
 		skep_lower_zero(l, S(home->slot, 0), 0, var->type->size);
 	else
-		skep_lower_zero(l, l->box, (int32_t)home->off, var->type->size);
+		skep_lower_zero(l, l->captured, (int32_t)home->off, var->type->size);
 }
 
 /* --- Homes ------------------------------------------------------------------------------- */
@@ -57,8 +57,8 @@ static void box_captures(struct skep_lower *l, const struct skep_stmt *stmt)
 			continue;
 		struct skep_var_home *home = skep_arena_new(l->arena, struct skep_var_home);
 		home->kind = SKEP_VAR_BOX;
-		home->off = l->box_bytes;
-		l->box_bytes += (var->type->size + 7) & ~7u;
+		home->off = l->captured_bytes;
+		l->captured_bytes += (var->type->size + 7) & ~7u;
 		var->lowered = home;
 	}
 }
@@ -77,14 +77,13 @@ static void find_captures_in(struct skep_lower *l, const struct skep_expr *expr)
 	}
 }
 
-/* Variables that a callback shares live in one box of memory, the rest where they are cheapest. */
+/* Variables that a callback shares live in one piece of memory, the rest where they are cheapest.
+ */
 static void find_captures(struct skep_lower *l, const struct skep_stmt *stmt)
 {
 	for (; stmt; stmt = stmt->next) {
 		if (stmt->kind == SKEP_S_FOR_MAP) {
-			/* The box's first words: how the loop was left, and the context. */
-			if (!l->box_bytes)
-				l->box_bytes = 16;
+			l->has_box = true;
 			box_captures(l, stmt);
 		}
 		find_captures_in(l, stmt->target);
@@ -205,15 +204,12 @@ void skep_lower_homes_of(struct skep_lower *l, const struct skep_stmt *loop)
 void skep_lower_homes(struct skep_lower *l, const struct skep_probe_def *def)
 {
 	forget(def->body, def->predicate, true);
-	l->box_bytes = 0;
+	l->captured_bytes = 0;
+	l->has_box = false;
 	find_captures_in(l, def->predicate);
 	find_captures(l, def->body);
-	if (l->box_bytes) {
-		l->box_slot = skep_ir_slot(l->f, l->box_bytes, 8);
-		l->box = S(l->box_slot, 0);
-		skep_lower_zero(l, l->box, 0, l->box_bytes);
-		skep_ir_store(l->f, 8, l->box, 8, l->ctx);
-	}
+	if (l->has_box)
+		skep_lower_box(l);
 	home_exprs(l, def->predicate, NULL);
 	home_stmts(l, def->body, NULL);
 }

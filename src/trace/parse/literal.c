@@ -81,7 +81,8 @@ static const char *base_name(unsigned base)
 static bool digits(struct skep_lexer *lx, struct skep_token *ret, struct number *n)
 {
 	struct skep_cursor *c = skep_lex_cursor(lx);
-	uint32_t from = c->at, last = 0;
+	uint32_t from = c->at;
+	char last = 0;
 
 	for (;; c->at++) {
 		char digit = skep_lex_char(lx, 0);

@@ -56,7 +56,8 @@ void skep_spec_names_sort(struct skep_names *names);
 /** Sorted, each once. */
 void skep_spec_names_sort_unique(struct skep_names *names);
 /** Print "PROVIDER:NAME" for each. */
-void skep_spec_names_list(const struct skep_names *names, const char *provider, struct skep_buf *out);
+void skep_spec_names_list(const struct skep_names *names, const char *provider,
+			  struct skep_buf *out);
 #define _cleanup_names_ __attribute__((cleanup(skep_spec_names_done)))
 
 /* --- Reports ---------------------------------------------------------------------------- */

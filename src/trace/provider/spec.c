@@ -250,7 +250,8 @@ void skep_spec_names_sort_unique(struct skep_names *names)
 	names->len = n;
 }
 
-void skep_spec_names_list(const struct skep_names *names, const char *provider, struct skep_buf *out)
+void skep_spec_names_list(const struct skep_names *names, const char *provider,
+			  struct skep_buf *out)
 {
 	for (size_t i = 0; i < names->len; i++)
 		skep_buf_printf(out, "%s:%s\n", provider, names->data[i]);

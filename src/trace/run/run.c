@@ -190,9 +190,9 @@ static void on_event(struct run *run, const struct skep_event *event, const void
 	case SKEP_EV_SYSTEM:
 	case SKEP_EV_CAT: with_format(run, event, data, size); break;
 	case SKEP_EV_WARNF:
-		if (run->opts->no_warnings)
-			break;
-		/* fall through */
+		if (!run->opts->no_warnings)
+			skep_output_event(&run->out, event, data, size, errors_to(run));
+		break;
 	case SKEP_EV_ERRORF: skep_output_event(&run->out, event, data, size, errors_to(run)); break;
 	default: skep_output_event(&run->out, event, data, size, &run->text); break;
 	}
