@@ -255,6 +255,19 @@ static bool wants_json(const struct job *job)
 	return given(job, OPT_JSON) || (format && !strcmp(format, "json"));
 }
 
+/* Held from here to the end of the process: an impatient second Ctrl-C must not cut off what the
+ * first one has printed. The run time reads them. */
+static void hold_signals(void)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGHUP);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+}
+
 static int run(struct job *job, uint64_t for_ns, int *ret_status)
 {
 	struct skep_run_opts opts = {
@@ -269,6 +282,7 @@ static int run(struct job *job, uint64_t for_ns, int *ret_status)
 		.log = given(job, OPT_VERBOSE) ? &job->log : NULL,
 	};
 
+	hold_signals();
 	return skep_trace_run(&job->program, &opts, ret_status, &job->diag);
 }
 
