@@ -38,11 +38,11 @@ void gen_put(struct gen *g, const char *fmt, ...)
 const struct gen_type *gen_scalar_type(enum gen_kind kind)
 {
 	static const struct gen_type types[GEN_N_KINDS] = {
-		[GEN_INT] = {GEN_INT},	   [GEN_BOOL] = {GEN_BOOL},   [GEN_STR] = {GEN_STR},
-		[GEN_USYM] = {GEN_USYM},   [GEN_KSYM] = {GEN_KSYM},   [GEN_KSTACK] = {GEN_KSTACK},
-		[GEN_USTACK] = {GEN_USTACK}, [GEN_INET] = {GEN_INET}, [GEN_MAC] = {GEN_MAC},
-		[GEN_BUF] = {GEN_BUF, 64}, [GEN_USER] = {GEN_USER},   [GEN_ERROR] = {GEN_ERROR},
-		[GEN_SIGNAL] = {GEN_SIGNAL}, [GEN_TIME] = {GEN_TIME}, [GEN_CGROUP] = {GEN_CGROUP},
+		[GEN_INT] = {GEN_INT},        [GEN_BOOL] = {GEN_BOOL},  [GEN_STR] = {GEN_STR},
+		[GEN_USYM] = {GEN_USYM},      [GEN_KSYM] = {GEN_KSYM},  [GEN_KSTACK] = {GEN_KSTACK},
+		[GEN_USTACK] = {GEN_USTACK},  [GEN_INET] = {GEN_INET},  [GEN_MAC] = {GEN_MAC},
+		[GEN_BUF] = {GEN_BUF, 64},    [GEN_USER] = {GEN_USER},  [GEN_ERROR] = {GEN_ERROR},
+		[GEN_SIGNAL] = {GEN_SIGNAL},  [GEN_TIME] = {GEN_TIME},  [GEN_CGROUP] = {GEN_CGROUP},
 		[GEN_ARRAY] = {GEN_ARRAY, 8}, [GEN_PROBE] = {GEN_PROBE}};
 
 	return &types[kind];
@@ -50,10 +50,10 @@ const struct gen_type *gen_scalar_type(enum gen_kind kind)
 
 static const struct gen_type *draw_rare(struct gen *g)
 {
-	static const enum gen_kind kinds[] = {GEN_USYM,  GEN_KSYM, GEN_KSTACK, GEN_USTACK,
-					      GEN_INET,  GEN_MAC,  GEN_BUF,    GEN_USER,
-					      GEN_ERROR, GEN_TIME, GEN_CGROUP, GEN_ARRAY,
-					      GEN_BOOL,	 GEN_PROBE, GEN_SIGNAL};
+	static const enum gen_kind kinds[] = {GEN_USYM,  GEN_KSYM,  GEN_KSTACK, GEN_USTACK,
+					      GEN_INET,  GEN_MAC,   GEN_BUF,    GEN_USER,
+					      GEN_ERROR, GEN_TIME,  GEN_CGROUP, GEN_ARRAY,
+					      GEN_BOOL,  GEN_PROBE, GEN_SIGNAL};
 	enum gen_kind kind = GEN_PICK(g, kinds);
 	bool is_stack = kind == GEN_KSTACK || kind == GEN_USTACK;
 
@@ -93,13 +93,21 @@ static void draw_aggregate(struct gen *g, struct gen_map *map)
 	static const struct {
 		const char *call; /* # is the number */
 		bool is_readable;
-	} calls[] = {
-		{"count()", true},	 {"sum(#)", true},	  {"avg(#)", true},
-		{"min(#)", true},	 {"max(#)", true},	  {"stats(#)", false},
-		{"hist(#)", false},	 {"hist(#, 1)", false},	  {"hist(#, 2)", false},
-		{"hist(#, 3)", false},	 {"hist(#, 4)", false},	  {"hist(#, 5)", false},
-		{"lhist(#, 0, 100, 10)", false}, {"lhist(#, -10, 10, 1)", false},
-		{"lhist(#, 0, 1000000, 1000)", false}};
+	} calls[] = {{"count()", true},
+		     {"sum(#)", true},
+		     {"avg(#)", true},
+		     {"min(#)", true},
+		     {"max(#)", true},
+		     {"stats(#)", false},
+		     {"hist(#)", false},
+		     {"hist(#, 1)", false},
+		     {"hist(#, 2)", false},
+		     {"hist(#, 3)", false},
+		     {"hist(#, 4)", false},
+		     {"hist(#, 5)", false},
+		     {"lhist(#, 0, 100, 10)", false},
+		     {"lhist(#, -10, 10, 1)", false},
+		     {"lhist(#, 0, 1000000, 1000)", false}};
 	uint32_t i = gen_below(g, sizeof(calls) / sizeof(calls[0]));
 
 	map->use = GEN_AGG;
@@ -140,10 +148,9 @@ static void declare_maps(struct gen *g)
 
 static void configure(struct gen *g)
 {
-	static const char *const items[] = {"max_strlen=64",	"max_strlen=200",
-					    "max_strlen=4096",	"max_map_strlen=32",
-					    "max_map_strlen=512", "max_map_keys=100",
-					    "max_stack_depth=20", "perf_rb_pages=64"};
+	static const char *const items[] = {
+		"max_strlen=64",      "max_strlen=200",   "max_strlen=4096",    "max_map_strlen=32",
+		"max_map_strlen=512", "max_map_keys=100", "max_stack_depth=20", "perf_rb_pages=64"};
 
 	if (gen_one_in(g, 4))
 		gen_put(g, "config = { %s }\n", GEN_PICK(g, items));
@@ -184,8 +191,7 @@ static const struct gen_place places[] = {
 	 .strs = {"str(args.filename)", "str(*args.argv)", "str(args.argv[1])"},
 	 .ptrs = {"args.filename", "args.argv", "args.envp", "args.argv[0]"}},
 	{.spec = "tracepoint:syscalls:sys_enter_futex",
-	 .ints = {"args.op", "args.val", "*args.uaddr", "args.utime->tv_sec",
-		  "args.uaddr[2]"},
+	 .ints = {"args.op", "args.val", "*args.uaddr", "args.utime->tv_sec", "args.uaddr[2]"},
 	 .ptrs = {"args.uaddr", "args.utime"}},
 	{.spec = "tracepoint:syscalls:sys_enter_write,tracepoint:syscalls:sys_enter_read",
 	 .ints = {"args.fd", "args.count"},

@@ -62,8 +62,8 @@ struct gen_map {
 	enum gen_use use;
 	const struct gen_type *key;   /* NULL: none */
 	const struct gen_type *value; /* PLAIN, TID */
-	const char *agg;	      /* "count()", "hist(%)": % is the number */
-	bool is_readable;	      /* AGG: gives one number */
+	const char *agg;              /* "count()", "hist(%)": % is the number */
+	bool is_readable;             /* AGG: gives one number */
 };
 
 struct gen {

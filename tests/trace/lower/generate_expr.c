@@ -43,21 +43,44 @@ static const struct gen_map *map_of(struct gen *g, enum gen_kind kind, bool or_a
 
 static void literal(struct gen *g, int depth)
 {
-	static const char *const literals[] = {
-		"0",     "1",     "2",    "3",	       "7",	  "10",
-		"63",    "64",    "100",  "127",	       "128",	  "255",
-		"256",   "4096",  "-1",	  "(-5)",	       "0x7fffffff", "0xffffffff",
-		"1e6",   "10ms",  "'a'",  "1_000_000",     "65535",	  "0x8000000000000000",
-		"2147483648", "9223372036854775807", "(-9223372036854775807)", "true", "42u"};
+	static const char *const literals[] = {"0",
+					       "1",
+					       "2",
+					       "3",
+					       "7",
+					       "10",
+					       "63",
+					       "64",
+					       "100",
+					       "127",
+					       "128",
+					       "255",
+					       "256",
+					       "4096",
+					       "-1",
+					       "(-5)",
+					       "0x7fffffff",
+					       "0xffffffff",
+					       "1e6",
+					       "10ms",
+					       "'a'",
+					       "1_000_000",
+					       "65535",
+					       "0x8000000000000000",
+					       "2147483648",
+					       "9223372036854775807",
+					       "(-9223372036854775807)",
+					       "true",
+					       "42u"};
 
 	gen_put(g, "%s", GEN_PICK(g, literals));
 }
 
 static void builtin(struct gen *g, int depth)
 {
-	static const char *const builtins[] = {"pid",  "tid",	  "uid",  "gid",    "cpu",
-					       "ncpus", "nsecs",  "elapsed", "rand", "cgroup",
-					       "numaid", "jiffies", "ppid", "cpid"};
+	static const char *const builtins[] = {"pid",    "tid",     "uid",     "gid",  "cpu",
+					       "ncpus",  "nsecs",   "elapsed", "rand", "cgroup",
+					       "numaid", "jiffies", "ppid",    "cpid"};
 
 	if (g->place->is_perf && gen_one_in(g, 4))
 		gen_put(g, "usermode");
@@ -67,12 +90,22 @@ static void builtin(struct gen *g, int depth)
 
 static void task_member(struct gen *g, int depth)
 {
-	static const char *const members[] = {
-		"curtask->pid", "curtask->tgid", "curtask->flags", "curtask->prio",
-		"curtask->real_parent->tgid", "curtask->se.vruntime", "curtask->in_execve",
-		"curtask->mm->total_vm", "curtask->signal->oom_score_adj", "curtask.exit_code",
-		"curtask->in_iowait", "curtask->group_leader->real_parent->pid",
-		"curtask->sched_class", "*(&curtask->pid)", "(uint64)curtask", "curtask->comm[1]"};
+	static const char *const members[] = {"curtask->pid",
+					      "curtask->tgid",
+					      "curtask->flags",
+					      "curtask->prio",
+					      "curtask->real_parent->tgid",
+					      "curtask->se.vruntime",
+					      "curtask->in_execve",
+					      "curtask->mm->total_vm",
+					      "curtask->signal->oom_score_adj",
+					      "curtask.exit_code",
+					      "curtask->in_iowait",
+					      "curtask->group_leader->real_parent->pid",
+					      "curtask->sched_class",
+					      "*(&curtask->pid)",
+					      "(uint64)curtask",
+					      "curtask->comm[1]"};
 
 	if (depth > 0 && gen_one_in(g, 6)) {
 		gen_put(g, "curtask->comm[");
@@ -139,7 +172,7 @@ static void int_map(struct gen *g, int depth)
 
 static void binary(struct gen *g, int depth)
 {
-	static const char *const operators[] = {"+",  "-",  "*",  "/", "%", "&",  "|", "^", "<<",
+	static const char *const operators[] = {"+",  "-",  "*",  "/", "%", "&",  "|",  "^",  "<<",
 						">>", "==", "!=", "<", ">", "<=", ">=", "&&", "||"};
 	const char *op = GEN_PICK(g, operators);
 	bool divides = !strcmp(op, "/") || !strcmp(op, "%");
@@ -175,8 +208,9 @@ static void ternary(struct gen *g, int depth)
 
 static void cast(struct gen *g, int depth)
 {
-	static const char *const types[] = {"int8", "int16", "int32", "int64", "uint8", "uint16",
-					    "uint32", "uint64", "bool", "pid_t", "unsigned long"};
+	static const char *const types[] = {"int8",  "int16",  "int32",        "int64",
+					    "uint8", "uint16", "uint32",       "uint64",
+					    "bool",  "pid_t",  "unsigned long"};
 
 	gen_put(g, "(%s)(", GEN_PICK(g, types));
 	gen_int(g, depth - 1);
@@ -187,7 +221,10 @@ static void of_strings(struct gen *g, int depth)
 {
 	uint32_t which = gen_below(g, 4);
 
-	gen_put(g, which == 0 ? "strlen(" : which == 1 ? "strncmp(" : which == 2 ? "strcontains(" : "(");
+	gen_put(g, which == 0   ? "strlen("
+		   : which == 1 ? "strncmp("
+		   : which == 2 ? "strcontains("
+				: "(");
 	gen_str(g, depth - 1);
 	if (which == 3)
 		gen_put(g, gen_one_in(g, 2) ? " == " : " != ");
@@ -250,7 +287,8 @@ static void pointer(struct gen *g, int depth)
 	else if (g->place->is_uprobe || gen_one_in(g, 2))
 		gen_put(g, "uptr(%s)", gen_one_in(g, 2) ? "0x401000" : "nsecs");
 	else
-		gen_put(g, "kptr(%s)", gen_one_in(g, 2) ? "(uint64)curtask" : "kaddr(\"schedule\")");
+		gen_put(g, "kptr(%s)",
+			gen_one_in(g, 2) ? "(uint64)curtask" : "kaddr(\"schedule\")");
 }
 
 static void dereference(struct gen *g, int depth)
@@ -269,11 +307,18 @@ static void dereference(struct gen *g, int depth)
 
 static void other_call(struct gen *g, int depth)
 {
-	static const char *const calls[] = {"nsecs(monotonic)", "nsecs(boot)", "nsecs(tai)",
-					    "nsecs(sw_tai)", "kaddr(\"schedule\")",
-					    "sizeof(struct task_struct)", "sizeof(uint64)",
-					    "offsetof(struct task_struct, comm)", "AF_INET", "O_CREAT",
-					    "len(kstack(4))", "len(ustack(20))"};
+	static const char *const calls[] = {"nsecs(monotonic)",
+					    "nsecs(boot)",
+					    "nsecs(tai)",
+					    "nsecs(sw_tai)",
+					    "kaddr(\"schedule\")",
+					    "sizeof(struct task_struct)",
+					    "sizeof(uint64)",
+					    "offsetof(struct task_struct, comm)",
+					    "AF_INET",
+					    "O_CREAT",
+					    "len(kstack(4))",
+					    "len(ustack(20))"};
 
 	if (g->place->has_regs && gen_one_in(g, 3)) {
 		gen_put(g, "reg(\"%s\")", gen_one_in(g, 2) ? "ip" : "sp");
@@ -304,10 +349,10 @@ static void if_value(struct gen *g, int depth)
 void gen_int(struct gen *g, int depth)
 {
 	static maker *const leaves[] = {literal, builtin, task_member, place_int, int_var, int_var};
-	static maker *const trees[] = {literal,	   builtin,    task_member, place_int, place_array,
-				       int_var,	   int_var,    int_map,	    int_map,   binary,
-				       binary,	   binary,     binary,	    unary,     ternary,
-				       cast,	   of_strings, of_strings,  of_map,    element,
+	static maker *const trees[] = {literal,     builtin,    task_member, place_int, place_array,
+				       int_var,     int_var,    int_map,     int_map,   binary,
+				       binary,      binary,     binary,      unary,     ternary,
+				       cast,        of_strings, of_strings,  of_map,    element,
 				       dereference, other_call};
 
 	if (depth <= 0)
@@ -333,11 +378,14 @@ static void text(struct gen *g, int depth)
 
 static void own_text(struct gen *g, int depth)
 {
-	static const char *const texts[] = {"comm", "pcomm", "curtask->comm",
+	static const char *const texts[] = {"comm",
+					    "pcomm",
+					    "curtask->comm",
 					    "str(curtask->comm, 5)",
 					    "curtask->group_leader->comm",
 					    "str(curtask->nsproxy->uts_ns->name.nodename)",
-					    "(string[32])comm", "(string[80])pcomm"};
+					    "(string[32])comm",
+					    "(string[80])pcomm"};
 
 	gen_put(g, "%s", GEN_PICK(g, texts));
 }
@@ -408,8 +456,8 @@ static void str_element(struct gen *g, int depth)
 void gen_str(struct gen *g, int depth)
 {
 	static maker *const leaves[] = {text, own_text, place_text, str_var};
-	static maker *const trees[] = {text,	     own_text, own_text,    place_text, place_text,
-				       pointed_text, str_var,  str_map,	    str_ternary, str_element};
+	static maker *const trees[] = {text,         own_text, own_text, place_text,  place_text,
+				       pointed_text, str_var,  str_map,  str_ternary, str_element};
 
 	if (depth <= 0)
 		GEN_PICK(g, leaves)(g, depth);
@@ -495,7 +543,8 @@ static void rare_value(struct gen *g, const struct gen_type *type, int depth)
 	case GEN_ERROR: call_of_int(g, "strerror", depth); break;
 	case GEN_SIGNAL: call_of_int(g, "signal_name", depth); break;
 	case GEN_TIME:
-		gen_put(g, "strftime(\"%%H:%%M:%%S\", %s)", gen_one_in(g, 2) ? "nsecs" : "nsecs(tai)");
+		gen_put(g, "strftime(\"%%H:%%M:%%S\", %s)",
+			gen_one_in(g, 2) ? "nsecs" : "nsecs(tai)");
 		break;
 	case GEN_CGROUP: gen_put(g, "cgroup_path(cgroup)"); break;
 	case GEN_PROBE: gen_put(g, "probe"); break;

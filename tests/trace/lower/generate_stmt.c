@@ -288,8 +288,8 @@ static void jump(struct gen *g)
 
 static const char *conversion_of(struct gen *g, enum gen_kind kind)
 {
-	static const char *const ints[] = {"%d", "%u", "%x", "%ld", "%llu", "%5d", "%-8lx", "%c",
-					   "%p", "%#x", "%08X", "%hhd", "%s"};
+	static const char *const ints[] = {"%d", "%u", "%x",  "%ld",  "%llu", "%5d", "%-8lx",
+					   "%c", "%p", "%#x", "%08X", "%hhd", "%s"};
 	static const char *const texts[] = {"%s", "%-16s", "%20s", "%.5s"};
 
 	if (kind == GEN_INT)
@@ -344,9 +344,12 @@ static void print_value(struct gen *g)
 
 static void other_output(struct gen *g)
 {
-	static const char *const lines[] = {"time(\"%H:%M:%S \");\n", "time();\n",
-					    "join(kptr((uint64)curtask));\n", "exit();\n",
-					    "exit(3);\n", "cat(\"/proc/loadavg\");\n",
+	static const char *const lines[] = {"time(\"%H:%M:%S \");\n",
+					    "time();\n",
+					    "join(kptr((uint64)curtask));\n",
+					    "exit();\n",
+					    "exit(3);\n",
+					    "cat(\"/proc/loadavg\");\n",
 					    "system(\"true %d\", pid);\n",
 					    "assert(pid > 0, \"a pid\");\n"};
 
@@ -356,9 +359,9 @@ static void other_output(struct gen *g)
 static void statement(struct gen *g)
 {
 	static void (*const kinds[])(struct gen *) = {
-		new_var,  new_var,   set_var,	set_var,     step_var, set_map,	  set_map,
-		set_map,  set_map,   set_map,	drop_map,    loop,     loop,	  condition,
-		condition, formatted, formatted, print_map,  print_value, other_output};
+		new_var,   new_var,   set_var,   set_var,   step_var,    set_map,     set_map,
+		set_map,   set_map,   set_map,   drop_map,  loop,        loop,        condition,
+		condition, formatted, formatted, print_map, print_value, other_output};
 
 	line(g);
 	if (gen_one_in(g, 12))

@@ -18,9 +18,9 @@
 #include "generate.h"
 
 #define DEFAULT_SCRIPTS 300
-#define MOST_STACK	512
-#define MOST_SHOWN	20
-#define MOST_TRIES	400 /* of shrinking one script */
+#define MOST_STACK      512
+#define MOST_SHOWN      20
+#define MOST_TRIES      400 /* of shrinking one script */
 
 enum verdict { FINE, NOT_COMPILED, NOT_LOADED, TOO_MUCH_STACK };
 
@@ -128,7 +128,7 @@ static void show(uint64_t seed, struct skep_buf *script, enum verdict verdict)
 		shrink(script, verdict);
 	judge(script->data, &why, NULL);
 	fprintf(stderr, "--- seed %llu: %s\n%s%s\n", (unsigned long long)seed, names[verdict],
-		      script->data, why.data ? why.data : "");
+		script->data, why.data ? why.data : "");
 }
 
 /* --- The run ------------------------------------------------------------------------------ */
@@ -154,9 +154,8 @@ static void summarize(const uint64_t counts[4], const struct times *times, uint6
 		"compiling %.1f, loading %.1f, at most %.2f (seed %llu)\n",
 		(unsigned long long)counts[FINE], (unsigned long long)counts[NOT_COMPILED],
 		(unsigned long long)counts[NOT_LOADED], (unsigned long long)counts[TOO_MUCH_STACK],
-		(double)all_ns / 1e9, (double)times->compile_ns / 1e9,
-		(double)times->load_ns / 1e9, (double)times->longest_ns / 1e9,
-		(unsigned long long)times->longest_seed);
+		(double)all_ns / 1e9, (double)times->compile_ns / 1e9, (double)times->load_ns / 1e9,
+		(double)times->longest_ns / 1e9, (unsigned long long)times->longest_seed);
 }
 
 static void test_generated(void **state)
@@ -173,6 +172,8 @@ static void test_generated(void **state)
 		_cleanup_buf_ struct skep_buf script = {0};
 		now_seed = seed + i;
 		gen_script(now_seed, &script);
+		if (getenv("SKEP_SHOW"))
+			puts(script.data);
 		enum verdict verdict = judge(script.data, NULL, &times);
 		counts[verdict]++;
 		if (verdict != FINE && n_shown++ < MOST_SHOWN)
