@@ -13,8 +13,9 @@
 /*
  * A loop under may_goto is verified until its state repeats. A variable that
  * starts as a constant and counts up never repeats, and the verifier would walk
- * every iteration; so what a loop changes enters it with a zero added that the
- * verifier does not know to be one.
+ * every iteration; so what a loop changes enters it combined with a zero that
+ * the verifier does not know to be one. By xor: after an addition it would
+ * remember that one is the other plus a constant, and find this not repeated.
  */
 struct skep_opnd skep_lower_blur(struct skep_lower *l, struct skep_opnd value)
 {
@@ -23,7 +24,7 @@ struct skep_opnd skep_lower_blur(struct skep_lower *l, struct skep_opnd value)
 	if (!l->opts->target->may_goto)
 		return value; /* there each iteration is walked anyway, and must end */
 	uint32_t at = skep_ir_map_value(f, skep_lower_zeroes(l, 8), 0);
-	return R(skep_ir_alu(f, SKEP_IR_ADD, value, R(skep_ir_load(f, 8, R(at), 0))));
+	return R(skep_ir_alu(f, SKEP_IR_XOR, value, R(skep_ir_load(f, 8, R(at), 0))));
 }
 
 static void blur_var(struct skep_lower *l, const struct skep_var *var)
