@@ -19,7 +19,7 @@ struct point {
 #ifdef __clang__
 #define NOINLINE __attribute__((noinline, used))
 #else
-#define NOINLINE __attribute__((noinline, noclone, used))
+#define NOINLINE __attribute__((noinline, used))
 #endif
 /* Has an effect as far as the compiler knows: calls are not merged or moved out of loops. */
 #define EFFECT() __asm__ volatile("" ::: "memory")
