@@ -98,8 +98,8 @@ struct skep_ir *skep_ir_new(struct skep_arena *arena, struct skep_object *object
 
 /**
  * Where a program counts that it could not run: all scratch levels of its CPU
- * were taken. A 64-bit per-CPU counter at @off in the value of array map @map
- * (BPF_MAP_TYPE_PERCPU_ARRAY, key 0).
+ * were taken. A 64-bit counter at @off in the value of array map @map
+ * (BPF_MAP_TYPE_ARRAY of one element).
  */
 void skep_ir_set_scratch_loss(struct skep_ir *ir, uint32_t map, uint32_t off);
 

@@ -102,18 +102,13 @@ static void try_level(const struct claim *c, struct skep_opnd level, uint32_t ta
 static void count_loss(const struct claim *c)
 {
 	struct skep_ir_func *f = c->f;
-	uint32_t out = skep_ir_block(f), counter;
+	uint32_t counter;
 
 	skep_ir_at(f, c->lost);
 	if (f->ir->loss_map != IR_NONE) {
-		skep_ir_store(f, 4, S(c->key, 0), 0, I(0));
-		counter = skep_ir_calln(f, BPF_FUNC_map_lookup_elem,
-					R(skep_ir_map(f, f->ir->loss_map)), S(c->key, 0));
-		skep_ir_branch_cold(f, SKEP_IR_EQ, R(counter), I(0), out);
-		skep_ir_atomic_add(f, 8, R(counter), (int32_t)f->ir->loss_off, I(1));
+		counter = skep_ir_map_value(f, f->ir->loss_map, f->ir->loss_off);
+		skep_ir_atomic_add(f, 8, R(counter), 0, I(1));
 	}
-	skep_ir_jump(f, out);
-	skep_ir_at(f, out);
 	skep_ir_exit(f, I(0));
 }
 

@@ -63,22 +63,23 @@ static void add_bucket(struct skep_lower *l, const struct place *at, uint32_t in
 	skep_ir_at(f, done);
 }
 
-/* Position of the highest bit of @value (not 0), by halving. */
+/*
+ * Position of the highest bit of @value (positive), by halving: if it is 2^half
+ * or more, 2^half - 1 - value is negative, and its sign bit says so. Without a
+ * branch, as each would be another path for the verifier to follow.
+ */
 static uint32_t log2_of(struct skep_lower *l, struct skep_opnd value)
 {
 	struct skep_ir_func *f = l->f;
-	uint32_t rest = skep_ir_var(f), log = skep_ir_var(f);
+	uint32_t rest = skep_ir_mov(f, value), log = skep_ir_mov(f, I(0));
 
-	skep_ir_set(f, rest, value);
-	skep_ir_set(f, log, I(0));
-	for (uint32_t half = 32; half; half /= 2) {
-		uint32_t above = skep_ir_block(f), next = skep_ir_block(f);
-		skep_ir_branch(f, SKEP_IR_UGE, R(rest), I(1ull << half), above, next);
-		skep_ir_at(f, above);
-		skep_ir_set(f, rest, R(skep_ir_alu(f, SKEP_IR_SHR, R(rest), I(half))));
-		skep_ir_set(f, log, R(skep_ir_alu(f, SKEP_IR_ADD, R(log), I(half))));
-		skep_ir_jump(f, next);
-		skep_ir_at(f, next);
+	for (int stage = 5; stage >= 0; stage--) {
+		uint32_t below =
+			skep_ir_alu(f, SKEP_IR_SUB, I((1ull << (1 << stage)) - 1), R(rest));
+		uint32_t above = skep_ir_alu(f, SKEP_IR_SHR, R(below), I(63));
+		uint32_t shift = skep_ir_alu(f, SKEP_IR_SHL, R(above), I(stage));
+		rest = skep_ir_alu(f, SKEP_IR_SHR, R(rest), R(shift));
+		log = skep_ir_alu(f, SKEP_IR_ADD, R(log), R(shift));
 	}
 	return log;
 }
@@ -88,35 +89,25 @@ static uint32_t log2_of(struct skep_lower *l, struct skep_opnd value)
  *
  *	v < 0            0
  *	v < 2^k          1 + v
- *	otherwise        1 + (a << k) + b, a: position of the highest bit - k + 1,
- *	                                    b: the k bits below the highest
+ *	otherwise        1 + ((a + 1) << k) + b, a: position of the highest bit - k,
+ *	                                         b: the k bits below the highest
+ *
+ * v >> a is 2^k + b, and v where v is below 2^k and a is taken as 0: so it is
+ * 1 + (a << k) + (v >> a) for both.
  */
 static uint32_t hist_index(struct skep_lower *l, struct skep_opnd value, uint32_t k)
 {
 	struct skep_ir_func *f = l->f;
-	uint32_t positive = skep_ir_block(f), small = skep_ir_block(f), large = skep_ir_block(f);
-	uint32_t done = skep_ir_block(f), index = skep_ir_var(f);
+	uint32_t least = skep_ir_alu(f, SKEP_IR_OR, value, I(1ull << k));
+	uint32_t a = skep_ir_alu(f, SKEP_IR_SUB, R(log2_of(l, R(least))), I(k));
+	uint32_t power = skep_ir_alu(f, SKEP_IR_SHL, R(a), I(k));
+	uint32_t within = skep_ir_alu(f, SKEP_IR_SHR, value, R(a));
+	uint32_t sum = skep_ir_alu(f, SKEP_IR_ADD, R(power), R(within));
+	uint32_t index = skep_ir_alu(f, SKEP_IR_ADD, R(sum), I(1));
+	uint32_t negative = skep_ir_alu(f, SKEP_IR_SAR, value, I(63));
 
-	skep_ir_set(f, index, I(0));
-	skep_ir_branch(f, SKEP_IR_SLT, value, I(0), done, positive);
-	skep_ir_at(f, positive);
-	skep_ir_branch(f, SKEP_IR_ULT, value, I(1ull << k), small, large);
-	skep_ir_at(f, small);
-	skep_ir_set(f, index, R(skep_ir_alu(f, SKEP_IR_ADD, value, I(1))));
-	skep_ir_jump(f, done);
-	skep_ir_at(f, large);
-	uint32_t a = skep_ir_alu(f, SKEP_IR_SUB, R(log2_of(l, value)), I(k));
-	uint32_t high = skep_ir_alu(f, SKEP_IR_ADD, R(a), I(1));
-	if (k) {
-		uint32_t b = skep_ir_alu(f, SKEP_IR_SHR, value, R(a));
-		b = skep_ir_alu(f, SKEP_IR_AND, R(b), I((1u << k) - 1));
-		high = skep_ir_alu(f, SKEP_IR_SHL, R(high), I(k));
-		high = skep_ir_alu(f, SKEP_IR_ADD, R(high), R(b));
-	}
-	skep_ir_set(f, index, R(skep_ir_alu(f, SKEP_IR_ADD, R(high), I(1))));
-	skep_ir_jump(f, done);
-	skep_ir_at(f, done);
-	return index;
+	return skep_ir_alu(f, SKEP_IR_AND, R(index),
+			   R(skep_ir_alu(f, SKEP_IR_XOR, R(negative), I(-1))));
 }
 
 /* Below min: 0; min + i*step: 1 + i; from max on: the last. */
@@ -127,6 +118,8 @@ static uint32_t lhist_index(struct skep_lower *l, struct skep_opnd value,
 	uint32_t not_below = skep_ir_block(f), inside = skep_ir_block(f), above = skep_ir_block(f);
 	uint32_t done = skep_ir_block(f), index = skep_ir_var(f);
 
+	if (l->loop) /* what is found out of the value here is not to divide a loop's rounds */
+		value = skep_lower_blur(l, value);
 	skep_ir_set(f, index, I(0));
 	skep_ir_branch(f, SKEP_IR_SLT, value, I(type->lhist.min), done, not_below);
 	skep_ir_at(f, not_below);

@@ -156,7 +156,7 @@ void skep_lower_storage(struct skep_lower *l)
 	program->maps = skep_arena_array(l->arena, struct skep_trace_map, program->n_maps);
 	for (uint32_t i = 0; map; map = map->next, i++)
 		place_map(l, map, &program->maps[map->index]);
-	program->loss_off = take(&l->cpu_globals_bytes, 8 * (SKEP_LOSS_CNT + program->n_maps));
+	program->loss_off = take(&l->globals_bytes, 8 * (SKEP_LOSS_CNT + program->n_maps));
 	for (uint32_t i = 0; i < program->n_maps; i++) {
 		struct skep_trace_map *at = &program->maps[i];
 		if (at->storage == SKEP_STORE_GLOBAL)

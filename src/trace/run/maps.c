@@ -103,16 +103,7 @@ static uint8_t *read_cpu_globals(const struct skep_map_reader *reader, size_t *r
 
 uint64_t skep_map_loss(const struct skep_map_reader *reader, uint32_t off)
 {
-	size_t stride;
-	_cleanup_free_ uint8_t *copies = NULL;
-	uint64_t sum = 0;
-
-	if (reader->program->cpu_globals == NONE)
-		return 0;
-	copies = read_cpu_globals(reader, &stride);
-	for (unsigned cpu = 0; cpu < skep_possible_cpus(); cpu++)
-		sum += *(const uint64_t *)(copies + cpu * stride + off);
-	return sum;
+	return reader->globals ? *(const volatile uint64_t *)(reader->globals + off) : 0;
 }
 
 /* --- Scalars ------------------------------------------------------------------------------- */

@@ -36,7 +36,7 @@ void skep_map_entries_done(struct skep_map_entries *entries);
 /** Remove all entries; @keep_keys: set their values to zero instead. */
 int skep_map_clear(const struct skep_map_reader *reader, const struct skep_trace_map *map,
 		   bool keep_keys);
-/** The sum over all CPUs of the loss counter at byte @off of the per-CPU globals. */
+/** The loss counter at byte @off of the globals. */
 uint64_t skep_map_loss(const struct skep_map_reader *reader, uint32_t off);
 /** Frames of a stack. Return how many | -errno */
 int skep_map_stack(const struct skep_map_reader *reader, bool user, uint32_t stack_id,

@@ -441,8 +441,6 @@ static void print_losses(struct run *run)
 {
 	const struct skep_trace_program *program = run->program;
 
-	if (program->cpu_globals == NONE)
-		return;
 	for (uint32_t i = 0; i < SKEP_LOSS_CNT; i++) {
 		uint64_t n = skep_map_loss(&run->maps, program->loss_off + 8 * i);
 		if (n)
