@@ -265,8 +265,7 @@ static int generate(struct skep_lower *l, struct skep_check *check)
 
 	skep_lower_storage(l);
 	l->ir = skep_ir_new(l->arena, l->object, l->opts->target);
-	skep_ir_set_scratch_loss(l->ir, skep_lower_globals(l),
-				 skep_loss_off(l, SKEP_LOSS_SCRATCH));
+	skep_ir_set_scratch_loss(l->ir, skep_lower_globals(l), skep_loss_off(l, SKEP_LOSS_SCRATCH));
 	if ((err = lower_all(l, check)))
 		return err;
 	if (clears_aggregates(l->program))
