@@ -73,6 +73,7 @@ class Attached:
     def __init__(self, contender, settle_s=None, limit_s=60):
         self.contender, self.settle_s, self.limit_s = contender, settle_s, limit_s
         self.output = b""
+        self.peak_kib = 0
 
     def __enter__(self):
         self.fd, theirs = os.pipe() if self.settle_s else open_terminal()
@@ -91,7 +92,15 @@ class Attached:
                 raise RuntimeError(f"{self.contender.name} did not attach: {self.output.decode()}")
         self.start_s = time.perf_counter() - begin
         self.output = b""
+        self.note_peak()
         return self
+
+    def note_peak(self):
+        """Not ru_maxrss: that begins with what this interpreter had when it forked."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
+        for line in status.splitlines():
+            if line.startswith("VmHWM:"):
+                self.peak_kib = max(self.peak_kib, int(line.split()[1]))
 
     def read(self, wait_s):
         """Whether the end is not reached; waits at most @wait_s for something to read."""
@@ -110,15 +119,21 @@ class Attached:
             pass
 
     def __exit__(self, *_):
-        begin = time.perf_counter()
+        begin, again_s = time.perf_counter(), 2
         self.process.send_signal(signal.SIGINT)
-        while self.read(1):
-            pass
+        while self.read(0.05):
+            self.note_peak()
+            # bpftrace may lose a signal that comes just after it attached.
+            quiet_s = time.perf_counter() - begin
+            if quiet_s > self.limit_s:
+                self.process.kill()
+            elif int(quiet_s) > again_s:
+                again_s = int(quiet_s) + 10
+                self.process.send_signal(signal.SIGINT)
         os.close(self.fd)
         _, status, usage = os.wait4(self.process.pid, 0)
         self.process.returncode = os.waitstatus_to_exitcode(status)
         self.stop_s = time.perf_counter() - begin
-        self.peak_kib = usage.ru_maxrss
         self.cpu_s = usage.ru_utime + usage.ru_stime
 
 
