@@ -4,7 +4,8 @@
 
 #include "trace/lower/lower.h"
 
-#define JOIN_MOST 16
+#define JOIN_MOST       16
+#define JOIN_BYTES_MOST 24576 /* of all strings: what a program's memory has room for */
 
 #define FN(name)                                                                                   \
 	struct skep_value skep_fn_##name(struct skep_lower *l, const struct skep_expr *call)
@@ -162,7 +163,10 @@ FN(join)
 {
 	struct skep_ir_func *f = l->f;
 	uint32_t fixed = sizeof(struct skep_event_hdr) + 8 + 8 * JOIN_MOST;
-	uint32_t str_bytes = (uint32_t)l->program->config.max_strlen;
+	uint64_t longest = l->program->config.max_strlen;
+	uint32_t str_bytes =
+		(uint32_t)(longest < JOIN_BYTES_MOST / JOIN_MOST ? longest
+								 : JOIN_BYTES_MOST / JOIN_MOST);
 	const struct skep_type *type = call->args->type;
 	struct skep_value argv = {.opnd = skep_lower_scalar(l, call->args), .space = type->space};
 	struct skep_event event = {.kind = SKEP_EV_JOIN, .text = " "};

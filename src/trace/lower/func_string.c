@@ -33,6 +33,22 @@ FN(str)
 
 /* --- buf() -------------------------------------------------------------------------------- */
 
+/* @n, or @max if that is less; the verifier sees the bound. */
+static struct skep_opnd at_most(struct skep_lower *l, struct skep_opnd n, uint32_t max)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t bytes = skep_ir_var(f), over = skep_ir_block(f), on = skep_ir_block(f);
+
+	skep_ir_set(f, bytes, n);
+	skep_ir_branch_cold(f, SKEP_IR_UGT, R(bytes), I(max), over);
+	skep_ir_jump(f, on);
+	skep_ir_at(f, over);
+	skep_ir_set(f, bytes, I(max));
+	skep_ir_jump(f, on);
+	skep_ir_at(f, on);
+	return R(bytes);
+}
+
 /* How many bytes are asked for: never more than @max, which the verifier can see. */
 static struct skep_opnd asked(struct skep_lower *l, const struct skep_expr *call, uint32_t max)
 {
@@ -99,7 +115,7 @@ struct skep_opnd skep_lower_buffer_bytes(struct skep_lower *l, const struct skep
 		struct skep_value data = skep_lower_own(l, &buffer);
 		skep_lower_copy(l, dst, 0, data.opnd, data.off + 4, max);
 		uint32_t used = skep_ir_load(l->f, 4, data.opnd, data.off);
-		return R(skep_ir_alu(l->f, SKEP_IR_AND, R(used), I(8191)));
+		return at_most(l, R(used), max);
 	}
 	struct skep_opnd bytes = asked(l, expr, max);
 	struct skep_value src = pointed_to(l, expr->args);

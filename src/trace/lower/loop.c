@@ -251,6 +251,8 @@ static void lower_for_map(struct skep_lower *l, const struct skep_stmt *stmt)
 	uint32_t leave = skep_ir_block(f), on = skep_ir_block(f);
 
 	build_callback(l, stmt, map, callback);
+	for (uint32_t i = 0; i < stmt->n_captures; i++)
+		blur_var(l, stmt->captures[i]);
 	skep_ir_store(f, 8, l->box, BOX_LEFT, I(LEFT_AT_END));
 	skep_ir_calln(f, BPF_FUNC_for_each_map_elem, R(skep_ir_map(f, map->bpf_map)),
 		      R(skep_ir_func_addr(f, callback)), R(skep_ir_addr(f, l->box, 0)), I(0));
