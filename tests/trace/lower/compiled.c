@@ -34,7 +34,9 @@ const struct skep_ir_target *compiled_target(void)
 
 int compiled_open(struct compiled *c, const char *text)
 {
-	struct skep_compile_opts opts = {.allow_unsafe = true, .target = compiled_target()};
+	static const char *const params[] = {"7", "text"};
+	struct skep_compile_opts opts = {
+		.params = params, .n_params = 2, .allow_unsafe = true, .target = compiled_target()};
 
 	*c = (struct compiled){.source = {"script", text, strlen(text)}};
 	c->diag.source = &c->source;
