@@ -156,7 +156,7 @@ static void lower_range(struct skep_lower *l, const struct skep_stmt *stmt)
 		skep_lower_set_var(l, stmt->target->var, &now);
 	loop_body(l, stmt, next, done);
 	skep_ir_at(f, next);
-	skep_ir_set(f, i, R(skep_ir_alu(f, SKEP_IR_ADD, R(i), I(1))));
+	skep_ir_set(f, i, skep_lower_blur(l, R(skep_ir_alu(f, SKEP_IR_ADD, R(i), I(1)))));
 	skep_ir_jump(f, head);
 	count_limit(l, exhausted, done);
 	skep_ir_at(f, done);
