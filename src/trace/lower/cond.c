@@ -11,14 +11,21 @@ static const struct compare {
 	[SKEP_OPR_GT] = {SKEP_IR_UGT, SKEP_IR_SGT}, [SKEP_OPR_GE] = {SKEP_IR_UGE, SKEP_IR_SGE},
 };
 
-/* Signed if both sides are, or if one is and the other is a constant that it can hold. */
+/* A value that is never negative and never too large for a signed register. */
+static bool is_small(const struct skep_expr *expr)
+{
+	const struct skep_type *type = expr->type;
+
+	return (type->kind == SKEP_T_INT && type->size < 8) ||
+	       (expr->is_const && expr->integer >= 0);
+}
+
+/* Signed if one side is and the other is too, or holds nothing that looks negative then. */
 static bool compares_signed(const struct skep_expr *a, const struct skep_expr *b)
 {
 	bool sa = a->type->is_signed, sb = b->type->is_signed;
 
-	if (sa && sb)
-		return true;
-	return (sa && b->is_const && b->integer >= 0) || (sb && a->is_const && a->integer >= 0);
+	return (sa && sb) || (sa && is_small(b)) || (sb && is_small(a));
 }
 
 static void compare_bytes(struct skep_lower *l, const struct skep_expr *expr, uint32_t same,
