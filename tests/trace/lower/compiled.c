@@ -116,7 +116,7 @@ void compiled_run(struct compiled *c, const char *text)
 	run_begins(c);
 }
 
-static const struct skep_trace_map *find_map(const struct compiled *c, const char *name)
+const struct skep_trace_map *compiled_find(const struct compiled *c, const char *name)
 {
 	for (uint32_t i = 0; i < c->program.n_maps; i++) {
 		if (!strcmp(c->program.maps[i].name, name))
@@ -128,7 +128,7 @@ static const struct skep_trace_map *find_map(const struct compiled *c, const cha
 
 const char *compiled_map(struct compiled *c, const char *name)
 {
-	const struct skep_trace_map *map = find_map(c, name);
+	const struct skep_trace_map *map = compiled_find(c, name);
 	_cleanup_buf_ struct skep_buf text = {0};
 	struct skep_map_entries entries;
 

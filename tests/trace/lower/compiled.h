@@ -41,6 +41,8 @@ void compiled_report(const struct compiled *c, struct skep_buf *out);
 
 /** Compile, load and run the BEGIN probes once; the test fails if that fails. */
 void compiled_run(struct compiled *c, const char *text);
+/** The map called @name; the test fails if there is none. */
+const struct skep_trace_map *compiled_find(const struct compiled *c, const char *name);
 /** A map as print(@name) shows it, whatever lines it has. Owned by the arena. */
 const char *compiled_map(struct compiled *c, const char *name);
 /** The sum of a loss counter. */

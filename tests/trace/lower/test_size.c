@@ -1,0 +1,107 @@
+/*
+ * Large scripts: a thousand map assignments in one probe, scripts with many
+ * variables, maps, strings and probes. How long compiling and loading take is
+ * printed (the aim: a thousand assignments compile within 50 ms), not judged.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "compiled.h"
+
+#define MOST_STACK 512
+
+static void check(const char *what, const char *script)
+{
+	struct compiled c;
+
+	compiled_run(&c, script);
+	fprintf(stderr, "%s: compiled in %.1f ms, loaded in %.1f ms, %zu instructions\n", what,
+		(double)c.compile_ns / 1e6, (double)c.load_ns / 1e6,
+		c.program.object.progs[0].n_insns);
+	assert_true(compiled_stack_bytes(&c) <= MOST_STACK);
+	compiled_done(&c);
+}
+
+static void test_assignments(void **state)
+{
+	static const char *const forms[] = {
+		"\t@m%d[%d] = %d;\n",
+		"\t@m%d[%d, comm] = %d;\n",
+		"\t@m%d[%d] = count(); @n = %d;\n",
+		"\t@m%d[%d, \"key\"] += %d;\n",
+	};
+
+	for (size_t f = 0; f < sizeof(forms) / sizeof(forms[0]); f++) {
+		_cleanup_buf_ struct skep_buf script = {0};
+		skep_buf_puts(&script, "config = { max_map_keys=2000 }\nBEGIN {\n");
+		for (int i = 0; i < 1000; i++) {
+			/* forms are this file's own */
+			skep_buf_printf(&script, forms[f], i % 7, i, i * 3);
+		}
+		skep_buf_puts(&script, "}\n");
+		check("1000 assignments", script.data);
+	}
+}
+
+static void test_variables(void **state)
+{
+	_cleanup_buf_ struct skep_buf script = {0};
+
+	skep_buf_puts(&script, "BEGIN {\n");
+	for (int i = 0; i < 300; i++)
+		skep_buf_printf(&script, "\t$a%d = nsecs + %d; $s%d = comm;\n", i, i, i);
+	skep_buf_puts(&script, "\t@x = 0;\n");
+	for (int i = 0; i < 300; i++)
+		skep_buf_printf(&script, "\t@x += $a%d; @s = $s%d;\n", i, i);
+	skep_buf_puts(&script, "}\n");
+	check("600 variables alive", script.data);
+}
+
+static void test_texts(void **state)
+{
+	_cleanup_buf_ struct skep_buf script = {0}, format = {0};
+
+	skep_buf_puts(&script, "BEGIN {\n");
+	for (int i = 0; i < 60; i++)
+		skep_buf_puts(&format, "%s ");
+	for (int i = 0; i < 10; i++) {
+		skep_buf_printf(&script, "\tprintf(\"%s\"", format.data);
+		for (int j = 0; j < 60; j++)
+			skep_buf_puts(&script, j % 3 ? ", comm" : ", curtask->comm");
+		skep_buf_puts(&script, ");\n");
+	}
+	skep_buf_puts(&script, "}\n");
+	check("printf() of 60 texts, 10 times", script.data);
+}
+
+static void test_long_texts(void **state)
+{
+	_cleanup_buf_ struct skep_buf script = {0};
+
+	skep_buf_puts(&script, "BEGIN {\n\tprintf(\"%s %s %s %s %s %s %s %s %s %s\\n\"");
+	for (int i = 0; i < 10; i++)
+		skep_buf_printf(&script, ", str(kptr((uint64)curtask + %d))", i);
+	skep_buf_puts(&script, ");\n}\n");
+	check("printf() of 10 texts of 1024 bytes", script.data);
+}
+
+static void test_probes(void **state)
+{
+	check("2000 places of one body",
+	      "BEGIN { @x[probe] = count(); } tracepoint:*:*a* { @x[probe] = count(); }");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_assignments), cmocka_unit_test(test_variables),
+		cmocka_unit_test(test_texts), cmocka_unit_test(test_long_texts),
+		cmocka_unit_test(test_probes)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
