@@ -116,16 +116,35 @@ static void send_fixed(struct skep_lower *l, const struct layout *layout,
 /* --- Varying ------------------------------------------------------------------------------- */
 
 /*
- * Put a string or buffer at the end of the record in @slot, whose length so far
- * is in @end. Strings lose their NUL's successor bytes, buffers their unused
- * room. @end never exceeds the sum of the parts' sizes, which is how the
- * verifier knows that it stays inside the slot.
+ * Whichever way a length came about, the verifier knows the same of the sum
+ * afterwards, so that the paths meet again; else they would double with each
+ * string.
  */
-static void append(struct skep_lower *l, const struct skep_event_arg *arg,
-		   const struct skep_expr *expr, uint32_t slot, uint32_t end)
+void skep_lower_advance(struct skep_lower *l, uint32_t end, struct skep_opnd len, uint32_t most)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t over = skep_ir_block(f), on = skep_ir_block(f);
+
+	skep_ir_set(f, end, skep_lower_blur(l, R(skep_ir_alu(f, SKEP_IR_ADD, R(end), len))));
+	skep_ir_branch_cold(f, SKEP_IR_UGT, R(end), I(most), over);
+	skep_ir_jump(f, on);
+	skep_ir_at(f, over);
+	skep_ir_set(f, end, I(most));
+	skep_ir_jump(f, on);
+	skep_ir_at(f, on);
+}
+
+/*
+ * Put a string or buffer at the end of the record in @slot, whose length so far
+ * is in @end and at most @most before it. Strings lose their NUL's successor
+ * bytes, buffers their unused room. Returns the most that @end then can be.
+ */
+static uint32_t append(struct skep_lower *l, const struct skep_event_arg *arg,
+		       const struct skep_expr *expr, uint32_t slot, uint32_t end, uint32_t most)
 {
 	struct skep_ir_func *f = l->f;
 	uint32_t at = skep_ir_alu(f, SKEP_IR_ADD, R(skep_ir_addr(f, S(slot, 0), 0)), R(end));
+	uint32_t mark = skep_ir_slot_mark(f);
 	struct skep_opnd len;
 
 	if (arg->type->kind == SKEP_T_STRING) {
@@ -136,7 +155,10 @@ static void append(struct skep_lower *l, const struct skep_event_arg *arg,
 	}
 	skep_ir_store(f, 4, S(slot, 0), (int32_t)arg->off, R(end));
 	skep_ir_store(f, 4, S(slot, 0), (int32_t)arg->off + 4, len);
-	skep_ir_set(f, end, R(skep_ir_alu(f, SKEP_IR_ADD, R(end), len)));
+	most += arg->type->size;
+	skep_lower_advance(l, end, len, most);
+	skep_ir_slot_release(f, mark);
+	return most;
 }
 
 void skep_lower_output(struct skep_lower *l, uint32_t slot, uint32_t bytes)
@@ -160,6 +182,7 @@ static void send_varying(struct skep_lower *l, const struct layout *layout,
 {
 	struct skep_ir_func *f = l->f;
 	uint32_t slot = skep_ir_slot(f, layout->most_bytes, 8), end = skep_ir_var(f);
+	uint32_t most = layout->fixed_bytes;
 
 	skep_ir_set(f, end, I(layout->fixed_bytes));
 	skep_lower_zero(l, S(slot, 0), 0, layout->fixed_bytes);
@@ -167,7 +190,7 @@ static void send_varying(struct skep_lower *l, const struct layout *layout,
 	for (uint32_t i = 0; i < layout->n_args; i++, args = args->next) {
 		const struct skep_event_arg *arg = &layout->args[i];
 		if (arg->is_varying)
-			append(l, arg, args, slot, end);
+			most = append(l, arg, args, slot, end, most);
 		else
 			skep_lower_into(l, args, S(slot, 0), (int32_t)arg->off, arg->type);
 	}

@@ -134,9 +134,9 @@ FN(fail)
  * then the strings. Lengths vary, so it is put together in a slot.
  */
 struct join {
-	uint32_t slot, end, n; /* slot; registers */
+	uint32_t slot, end; /* slot; register */
 	uint32_t done;
-	uint32_t str_bytes;
+	uint32_t fixed, str_bytes;
 };
 
 static void join_one(struct skep_lower *l, struct join *join, const struct skep_value *argv,
@@ -155,8 +155,8 @@ static void join_one(struct skep_lower *l, struct join *join, const struct skep_
 	struct skep_opnd len = skep_lower_read_str(l, R(to), 0, join->str_bytes, &text);
 	skep_ir_store(f, 4, S(join->slot, 0), at, R(join->end));
 	skep_ir_store(f, 4, S(join->slot, 0), at + 4, len);
-	skep_ir_set(f, join->end, R(skep_ir_alu(f, SKEP_IR_ADD, R(join->end), len)));
-	skep_ir_set(f, join->n, I(i + 1));
+	skep_lower_advance(l, join->end, len, join->fixed + (i + 1) * join->str_bytes);
+	skep_ir_store(f, 4, S(join->slot, 0), sizeof(struct skep_event_hdr), I(i + 1));
 }
 
 FN(join)
@@ -177,19 +177,21 @@ FN(join)
 		event.text = call->args->next->text;
 	struct join join = {.slot = skep_ir_slot(f, fixed + JOIN_MOST * str_bytes, 8),
 			    .end = skep_ir_var(f),
-			    .n = skep_ir_var(f),
 			    .done = skep_ir_block(f),
+			    .fixed = fixed,
 			    .str_bytes = str_bytes};
 	skep_ir_set(f, join.end, I(fixed));
-	skep_ir_set(f, join.n, I(0));
 	skep_lower_zero(l, S(join.slot, 0), 0, fixed);
 	skep_ir_store(f, 8, S(join.slot, 0), 0, I(l->events.len | (uint64_t)fixed << 32));
 	skep_vec_push(&l->events, event);
-	for (uint32_t i = 0; i < JOIN_MOST; i++)
+	for (uint32_t i = 0; i < JOIN_MOST; i++) {
+		uint32_t mark = skep_ir_slot_mark(f);
 		join_one(l, &join, &argv, i);
+		skep_ir_slot_release(f, mark);
+	}
 	skep_ir_jump(f, join.done);
 	skep_ir_at(f, join.done);
-	skep_ir_store(f, 4, S(join.slot, 0), sizeof(struct skep_event_hdr), R(join.n));
+	skep_lower_advance(l, join.end, I(0), fixed + JOIN_MOST * str_bytes);
 	skep_lower_output(l, join.slot, join.end);
 	return nothing;
 }

@@ -213,6 +213,8 @@ void skep_lower_event(struct skep_lower *l, enum skep_event_kind kind, const cha
 		      uint32_t map, const struct skep_expr *args, uint32_t n_args);
 /** Send the first @bytes (a register) of a slot as an event; a full ring is counted. */
 void skep_lower_output(struct skep_lower *l, uint32_t slot, uint32_t bytes);
+/** Register @end, the length of a record so far, += @len, which together are at most @most. */
+void skep_lower_advance(struct skep_lower *l, uint32_t end, struct skep_opnd len, uint32_t most);
 /** The index of @text among the program's strings. */
 uint32_t skep_lower_string_id(struct skep_lower *l, const char *text);
 

@@ -126,9 +126,12 @@ struct skep_opnd skep_lower_load(struct skep_lower *l, const struct skep_value *
 	if (is_direct(src->space)) {
 		reg = skep_ir_load(l->f, bytes, src->opnd, src->off + off);
 	} else {
-		uint32_t slot = skep_ir_slot(l->f, 8, 8);
+		/* All loads share the place: each that some paths have written and others have
+		 * not makes them differ for the verifier. */
+		uint32_t mark = skep_ir_slot_mark(l->f), slot = skep_ir_slot(l->f, 8, 8);
 		skep_lower_read(l, S(slot, 0), 0, bytes, src, off);
 		reg = skep_ir_load(l->f, bytes, S(slot, 0), 0);
+		skep_ir_slot_release(l->f, mark);
 	}
 	if (is_signed && bytes < 8)
 		reg = skep_ir_extend(l->f, R(reg), bytes, true);
