@@ -115,17 +115,10 @@ LOWER(elapsed)
 	return skep_value_int(R(skep_ir_alu(l->f, SKEP_IR_SUB, R(now), R(start))), expr->type);
 }
 
-LOWER(comm)
-{
-	struct skep_value text = skep_lower_temp(l, expr->type);
+/* --- The thread's name ------------------------------------------------------------------------ */
 
-	skep_ir_calln(l->f, BPF_FUNC_get_current_comm, text.opnd, I(COMM_BYTES));
-	return text;
-}
-
-/* --- The parent, through the kernel's task_struct ------------------------------------------- */
-
-static int32_t task_off(struct skep_lower *l, const struct skep_expr *expr, const char *name)
+/* Where @name is in a task_struct, in bytes; -1: the kernel's BTF does not tell. */
+static int32_t task_member(struct skep_lower *l, const char *name)
 {
 	struct skep_btf *btf = skep_types_btf(l->types);
 	struct skep_btf_member member;
@@ -133,8 +126,46 @@ static int32_t task_off(struct skep_lower *l, const struct skep_expr *expr, cons
 					    SKEP_BTF_MASK(SKEP_BTF_STRUCT))
 			    : 0;
 
-	if (task && skep_btf_find_member(btf, task, name, strlen(name), &member) == 0)
-		return (int32_t)(member.bit_off / 8);
+	return task && skep_btf_find_member(btf, task, name, strlen(name), &member) == 0
+		       ? (int32_t)(member.bit_off / 8)
+		       : -1;
+}
+
+/*
+ * The kernel keeps zeroes behind a name's end, so its 16 bytes are two loads through the task that
+ * the verifier knows: half the cost of a helper that copies a string. Kernels that lack the
+ * instructions of version 4 may lack that pointer, too (before 5.11).
+ */
+static void copy_comm(struct skep_lower *l, struct skep_opnd dst, int32_t off)
+{
+	struct skep_value to = {.opnd = dst, .off = off};
+	int32_t at = l->opts->target->isa_v4 ? task_member(l, "comm") : -1;
+
+	if (at < 0) {
+		skep_ir_calln(l->f, BPF_FUNC_get_current_comm, skep_lower_address(l, &to),
+			      I(COMM_BYTES));
+		return;
+	}
+	uint32_t task = skep_ir_call(l->f, BPF_FUNC_get_current_task_btf, 0, NULL);
+	skep_lower_copy(l, dst, off, R(task), at, COMM_BYTES);
+}
+
+LOWER(comm)
+{
+	struct skep_value text = skep_lower_temp(l, expr->type);
+
+	copy_comm(l, text.opnd, 0);
+	return text;
+}
+
+/* --- The parent, through the kernel's task_struct ------------------------------------------- */
+
+static int32_t task_off(struct skep_lower *l, const struct skep_expr *expr, const char *name)
+{
+	int32_t off = task_member(l, name);
+
+	if (off >= 0)
+		return off;
 	skep_lower_cannot(l, expr->span, "the kernel's BTF does not describe task_struct");
 	return 0;
 }
@@ -351,9 +382,7 @@ bool skep_lower_special_into(struct skep_lower *l, const struct skep_expr *expr,
 
 	if (is_string && expr->kind == SKEP_E_IDENT && expr->builtin == SKEP_BI_comm &&
 	    type->size >= COMM_BYTES) {
-		struct skep_value to = {.opnd = dst, .off = off};
-		skep_ir_calln(l->f, BPF_FUNC_get_current_comm, skep_lower_address(l, &to),
-			      I(COMM_BYTES));
+		copy_comm(l, dst, off);
 		if (type->size > COMM_BYTES)
 			skep_lower_zero(l, dst, off + COMM_BYTES, type->size - COMM_BYTES);
 		return true;

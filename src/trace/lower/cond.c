@@ -1,4 +1,10 @@
-/* Truth: comparisons, && || and !, as jumps; no 0 or 1 is made on the way. */
+/*
+ * Truth: comparisons, && || and !, as jumps; no 0 or 1 is made on the way.
+ *
+ * Where `@start[tid]` is true the thread has an entry, and its address is known:
+ * reading or deleting it there again costs no look-up. Such a proof holds in the
+ * block that a condition leads to when true, and in what only that leads to.
+ */
 #include <limits.h>
 
 #include "trace/lower/lower.h"
@@ -76,36 +82,72 @@ static void compare(struct skep_lower *l, const struct skep_expr *expr, uint32_t
 		       else_block);
 }
 
+/* What the left side shows holds for the right side of &&, where it was true, and not of ||. */
 static void both(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
 		 uint32_t else_block)
 {
-	uint32_t second = skep_ir_block(l->f);
-	bool is_and = expr->op == SKEP_OPR_LAND;
+	uint32_t second = skep_ir_block(l->f), n_proofs = l->n_proofs;
 
-	skep_lower_cond(l, expr->left, is_and ? second : then_block, is_and ? else_block : second);
+	if (expr->op == SKEP_OPR_LAND) {
+		skep_lower_test(l, expr->left, second, else_block);
+		skep_ir_at(l->f, second);
+		skep_lower_test(l, expr->right, then_block, else_block);
+		return;
+	}
+	skep_lower_test(l, expr->left, then_block, second);
 	skep_ir_at(l->f, second);
-	skep_lower_cond(l, expr->right, then_block, else_block);
+	l->n_proofs = n_proofs;
+	skep_lower_test(l, expr->right, then_block, else_block);
+	l->n_proofs = n_proofs;
+}
+
+/* @x != 0 is no more than @x. */
+static const struct skep_expr *without_zero(const struct skep_expr *expr)
+{
+	bool is_ne = expr->kind == SKEP_E_BINARY && expr->op == SKEP_OPR_NE && !expr->is_const;
+
+	return is_ne && expr->left->kind == SKEP_E_MAP && expr->right->is_const &&
+			       !expr->right->text && !expr->right->integer
+		       ? expr->left
+		       : expr;
+}
+
+static void test_value(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
+		       uint32_t else_block)
+{
+	if (expr->type->kind == SKEP_T_STRING) { /* true unless empty */
+		struct skep_value text = skep_lower_expr(l, expr);
+		struct skep_opnd first = skep_lower_load(l, &text, 0, 1, false);
+		skep_ir_branch(l->f, SKEP_IR_NE, first, I(0), then_block, else_block);
+	} else if (!skep_lower_map_test(l, expr, then_block, else_block)) {
+		skep_ir_branch(l->f, SKEP_IR_NE, skep_lower_scalar(l, expr), I(0), then_block,
+			       else_block);
+	}
+}
+
+void skep_lower_test(struct skep_lower *l, const struct skep_expr *given, uint32_t then_block,
+		     uint32_t else_block)
+{
+	const struct skep_expr *expr = without_zero(given);
+	bool binary = !expr->is_const && expr->kind == SKEP_E_BINARY;
+
+	if (expr->is_const && !expr->text)
+		skep_ir_jump(l->f, expr->integer ? then_block : else_block);
+	else if (binary && (expr->op == SKEP_OPR_LAND || expr->op == SKEP_OPR_LOR))
+		both(l, expr, then_block, else_block);
+	else if (binary && expr->op >= SKEP_OPR_EQ && expr->op <= SKEP_OPR_GE)
+		compare(l, expr, then_block, else_block);
+	else if (!expr->is_const && expr->kind == SKEP_E_UNARY && expr->op == SKEP_OPR_NOT)
+		skep_lower_cond(l, expr->right, else_block, then_block);
+	else
+		test_value(l, expr, then_block, else_block);
 }
 
 void skep_lower_cond(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
 		     uint32_t else_block)
 {
-	if (expr->is_const && !expr->text) {
-		skep_ir_jump(l->f, expr->integer ? then_block : else_block);
-	} else if (!expr->is_const && expr->kind == SKEP_E_BINARY &&
-		   (expr->op == SKEP_OPR_LAND || expr->op == SKEP_OPR_LOR)) {
-		both(l, expr, then_block, else_block);
-	} else if (!expr->is_const && expr->kind == SKEP_E_BINARY && expr->op >= SKEP_OPR_EQ &&
-		   expr->op <= SKEP_OPR_GE) {
-		compare(l, expr, then_block, else_block);
-	} else if (!expr->is_const && expr->kind == SKEP_E_UNARY && expr->op == SKEP_OPR_NOT) {
-		skep_lower_cond(l, expr->right, else_block, then_block);
-	} else if (expr->type->kind == SKEP_T_STRING) { /* true unless empty */
-		struct skep_value text = skep_lower_expr(l, expr);
-		struct skep_opnd first = skep_lower_load(l, &text, 0, 1, false);
-		skep_ir_branch(l->f, SKEP_IR_NE, first, I(0), then_block, else_block);
-	} else {
-		skep_ir_branch(l->f, SKEP_IR_NE, skep_lower_scalar(l, expr), I(0), then_block,
-			       else_block);
-	}
+	uint32_t n_proofs = l->n_proofs;
+
+	skep_lower_test(l, expr, then_block, else_block);
+	l->n_proofs = n_proofs;
 }

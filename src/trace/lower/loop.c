@@ -224,6 +224,7 @@ static void build_callback(struct skep_lower *l, const struct skep_stmt *stmt,
 	l->f = callback;
 	l->loop = &loop;
 	l->in_callback = true;
+	l->n_proofs = 0; /* registers of another function */
 	l->box = R(skep_ir_param(callback, 3));
 	skep_ir_at_source(callback, stmt->span);
 	l->ctx = R(skep_ir_load(callback, 8, l->box, BOX_CTX));
@@ -237,6 +238,7 @@ static void build_callback(struct skep_lower *l, const struct skep_stmt *stmt,
 	l->f = outer.f;
 	l->loop = outer.loop;
 	l->in_callback = outer.in_callback;
+	l->n_proofs = outer.n_proofs;
 	l->box = outer.box;
 	l->captured = outer.captured;
 	l->ctx = outer.ctx;

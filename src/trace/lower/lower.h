@@ -49,6 +49,14 @@ struct skep_var_home {
 	uint32_t off;  /* BOX: from the captured variables' start */
 };
 
+/** A thread's entry of a map that is known to be there. */
+struct skep_proof {
+	const struct skep_trace_map *map;
+	uint32_t at; /* the register that holds its address */
+};
+
+#define SKEP_MOST_PROOFS 4 /* each is a register, or a stack slot, as long as it holds */
+
 struct skep_lower {
 	struct skep_arena *arena;
 	struct skep_types *types;
@@ -77,6 +85,8 @@ struct skep_lower {
 	bool has_box;
 	bool in_callback;
 	uint32_t n_callbacks;
+	struct skep_proof proofs[SKEP_MOST_PROOFS]; /* what holds in the current block (cond.c) */
+	uint32_t n_proofs;
 };
 
 /* --- expr.c ---------------------------------------------------------------------------- */
@@ -92,6 +102,10 @@ bool skep_lower_special_into(struct skep_lower *l, const struct skep_expr *expr,
 			     struct skep_opnd dst, int32_t off, const struct skep_type *type);
 /** Branch on a truth value (cond.c). */
 void skep_lower_cond(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
+		     uint32_t else_block);
+/** The same, and l->proofs keeps what it shows: true in @then_block and what only that leads to;
+ *  the caller sets l->n_proofs back where it ends. */
+void skep_lower_test(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
 		     uint32_t else_block);
 /** An integer of @type's width and sign from one that may be wider. */
 struct skep_opnd skep_lower_fit(struct skep_lower *l, struct skep_opnd value,
@@ -191,6 +205,9 @@ void skep_lower_map_assign(struct skep_lower *l, const struct skep_expr *target,
 struct skep_opnd skep_lower_map_update(struct skep_lower *l, const struct skep_expr *target,
 				       enum skep_operator op, struct skep_opnd value,
 				       bool want_old);
+/** Branch on a thread's value, and prove that its entry is there; false: not such a map. */
+bool skep_lower_map_test(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
+			 uint32_t else_block);
 /** Returns whether there was such an entry. */
 struct skep_opnd skep_lower_map_delete(struct skep_lower *l, const struct skep_map *ast,
 				       const struct skep_expr *key);

@@ -54,6 +54,17 @@ static void count_full(struct skep_lower *l, const struct skep_trace_map *map)
 							   : skep_loss_map_off(l, index));
 }
 
+/* The entry of the thread at hand, if a condition around has found it. */
+static const struct skep_proof *proof_of(const struct skep_lower *l,
+					 const struct skep_trace_map *map)
+{
+	for (uint32_t i = 0; i < l->n_proofs; i++) {
+		if (l->proofs[i].map == map)
+			return &l->proofs[i];
+	}
+	return NULL;
+}
+
 /*
  * The entry's address in a register, or control goes to @missing (a block that
  * the caller continues). For GLOBAL there is always one.
@@ -61,10 +72,13 @@ static void count_full(struct skep_lower *l, const struct skep_trace_map *map)
 static struct skep_opnd find(struct skep_lower *l, const struct skep_trace_map *map,
 			     struct skep_opnd key, uint32_t missing)
 {
+	const struct skep_proof *proof = proof_of(l, map);
 	struct skep_ir_func *f = l->f;
 
 	if (map->storage == SKEP_STORE_GLOBAL)
 		return R(skep_ir_map_value(f, map->bpf_map, map->off));
+	if (proof)
+		return R(proof->at);
 	uint32_t at =
 		map->storage == SKEP_STORE_TASK ? task_value(l, map, false) : lookup(l, map, key);
 	uint32_t found = skep_ir_block(f);
@@ -140,6 +154,23 @@ struct skep_opnd skep_lower_map_has(struct skep_lower *l, const struct skep_map 
 	return R(has);
 }
 
+bool skep_lower_map_test(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
+			 uint32_t else_block)
+{
+	const struct skep_trace_map *map =
+		expr->kind == SKEP_E_MAP ? skep_lower_map_of(l, expr->map) : NULL;
+	struct skep_value value;
+
+	if (!map || map->storage != SKEP_STORE_TASK || !skep_type_is_scalar(map->value))
+		return false;
+	struct skep_opnd at = find(l, map, I(0), else_block);
+	if (!proof_of(l, map) && l->n_proofs < SKEP_MOST_PROOFS)
+		l->proofs[l->n_proofs++] = (struct skep_proof){.map = map, .at = at.id};
+	value = skep_lower_at(l, at, VALUE_OFF, map->value, SKEP_SPACE_BPF);
+	skep_ir_branch(l->f, SKEP_IR_NE, value.opnd, I(0), then_block, else_block);
+	return true;
+}
+
 /* --- Writing ------------------------------------------------------------------------------- */
 
 static uint32_t update(struct skep_lower *l, const struct skep_trace_map *map, struct skep_opnd key,
@@ -202,6 +233,17 @@ static void assign_hash(struct skep_lower *l, const struct skep_expr *target,
 	put(l, map, skep_lower_key(l, map, target->key), slot.opnd);
 }
 
+/* The address of the thread's or global's entry, which is made if need be; or to @failed. */
+static struct skep_opnd make_marked(struct skep_lower *l, const struct skep_trace_map *map,
+				    uint32_t failed)
+{
+	if (map->storage == SKEP_STORE_GLOBAL || proof_of(l, map))
+		return find(l, map, I(0), failed);
+	struct skep_opnd at = R(task_value(l, map, true));
+	skep_ir_branch_cold(l->f, SKEP_IR_EQ, at, I(0), failed);
+	return at;
+}
+
 /* The thread's or global's value in place; @value is evaluated before it is touched. */
 static void assign_marked(struct skep_lower *l, const struct skep_trace_map *map,
 			  const struct skep_expr *value)
@@ -217,12 +259,7 @@ static void assign_marked(struct skep_lower *l, const struct skep_trace_map *map
 		now = skep_lower_temp(l, map->value);
 		skep_lower_into(l, value, now.opnd, 0, map->value);
 	}
-	if (map->storage == SKEP_STORE_TASK) {
-		at = R(task_value(l, map, true));
-		skep_ir_branch_cold(f, SKEP_IR_EQ, at, I(0), failed);
-	} else {
-		at = R(skep_ir_map_value(f, map->bpf_map, map->off));
-	}
+	at = make_marked(l, map, failed);
 	skep_ir_store(f, 8, at, SET_OFF, I(1));
 	skep_lower_store(l, &now, at, VALUE_OFF, map->value);
 	skep_ir_jump(f, on);
@@ -332,12 +369,7 @@ struct skep_opnd skep_lower_map_update(struct skep_lower *l, const struct skep_e
 	skep_ir_set(f, change.now, I(0));
 	if (map->storage == SKEP_STORE_HASH)
 		key = skep_lower_key(l, map, target->key);
-	if (map->storage == SKEP_STORE_TASK) {
-		at = R(task_value(l, map, true));
-		skep_ir_branch_cold(f, SKEP_IR_EQ, at, I(0), missing);
-	} else {
-		at = find(l, map, key, missing);
-	}
+	at = value_off(map) ? make_marked(l, map, missing) : find(l, map, key, missing);
 	if (value_off(map))
 		skep_ir_store(f, 8, at, SET_OFF, I(1));
 	change_at(l, map->value, &change, at, value_off(map));

@@ -88,7 +88,7 @@ static void predicate(struct skep_lower *l, const struct skep_expr *expr)
 	uint32_t mark = skep_ir_slot_mark(l->f);
 
 	skep_ir_at_source(l->f, expr->span);
-	skep_lower_cond(l, expr, yes, no);
+	skep_lower_test(l, expr, yes, no);
 	skep_ir_slot_release(l->f, mark);
 	skep_ir_at(l->f, no);
 	skep_ir_exit(l->f, I(0));
@@ -113,6 +113,7 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 	l->ctx = R(skep_ir_param(l->f, 0));
 	l->loop = NULL;
 	l->in_callback = false;
+	l->n_proofs = 0;
 	skep_ir_at_source(l->f, probe->spec->span);
 	filter_pid(l);
 	skep_lower_homes(l, def);

@@ -247,6 +247,29 @@ static void assign_var_op(struct skep_lower *l, const struct skep_stmt *stmt)
 	skep_lower_set_var(l, stmt->target->var, &value);
 }
 
+/*
+ * May the verifier know this number, and another one where control came another way? Then it
+ * would walk all that follows once for each of them, and 20 such variables are a million ways.
+ */
+static bool is_told_by_path(const struct skep_expr *value)
+{
+	switch (value->kind) {
+	case SKEP_E_IDENT:
+	case SKEP_E_VAR:
+	case SKEP_E_FIELD:
+	case SKEP_E_INDEX: return value->is_const;
+	default: return value->type->kind == SKEP_T_INT;
+	}
+}
+
+static struct skep_opnd number_for_var(struct skep_lower *l, const struct skep_var *var,
+				       const struct skep_expr *value)
+{
+	struct skep_opnd number = skep_lower_fit(l, skep_lower_scalar(l, value), var->type);
+
+	return is_told_by_path(value) ? skep_lower_blur(l, number) : number;
+}
+
 static void assign_var(struct skep_lower *l, const struct skep_var *var,
 		       const struct skep_expr *value)
 {
@@ -255,8 +278,7 @@ static void assign_var(struct skep_lower *l, const struct skep_var *var,
 	if (!home) { /* a value without bytes */
 		skep_lower_expr(l, value);
 	} else if (home->kind == SKEP_VAR_REG) {
-		skep_ir_set(l->f, home->reg,
-			    skep_lower_fit(l, skep_lower_scalar(l, value), var->type));
+		skep_ir_set(l->f, home->reg, number_for_var(l, var, value));
 	} else {
 		/* By way of a temporary: the value may read the variable. */
 		struct skep_value own = skep_lower_expr(l, value);
@@ -291,10 +313,12 @@ static void lower_if(struct skep_lower *l, const struct skep_stmt *stmt)
 	struct skep_ir_func *f = l->f;
 	uint32_t yes = skep_ir_block(f), no = skep_ir_block(f);
 	uint32_t done = stmt->else_body ? skep_ir_block(f) : no;
+	uint32_t n_proofs = l->n_proofs;
 
-	skep_lower_cond(l, stmt->cond, yes, no);
+	skep_lower_test(l, stmt->cond, yes, no);
 	skep_ir_at(f, yes);
 	skep_lower_stmts(l, stmt->body);
+	l->n_proofs = n_proofs;
 	if (!skep_ir_ended(f))
 		skep_ir_jump(f, done);
 	if (stmt->else_body) {

@@ -426,6 +426,42 @@ static void test_maps(void **state)
 	CHECK_ROWS(rows);
 }
 
+/* Where a condition has found the thread's entry, it is not looked up again: all the same, it is
+ * the entry as it is now, there only, and of that map only. */
+static void test_thread_entries(void **state)
+{
+	static const struct row rows[] = {
+		{"@t[tid] = 7; if (@t[tid]) { @x = @t[tid]; }", "7"},
+		{"@t[tid] = 7; if (@t[tid]) { @t[tid] = 8; @x = @t[tid]; }", "8"},
+		{"@t[tid] = 7; if (@t[tid]) { @t[tid]++; @t[tid] += 2; @x = @t[tid]; }", "10"},
+		{"@t[tid] = 7; if (@t[tid]) { delete(@t[tid]); @x = @t[tid]; }", "0"},
+		{"@t[tid] = 7; if (@t[tid]) { delete(@t[tid]); } @x = has_key(@t, tid);", "false"},
+		{"@t[tid] = 7; if (@t[tid]) { delete(@t[tid]); @t[tid] = 5; } @x = @t[tid];", "5"},
+		{"if (@t[tid]) { @x = 1; } else { @t[tid] = 3; @x = @t[tid]; }", "3"},
+		{"if (!@t[tid]) { @t[tid] = 3; @x = @t[tid]; }", "3"},
+		{"if (@t[tid] || 1) { @t[tid] = 3; @x = @t[tid]; }", "3"},
+		{"@t[tid] = 0; $y = 0; if ($y || @t[tid]) { @x = 1; } else { @x = @t[tid]; }", "0"},
+		{"@t[tid] = 2; if (@t[tid] && @t[tid] > 1) { @x = @t[tid]; }", "2"},
+		{"@t[tid] = 2; @u[tid] = 9; if (@t[tid] && @u[tid]) { @x = @t[tid] + @u[tid]; }",
+		 "11"},
+		{"@t[tid] = 0; @u[tid] = 9; if (@t[tid] && @u[tid]) { @x = 1; } else { @x = "
+		 "@u[tid] + @t[tid]; "
+		 "}",
+		 "9"},
+		{"@t[tid] = 2; @u[tid] = 9; if (@t[tid]) { delete(@t[tid]); @x = @u[tid]; }", "9"},
+		{"@t[tid] = 2; @x = @t[tid] ? @t[tid] : 5;", "2"},
+		{"@t[tid] = 0; @x = @t[tid] != 0 ? @t[tid] : 5;", "5"},
+		{"@t[tid] = 3; $n = 0; while (@t[tid]) { @t[tid]--; $n++; } @x = $n;", "3"},
+		{"@t[tid] = 3; if (@t[tid]) { for $i : 0..4 { @t[tid]++; } @x = @t[tid]; }", "7"},
+		{"@m[1] = 1; @t[tid] = 3; if (@t[tid]) { for ($e : @m) { @t[tid]++; @x = @t[tid]; "
+		 "} "
+		 "@t[tid]++; @x = @x + @t[tid]; }",
+		 "9"},
+	};
+
+	CHECK_ROWS(rows);
+}
+
 /* --- Structs over memory --------------------------------------------------------------------- */
 
 struct inner {
@@ -559,6 +595,7 @@ int main(void)
 		cmocka_unit_test(test_tuples),
 		cmocka_unit_test(test_string_limits),
 		cmocka_unit_test(test_maps),
+		cmocka_unit_test(test_thread_entries),
 		cmocka_unit_test(test_structs),
 		cmocka_unit_test(test_failed_reads),
 		cmocka_unit_test(test_reading_strings),
