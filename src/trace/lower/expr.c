@@ -155,7 +155,8 @@ static struct skep_value lower_incdec(struct skep_lower *l, const struct skep_ex
 	struct skep_value old = skep_lower_var(l, target->var);
 	uint32_t before = skep_ir_mov(l->f, old.opnd);
 	struct skep_opnd after = R(skep_ir_alu(l->f, ariths[op].of_unsigned, R(before), step));
-	struct skep_value now = skep_value_int(skep_lower_fit(l, after, old.type), old.type);
+	struct skep_value now = skep_value_int(
+		skep_lower_step(l, skep_lower_fit(l, after, old.type), old.type), old.type);
 	skep_lower_set_var(l, target->var, &now);
 	return expr->is_postfix ? skep_value_int(R(before), expr->type) : now;
 }

@@ -27,23 +27,44 @@ struct skep_opnd skep_lower_blur(struct skep_lower *l, struct skep_opnd value)
 	return R(skep_ir_alu(f, SKEP_IR_XOR, value, R(skep_ir_load(f, 8, R(at), 0))));
 }
 
+/*
+ * Where a condition has told what a variable is, the next step from there is known again: after
+ * `if ($i == 0)` a loop that counts would be walked as 0, 1, 2….
+ */
+struct skep_opnd skep_lower_step(struct skep_lower *l, struct skep_opnd value,
+				 const struct skep_type *type)
+{
+	return l->loop && type->kind == SKEP_T_INT ? skep_lower_blur(l, value) : value;
+}
+
 static void blur_var(struct skep_lower *l, const struct skep_var *var)
 {
 	if (!var || !var->lowered || !skep_type_is_scalar(var->type))
 		return;
+	if (var->type->kind == SKEP_T_PTR && var->type->space == SKEP_SPACE_BPF)
+		return; /* not a number to the verifier */
 	struct skep_value value = skep_lower_var(l, var);
 	value.opnd = skep_lower_blur(l, value.opnd);
 	skep_lower_set_var(l, var, &value);
 }
 
+static void blur_captures(struct skep_lower *l, const struct skep_stmt *loop)
+{
+	for (uint32_t i = 0; i < loop->n_captures; i++)
+		blur_var(l, loop->captures[i]);
+}
+
 static void blur_exprs(struct skep_lower *l, const struct skep_expr *expr);
 
-/* Every variable that @stmt or what is in it assigns to. */
+/* Every variable that @stmt or what is in it assigns to; a callback's own are not in this frame. */
 static void blur_assigned(struct skep_lower *l, const struct skep_stmt *stmt)
 {
 	for (; stmt; stmt = stmt->next) {
-		if (stmt->target && stmt->target->kind == SKEP_E_VAR &&
-		    stmt->kind != SKEP_S_FOR_MAP)
+		if (stmt->kind == SKEP_S_FOR_MAP) {
+			blur_captures(l, stmt);
+			continue;
+		}
+		if (stmt->target && stmt->target->kind == SKEP_E_VAR)
 			blur_var(l, stmt->target->var);
 		blur_exprs(l, stmt->target);
 		blur_exprs(l, stmt->value);
@@ -253,8 +274,7 @@ static void lower_for_map(struct skep_lower *l, const struct skep_stmt *stmt)
 	uint32_t leave = skep_ir_block(f), on = skep_ir_block(f);
 
 	build_callback(l, stmt, map, callback);
-	for (uint32_t i = 0; i < stmt->n_captures; i++)
-		blur_var(l, stmt->captures[i]);
+	blur_captures(l, stmt);
 	skep_ir_store(f, 8, l->box, BOX_LEFT, I(LEFT_AT_END));
 	skep_ir_calln(f, BPF_FUNC_for_each_map_elem, R(skep_ir_map(f, map->bpf_map)),
 		      R(skep_ir_func_addr(f, callback)), R(skep_ir_addr(f, l->box, 0)), I(0));

@@ -185,6 +185,9 @@ void skep_lower_loop(struct skep_lower *l, const struct skep_stmt *stmt);
 void skep_lower_box(struct skep_lower *l);
 /** The same number, but unknown to the verifier: for what a guarded loop counts (loop.c). */
 struct skep_opnd skep_lower_blur(struct skep_lower *l, struct skep_opnd value);
+/** A variable's value after ++ or +=, unknown to the verifier where that is in a loop (loop.c). */
+struct skep_opnd skep_lower_step(struct skep_lower *l, struct skep_opnd value,
+				 const struct skep_type *type);
 struct skep_value skep_lower_var(struct skep_lower *l, const struct skep_var *var);
 void skep_lower_set_var(struct skep_lower *l, const struct skep_var *var,
 			const struct skep_value *value);

@@ -244,6 +244,8 @@ static void assign_var_op(struct skep_lower *l, const struct skep_stmt *stmt)
 				.type = stmt->target->var->type};
 	struct skep_value value = skep_lower_expr(l, &sum);
 
+	if (skep_type_is_scalar(value.type))
+		value.opnd = skep_lower_step(l, value.opnd, value.type);
 	skep_lower_set_var(l, stmt->target->var, &value);
 }
 

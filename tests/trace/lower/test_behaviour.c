@@ -282,6 +282,9 @@ static void test_loops(void **state)
 		{"$n = 0; while (1) { $n++; if ($n > 50000) { break; } } @x = $n;", "50001"},
 		{"$a = 1071; $b = 462; while ($b) { $t = $a % $b; $a = $b; $b = $t; } @x = $a;",
 		 "21"},
+		{"$y = 5; $p = &$y; $i = 0; while ($i < 3) { $p = &$y; $i++; } @x = *$p;", "5"},
+		{"$n = 0; $i = 0; while ($i < 9) { if ($i == 0) { $n = 4; } $i++; } @x = $n + $i;",
+		 "13"},
 	};
 
 	CHECK_ROWS(rows);
@@ -311,6 +314,9 @@ static void test_loops_over_maps(void **state)
 		{MAP "$s = 0; $i = 0; while ($i < 3) { for $kv : @m { $s++; } $i++; } @x = $s;",
 		 "9"},
 		{MAP "for $kv : @m { delete(@m, $kv.0); } @x = len(@m);", "0"},
+		{MAP "$s = 0; unroll (3) { for $i : 0..2 { for $kv : @m { $t = $kv.1 > 10; $s += "
+		     "$t; } } } @x = $s;",
+		 "12"},
 		{MAP
 		 "$v = if (pid) { $s = 0; for $kv : @m { $s += $kv.1; } $s } else { 0 }; @x = $v;",
 		 "60"},
