@@ -124,7 +124,8 @@ static void show(uint64_t seed, struct skep_buf *script, enum verdict verdict)
 	static const char *const names[] = {"fine", "not compiled", "not loaded", "too much stack"};
 	_cleanup_buf_ struct skep_buf why = {0};
 
-	if (!getenv("SKEP_NO_SHRINK"))
+	/* Less of a script that is wrong is wrong in other ways. */
+	if (verdict != NOT_COMPILED && !getenv("SKEP_NO_SHRINK"))
 		shrink(script, verdict);
 	judge(script->data, &why, NULL);
 	fprintf(stderr, "--- seed %llu: %s\n%s%s\n", (unsigned long long)seed, names[verdict],
