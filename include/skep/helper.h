@@ -1,0 +1,159 @@
+/*
+ * What programs may call: helpers (helpers.def) and kernel functions
+ * (kfuncs.def), their prototypes, and the world that they act on.
+ *
+ * A prototype says what the verifier must prove and the checked interpreter
+ * tests: that r2 is a key of r1's map, that r3 bytes at r2 are readable, that
+ * the result is a value of that map or NULL.
+ */
+#ifndef SKEP_HELPER_H
+#define SKEP_HELPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <skep/image.h>
+#include <skep/map.h>
+
+/** What an argument must be. Names follow the kernel's enum bpf_arg_type. */
+enum skep_arg_kind {
+	SKEP_ARG_NONE,
+	SKEP_ARG_ANYTHING,
+	SKEP_ARG_CONST_MAP_PTR,
+	SKEP_ARG_MAP_KEY,   /* key_size bytes of the map before it */
+	SKEP_ARG_MAP_VALUE, /* value_size bytes of it */
+	SKEP_ARG_MEM,       /* of the size that the next argument gives, or of proto->sizes */
+	SKEP_ARG_SIZE,
+	SKEP_ARG_SIZE_OR_ZERO,
+	SKEP_ARG_CONST_ALLOC_SIZE, /* the result's size */
+	SKEP_ARG_CTX,
+	SKEP_ARG_SPIN_LOCK,
+	SKEP_ARG_SOCK_COMMON,
+	SKEP_ARG_SOCKET,
+	SKEP_ARG_BTF_ID, /* of the kind named by the prototype */
+	SKEP_ARG_RINGBUF_MEM,
+	SKEP_ARG_PERCPU_BTF_ID,
+	SKEP_ARG_FUNC,
+	SKEP_ARG_STACK,
+	SKEP_ARG_CONST_STR, /* NUL-terminated, in a read-only map */
+	SKEP_ARG_TIMER,
+	SKEP_ARG_KPTR,
+	SKEP_ARG_DYNPTR,
+	SKEP_ARG_LONG,  /* 8 bytes at an address that fits them */
+	SKEP_ARG_INT,   /* 4 */
+	SKEP_ARG_ALLOC, /* kfuncs: an object of the program's own (bpf_obj_new()) */
+	SKEP_ARG_LIST_HEAD,
+	SKEP_ARG_LIST_NODE,
+	SKEP_ARG_RB_ROOT,
+	SKEP_ARG_RB_NODE,
+	SKEP_ARG_ITER, /* an open-coded iterator on the stack */
+	SKEP_ARG_REFCOUNTED_KPTR,
+	SKEP_ARG_IRQ_FLAG,
+	SKEP_ARG_KIND_MASK = 0xff,
+	/* and with them */
+	SKEP_ARG_MAYBE_NULL = 1 << 8,
+	SKEP_ARG_WRITES = 1 << 9,  /* memory that the call writes (and so need not be set before) */
+	SKEP_ARG_UNINIT = 1 << 10, /* memory that need not be set before, and is after */
+	SKEP_ARG_RELEASES = 1 << 11,
+	SKEP_ARG_RDONLY = 1 << 12,
+	SKEP_ARG_ALIGNED = 1 << 13,
+	SKEP_ARG_FIXED_SIZE = 1 << 14, /* MEM of proto->sizes[i] bytes */
+	SKEP_ARG_CONST = 1 << 15,      /* must be known when verifying */
+	SKEP_ARG_DYNPTR_LOCAL = 1 << 16,
+	SKEP_ARG_DYNPTR_RINGBUF = 1 << 17,
+};
+
+enum skep_ret_kind {
+	SKEP_RET_INTEGER,
+	SKEP_RET_VOID,
+	SKEP_RET_MAP_VALUE,
+	SKEP_RET_SOCKET,
+	SKEP_RET_TCP_SOCK,
+	SKEP_RET_SOCK_COMMON,
+	SKEP_RET_MEM,           /* of the CONST_ALLOC_SIZE argument's bytes */
+	SKEP_RET_MEM_OR_BTF_ID, /* per-CPU variables */
+	SKEP_RET_BTF_ID,
+	SKEP_RET_DYNPTR_SLICE, /* of the size argument's bytes */
+	SKEP_RET_KIND_MASK = 0xff,
+	SKEP_RET_MAYBE_NULL = 1 << 8,
+	SKEP_RET_ACQUIRES = 1 << 9, /* to be released */
+	SKEP_RET_RDONLY = 1 << 10,
+};
+
+struct skep_proto {
+	uint32_t ret;     /* skep_ret_kind */
+	uint32_t args[5]; /* skep_arg_kind */
+	uint32_t sizes[5];
+	const char *ret_type, *arg_types[5]; /* BTF_ID: the struct's name */
+	bool gpl_only, may_sleep, pkt_access, changes_packet;
+};
+
+/** The row of a helper by number; NULL: no such helper. row->call NULL: has no meaning here. */
+const struct skep_callable *skep_helper(int32_t id);
+/** A kernel function by name; NULL: none of ours. */
+const struct skep_callable *skep_kfunc(const char *name);
+
+/* --- The world a run acts on --------------------------------------------------------------------
+ */
+
+/**
+ * A packet. `ctx` (struct xdp_md or struct __sk_buff, with Linux's layout) has 32-bit addresses of
+ * its bytes, so the buffer lies below 4 GiB: skep_packet_new() sees to it.
+ *
+ *	buf        meta       data                    end           limit
+ *	| headroom | metadata | linear part of packet | tail room   |
+ */
+struct skep_packet {
+	uint8_t *buf, *meta, *data, *end, *limit;
+	void *ctx;
+	bool is_xdp;
+	uint32_t frags_bytes; /* XDP with several buffers, skbs that are not linear: behind `end` */
+	uint8_t *frags;       /* heap, owned */
+	uint16_t protocol;    /* Ethernet type, network byte order */
+	uint32_t mac_off, network_off, transport_off; /* from data */
+	/* Results of redirect helpers, for the caller to look at. */
+	uint32_t redirect_ifindex;
+	uint64_t redirect_flags;
+	struct skep_map *redirect_map;
+	uint64_t redirect_key;
+};
+
+/** A packet of @len bytes with room before and after it. Return NULL: no memory below 4 GiB. */
+struct skep_packet *skep_packet_new(const void *data, uint32_t len, uint32_t headroom,
+				    uint32_t tailroom);
+void skep_packet_free(struct skep_packet *packet);
+/** Memory below 4 GiB for contexts and packets; whole pages. NULL: none left. */
+void *skep_low_alloc(size_t bytes);
+void skep_low_free(void *at, size_t bytes);
+
+/** Everything outside the program, as this run sees it. Zero: the host as it is. */
+struct skep_world {
+	struct skep_packet *packet; /* NULL: not a packet program */
+	/** Where bpf_trace_printk() and friends write a line; NULL: nowhere. */
+	void (*trace)(void *ctx, const char *text, size_t len);
+	void *trace_ctx;
+	uint64_t seed; /* of bpf_get_prandom_u32(), if fixed_random */
+	bool fixed_random;
+	uint64_t now_ns; /* what clocks show, if fixed_clock */
+	bool fixed_clock;
+	uint32_t ifindex; /* where packets come from */
+	uint64_t attach_cookie, func_ip;
+	/** A perf or ring-less sample (perf_event_output()): which map, CPU index, bytes. */
+	int (*output)(void *ctx, struct skep_map *map, uint64_t index, const void *data,
+		      uint64_t size);
+	void *output_ctx;
+};
+
+/* --- Memory that a run may touch (the checked interpreter's; NULL run->check: any) ---------------
+ */
+
+enum { SKEP_MAY_READ = 1, SKEP_MAY_WRITE = 2 };
+
+/** Grant [@at, @at + @bytes) until the run ends or it is revoked. Nothing without run->check. */
+void skep_run_grant(struct skep_run *run, const void *at, size_t bytes, unsigned rights);
+void skep_run_revoke(struct skep_run *run, const void *at);
+/** May the program touch all of it? Without run->check: yes. */
+bool skep_run_may(const struct skep_run *run, const void *at, size_t bytes, unsigned rights);
+
+#endif

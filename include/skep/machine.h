@@ -1,0 +1,77 @@
+/*
+ * The eBPF machine in user space: bpf(2), answered here.
+ *
+ * Commands, structures, results and error codes are Linux's, so that what
+ * works on the kernel works on this: libbpf's loader, bpftool, programs that
+ * were written for them. A machine is a kernel's worth of objects: maps,
+ * programs, BTF and links, with ids of its own.
+ *
+ * Objects are behind real descriptors: dup(), close(), fork() and SCM_RIGHTS
+ * do what they do with the kernel's. An object lives as long as a descriptor,
+ * a pin, or another object refers to it.
+ *
+ * Thread    safe.
+ */
+#ifndef SKEP_MACHINE_H
+#define SKEP_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <skep/image.h>
+
+union bpf_attr;
+struct skep_machine;
+struct skep_map;
+struct skep_world;
+
+struct skep_machine_opts {
+	const struct skep_exec *exec; /* NULL: the JIT if there is one for this processor */
+	struct skep_exec_opts exec_opts;
+	uint64_t budget;       /* instructions a run may take; 0: no limit */
+	uint64_t most_memory;  /* bytes of all maps together; 0: no limit */
+	uint32_t most_objects; /* of each kind; 0: no limit */
+	bool checked;          /* programs run in the checked interpreter, whatever @exec says */
+	const char
+		*kernel_btf; /* file with the BTF that programs are written for; NULL: the host's */
+	void (*trace)(void *ctx, const char *text,
+		      size_t len); /* bpf_trace_printk(); NULL: nowhere */
+	void *trace_ctx;
+};
+
+int skep_machine_new(const struct skep_machine_opts *opts, struct skep_machine **ret);
+void skep_machine_free(struct skep_machine *machine);
+
+/**
+ * bpf(@cmd, @attr, @size). Returns what the system call returns: a result, or -1 with errno set.
+ */
+int skep_machine_bpf(struct skep_machine *machine, int cmd, union bpf_attr *attr, unsigned size);
+
+/** mmap() and epoll_ctl() of a map's descriptor: what the system's own cannot do (a ring buffer
+ *  shows its data twice and wakes who waits). Other descriptors are passed through. */
+void *skep_machine_mmap(struct skep_machine *machine, void *addr, size_t len, int prot, int flags,
+			int fd, int64_t off);
+int skep_machine_epoll_ctl(struct skep_machine *machine, int epfd, int op, int fd, void *event);
+
+/** The objects behind descriptors, with a reference; NULL: not of this machine, or another kind. */
+struct skep_map *skep_machine_map(struct skep_machine *machine, int fd);
+const struct skep_program *skep_machine_program(struct skep_machine *machine, int fd);
+void skep_machine_program_put(struct skep_machine *machine, const struct skep_program *program);
+
+/** All that is loaded now: for tests that nothing leaks. */
+struct skep_machine_counts {
+	uint32_t maps, programs, btfs, links;
+	uint64_t memory_bytes;
+};
+void skep_machine_count(struct skep_machine *machine, struct skep_machine_counts *ret);
+
+/** What the checked interpreter refused in the last run of @program; false: nothing. */
+struct skep_fault {
+	uint32_t insn;
+	char why[160]; /* one plain sentence */
+};
+bool skep_machine_fault(struct skep_machine *machine, const struct skep_program *program,
+			struct skep_fault *ret);
+
+#endif
