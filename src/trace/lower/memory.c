@@ -111,6 +111,10 @@ void skep_lower_read(struct skep_lower *l, struct skep_opnd dst, int32_t dst_off
 		skep_lower_copy(l, dst, dst_off, src->opnd, at.off, bytes);
 		return;
 	}
+	/* A helper's writing does not make the verifier forget what was there: a loop's rounds
+	 * would differ by it. */
+	if (l->loop && dst.kind == SKEP_OPND_SLOT && bytes <= 64)
+		skep_lower_zero(l, dst, dst_off, bytes);
 	/* The context may be passed as an address: helpers take any kernel address here. */
 	uint32_t err = skep_ir_calln(
 		l->f, read_helper(src->space == SKEP_SPACE_CTX ? SKEP_SPACE_KERNEL : src->space),
