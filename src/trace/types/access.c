@@ -152,6 +152,15 @@ const struct skep_type *skep_type_index(struct skep_typer *t, struct skep_expr *
 	}
 }
 
+/* As a value of its own an enumerator has 64 bits, whatever members of its enum have. */
+static const struct skep_type *wide_enum(struct skep_typer *t, const struct skep_type *type)
+{
+	struct skep_type *wide = skep_arena_dup(t->arena, type, sizeof(*type));
+
+	wide->size = wide->align = 8;
+	return wide;
+}
+
 /* An enumerator of the kernel keeps its enum, so that it is printed by name. */
 static const struct skep_type *kernel_enumerator(struct skep_typer *t, struct skep_expr *expr)
 {
@@ -162,7 +171,7 @@ static const struct skep_type *kernel_enumerator(struct skep_typer *t, struct sk
 	    skep_btf_find_enumerator(btf, expr->text, strlen(expr->text), &expr->integer, &id))
 		return NULL;
 	expr->is_const = true;
-	return skep_type_from_btf(t->types, id, SKEP_SPACE_NONE);
+	return wide_enum(t, skep_type_from_btf(t->types, id, SKEP_SPACE_NONE));
 }
 
 static const struct skep_type *unknown_name(struct skep_typer *t, const struct skep_expr *expr)
@@ -178,6 +187,18 @@ static const struct skep_type *unknown_name(struct skep_typer *t, const struct s
 	return NULL;
 }
 
+const struct skep_type *skep_type_enumerator(struct skep_typer *t, struct skep_expr *expr)
+{
+	const struct skep_type *type = skep_enumerator_find(t->types, expr->text, &expr->integer);
+
+	if (!type && skep_constant_find(expr->text, &expr->integer))
+		type = &skep_type_s64;
+	if (!type)
+		return kernel_enumerator(t, expr);
+	expr->is_const = true;
+	return type;
+}
+
 const struct skep_type *skep_type_ident(struct skep_typer *t, struct skep_expr *expr)
 {
 	const struct skep_type *type;
@@ -188,12 +209,7 @@ const struct skep_type *skep_type_ident(struct skep_typer *t, struct skep_expr *
 	expr->builtin = skep_builtin_find(expr->text + skip);
 	if (expr->builtin != SKEP_BI_NONE)
 		return skep_type_builtin(t, expr);
-	if (skep_script_enumerator(t->check->script, expr->text, &expr->integer) ||
-	    skep_constant_find(expr->text, &expr->integer)) {
-		expr->is_const = true;
-		return &skep_type_s64;
-	}
-	if ((type = kernel_enumerator(t, expr)))
+	if ((type = skep_type_enumerator(t, expr)))
 		return type;
 	return unknown_name(t, expr);
 }

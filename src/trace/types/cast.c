@@ -22,8 +22,6 @@ const struct skep_type *skep_type_named(struct skep_typer *t, const char *name,
 {
 	const struct skep_type *type;
 
-	if (skep_script_enum(t->check->script, name))
-		return &skep_type_u32;
 	if ((type = skep_type_by_name(t->types, name, skep_typer_space(t))))
 		return type;
 	TYPE_ERROR(t, span, TYPE_UNKNOWN, name);
@@ -149,6 +147,10 @@ static const struct skep_type *type_in_question(struct skep_typer *t, struct ske
 {
 	if (!expr->type_name)
 		return skep_type_value(t, expr->right);
+	struct skep_expr name = {.kind = SKEP_E_IDENT, .text = expr->type_name};
+	const struct skep_type *type = skep_type_enumerator(t, &name);
+	if (type)
+		return type;
 	return skep_type_named(t, expr->type_name, expr->span);
 }
 

@@ -69,7 +69,7 @@ static void assign_var(struct skep_typer *t, struct skep_stmt *stmt)
 	if (stmt->op != SKEP_OPR_NONE) {
 		const struct skep_type *held = skep_type_value(t, target);
 		type = type && held ? assigned_type(t, stmt, held) : NULL;
-		if (type && !skep_type_unify(t, held, type))
+		if (type && (skep_type_is_enum(held) || !skep_type_unify(t, held, type)))
 			skep_var_assign(t, target->var, type, stmt->value);
 		return;
 	}
@@ -100,7 +100,9 @@ static void update_map(struct skep_typer *t, struct skep_stmt *stmt)
 	if (!map->value && value->kind == SKEP_T_INT)
 		held = skep_type_int(8, value->is_signed);
 	const struct skep_type *type = assigned_type(t, stmt, held);
-	skep_map_add_value(t, stmt->target, type ? held : NULL, stmt->span);
+	if (type && !skep_type_is_enum(held)) /* an enum's name is no more that of the result */
+		type = held;
+	skep_map_add_value(t, stmt->target, type, stmt->span);
 }
 
 static void assign_map(struct skep_typer *t, struct skep_stmt *stmt)

@@ -27,7 +27,7 @@ static const struct skep_type *unify_ints(const struct skep_type *a, const struc
 		return b;
 	if (b->is_bool)
 		return a;
-	if (a->enum_btf && a->enum_btf == b->enum_btf)
+	if (skep_type_is_enum(a) && skep_type_same_names(a, b))
 		return a->size >= b->size ? a : b;
 	uint32_t size = a->size > b->size ? a->size : b->size;
 	return skep_type_int(size, a->is_signed);
@@ -94,7 +94,7 @@ static const struct skep_type *kept_int(struct skep_typer *t, const struct skep_
 {
 	if (type->is_bool || type->size == 8)
 		return type;
-	if (!type->enum_btf)
+	if (!skep_type_is_enum(type))
 		return skep_type_int(8, type->is_signed);
 	struct skep_type *wide = skep_arena_dup(t->arena, type, sizeof(*type));
 	wide->size = wide->align = 8;
