@@ -38,9 +38,10 @@ enum skep_expr_kind {
 	SKEP_E_INCDEC,    /* ++x x++ --x x--: op, is_postfix, right */
 	SKEP_E_BINARY,    /* left op right, && and || included */
 	SKEP_E_TERNARY,   /* cond ? left : right */
-	SKEP_E_CAST,      /* (type_name)right */
+	SKEP_E_CAST,      /* (type_name)right, or left: a TYPEOF */
 	SKEP_E_SIZEOF,    /* sizeof(type_name) or sizeof(right) */
 	SKEP_E_OFFSETOF,  /* offsetof(type_name or right, name[.name…]) */
+	SKEP_E_TYPEOF,    /* typeof(type_name or right): only where a type is wanted */
 	SKEP_E_TUPLE,     /* (a, b, …): args; maybe none. (x = a, y = b): elem_name on each */
 	SKEP_E_BLOCK,     /* { body; right }: statements, then the value */
 	SKEP_E_N_KINDS
@@ -111,7 +112,7 @@ struct skep_expr {
 enum skep_stmt_kind {
 	SKEP_S_EXPR,
 	SKEP_S_ASSIGN,    /* target op= value; target: VAR, MAP */
-	SKEP_S_LET,       /* let $x; let $x = value; let $x: type = value */
+	SKEP_S_LET,       /* let $x; let $x = value; let $x: type = value; cond: a TYPEOF for type */
 	SKEP_S_IF,        /* cond, body, else_body */
 	SKEP_S_WHILE,     /* cond, body */
 	SKEP_S_UNROLL,    /* value: how often; body */

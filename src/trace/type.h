@@ -180,6 +180,9 @@ const struct skep_type *skep_type_lhist(struct skep_types *types, int64_t min, i
  *  SKEP_T_NONE). char arrays become strings. */
 const struct skep_type *skep_type_from_btf(struct skep_types *types, uint32_t btf_id,
 					   enum skep_space space);
+/** @type, a pointer or an array, and all it leads to, in another space. */
+const struct skep_type *skep_type_in_space(struct skep_types *types, const struct skep_type *type,
+					   enum skep_space space);
 /** A type by its name in C or in the language: "struct foo", "task_struct", "uint64", "u32",
  *  "unsigned long", "pid_t", "string[16]"…; NULL: no such type. */
 const struct skep_type *skep_type_by_name(struct skep_types *types, const char *name,

@@ -140,9 +140,11 @@ static bool can_be_held(const struct skep_type *type)
 
 static const struct skep_type *declared_type(struct skep_typer *t, const struct skep_stmt *stmt)
 {
-	if (!stmt->type_name)
+	if (!stmt->type_name && !stmt->cond)
 		return NULL;
-	const struct skep_type *type = skep_type_named(t, stmt->type_name, stmt->span);
+	const struct skep_type *type = stmt->cond
+					       ? skep_type_of(t, stmt->cond)
+					       : skep_type_named(t, stmt->type_name, stmt->span);
 	if (type && !can_be_held(type))
 		return TYPE_ERROR(t, stmt->span, VAR_TYPE, skep_typer_name(t, type));
 	return type;
@@ -161,7 +163,7 @@ static void type_let(struct skep_typer *t, struct skep_stmt *stmt)
 	if (type && !var->type)
 		var->type = is_open ? skep_type_string(t->types, 1) : type;
 	var->is_typed = type && !is_open;
-	var->is_broken = stmt->type_name && !type;
+	var->is_broken = (stmt->type_name || stmt->cond) && !type;
 	if (stmt->value)
 		skep_var_assign(t, var, value, stmt->value);
 	stmt->target->type = var->type;

@@ -91,6 +91,8 @@ const struct skep_type *skep_type_enumerator(struct skep_typer *t, struct skep_e
 const struct skep_type *skep_type_operation(struct skep_typer *t, enum skep_operator op,
 					    const struct skep_expr *left,
 					    const struct skep_expr *right, struct skep_span span);
+/** The type that @expr is (typeof(…)) or has. */
+const struct skep_type *skep_type_of(struct skep_typer *t, struct skep_expr *expr);
 /** A type by name, with an error where there is none. */
 const struct skep_type *skep_type_named(struct skep_typer *t, const char *name,
 					struct skep_span span);
