@@ -106,6 +106,7 @@ struct skep_expr {
 	struct skep_map *map;
 	struct skep_field field; /* FIELD: the member */
 	struct skep_expr *key; /* MAP: the key as one expression (a TUPLE if several); NULL: none */
+	uint64_t percpu_offsets; /* CALL of percpu_kaddr(): where the kernel keeps them */
 	uint32_t param;        /* PARAM: its number; `integer` (and `text`) then are its value */
 };
 

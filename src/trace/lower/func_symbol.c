@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 
+#include "linux/bpf.h"
 #include "trace/lower/lower.h"
 #include "trace/lower/regs.h"
 
@@ -42,6 +43,46 @@ FN(kaddr)
 FN(uaddr)
 {
 	return skep_value_int(I(call->integer), call->type);
+}
+
+/* A CPU that there cannot be has no copy: 0, as for those who test for it. */
+FN(percpu_kaddr)
+{
+	struct skep_ir_func *f = l->f;
+	const struct skep_expr *cpu = call->args->next;
+	uint32_t n = skep_ir_var(f), addr = skep_ir_var(f);
+	uint32_t some = skep_ir_block(f), done = skep_ir_block(f);
+
+	skep_ir_set(f, n,
+		    cpu ? skep_lower_scalar(l, cpu)
+			: R(skep_ir_call(f, BPF_FUNC_get_smp_processor_id, 0, NULL)));
+	skep_ir_set(f, addr, I(0));
+	skep_ir_branch(f, SKEP_IR_ULT, R(n), I(skep_possible_cpus()), some, done);
+	skep_ir_at(f, some);
+	uint32_t step = skep_ir_alu(f, SKEP_IR_SHL, R(n), I(3));
+	struct skep_value at = {
+		.opnd = R(skep_ir_alu(f, SKEP_IR_ADD, R(step), I(call->percpu_offsets))),
+		.space = SKEP_SPACE_KERNEL};
+	struct skep_opnd off = skep_lower_load(l, &at, 0, 8, false);
+	skep_ir_set(f, addr, R(skep_ir_alu(f, SKEP_IR_ADD, off, I(call->integer))));
+	skep_ir_jump(f, done);
+	skep_ir_at(f, done);
+	return skep_value_int(R(addr), call->type);
+}
+
+/* Error numbers are the last 4095 addresses. */
+FN(is_err)
+{
+	struct skep_opnd ptr = skep_lower_scalar(l, call->args);
+
+	return skep_value_int(R(skep_ir_cmp(l->f, SKEP_IR_UGE, ptr, I(-4095))), call->type);
+}
+
+FN(container_of)
+{
+	struct skep_opnd ptr = skep_lower_scalar(l, call->args);
+
+	return skep_value_int(R(skep_ir_alu(l->f, SKEP_IR_SUB, ptr, I(call->integer))), call->type);
 }
 
 FN(reg)

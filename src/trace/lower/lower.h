@@ -174,6 +174,10 @@ struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type 
 /** The address with the process it belongs to (func_symbol.c). */
 struct skep_value skep_lower_usym(struct skep_lower *l, struct skep_opnd addr,
 				  const struct skep_type *type);
+/** The id of the current process, or thread: as the initial namespace of them sees it, or ours
+ *  (func_system.c). */
+struct skep_value skep_lower_ids(struct skep_lower *l, const struct skep_type *type,
+				 bool is_process, bool is_initial);
 /** The current task's address. */
 struct skep_opnd skep_lower_curtask(struct skep_lower *l);
 

@@ -78,8 +78,35 @@ static const struct skep_type *tuple_member(struct skep_typer *t, struct skep_ex
 	return TYPE_ERROR(t, expr->span, MEMBER_UNKNOWN, skep_typer_name(t, type), expr->text);
 }
 
+static bool is_config(const struct skep_expr *expr)
+{
+	size_t skip = expr->text && !strncmp(expr->text, OTHER_PREFIX, strlen(OTHER_PREFIX))
+			      ? strlen(OTHER_PREFIX)
+			      : 0;
+
+	return expr->kind == SKEP_E_IDENT && skep_builtin_find(expr->text + skip) == SKEP_BI_config;
+}
+
+/* config.NAME: becomes the literal that it stands for. */
+static const struct skep_type *setting(struct skep_typer *t, struct skep_expr *expr)
+{
+	struct skep_config_value value;
+
+	if (skep_config_get(t->check->config, expr->text, &value))
+		return TYPE_ERROR(t, expr->span, CONFIG_UNKNOWN, expr->text);
+	expr->kind = value.text ? SKEP_E_STRING : SKEP_E_INT;
+	expr->integer = (int64_t)value.number;
+	expr->is_bool_lit = value.is_bool;
+	expr->is_unsigned_lit = !value.is_bool;
+	expr->text = value.text;
+	expr->text_len = value.text ? (uint32_t)strlen(value.text) : 0;
+	return skep_type_expr(t, expr);
+}
+
 const struct skep_type *skep_type_field(struct skep_typer *t, struct skep_expr *expr)
 {
+	if (is_config(expr->left))
+		return setting(t, expr);
 	const struct skep_type *type = skep_type_value(t, expr->left);
 
 	if (!type)
@@ -206,7 +233,8 @@ const struct skep_type *skep_type_ident(struct skep_typer *t, struct skep_expr *
 	/* bpftrace's own library knows each builtin by a second name. */
 	size_t skip =
 		strncmp(expr->text, OTHER_PREFIX, strlen(OTHER_PREFIX)) ? 0 : strlen(OTHER_PREFIX);
-	expr->builtin = skep_builtin_find(expr->text + skip);
+	if (expr->builtin == SKEP_BI_NONE) /* one that is a text has put it where its name was */
+		expr->builtin = skep_builtin_find(expr->text + skip);
 	if (expr->builtin != SKEP_BI_NONE)
 		return skep_type_builtin(t, expr);
 	if ((type = skep_type_enumerator(t, expr)))

@@ -107,6 +107,20 @@ CHECK(kaddr)
 	return &skep_type_u64;
 }
 
+CHECK(percpu_kaddr)
+{
+	if (call->n_args > 1 && !skep_want_int(t, call, 1))
+		return NULL;
+	if (!skep_check_fn_kaddr(t, call))
+		return NULL;
+	const struct skep_known *offsets = look_up(t, NULL, SKEP_PERCPU_OFFSETS);
+	if (offsets->err)
+		return TYPE_ERROR(t, call->args->span, KADDR, SKEP_PERCPU_OFFSETS);
+	call->is_const = false;
+	call->percpu_offsets = offsets->addr;
+	return skep_type_ptr(t->types, &skep_type_u64, SKEP_SPACE_KERNEL);
+}
+
 /* The symbol's size says how much lies there: 1, 2, 4 or else 8 bytes. */
 CHECK(uaddr)
 {
