@@ -194,6 +194,8 @@ int skep_record_find(struct skep_types *types, const struct skep_record *record,
 
 /** May a value of @b be stored where @a is expected, byte for byte? */
 bool skep_type_same(const struct skep_type *a, const struct skep_type *b);
+/** Which element of @tuple one called @name is, NULL or of no such name: the @i-th. */
+uint32_t skep_tuple_place(const struct skep_type *tuple, const char *name, uint32_t i);
 /** Are integers in them, which skep_type_same() takes for the same, printed by the same names? */
 bool skep_type_same_names(const struct skep_type *a, const struct skep_type *b);
 static inline bool skep_type_is_enum(const struct skep_type *type)

@@ -141,9 +141,11 @@ FN(strlen)
 {
 	struct skep_ir_func *f = l->f;
 	struct skep_value text = skep_lower_string_source(l, call->args);
-	uint32_t slot = skep_ir_slot(f, call->args->type->size, 1);
+	/* An array may lack the NUL, for which there is room here. */
+	uint32_t room = call->args->type->size + (text.type && !text.is_limited);
+	uint32_t slot = skep_ir_slot(f, room, 1);
 	uint32_t some = skep_ir_block(f), done = skep_ir_block(f), n = skep_ir_var(f);
-	struct skep_opnd len = skep_lower_read_str(l, S(slot, 0), 0, call->args->type->size, &text);
+	struct skep_opnd len = skep_lower_read_str(l, S(slot, 0), 0, room, &text);
 
 	skep_ir_set(f, n, I(0));
 	skep_ir_branch(f, SKEP_IR_NE, len, I(0), some, done);

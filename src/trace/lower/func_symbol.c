@@ -40,9 +40,16 @@ FN(kaddr)
 {
 	return skep_value_int(I(call->integer), call->type);
 }
+
+/* So far from the probed instruction. When a function returns, the kernel still knows its entry. */
 FN(uaddr)
 {
-	return skep_value_int(I(call->integer), call->type);
+	uint32_t ip = l->probe->provider->is_return
+			      ? skep_ir_calln(l->f, BPF_FUNC_get_func_ip, l->ctx)
+			      : skep_ir_load(l->f, 8, l->ctx, skep_regs_find("ip"));
+
+	return skep_value_int(R(skep_ir_alu(l->f, SKEP_IR_ADD, R(ip), I(call->integer))),
+			      call->type);
 }
 
 /* A CPU that there cannot be has no copy: 0, as for those who test for it. */

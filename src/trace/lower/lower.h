@@ -111,6 +111,9 @@ void skep_lower_test(struct skep_lower *l, const struct skep_expr *expr, uint32_
 struct skep_opnd skep_lower_fit(struct skep_lower *l, struct skep_opnd value,
 				const struct skep_type *type);
 struct skep_value skep_value_int(struct skep_opnd opnd, const struct skep_type *type);
+/** What moves a pointer of type @ptr by @n elements: bytes. @n where it is no pointer. */
+struct skep_opnd skep_lower_steps(struct skep_lower *l, struct skep_opnd n,
+				  const struct skep_type *ptr);
 
 /* --- memory.c --------------------------------------------------------------------------- */
 /** A fresh temporary of @type. */

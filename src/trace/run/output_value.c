@@ -101,10 +101,9 @@ const char *skep_view_bytes(const struct skep_view *view, size_t *ret_len)
 }
 
 /*
- * Text without a NUL within its type was cut. So was what str() read and that
- * fills its room but for the NUL, which the kernel always puts; other types
- * (comm, a literal) may be full by right, and a length that the script asked
- * for is no loss.
+ * Cut is what str() read and that fills its room but for the NUL, which the
+ * kernel always puts; other types (comm, a literal, an array without a NUL) may
+ * be full by right, and a length that the script asked for is no loss.
  */
 bool skep_view_is_cut(const struct skep_output *out, const struct skep_view *view, size_t len)
 {
@@ -113,7 +112,7 @@ bool skep_view_is_cut(const struct skep_output *out, const struct skep_view *vie
 
 	if (!view->at || view->type->is_explicit || !size)
 		return false;
-	return len == size || (len + 1 == size && (size == read_most || size == read_most + 1));
+	return len + 1 == size && (size == read_most || size == read_most + 1);
 }
 
 /* --- Styles ----------------------------------------------------------------------------------- */

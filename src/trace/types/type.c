@@ -225,9 +225,20 @@ static bool same_record(const struct skep_record *a, const struct skep_record *b
 	return a->size == b->size && a->btf_id == b->btf_id && !strcmp(a->name, b->name);
 }
 
+uint32_t skep_tuple_place(const struct skep_type *tuple, const char *name, uint32_t i)
+{
+	for (uint32_t j = 0; name && j < tuple->n; j++) {
+		if (tuple->fields[j].name && !strcmp(tuple->fields[j].name, name))
+			return j;
+	}
+	return i;
+}
+
 static bool same_tuple(const struct skep_type *a, const struct skep_type *b)
 {
 	for (uint32_t i = 0; i < a->n; i++) {
+		if (skep_tuple_place(b, a->fields[i].name, i) != i)
+			return false;
 		if (a->fields[i].off != b->fields[i].off ||
 		    !skep_type_same(a->fields[i].type, b->fields[i].type))
 			return false;
