@@ -107,17 +107,17 @@ struct skep_expr {
 	struct skep_field field; /* FIELD: the member */
 	struct skep_expr *key; /* MAP: the key as one expression (a TUPLE if several); NULL: none */
 	uint64_t percpu_offsets; /* CALL of percpu_kaddr(): where the kernel keeps them */
-	uint32_t param;        /* PARAM: its number; `integer` (and `text`) then are its value */
+	uint32_t param;          /* PARAM: its number; `integer` (and `text`) then are its value */
 };
 
 enum skep_stmt_kind {
 	SKEP_S_EXPR,
-	SKEP_S_ASSIGN,    /* target op= value; target: VAR, MAP */
-	SKEP_S_LET,       /* let $x; let $x = value; let $x: type = value; cond: a TYPEOF for type */
-	SKEP_S_IF,        /* cond, body, else_body */
-	SKEP_S_WHILE,     /* cond, body */
-	SKEP_S_UNROLL,    /* value: how often; body */
-	SKEP_S_FOR_MAP,   /* for $kv : @map { body }: target $kv, value the map */
+	SKEP_S_ASSIGN,  /* target op= value; target: VAR, MAP */
+	SKEP_S_LET,     /* let $x; let $x = value; let $x: type = value; cond: a TYPEOF for type */
+	SKEP_S_IF,      /* cond, body, else_body */
+	SKEP_S_WHILE,   /* cond, body */
+	SKEP_S_UNROLL,  /* value: how often; body */
+	SKEP_S_FOR_MAP, /* for $kv : @map { body }: target $kv, value the map */
 	SKEP_S_FOR_RANGE, /* for $i : from..to { body }: target $i, value from, limit to */
 	SKEP_S_BREAK,
 	SKEP_S_CONTINUE,

@@ -176,8 +176,14 @@ static const struct {
 	const char *word;
 	struct skep_expr *(*parse)(struct skep_parser *p);
 } words[] = {
-	{"true", truth},     {"false", truth},      {"sizeof", size_of},    {"offsetof", offset_of},
-	{"typeof", skep_parse_typeof}, {"typeinfo", type_info}, {"comptime", comptime}, {"if", if_value},
+	{"true", truth},
+	{"false", truth},
+	{"sizeof", size_of},
+	{"offsetof", offset_of},
+	{"typeof", skep_parse_typeof},
+	{"typeinfo", type_info},
+	{"comptime", comptime},
+	{"if", if_value},
 };
 
 static struct skep_expr *name_or_keyword(struct skep_parser *p)

@@ -142,9 +142,8 @@ static const struct skep_type *declared_type(struct skep_typer *t, const struct 
 {
 	if (!stmt->type_name && !stmt->cond)
 		return NULL;
-	const struct skep_type *type = stmt->cond
-					       ? skep_type_of(t, stmt->cond)
-					       : skep_type_named(t, stmt->type_name, stmt->span);
+	const struct skep_type *type = stmt->cond ? skep_type_of(t, stmt->cond)
+						  : skep_type_named(t, stmt->type_name, stmt->span);
 	if (type && !can_be_held(type))
 		return TYPE_ERROR(t, stmt->span, VAR_TYPE, skep_typer_name(t, type));
 	return type;
