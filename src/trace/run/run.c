@@ -292,9 +292,12 @@ static void run_special(struct run *run, enum skep_probe_special special, int si
 	}
 }
 
-static bool attach_one(struct run *run, const struct skep_probe *probe)
+/* How many places attaching @probe reaches: 0 if another one is attached for it. */
+static uint32_t places_of(const struct skep_probe *probe)
 {
-	return skep_session_attach(run->session, &probe->attach, run->diag) == 0;
+	if (probe->special != SKEP_PROBE_ATTACHED)
+		return 0;
+	return !probe->gather ? 1 : probe->gather->first == probe ? probe->gather->n : 0;
 }
 
 /*
@@ -309,10 +312,10 @@ static uint32_t attach_all(struct run *run, uint32_t *ret_wanted)
 	for (uint32_t i = 0; i < 2 * n; i++) {
 		const struct skep_probe *probe = run->program->probes[i < n ? i : 2 * n - 1 - i];
 		bool is_uprobe = probe->attach.type == SKEP_ATTACH_UPROBE;
-		if (probe->special != SKEP_PROBE_ATTACHED || is_uprobe != (i >= n))
-			continue;
-		++*ret_wanted;
-		attached += attach_one(run, probe);
+		uint32_t places = is_uprobe == (i >= n) ? places_of(probe) : 0;
+		*ret_wanted += places;
+		if (places && !skep_session_attach(run->session, &probe->attach, run->diag))
+			attached += places;
 	}
 	return attached;
 }
