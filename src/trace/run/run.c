@@ -41,6 +41,7 @@ struct run {
 	struct skep_session *session;
 	struct skep_map_reader maps;
 	struct skep_output out;
+	struct skep_watch *watch; /* of what processes map; NULL: nobody asks, or not allowed */
 	struct skep_ringbuf *ring, *control;
 	struct skep_buf text, errors;
 	int signal_fd;
@@ -216,12 +217,13 @@ static bool consume(struct run *run)
 {
 	int64_t n = 0;
 
+	bool more = skep_watch_step(run->watch);
 	if (run->ring && !run->ending)
 		n = skep_ringbuf_consume(run->ring, 0, on_record, run);
 	if (run->control && !run->ending && !skep_ringbuf_pending(run->ring))
 		n += skep_ringbuf_consume(run->control, 0, on_record, run);
 	flush(run);
-	return n != 0;
+	return n != 0 || more;
 }
 
 /* --- Start
@@ -347,6 +349,13 @@ static int attach(struct run *run)
 	return 0;
 }
 
+/* Who may not watch has no names of processes that ended, as before. */
+static void watch_processes(struct run *run)
+{
+	if (run->program->names_code)
+		skep_watch_open(run->out.usyms, run->opts->pid, &run->watch);
+}
+
 static int start(struct run *run)
 {
 	int err =
@@ -355,6 +364,7 @@ static int start(struct run *run)
 	if (err || (err = open_maps(run)))
 		return err;
 	take_signals(run);
+	watch_processes(run);
 	if (!run->opts->quiet)
 		skep_output_attached(&run->out, run->program->n_probes, errors_to(run));
 	flush(run);
@@ -412,6 +422,7 @@ static void wait_for_more(struct run *run, bool busy)
 			       ? skep_session_map_fd(run->session, run->program->ring_control)
 			       : -1,
 		 .events = POLLIN},
+		{.fd = skep_watch_fd(run->watch), .events = POLLIN},
 	};
 	int timeout = wait_ms(run);
 
@@ -446,6 +457,8 @@ static void print_losses(struct run *run)
 
 	for (uint32_t i = 0; i < SKEP_LOSS_CNT; i++) {
 		uint64_t n = skep_map_loss(&run->maps, program->loss_off + 8 * i);
+		if (i == SKEP_LOSS_MAPPING)
+			n += skep_watch_lost(run->watch);
 		if (n)
 			skep_output_loss(&run->out, i, n, errors_to(run));
 	}
@@ -506,6 +519,7 @@ static void print_all_maps(struct run *run)
 static void finish(struct run *run)
 {
 	if (!run->output_gone) {
+		skep_watch_finish(run->watch);
 		skep_session_detach_all(run->session);
 		if (run->exited)
 			drop_rest(run);
@@ -527,6 +541,7 @@ static void done(struct run *run)
 	skep_map_reader_done(&run->maps);
 	skep_session_close(run->session);
 	skep_ksyms_free(run->out.ksyms);
+	skep_watch_free(run->watch);
 	skep_usyms_free(run->out.usyms);
 	skep_output_done(&run->out);
 	skep_buf_done(&run->text);
