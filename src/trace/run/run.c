@@ -519,8 +519,8 @@ static void print_all_maps(struct run *run)
 static void finish(struct run *run)
 {
 	if (!run->output_gone) {
-		skep_watch_finish(run->watch);
 		skep_session_detach_all(run->session);
+		skep_watch_finish(run->watch);
 		if (run->exited)
 			drop_rest(run);
 		else
