@@ -317,13 +317,16 @@ LOWER(retval)
 /* --- Where we are
  * --------------------------------------------------------------------------------- */
 
-/* One place is known now; of several, the attach cookie (index + 1) tells which it is. */
+/* One place is known now; of several, the attach cookie or the system call's number tells which it
+ * is: its index + 1. */
 LOWER(probe)
 {
 	if (!l->many_places)
 		return skep_value_int(I(l->probe->index), expr->type);
-	uint32_t cookie = skep_ir_calln(l->f, BPF_FUNC_get_attach_cookie, l->ctx);
-	return skep_value_int(R(skep_ir_alu(l->f, SKEP_IR_SUB, R(cookie), I(1))), expr->type);
+	struct skep_opnd place = l->place;
+	if (!l->probe->gather)
+		place = R(skep_ir_calln(l->f, BPF_FUNC_get_attach_cookie, l->ctx));
+	return skep_value_int(R(skep_ir_alu(l->f, SKEP_IR_SUB, place, I(1))), expr->type);
 }
 
 static struct skep_opnd instruction_pointer(struct skep_lower *l)

@@ -21,6 +21,7 @@ struct skep_value skep_lower_usym(struct skep_lower *l, struct skep_opnd addr,
 {
 	struct skep_value sym = skep_lower_temp(l, type);
 
+	l->program->names_code = true;
 	skep_ir_store(l->f, 8, sym.opnd, 0, addr);
 	skep_ir_store(l->f, 8, sym.opnd, 8, R(current_pid(l)));
 	return sym;
@@ -134,6 +135,8 @@ struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type 
 	uint32_t map = skep_lower_stack_map(l, user, type->n);
 	uint32_t pid = user ? current_pid(l) : skep_ir_mov(f, I(0));
 
+	if (user && type->stack_mode != SKEP_STACK_RAW && type->stack_mode != SKEP_STACK_BUILD_ID)
+		l->program->names_code = true;
 	skep_ir_set(f, id,
 		    R(skep_ir_calln(f, BPF_FUNC_get_stackid, l->ctx, R(skep_ir_map(f, map)),
 				    I(user ? BPF_F_USER_STACK : 0))));

@@ -90,11 +90,11 @@ static void blur_exprs(struct skep_lower *l, const struct skep_expr *expr)
 
 /*
  * What a callback is given, on the stack, as the kernel forgets what a pointer
- * is anywhere else: how the loop was left, the program's context, and where the
- * captured variables are. Those may be many and long, and so lie wherever
+ * is anywhere else: how the loop was left, the program's context, where the captured
+ * variables are, and the place (see gather.c). Those may be many and long, and so lie wherever
  * there is room.
  */
-enum { BOX_LEFT = 0, BOX_CTX = 8, BOX_CAPTURED = 16, BOX_BYTES = 24 };
+enum { BOX_LEFT = 0, BOX_CTX = 8, BOX_CAPTURED = 16, BOX_PLACE = 24, BOX_BYTES = 32 };
 enum left_by { LEFT_AT_END, LEFT_BY_RETURN };
 
 void skep_lower_box(struct skep_lower *l)
@@ -102,6 +102,8 @@ void skep_lower_box(struct skep_lower *l)
 	l->box = S(skep_ir_slot(l->f, BOX_BYTES, 8), 0);
 	skep_ir_store(l->f, 8, l->box, BOX_LEFT, I(LEFT_AT_END));
 	skep_ir_store(l->f, 8, l->box, BOX_CTX, l->ctx);
+	if (l->probe->gather)
+		skep_ir_store(l->f, 8, l->box, BOX_PLACE, l->place);
 	if (!l->captured_bytes)
 		return;
 	l->captured = S(skep_ir_slot(l->f, l->captured_bytes, 8), 0);
@@ -249,6 +251,8 @@ static void build_callback(struct skep_lower *l, const struct skep_stmt *stmt,
 	l->box = R(skep_ir_param(callback, 3));
 	skep_ir_at_source(callback, stmt->span);
 	l->ctx = R(skep_ir_load(callback, 8, l->box, BOX_CTX));
+	if (l->probe->gather)
+		l->place = R(skep_ir_load(callback, 8, l->box, BOX_PLACE));
 	if (l->captured_bytes)
 		l->captured = R(skep_ir_load(callback, 8, l->box, BOX_CAPTURED));
 	skep_lower_homes_of(l, stmt);
@@ -263,6 +267,7 @@ static void build_callback(struct skep_lower *l, const struct skep_stmt *stmt,
 	l->box = outer.box;
 	l->captured = outer.captured;
 	l->ctx = outer.ctx;
+	l->place = outer.place;
 }
 
 static void lower_for_map(struct skep_lower *l, const struct skep_stmt *stmt)

@@ -14,7 +14,8 @@
  *
  * Files: program.c (the order of things), storage.c (how maps are kept),
  * expr.c, cond.c, field.c, memory.c (reading and copying), string.c, stmt.c,
- * loop.c, mapop.c, agg.c (count() … lhist()), event.c, func_*.c, builtin.c.
+ * loop.c, mentions.c, gather.c (many system calls through one tracepoint), mapop.c, agg.c (count()
+ * … lhist()), event.c, func_*.c, builtin.c.
  */
 #ifndef SKEP_TRACE_LOWER_H
 #define SKEP_TRACE_LOWER_H
@@ -69,13 +70,14 @@ struct skep_lower {
 	SKEP_VEC(const char *) strings;
 	uint32_t cpu_globals_bytes, globals_bytes;
 	uint32_t zeroes; /* map index */
-	uint32_t n_programs;
+	uint32_t n_programs, n_gathers;
 	bool failed;
 
 	/* of the program being lowered */
 	struct skep_ir_func *f;
 	const struct skep_probe *probe; /* the one place, or the first of several */
-	bool many_places;               /* `probe` is told by the attach cookie */
+	bool many_places;               /* `probe` is told by the attach cookie, or by `place` */
+	struct skep_opnd place;         /* in gathered programs: the place's index + 1 */
 	struct skep_opnd ctx;           /* the program's context */
 	struct skep_loop *loop;
 	struct skep_span span;     /* of the call or statement being lowered, for its events */
@@ -244,6 +246,16 @@ void skep_lower_output(struct skep_lower *l, uint32_t slot, uint32_t bytes);
 void skep_lower_advance(struct skep_lower *l, uint32_t end, struct skep_opnd len, uint32_t most);
 /** The index of @text among the program's strings. */
 uint32_t skep_lower_string_id(struct skep_lower *l, const char *text);
+
+/* --- mentions.c, gather.c ----------------------------------------------------------------------
+ */
+/** Does the predicate or the body mention @builtin, or call @function? */
+bool skep_lower_mentions(const struct skep_probe_def *def, enum skep_builtin_id builtin);
+bool skep_lower_mentions_call(const struct skep_probe_def *def, enum skep_function_id function);
+/** Gather the places that one raw tracepoint can reach (probe->gather). Before any program. */
+void skep_lower_gather(struct skep_lower *l);
+/** Begin a gathered program: leave, or know l->place. Nothing in other programs. */
+void skep_lower_gathered_place(struct skep_lower *l);
 
 /* --- storage.c
  * ------------------------------------------------------------------------------------- */
