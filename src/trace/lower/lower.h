@@ -107,7 +107,7 @@ void skep_lower_cond(struct skep_lower *l, const struct skep_expr *expr, uint32_
 		     uint32_t else_block);
 /** The same, and l->proofs keeps what it shows: true in @then_block and what only that leads to;
  *  the caller sets l->n_proofs back where it ends. */
-void skep_lower_test(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
+void skep_lower_test(struct skep_lower *l, const struct skep_expr *given, uint32_t then_block,
 		     uint32_t else_block);
 /** An integer of @type's width and sign from one that may be wider. */
 struct skep_opnd skep_lower_fit(struct skep_lower *l, struct skep_opnd value,
