@@ -68,7 +68,9 @@ struct skep_lower {
 	struct skep_object *object;
 	SKEP_VEC(struct skep_event) events;
 	SKEP_VEC(const char *) strings;
-	uint32_t cpu_globals_bytes, globals_bytes;
+	uint32_t globals_bytes;
+	/* Per-CPU globals: the last element's bytes so far, and the longest's; how many. */
+	uint32_t page_bytes, longest_page, n_pages;
 	uint32_t zeroes; /* map index */
 	uint32_t n_programs, n_gathers;
 	bool failed;
@@ -225,7 +227,7 @@ struct skep_opnd skep_lower_map_delete(struct skep_lower *l, const struct skep_m
 				       const struct skep_expr *key);
 struct skep_opnd skep_lower_map_has(struct skep_lower *l, const struct skep_map *ast,
 				    const struct skep_expr *key);
-/** The key's bytes in a slot; for scalars of BPF maps, a u32 0. */
+/** The key's bytes in a slot; for scalars of BPF maps, a u32, the element. */
 struct skep_opnd skep_lower_key(struct skep_lower *l, const struct skep_trace_map *map,
 				const struct skep_expr *key);
 /** @map[key] = count() and its kin. */
