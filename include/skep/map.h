@@ -109,8 +109,9 @@ struct skep_map {
 	const struct skep_map_env *env;
 	void *env_ctx;
 	void *owner;         /* the machine's object; not touched here */
+	uint8_t *base;       /* the whole reservation */
+	size_t memory_bytes; /* of it: what the map can come to take */
 	int memory_fd;       /* what mmap() of the map shows; -1: not to be mapped */
-	size_t memory_bytes; /* of the whole reservation: what the map can come to take */
 	uint32_t frozen;     /* atomic: the syscall side may not write */
 	uint32_t refs;       /* atomic */
 };
@@ -157,6 +158,9 @@ long skep_map_for_each(struct skep_map *map,
 /* --- The syscall side ----------------------------------------------------------------------------
  */
 
+/** The kernel's own ENOTSUPP, no errno of libc's, which bpf(2) does return. */
+#define SKEP_ENOTSUPP 524
+
 /** Bytes of a value on this side: per CPU, all of them. */
 uint32_t skep_map_sys_value_size(const struct skep_map *map);
 int skep_map_sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags);
@@ -164,7 +168,10 @@ int skep_map_sys_update(struct skep_map *map, const void *key, const void *value
 int skep_map_sys_delete(struct skep_map *map, const void *key);
 int skep_map_sys_lookup_and_delete(struct skep_map *map, const void *key, void *value,
 				   uint64_t flags);
-/** @key NULL: the first. Return 0 | -ENOENT after the last | -ENOTSUP | -EINVAL */
+/** BPF_MAP_FREEZE: no more writing from this side. Return 0 | -EBUSY it is | -ENOTSUPP special
+ *  fields. Writable mappings are the caller's to look for first. */
+int skep_map_sys_freeze(struct skep_map *map);
+/** @key NULL: the first. Return 0 | -ENOENT after the last | -ENOTSUPP | -EINVAL */
 int skep_map_sys_next_key(struct skep_map *map, const void *key, void *next_key);
 
 /** BPF_MAP_*_BATCH, arrays of keys and values one behind the other. */
@@ -179,6 +186,10 @@ int skep_map_sys_lookup_batch(struct skep_map *map, struct skep_map_batch *batch
 int skep_map_sys_lookup_and_delete_batch(struct skep_map *map, struct skep_map_batch *batch);
 int skep_map_sys_update_batch(struct skep_map *map, struct skep_map_batch *batch);
 int skep_map_sys_delete_batch(struct skep_map *map, struct skep_map_batch *batch);
+
+/** bpf_spin_lock() and bpf_spin_unlock(): @lock is a struct bpf_spin_lock in a value. */
+void skep_map_spin_lock(void *lock);
+void skep_map_spin_unlock(void *lock);
 
 /* --- Maps with an interface of their own -------------------------------------------------------
  */
