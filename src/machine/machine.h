@@ -102,7 +102,8 @@ struct link_object {
 	uint32_t target, flags;
 	int32_t priority;
 	uint64_t cookie;
-	char hook[64]; /* what it hangs on */
+	enum skep_hook kind; /* what it hangs on */
+	char hook[64];
 	bool detached;
 };
 
@@ -262,8 +263,6 @@ struct btf_object *btf_object_kernel(struct skep_machine *machine);
 /** Special fields of a map's value. Return how many | -errno as the kernel's btf_parse_fields() */
 int map_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t value_size,
 		    struct skep_map_field *ret);
-/** May a map of @type have them? Return 0 | -EOPNOTSUPP */
-int map_fields_check(uint32_t type, const struct skep_map_field *fields, int n);
 
 /** func_info and line_info of a program that was linked. Return 0 | -errno, words to @log */
 int prog_check_funcs(struct skep_machine *machine, struct request *req, struct prog_object *prog,
@@ -274,8 +273,9 @@ int prog_check_attach(const struct prog_object *prog);
 /** The tag: first 8 bytes of the instructions' SHA-256, descriptors and addresses left out. */
 void prog_tag(const struct skep_insn *insns, uint32_t n, uint8_t ret[8]);
 
-/** Run a program with all that is around it; counts it if statistics are on. */
-uint32_t prog_run(struct prog_object *prog, void *ctx, size_t ctx_bytes, struct skep_world *world);
+/** OBJ_GET_INFO_BY_FD and TASK_FD_QUERY of links. */
+int link_info(struct link_object *link, struct request *req);
+int link_task_fd(struct object *object, struct request *req);
 
 /** Take a link off its hook; the lock is held. */
 void link_detach_locked(struct link_object *link);

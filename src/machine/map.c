@@ -81,7 +81,7 @@ static int check_create(const struct attr_map_create *attr)
 static int read_btf(struct skep_machine *machine, const struct attr_map_create *attr,
 		    struct map_object *object, struct skep_map_field *ret_fields)
 {
-	int n, err;
+	int err;
 
 	if (!attr->btf_key_type_id && !attr->btf_value_type_id && !attr->btf_vmlinux_value_type_id)
 		return 0;
@@ -98,14 +98,8 @@ static int read_btf(struct skep_machine *machine, const struct attr_map_create *
 	err = map_check_btf(object->btf->btf, attr);
 	if (err)
 		return err;
-	n = map_fields_find(object->btf->btf, attr->btf_value_type_id, attr->value_size,
-			    ret_fields);
-	if (n > 0 && attr->flags & (MAP_F_RDONLY_PROG | MAP_F_WRONLY_PROG))
-		return -EACCES;
-	if (n <= 0)
-		return n;
-	err = map_fields_check(attr->type, ret_fields, n);
-	return err ? err : n;
+	return map_fields_find(object->btf->btf, attr->btf_value_type_id, attr->value_size,
+			       ret_fields);
 }
 
 static bool is_of_maps(uint32_t type)
@@ -396,22 +390,18 @@ int cmd_map_freeze(struct skep_machine *machine, struct request *req)
 {
 	_cleanup_use_ struct use use = {0};
 	int err = use_init(machine, (int)req->attr.word, false, false, &use);
-	uint32_t thawed = 0;
 
 	if (err)
 		return err;
 	if (use.map->type == SKEP_MAP_STRUCT_OPS || use.map->n_fields)
-		return -ENOTSUPP_KERNEL;
+		return -SKEP_ENOTSUPP;
 	if (use.mode == O_RDONLY)
 		return -EPERM;
 	if (use.map->frozen)
 		return -EPERM; /* a frozen map is not writable any more */
 	if (__atomic_load_n(&use.object->writers, __ATOMIC_SEQ_CST))
 		return -EBUSY;
-	if (!__atomic_compare_exchange_n(&use.map->frozen, &thawed, 1, false, __ATOMIC_SEQ_CST,
-					 __ATOMIC_SEQ_CST))
-		return -EBUSY;
-	return 0;
+	return skep_map_sys_freeze(use.map);
 }
 
 /* --- Batches -------------------------------------------------------------------------------- */
@@ -443,7 +433,7 @@ static int do_batch(struct skep_machine *machine, struct request *req, bool read
 	if (!attr->count)
 		return 0;
 	err = function(use.map, &batch);
-	if (err == -EINVAL || err == -ENOTSUPP_KERNEL)
+	if (err == -EINVAL || err == -SKEP_ENOTSUPP)
 		return err;
 	return request_put(req, batch.count, batch.count) ? -EFAULT : err;
 }

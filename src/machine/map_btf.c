@@ -20,37 +20,30 @@ struct field_type {
 	enum skep_field_kind kind;
 	uint32_t size;
 	bool once; /* one in a value */
-	uint64_t maps;
 };
 
-#define ON(type)      (1ull << SKEP_MAP_##type)
-#define STORAGES      (ON(SK_STORAGE) | ON(INODE_STORAGE) | ON(TASK_STORAGE) | ON(CGRP_STORAGE))
-#define LOCKED_MAPS   (ON(HASH) | ON(ARRAY) | ON(CGROUP_STORAGE) | STORAGES)
-#define TIMED_MAPS    (ON(HASH) | ON(LRU_HASH) | ON(ARRAY))
-#define POINTED_MAPS                                                                               \
-	(TIMED_MAPS | ON(PERCPU_HASH) | ON(LRU_PERCPU_HASH) | ON(PERCPU_ARRAY) | STORAGES)
+#define ON(type) (1ull << SKEP_MAP_##type)
 
 static const struct field_type types[] = {
-	{"bpf_spin_lock", SKEP_FIELD_SPIN_LOCK, 4, true, LOCKED_MAPS},
-	{"bpf_res_spin_lock", SKEP_FIELD_RES_SPIN_LOCK, 4, true, LOCKED_MAPS},
-	{"bpf_timer", SKEP_FIELD_TIMER, 16, true, TIMED_MAPS},
-	{"bpf_wq", SKEP_FIELD_WORKQUEUE, 16, true, TIMED_MAPS},
-	{"bpf_task_work", SKEP_FIELD_TASK_WORK, 8, true, TIMED_MAPS},
-	{"bpf_list_head", SKEP_FIELD_LIST_HEAD, 16, false, TIMED_MAPS},
-	{"bpf_rb_root", SKEP_FIELD_RB_ROOT, 16, false, TIMED_MAPS},
-	{"bpf_refcount", SKEP_FIELD_REFCOUNT, 4, true, POINTED_MAPS},
+	{"bpf_spin_lock", SKEP_FIELD_SPIN_LOCK, 4, true},
+	{"bpf_res_spin_lock", SKEP_FIELD_RES_SPIN_LOCK, 4, true},
+	{"bpf_timer", SKEP_FIELD_TIMER, 16, true},
+	{"bpf_wq", SKEP_FIELD_WORKQUEUE, 16, true},
+	{"bpf_task_work", SKEP_FIELD_TASK_WORK, 8, true},
+	{"bpf_list_head", SKEP_FIELD_LIST_HEAD, 16, false},
+	{"bpf_rb_root", SKEP_FIELD_RB_ROOT, 16, false},
+	{"bpf_refcount", SKEP_FIELD_REFCOUNT, 4, true},
 };
 
 /* pointers, by the tag of what they point to */
 static const struct {
 	const char *tag;
 	enum skep_field_kind kind;
-	uint64_t maps;
 } pointers[] = {
-	{"kptr_untrusted", SKEP_FIELD_KPTR, POINTED_MAPS},
-	{"kptr", SKEP_FIELD_KPTR, POINTED_MAPS},
-	{"percpu_kptr", SKEP_FIELD_KPTR, POINTED_MAPS},
-	{"uptr", SKEP_FIELD_UPTR, ON(TASK_STORAGE)},
+	{"kptr_untrusted", SKEP_FIELD_KPTR},
+	{"kptr", SKEP_FIELD_KPTR},
+	{"percpu_kptr", SKEP_FIELD_KPTR},
+	{"uptr", SKEP_FIELD_UPTR},
 };
 
 struct search {
@@ -267,29 +260,14 @@ int map_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t value_si
 	return err ? err : search.n;
 }
 
-static uint64_t maps_with(enum skep_field_kind kind)
-{
-	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
-		if (types[i].kind == kind)
-			return types[i].maps;
-	return kind == SKEP_FIELD_UPTR ? ON(TASK_STORAGE) : POINTED_MAPS;
-}
-
-int map_fields_check(uint32_t type, const struct skep_map_field *fields, int n)
-{
-	for (int i = 0; i < n; i++)
-		if (!(maps_with(fields[i].kind) >> type & 1))
-			return -EOPNOTSUPP;
-	return 0;
-}
-
 /* --- Sizes ---------------------------------------------------------------------------------- */
 
 /* Types that may do without a key in BTF. */
 static bool key_may_be_void(uint32_t type)
 {
 	return 1ull << type & (ON(ARRAY) | ON(PERCPU_ARRAY) | ON(QUEUE) | ON(STACK) | ON(LPM_TRIE) |
-			       ON(BLOOM_FILTER) | ON(ARENA) | STORAGES);
+			       ON(BLOOM_FILTER) | ON(ARENA) | ON(SK_STORAGE) |
+			      ON(INODE_STORAGE) | ON(TASK_STORAGE) | ON(CGRP_STORAGE));
 }
 
 int map_check_btf(struct skep_btf *btf, const struct attr_map_create *attr)

@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** What the kernel returns where it means "not supported" and has no number for it to show. */
-#define ENOTSUPP_KERNEL 524
 
 struct attr_map_create {
 	uint32_t type, key_size, value_size, max_entries, flags, inner_map_fd, numa_node;
