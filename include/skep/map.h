@@ -73,6 +73,20 @@ struct skep_map_env {
 	/** A value is about to be overwritten or freed: cancel timers, release kptrs, free lists.
 	 */
 	void (*release_fields)(struct skep_map *map, void *value);
+	/* The rest may be NULL. */
+	/** One more reference to an object that a program holds: it puts a socket in a map. */
+	void (*ref)(struct skep_map *map, void *object);
+	/** The number of a socket where values are 8 bytes; NULL: the id. */
+	uint64_t (*cookie)(struct skep_map *map, void *object);
+	/** Is there such a network device? NULL: any may be. */
+	bool (*device)(struct skep_map *map, uint32_t ifindex);
+	/** struct_ops: check the members of @value and turn its programs' descriptors into ids,
+	 *  with references; unfill() drops these. 0 | -errno */
+	int (*fill)(struct skep_map *map, void *value);
+	void (*unfill)(struct skep_map *map, void *value);
+	/** struct_ops without BPF_F_LINK: the table is now the kernel's to call, or no more. */
+	int (*enlist)(struct skep_map *map, const void *value);
+	void (*delist)(struct skep_map *map, const void *value);
 	/** ring buffer: there is something to read (or, forced, even without). */
 	void (*wake)(struct skep_map *map, bool force);
 };
@@ -198,6 +212,12 @@ void skep_map_spin_unlock(void *lock);
  *  NULL. Valid as long as the program runs. */
 void *skep_map_object(struct skep_map *map, const void *key);
 
+/** Put all elements: for a prog_array when its last descriptor and pin are gone (it may hold the
+ *  programs that hold it), for a perf_event_array when the descriptor that filled it is. */
+void skep_map_clear_objects(struct skep_map *map);
+/** of maps: what all elements are like; it has no elements itself. NULL: another type. */
+const struct skep_map *skep_map_inner(const struct skep_map *map);
+
 /* Ring buffer, in the kernel's memory layout (consumer page, producer page, data twice). */
 void *skep_ringbuf_reserve(struct skep_map *map, uint64_t size); /* NULL: no room */
 void skep_ringbuf_submit(void *sample, uint64_t flags);
@@ -219,6 +239,26 @@ void *skep_map_storage(struct skep_map *map, void *owner, const void *init, bool
 int skep_map_storage_delete(struct skep_map *map, void *owner);
 void skep_map_storage_forget(void *owner);
 
+/**
+ * cgroup storages: the value of the attachment that @key (struct bpf_cgroup_storage_key, or the
+ * cgroup's id alone) names, made zero when a program is attached; per CPU, the first CPU's, the
+ * others map->elem_size apart. NULL: no memory. A run without attachment (a test run) takes
+ * skep_map_storage() with itself as the owner instead: nobody else sees that value.
+ */
+void *skep_cgroup_storage_link(struct skep_map *map, const void *key);
+void skep_cgroup_storage_unlink(struct skep_map *map, const void *key);
+
+/* Numbers as in enum bpf_struct_ops_state. */
+enum skep_struct_ops_state {
+	SKEP_STRUCT_OPS_INIT,
+	SKEP_STRUCT_OPS_INUSE,
+	SKEP_STRUCT_OPS_TOBEFREE,
+	SKEP_STRUCT_OPS_READY, /* a link may register it */
+};
+enum skep_struct_ops_state skep_struct_ops_state(const struct skep_map *map);
+/** The table as it was filled: ids of programs in the place of functions. Valid unless INIT. */
+const void *skep_struct_ops_value(const struct skep_map *map);
+
 /** stack_trace: the id of a stack of @n addresses; flags of bpf_get_stackid(). -EEXIST | -ENOMEM */
 int64_t skep_stack_map_id(struct skep_map *map, const uint64_t *ips, uint32_t n, uint64_t flags);
 
@@ -226,6 +266,10 @@ int64_t skep_stack_map_id(struct skep_map *map, const uint64_t *ips, uint32_t n,
 uint64_t skep_arena_alloc_pages(struct skep_map *map, uint64_t addr, uint32_t n, int node,
 				uint64_t flags);
 void skep_arena_free_pages(struct skep_map *map, uint64_t addr, uint32_t n);
+/** Keep @n pages at @addr from being given out. 0 | -EINVAL outside | -EBUSY not free */
+int skep_arena_reserve_pages(struct skep_map *map, uint64_t addr, uint32_t n);
+/** Where user space sees page 0; 0: nowhere yet. Its upper half goes before what programs have. */
+uint64_t skep_arena_user_start(const struct skep_map *map);
 /** What is added to a program's 32-bit arena address to make it ours. */
 uintptr_t skep_arena_base(const struct skep_map *map);
 

@@ -22,6 +22,9 @@
 	uint64_t skep_helper_##name(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,            \
 				    uint64_t r5, struct skep_run *run)
 
+/** What the kernel says for "cannot do": not the C library's ENOTSUP. */
+#define SKEP_ENOTSUPP 524
+
 /** A register that is an address. */
 static inline void *ptr_of(uint64_t r)
 {
@@ -31,6 +34,25 @@ static inline void *ptr_of(uint64_t r)
 static inline struct skep_map *map_of(uint64_t r)
 {
 	return ptr_of(r);
+}
+
+/** What a helper returns for an error: -errno, sign-extended. */
+static inline uint64_t fail(int err)
+{
+	return (uint64_t)(int64_t)err;
+}
+
+/** skep_run_grant(), free of charge where nothing is checked. */
+static inline void grant(struct skep_run *run, const void *at, size_t bytes, unsigned rights)
+{
+	if (run->check && at)
+		skep_run_grant(run, at, bytes, rights);
+}
+
+static inline void revoke(struct skep_run *run, const void *at)
+{
+	if (run->check && at)
+		skep_run_revoke(run, at);
 }
 
 #endif

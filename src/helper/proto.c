@@ -123,28 +123,27 @@ static const struct skep_proto protos[] = {
 
 /* Where the function is: a family has it, or there is none. */
 #define FAMILY_none(name)       NULL
-#define FAMILY_maps(name)       NULL
-#define FAMILY_calls(name)      NULL
-#define FAMILY_ringbuf(name)    NULL
-#define FAMILY_print(name)      NULL
-#define FAMILY_strings(name)    NULL
-#define FAMILY_host(name)       NULL
-#define FAMILY_task(name)       NULL
-#define FAMILY_probe(name)      NULL
-#define FAMILY_csum(name)       NULL
-#define FAMILY_skb(name)        NULL
-#define FAMILY_skb_adjust(name) NULL
-#define FAMILY_vlan(name)       NULL
-#define FAMILY_tunnel(name)     NULL
-#define FAMILY_redirect(name)   NULL
-#define FAMILY_xdp(name)        NULL
-#define FAMILY_perf(name)       NULL
-#define FAMILY_timer(name)      NULL
-#define FAMILY_lock(name)       NULL
-#define FAMILY_kptr(name)       NULL
-#define FAMILY_dynptr(name)     NULL
-#define FAMILY_storage(name)    NULL
-#define FAMILY_trace(name)      NULL
+#define FAMILY_maps(name)       skep_helper_##name
+#define FAMILY_calls(name)      skep_helper_##name
+#define FAMILY_ringbuf(name)    skep_helper_##name
+#define FAMILY_print(name)      skep_helper_##name
+#define FAMILY_strings(name)    skep_helper_##name
+#define FAMILY_host(name)       skep_helper_##name
+#define FAMILY_task(name)       skep_helper_##name
+#define FAMILY_probe(name)      skep_helper_##name
+#define FAMILY_csum(name)       skep_helper_##name
+#define FAMILY_skb(name)        skep_helper_##name
+#define FAMILY_skb_adjust(name) skep_helper_##name
+#define FAMILY_vlan(name)       skep_helper_##name
+#define FAMILY_redirect(name)   skep_helper_##name
+#define FAMILY_xdp(name)        skep_helper_##name
+#define FAMILY_perf(name)       skep_helper_##name
+#define FAMILY_timer(name)      skep_helper_##name
+#define FAMILY_lock(name)       skep_helper_##name
+#define FAMILY_kptr(name)       skep_helper_##name
+#define FAMILY_dynptr(name)     skep_helper_##name
+#define FAMILY_storage(name)    skep_helper_##name
+#define FAMILY_trace(name)      skep_helper_##name
 
 static const struct skep_callable helpers[] = {
 #define HELPER(id, name, ret, a1, a2, a3, a4, a5, flags, family)                                   \
