@@ -56,10 +56,8 @@ struct map_object {
 	struct skep_map *map;
 	struct btf_object *btf;
 	uint32_t btf_key_type_id, btf_value_type_id, btf_vmlinux_value_type_id;
-	struct map_object *inner; /* of maps: the template */
-	int event_fd;             /* what waiting for a ring buffer waits on; -1: none yet */
-	uint32_t syscall_flags;   /* of creation, with the access that the first descriptor got */
-	uint32_t writers;         /* atomic: system calls that write now */
+	int event_fd;     /* what waiting for a ring buffer waits on; -1: none yet */
+	uint32_t writers; /* atomic: system calls that write now */
 };
 
 struct btf_object {

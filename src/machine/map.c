@@ -102,24 +102,13 @@ static int read_btf(struct skep_machine *machine, const struct attr_map_create *
 			       ret_fields);
 }
 
-static bool is_of_maps(uint32_t type)
-{
-	return type == SKEP_MAP_ARRAY_OF_MAPS || type == SKEP_MAP_HASH_OF_MAPS;
-}
-
+/* The template of a map of maps, with a reference; it is only looked at. */
 static int get_inner(struct skep_machine *machine, const struct attr_map_create *attr,
-		     struct map_object *object)
+		     struct map_object **ret)
 {
-	int err;
-
-	if (!is_of_maps(attr->type))
+	if (attr->type != SKEP_MAP_ARRAY_OF_MAPS && attr->type != SKEP_MAP_HASH_OF_MAPS)
 		return 0;
-	err = map_object_get(machine, (int)attr->inner_map_fd, &object->inner, NULL);
-	if (err)
-		return err;
-	if (is_of_maps(object->inner->map->type))
-		return -EINVAL;
-	return 0;
+	return map_object_get(machine, (int)attr->inner_map_fd, ret, NULL);
 }
 
 static void map_object_drop(struct map_object **object)
@@ -131,6 +120,7 @@ static void map_object_drop(struct map_object **object)
 static int make_map(struct skep_machine *machine, const struct attr_map_create *attr,
 		    struct map_object *object, const struct skep_map_field *fields, int n_fields)
 {
+	struct map_object *inner = NULL;
 	struct skep_map_attr make = {
 		.type = attr->type,
 		.key_size = attr->key_size,
@@ -139,15 +129,23 @@ static int make_map(struct skep_machine *machine, const struct attr_map_create *
 		.flags = attr->flags,
 		.numa_node = attr->numa_node,
 		.extra = attr->extra,
-		.inner = object->inner ? object->inner->map : NULL,
 		.env = &map_env,
 		.env_ctx = object,
 		.fields = fields,
 		.n_fields = (uint32_t)n_fields,
 	};
+	int err = get_inner(machine, attr, &inner);
 
+	if (err)
+		return err;
+	make.inner = inner ? inner->map : NULL;
 	memcpy(make.name, attr->name, sizeof(make.name));
-	return skep_map_create(&make, &object->map);
+	err = attr->type == SKEP_MAP_STRUCT_OPS ? struct_ops_check(machine, attr) : 0;
+	if (!err)
+		err = skep_map_create(&make, &object->map);
+	if (inner)
+		object_put(&inner->object);
+	return err;
 }
 
 /* Count the memory; refuse what is more than the machine may have. */
@@ -185,14 +183,9 @@ int cmd_map_create(struct skep_machine *machine, struct request *req)
 	object = skep_xcalloc(1, sizeof(*object));
 	object->object = (struct object){.machine = machine, .handle.watch_fd = -1};
 	object->event_fd = -1;
-	err = get_inner(machine, attr, object);
-	if (err)
-		return err;
 	n_fields = read_btf(machine, attr, object, fields);
 	/* What is wrong with the map itself comes before what is wrong with its BTF. */
 	err = make_map(machine, attr, object, fields, n_fields < 0 ? 0 : n_fields);
-	if (!err)
-		err = name_check(attr->name);
 	if (!err && n_fields < 0)
 		err = n_fields;
 	if (!err)
@@ -202,7 +195,6 @@ int cmd_map_create(struct skep_machine *machine, struct request *req)
 	if (err)
 		return err;
 	object->map->owner = object;
-	object->syscall_flags = attr->flags;
 	fd = object_publish(&object->object, map_identity_fd(object->map), map_access(attr->flags));
 	if (fd >= 0)
 		object = NULL;
@@ -221,8 +213,6 @@ void map_object_free(struct object *at)
 		pthread_mutex_unlock(&machine->lock);
 		skep_map_unref(object->map);
 	}
-	if (object->inner)
-		object_put(&object->inner->object);
 	if (object->btf)
 		object_put(&object->btf->object);
 	skep_close(&object->event_fd);

@@ -19,6 +19,11 @@ extern const struct skep_map_env map_env;
 /** Do the sizes of key and value fit the types in BTF? Return 0 | -EINVAL */
 int map_check_btf(struct skep_btf *btf, const struct attr_map_create *attr);
 
+/** Is @id of the kernel's BTF a table that programs may fill? Return 0 | -ENOTSUPP | -EINVAL */
+int struct_ops_check(const struct skep_machine *machine, const struct attr_map_create *attr);
+int struct_ops_fill(struct skep_map *map, void *value);
+void struct_ops_unfill(struct skep_map *map, void *value);
+
 /** The descriptor whose file stands for the map: its memory, if a plain mmap() shows it. */
 int map_identity_fd(const struct skep_map *map);
 

@@ -480,6 +480,7 @@ void prog_object_free(struct object *object)
 {
 	struct prog_object *prog = object_of(prog_object, object);
 
+	skep_timers_forget(&prog->program);
 	if (prog->program.code)
 		prog->program.exec->free(prog->program.code);
 	skep_image_free(prog->image);
