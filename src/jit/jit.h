@@ -19,7 +19,6 @@
 
 #include <skep/image.h>
 #include <skep/jit.h>
-#include <skep/map.h>
 
 /* Marks of a slot. */
 enum {

@@ -2,6 +2,8 @@
  * Memory: loads, stores, atomics. x86-64 keeps loads and stores in such order
  * that acquiring and releasing need nothing more.
  */
+#include <skep/map.h>
+
 #include "jit/x86_64/emit.h"
 
 X_RULE(load)

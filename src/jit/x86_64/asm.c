@@ -49,6 +49,7 @@ enum {
 	GROUP5_CALL = 2,
 	OP_CMOV = ESC_0F | 0x40,
 	OP_JCC = ESC_0F | 0x80,
+	OP_SETCC = ESC_0F | 0x90,
 	OP_IMUL = ESC_0F | 0xaf,
 	OP_CMPXCHG = ESC_0F | 0xb1,
 	OP_MOVZX8 = ESC_0F | 0xb6,
@@ -198,6 +199,11 @@ void x_movsx(struct jit_unit *u, enum x_width from, enum x_width to, enum x_reg 
 void x_cmov(struct jit_unit *u, enum x_cond cc, enum x_reg dst, enum x_reg src)
 {
 	op_reg(u, OP_CMOV + cc, W64, dst, src);
+}
+
+void x_setcc(struct jit_unit *u, enum x_cond cc, enum x_reg dst)
+{
+	op_reg(u, (OP_SETCC | BYTE_RM) + cc, W32, 0, dst);
 }
 
 void x_lea(struct jit_unit *u, enum x_width w, enum x_reg dst, struct x_mem mem)

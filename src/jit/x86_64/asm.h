@@ -87,6 +87,7 @@ void x_movzx(struct jit_unit *u, enum x_width from, enum x_reg dst, enum x_reg s
 void x_movsx(struct jit_unit *u, enum x_width from, enum x_width to, enum x_reg dst,
 	     enum x_reg src);
 void x_cmov(struct jit_unit *u, enum x_cond cc, enum x_reg dst, enum x_reg src); /* 64 bits */
+void x_setcc(struct jit_unit *u, enum x_cond cc, enum x_reg dst); /* its lowest byte */
 void x_lea(struct jit_unit *u, enum x_width w, enum x_reg dst, struct x_mem mem);
 void x_push(struct jit_unit *u, enum x_reg reg);
 void x_pop(struct jit_unit *u, enum x_reg reg);
