@@ -250,3 +250,27 @@ void skep_jit_flow(struct jit_unit *unit)
 		find_frame(unit, &image->funcs[f], &unit->funcs[f]);
 	}
 }
+
+uint32_t skep_jit_func_at(const struct skep_image *image, uint32_t slot)
+{
+	uint32_t low = 0, high = image->n_funcs;
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+		if (image->funcs[middle].start <= slot)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+uint32_t skep_jit_price(const struct skep_image *image, uint32_t func)
+{
+	uint32_t insns = image->funcs[func].end - image->funcs[func].start;
+	return insns < INT16_MAX ? insns : INT16_MAX;
+}
+
+bool skep_jit_may_stop(const struct jit_unit *unit)
+{
+	return unit->budget || unit->image->has_tail_call || unit->image->n_callbacks;
+}

@@ -14,8 +14,6 @@
 
 #include "jit/jit.h"
 
-#define NEAR_MOST 120 /* of 127: room for what a jump puts before itself */
-
 /* --- For the emitters ---------------------------------------------------------------------------- */
 
 bool skep_jit_reserve(struct jit_unit *unit, size_t bytes)
@@ -96,7 +94,7 @@ static void mark_near(struct jit_unit *unit)
 			continue;
 		int64_t from = target > i ? unit->at[i] : unit->at[i + 1];
 		int64_t distance = (int64_t)unit->at[target] - from;
-		if (distance <= NEAR_MOST && distance >= -NEAR_MOST)
+		if (distance <= skep_jit_near_bytes && distance >= -skep_jit_near_bytes)
 			unit->marks[i] |= JIT_NEAR;
 	}
 }
@@ -172,6 +170,7 @@ int skep_jit_compile(const struct skep_image *image, const struct skep_exec_opts
 		return r;
 	set_entries(&unit, code);
 	code->n_insns = image->n_insns;
+	code->budget = unit.budget;
 	code->at = unit.at;
 	unit.at = NULL;
 	*ret = code;
@@ -185,10 +184,25 @@ static int compile(const struct skep_image *image, const struct skep_exec_opts *
 	return skep_jit_compile(image, opts, skep_jit_features(), ret);
 }
 
+/* Entering costs a function's length, so that helpers cannot call back for ever. */
+static bool pay(const struct skep_image *image, uint32_t func, struct skep_run *run)
+{
+	uint32_t price = image->funcs[func].end - image->funcs[func].start;
+	if (!run->budget) {
+		run->stop = SKEP_STOP_BUDGET;
+		return false;
+	}
+	run->budget = run->budget > price ? run->budget - price : 0;
+	return true;
+}
+
 static uint64_t call(const struct skep_program *program, uint32_t func, const uint64_t args[5],
 		     struct skep_run *run)
 {
-	return program->code->entry[func](args[0], args[1], args[2], args[3], args[4], run);
+	const struct skep_code *code = program->code;
+	if (code->budget && !pay(program->image, func, run))
+		return 0;
+	return code->entry[func](args[0], args[1], args[2], args[3], args[4], run);
 }
 
 const void *skep_jit_code(const struct skep_code *code, size_t *ret_bytes)

@@ -83,6 +83,7 @@ struct skep_code {
 	const uint8_t *code;
 	size_t code_bytes;
 	size_t n_insns;
+	bool budget;
 	uint32_t *at;          /* n_insns + 1 offsets in the code */
 	skep_function **entry; /* of each function */
 };
@@ -93,6 +94,13 @@ struct skep_code {
 void skep_jit_flow(struct jit_unit *unit);
 /** Where the jump at @slot goes, or -1: no jump. */
 int64_t skep_jit_target(const struct skep_image *image, uint32_t slot);
+
+/** The function that begins at @slot. */
+uint32_t skep_jit_func_at(const struct skep_image *image, uint32_t slot);
+/** What calling @func takes of the budget: its length, at most 15 bits of it. */
+uint32_t skep_jit_price(const struct skep_image *image, uint32_t func);
+/** Can what the program calls end the run? Loops that are paid for, other programs, callbacks. */
+bool skep_jit_may_stop(const struct jit_unit *unit);
 
 /* --- memory.c --------------------------------------------------------------------------------- */
 
@@ -118,6 +126,8 @@ int64_t skep_jit_packet_load(uint64_t off, uint64_t size, uint64_t r3, uint64_t 
 
 /** Emit the whole image from unit->len = 0, for this pass. Errors are left in unit->error. */
 void skep_jit_emit(struct jit_unit *unit);
+/** Distances up to this much are sure to fit the short form of a jump. */
+extern const int64_t skep_jit_near_bytes;
 /** Is there a rule for @op? */
 bool skep_jit_knows(enum skep_op op);
 

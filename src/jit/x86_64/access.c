@@ -72,16 +72,36 @@ X_RULE(compare_exchange)
 		x_mov(u, W32, RAX, RAX);
 }
 
-/* A pointer into the arena: a program keeps its lower half, memory is at the arena's base. */
+/* From a program's pointer into the arena to the memory behind it: its lower half counts. */
+static void cast_to_memory(struct jit_unit *u, enum x_reg dst, enum x_reg src, uint64_t base)
+{
+	x_mov_imm64(u, R11, base);
+	x_mov(u, W32, dst, src);
+	x_alu(u, X_ADD, W64, dst, R11);
+}
+
+/* And back, to the address that user space knows; its start, which is NULL, stays NULL. */
+static void cast_to_user(struct jit_unit *u, enum x_reg dst, enum x_reg src, uint64_t base,
+			 uint64_t upper)
+{
+	x_mov_imm64(u, R11, base);
+	x_mov(u, W32, dst, src);
+	x_alu(u, X_SUB, W32, dst, R11);
+	x_mov_imm64(u, R10, upper);
+	x_lea(u, W64, R11, x_sum(dst, R10));
+	x_test(u, W32, dst, dst);
+	x_cmov(u, CC_NE, dst, R11);
+}
+
 X_RULE(cast)
 {
-	enum x_reg dst = x_of(insn->dst);
-	x_mov(u, W32, dst, x_of(insn->src));
-	if (!u->image->arena)
-		return;
-	x_test(u, W32, dst, dst);
-	size_t null = x_jump_ahead(u, CC_E);
-	x_mov_imm64(u, R11, skep_arena_base(u->image->arena));
-	x_alu(u, X_ADD, W64, dst, R11);
-	x_land(u, null);
+	const struct skep_map *arena = u->image->arena;
+	enum x_reg dst = x_of(insn->dst), src = x_of(insn->src);
+	if (!arena)
+		x_mov(u, W64, dst, src);
+	else if (insn->imm == 1)
+		cast_to_memory(u, dst, src, skep_arena_base(arena));
+	else
+		cast_to_user(u, dst, src, skep_arena_base(arena),
+			     arena->extra & ~(uint64_t)UINT32_MAX);
 }

@@ -100,29 +100,18 @@ X_RULE(call)
 	if (rule->op == SKEP_CALL_HELPER && special_call(u, u->calls[insn->imm]))
 		return;
 	call_c(u, (const void *)u->image->calls[insn->imm]->call);
-	if (u->budget || u->image->n_callbacks)
+	if (skep_jit_may_stop(u))
 		obey_stop(u);
-}
-
-static const struct jit_func *func_at(const struct jit_unit *u, uint32_t start)
-{
-	const struct skep_image *image = u->image;
-	uint32_t low = 0, high = image->n_funcs;
-	while (high - low > 1) {
-		uint32_t middle = low + (high - low) / 2;
-		if (image->funcs[middle].start <= start)
-			low = middle;
-		else
-			high = middle;
-	}
-	return &u->funcs[low];
 }
 
 X_RULE(call_local)
 {
+	uint32_t func = skep_jit_func_at(u->image, u->slot + 1 + (uint32_t)insn->imm);
+	if (u->budget)
+		skep_jit_x86_pay(u, skep_jit_price(u->image, func));
 	x_mov(u, W64, X_RUN_ARG, X_RUN);
-	x_call(u, func_at(u, u->slot + 1 + (uint32_t)insn->imm)->entry);
-	if (u->budget || u->image->has_tail_call)
+	x_call(u, u->funcs[func].entry);
+	if (skep_jit_may_stop(u))
 		obey_stop(u);
 }
 

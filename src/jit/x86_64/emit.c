@@ -114,6 +114,9 @@ static const struct x_rule rules[SKEP_OP_CNT] = {
 	WORDS(CMPXCHG, compare_exchange, .op = 0),
 };
 
+/* Of 127: a jump may be preceded by its comparison. */
+const int64_t skep_jit_near_bytes = 100;
+
 bool skep_jit_knows(enum skep_op op)
 {
 	return op < SKEP_OP_CNT && rules[op].emit;

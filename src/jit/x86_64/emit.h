@@ -61,6 +61,8 @@ void skep_jit_x86_constant(struct jit_unit *u, enum x_reg dst, uint64_t value);
 enum x_cond skep_jit_x86_compare(struct jit_unit *u, const struct skep_insn *insn);
 /** The jump of slot @slot, taken on @cc. */
 void skep_jit_x86_jump_to(struct jit_unit *u, uint32_t slot, enum x_cond cc);
+/** Take @price off the run's budget; the run ends if there was none. */
+void skep_jit_x86_pay(struct jit_unit *u, uint32_t price);
 /** Restore what the caller had and return. */
 void skep_jit_x86_epilogue(struct jit_unit *u);
 /** Several instructions in one? Returns how many slots of the program were written, 0: none. */

@@ -18,14 +18,26 @@ static void plain_jump(struct jit_unit *u, uint32_t slot, enum x_cond cc)
 		x_jump_far(u, cc, to);
 }
 
+/* Leave if nothing is left, else take @price off, down to 0. */
+void skep_jit_x86_pay(struct jit_unit *u, uint32_t price)
+{
+	x_load(u, W64, R10, x_run(budget));
+	x_test(u, W64, R10, R10);
+	x_jump_far(u, CC_E, u->func->leave_budget);
+	x_alu_imm(u, X_SUB, W64, R10, (int32_t)price);
+	size_t enough = x_jump_ahead(u, CC_AE);
+	x_zero(u, R10);
+	x_land(u, enough);
+	x_store(u, W64, x_run(budget), R10);
+}
+
 /* Backwards, with a budget: what the loop takes is paid before the next round. */
 static void paid_jump(struct jit_unit *u, uint32_t slot, enum x_cond cc)
 {
-	int32_t price = (int32_t)(slot + 1 - (uint32_t)skep_jit_target(u->image, slot));
+	int64_t to = skep_jit_target(u->image, slot);
 	size_t stay = cc == CC_ALWAYS ? 0 : x_jump_ahead(u, x_not(cc));
-	x_alu_mem_imm(u, X_SUB, W64, x_run(budget), price);
-	x_jump_far(u, CC_B, u->func->leave_budget);
-	x_jump_far(u, CC_ALWAYS, u->at[skep_jit_target(u->image, slot)]);
+	skep_jit_x86_pay(u, (uint32_t)(slot + 1 - to));
+	x_jump_far(u, CC_ALWAYS, u->at[to]);
 	if (stay)
 		x_land(u, stay);
 }
