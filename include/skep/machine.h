@@ -59,6 +59,29 @@ struct skep_map *skep_machine_map(struct skep_machine *machine, int fd);
 const struct skep_program *skep_machine_program(struct skep_machine *machine, int fd);
 void skep_machine_program_put(struct skep_machine *machine, const struct skep_program *program);
 
+/** The places where links hang programs. Each is told apart further by a name: a device's index, a
+ *  function's or tracepoint's name, "device:inode" of a descriptor (in hex), a map's id. */
+enum skep_hook {
+	SKEP_HOOK_RAW_TRACEPOINT,
+	SKEP_HOOK_ENTRY, /* of a function */
+	SKEP_HOOK_EXIT,
+	SKEP_HOOK_LSM,
+	SKEP_HOOK_ITER,
+	SKEP_HOOK_XDP,
+	SKEP_HOOK_INGRESS,
+	SKEP_HOOK_EGRESS,
+	SKEP_HOOK_CGROUP,
+	SKEP_HOOK_NETNS,
+	SKEP_HOOK_NETFILTER,
+	SKEP_HOOK_PERF_EVENT,
+	SKEP_HOOK_SOCKMAP,
+	SKEP_HOOK_STRUCT_OPS,
+};
+/** The hook is passed: all programs on it run on @ctx, in the order of their links.
+ *  @world  what they see; NULL: the host. Return the last one's result; 0: none was there. */
+uint32_t skep_machine_hook(struct skep_machine *machine, enum skep_hook kind, const char *name,
+			   void *ctx, size_t ctx_bytes, struct skep_world *world);
+
 /** All that is loaded now: for tests that nothing leaks. */
 struct skep_machine_counts {
 	uint32_t maps, programs, btfs, links;

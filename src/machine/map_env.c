@@ -1,0 +1,129 @@
+/*
+ * What maps ask of the machine: the objects behind descriptors that are put into them, and to wake
+ * who waits for a ring buffer.
+ *
+ * A prog_array keeps struct skep_program *, a map of maps struct skep_map *. Either has a reference
+ * to the machine's object as long as it is in the map.
+ */
+#include "machine/machine.h"
+#include "machine/map.h"
+
+#include <string.h>
+
+static bool is_of_maps(const struct skep_map *map)
+{
+	return map->type == SKEP_MAP_ARRAY_OF_MAPS || map->type == SKEP_MAP_HASH_OF_MAPS;
+}
+
+static bool same_fields(const struct skep_map *a, const struct skep_map *b)
+{
+	if (a->n_fields != b->n_fields)
+		return false;
+	for (uint32_t i = 0; i < a->n_fields; i++)
+		if (a->fields[i].kind != b->fields[i].kind || a->fields[i].off != b->fields[i].off)
+			return false;
+	return true;
+}
+
+/* May @map be where @inner, the template, was? Arrays are read in place, so their length counts. */
+static bool fits_template(const struct skep_map *inner, const struct skep_map *map)
+{
+	bool array = inner->type == SKEP_MAP_ARRAY || inner->type == SKEP_MAP_PERCPU_ARRAY;
+
+	if (inner->type != map->type || inner->key_size != map->key_size ||
+	    inner->value_size != map->value_size || inner->flags != map->flags ||
+	    !same_fields(inner, map))
+		return false;
+	return !array || inner->flags & MAP_F_INNER_MAP || inner->max_entries == map->max_entries;
+}
+
+static void *get_map(struct map_object *outer, int fd, int *ret_err)
+{
+	struct map_object *object;
+
+	*ret_err = map_object_get(outer->object.machine, fd, &object, NULL);
+	if (*ret_err)
+		return NULL;
+	if (!outer->inner || fits_template(outer->inner->map, object->map))
+		return object->map;
+	object_put(&object->object);
+	*ret_err = -EINVAL;
+	return NULL;
+}
+
+static void *get_prog(struct map_object *array, int fd, int *ret_err)
+{
+	struct prog_object *prog;
+
+	*ret_err = prog_object_get(array->object.machine, fd, &prog);
+	return *ret_err ? NULL : &prog->program;
+}
+
+static bool holds_programs(const struct skep_map *map)
+{
+	return map->type == SKEP_MAP_PROG_ARRAY || map->type == SKEP_MAP_DEVMAP ||
+	       map->type == SKEP_MAP_DEVMAP_HASH || map->type == SKEP_MAP_CPUMAP;
+}
+
+static void *env_get(struct skep_map *map, int fd, int *ret_err)
+{
+	struct handle handle;
+	int mode;
+
+	if (is_of_maps(map))
+		return get_map(map->env_ctx, fd, ret_err);
+	if (holds_programs(map))
+		return get_prog(map->env_ctx, fd, ret_err);
+	/* Sockets, cgroups and perf events are the host's; there are none in the machine. */
+	*ret_err = handle_identify(fd, &handle, &mode) ? -EBADF : -EINVAL;
+	return NULL;
+}
+
+static struct object *object_behind(const struct skep_map *map, void *element)
+{
+	if (is_of_maps(map))
+		return &((struct map_object *)((struct skep_map *)element)->owner)->object;
+	return &((struct prog_object *)element)->object;
+}
+
+static uint32_t env_id(struct skep_map *map, void *element)
+{
+	return object_behind(map, element)->id;
+}
+
+static void env_put(struct skep_map *map, void *element)
+{
+	object_put(object_behind(map, element));
+}
+
+static void env_wake(struct skep_map *map, bool force)
+{
+	const struct map_object *object = map->env_ctx;
+
+	event_wake(__atomic_load_n(&object->event_fd, __ATOMIC_ACQUIRE));
+}
+
+const struct skep_map_env map_env = {
+	.get = env_get,
+	.id = env_id,
+	.put = env_put,
+	.wake = env_wake,
+};
+
+/* Programs and arrays of programs refer to each other in circles; the circle is broken when users
+ * can not reach the array any more. */
+void map_object_unused(struct object *at)
+{
+	struct map_object *object = object_of(map_object, at);
+	struct skep_map *map = object->map;
+
+	if (map->type != SKEP_MAP_PROG_ARRAY)
+		return;
+	for (uint32_t i = 0; i < map->max_entries; i++)
+		skep_map_sys_delete(map, &i);
+}
+
+int map_identity_fd(const struct skep_map *map)
+{
+	return map->flags & MAP_F_MMAPABLE ? map->memory_fd : -1;
+}

@@ -1,0 +1,118 @@
+/*
+ * OBJ_PIN and OBJ_GET: objects that are kept by a path.
+ *
+ * There is no bpffs. A pin is an empty file that the machine makes where the caller says, in any
+ * folder they may write to (the kernel wants bpffs and says EPERM elsewhere); the machine remembers
+ * its device and inode. OBJ_GET of a path whose file was made so gives the object back; any other
+ * file is -EPERM, as a file outside bpffs is. Removing the file ends the pin: the next look at it, or
+ * at ids, finds that it is gone. A file is not reached by another machine, and the pin ends with this
+ * one; children of fork() have it.
+ *
+ * Source  behaviour of Linux 6.18, kernel/bpf/inode.c
+ */
+#include "machine/machine.h"
+#include "machine/map.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PATH_BYTES  4096
+#define PIN_F_PATH  (1u << 14)
+#define PIN_F_KNOWN (MAP_F_RDONLY | MAP_F_WRONLY | PIN_F_PATH)
+
+#ifdef __linux__
+
+static int open_folder(const struct attr_pin *attr)
+{
+	return attr->flags & PIN_F_PATH ? attr->path_fd : AT_FDCWD;
+}
+
+static int get_path(const struct attr_pin *attr, char path[PATH_BYTES])
+{
+	int n = user_string(attr->path, path, PATH_BYTES);
+
+	if (n < 0)
+		return n;
+	return n ? 0 : -ENOENT;
+}
+
+static int remember(struct object *object, const struct stat *st)
+{
+	struct skep_machine *machine = object->machine;
+
+	object_ref_user(object);
+	pthread_mutex_lock(&machine->lock);
+	skep_vec_push(&machine->pins, ((struct pin){object, st->st_dev, st->st_ino}));
+	pthread_mutex_unlock(&machine->lock);
+	return 0;
+}
+
+int cmd_obj_pin(struct skep_machine *machine, struct request *req)
+{
+	const struct attr_pin *attr = &req->attr.pin;
+	_cleanup_object_ struct object *object = NULL;
+	_cleanup_close_ int fd = -1;
+	char path[PATH_BYTES];
+	struct stat st;
+	int err;
+
+	if (attr->flags & ~PIN_F_PATH || (!(attr->flags & PIN_F_PATH) && attr->path_fd))
+		return -EINVAL;
+	err = object_get(machine, (int)attr->fd, OBJECT_KINDS, &object, NULL);
+	if (err)
+		return err;
+	if (object->kind == OBJECT_BTF || object->kind == OBJECT_STATS)
+		return -EINVAL;
+	err = get_path(attr, path);
+	if (err)
+		return err;
+	fd = openat(open_folder(attr), path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return remember(object, &st);
+}
+
+/* The object that the file stands for, with a reference; NULL: none. */
+static struct object *pinned(struct skep_machine *machine, const struct stat *st)
+{
+	struct object *object = NULL;
+
+	pthread_mutex_lock(&machine->lock);
+	skep_vec_foreach(struct pin, pin, &machine->pins)
+		if (pin->dev == st->st_dev && pin->inode == st->st_ino)
+			object = pin->object;
+	if (object)
+		object->refs++;
+	pthread_mutex_unlock(&machine->lock);
+	return object;
+}
+
+int cmd_obj_get(struct skep_machine *machine, struct request *req)
+{
+	const struct attr_pin *attr = &req->attr.pin;
+	_cleanup_object_ struct object *object = NULL;
+	char path[PATH_BYTES];
+	struct stat st;
+	int access, err;
+
+	if (attr->fd || attr->flags & ~PIN_F_KNOWN || (!(attr->flags & PIN_F_PATH) && attr->path_fd))
+		return -EINVAL;
+	access = map_access(attr->flags);
+	if (access < 0)
+		return access;
+	err = get_path(attr, path);
+	if (err)
+		return err;
+	if (fstatat(open_folder(attr), path, &st, 0) < 0)
+		return -errno;
+	object = pinned(machine, &st);
+	if (!object)
+		return -EPERM;
+	if (object->kind != OBJECT_MAP && access != O_RDWR)
+		return -EINVAL;
+	return object_open(object, access);
+}
+
+#endif

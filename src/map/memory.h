@@ -1,0 +1,22 @@
+/*
+ * Memory of maps: reservations that children of fork() share, and memfds for
+ * what may be mapped again. The one place that knows how the system does it.
+ */
+#ifndef SKEP_MAP_MEMORY_H
+#define SKEP_MAP_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** @bytes (rounded up to pages) of zeros; pages come with use. NULL: no address space. */
+void *skep_memory_reserve(size_t bytes);
+/** The same behind a descriptor of its own, which the caller closes. */
+void *skep_memory_reserve_fd(const char *name, size_t bytes, int *ret_fd);
+void skep_memory_release(void *at, size_t bytes);
+size_t skep_memory_page(void);
+size_t skep_memory_round_page(size_t bytes);
+/** Could the machine ever hold so much? What is allocated in full asks first. */
+bool skep_memory_fits(uint64_t bytes);
+
+#endif
