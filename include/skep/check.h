@@ -12,6 +12,7 @@
 #define SKEP_CHECK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <skep/image.h>
@@ -21,6 +22,25 @@ struct skep_check *skep_check_new(void);
 void skep_check_free(struct skep_check *check);
 /** Forget all regions and the fault: ready for another run. */
 void skep_check_reset(struct skep_check *check);
+
+/** A stack: as skep_run_grant(), and each byte must be written before it is read. @set, a bit a
+ *  byte, is the caller's, zeroed here. */
+void skep_check_grant_stack(struct skep_run *run, void *at, size_t bytes, uint8_t *set);
+/** These bytes were written, by whatever way. */
+void skep_check_written(struct skep_run *run, const void *at, size_t bytes);
+/** Stacks granted after @mark are gone: their frames were left by longjmp(). */
+uint64_t skep_check_mark(const struct skep_run *run);
+void skep_check_unwind(struct skep_run *run, uint64_t mark);
+
+/** What speaks against an access. */
+enum skep_verdict {
+	SKEP_MAY,
+	SKEP_UNKNOWN,   /* the program was not given this memory */
+	SKEP_NO_RIGHT,  /* it was, but not to do this */
+	SKEP_UNWRITTEN, /* bytes of the stack that hold nothing yet */
+};
+enum skep_verdict skep_check_look(const struct skep_run *run, const void *at, size_t bytes,
+				  unsigned rights);
 
 /** Stop @run at instruction @insn of its program, for a reason in one plain sentence. The first
  *  reason stays. Nothing without run->check but the stop. */

@@ -1,5 +1,6 @@
 /* Pointers to objects kept in maps, and per-CPU objects. */
 #include "helper/object.h"
+#include "helper/timer.h"
 
 DEFINE_HELPER(kptr_xchg)
 {
@@ -25,4 +26,27 @@ DEFINE_HELPER(per_cpu_ptr)
 DEFINE_HELPER(this_cpu_ptr)
 {
 	return copy_for(run, ptr_of(r1), run->cpu);
+}
+
+static void release_kptr(void *place)
+{
+	uint64_t object = __atomic_exchange_n((uint64_t *)place, 0, __ATOMIC_ACQ_REL);
+
+	/* Tasks and cgroups are models that stay; only a program's own objects are counted. */
+	if (object && object_around(ptr_of(object)) == ptr_of(object))
+		object_unref(NULL, ptr_of(object));
+}
+
+void skep_value_release(struct skep_map *map, void *value)
+{
+	for (uint32_t i = 0; i < map->n_fields; i++) {
+		void *field = (uint8_t *)value + map->fields[i].off;
+
+		switch (map->fields[i].kind) {
+		case SKEP_FIELD_TIMER:
+		case SKEP_FIELD_WORKQUEUE: timer_release(field); break;
+		case SKEP_FIELD_KPTR: release_kptr(field); break;
+		default: break;
+		}
+	}
 }

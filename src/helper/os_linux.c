@@ -6,6 +6,8 @@
  */
 #include "helper/os.h"
 
+#include <skep/helper.h> /* before <sys/mman.h>, which has a MAP_TYPE too */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -21,8 +23,6 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <skep/helper.h>
 
 #include "base/buf.h"
 #include "base/fd.h"

@@ -107,13 +107,35 @@ static void log_field(struct skep_linker *linker, uint32_t at)
 		skep_link_log(linker, "%s\n", reserved_words(insn));
 }
 
-int skep_link_fields(struct skep_linker *linker)
+/* A cast between the two address spaces of an arena, and so of a program that has one. */
+static int check_cast(struct skep_linker *linker, const struct skep_insn *insn)
 {
-	for (uint32_t i = 0; i < linker->n_order; i++) {
-		if (linker->image->ops[linker->order[i]] == SKEP_OP_INVALID) {
-			log_field(linker, linker->order[i]);
-			return -EINVAL;
-		}
+	if (insn->imm != 1 && insn->imm != 1 << 16) {
+		skep_link_log(linker, "addr_space_cast insn can only convert between address "
+				      "space 1 and 0\n");
+		return -EINVAL;
+	}
+	if (!linker->image->arena) {
+		skep_link_log(linker, "addr_space_cast insn can only be used in a program that "
+				      "has an associated arena\n");
+		return -EINVAL;
 	}
 	return 0;
+}
+
+int skep_link_fields(struct skep_linker *linker)
+{
+	const struct skep_image *image = linker->image;
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < linker->n_order; i++) {
+		uint32_t at = linker->order[i];
+		if (image->ops[at] == SKEP_OP_INVALID) {
+			log_field(linker, at);
+			err = -EINVAL;
+		} else if (image->ops[at] == SKEP_OP_ADDR_SPACE_CAST) {
+			err = check_cast(linker, &image->insns[at]);
+		}
+	}
+	return err;
 }

@@ -2,6 +2,9 @@
  * Regions that a checked run may touch: sorted by address, one for each start,
  * looked up by halving. The packet of the run's world is not among them: it
  * moves with every helper that adjusts it, and is asked for as it is now.
+ *
+ * Of helper.h and its struct skep_packet only the declarations are used: this is
+ * where the three functions on a run's memory live.
  */
 #include <skep/check.h>
 
@@ -21,10 +24,13 @@ struct region {
 	uintptr_t at;
 	size_t bytes;
 	unsigned rights;
+	uint8_t *set;    /* stacks: which bytes were written; else NULL */
+	uint64_t serial; /* stacks: the order they came in */
 };
 
 struct skep_check {
 	SKEP_VEC(struct region) regions;
+	uint64_t serial;
 	bool stopped;
 	uint32_t insn;
 	char why[160];
@@ -100,12 +106,11 @@ static void insert(struct skep_check *check, size_t index, struct region region)
 	check->regions.data[index] = region;
 }
 
-void skep_run_grant(struct skep_run *run, const void *at, size_t bytes, unsigned rights)
+static void grant(struct skep_run *run, struct region region)
 {
 	struct skep_check *check = run->check;
-	struct region region = {(uintptr_t)at, bytes, rights};
 
-	if (!check || !bytes)
+	if (!check || !region.bytes)
 		return;
 	size_t index = after(check, region.at);
 	if (index && check->regions.data[index - 1].at == region.at)
@@ -115,6 +120,11 @@ void skep_run_grant(struct skep_run *run, const void *at, size_t bytes, unsigned
 	else
 		skep_check_refuse(run, 0, "the program was given more than %d pieces of memory",
 				  MOST_REGIONS);
+}
+
+void skep_run_grant(struct skep_run *run, const void *at, size_t bytes, unsigned rights)
+{
+	grant(run, (struct region){(uintptr_t)at, bytes, rights, NULL, 0});
 }
 
 void skep_run_revoke(struct skep_run *run, const void *at)
@@ -144,19 +154,89 @@ static bool in_packet(const struct skep_run *run, uintptr_t at, size_t bytes)
 	       holds((uintptr_t)packet->meta, (size_t)(packet->end - packet->meta), at, bytes);
 }
 
+static bool all_set(const struct region *region, uintptr_t at, size_t bytes)
+{
+	for (size_t i = at - region->at; region->set && bytes; i++, bytes--) {
+		if (!(region->set[i / 8] & 1u << i % 8))
+			return false;
+	}
+	return true;
+}
+
 /* Regions may lie in one another (a context in a page): look back over a few. */
-bool skep_run_may(const struct skep_run *run, const void *at, size_t bytes, unsigned rights)
+static const struct region *find(const struct skep_check *check, uintptr_t at, size_t bytes,
+				 unsigned rights)
+{
+	const struct region *found = NULL;
+	size_t index = after(check, at);
+
+	for (size_t back = 1; back <= index && back <= 8; back++) {
+		const struct region *region = &check->regions.data[index - back];
+		if (!holds(region->at, region->bytes, at, bytes))
+			continue;
+		if ((region->rights & rights) == rights)
+			return region;
+		found = found ? found : region;
+	}
+	return found;
+}
+
+enum skep_verdict skep_check_look(const struct skep_run *run, const void *at, size_t bytes,
+				  unsigned rights)
 {
 	const struct skep_check *check = run->check;
 
 	if (!check || !bytes || in_packet(run, (uintptr_t)at, bytes))
-		return true;
-	size_t index = after(check, (uintptr_t)at);
-	for (size_t back = 1; back <= index && back <= 8; back++) {
-		const struct region *region = &check->regions.data[index - back];
-		if (holds(region->at, region->bytes, (uintptr_t)at, bytes) &&
-		    (region->rights & rights) == rights)
-			return true;
+		return SKEP_MAY;
+	const struct region *region = find(check, (uintptr_t)at, bytes, rights);
+	if (!region)
+		return SKEP_UNKNOWN;
+	if ((region->rights & rights) != rights)
+		return SKEP_NO_RIGHT;
+	return rights & SKEP_MAY_READ && !all_set(region, (uintptr_t)at, bytes) ? SKEP_UNWRITTEN
+										: SKEP_MAY;
+}
+
+bool skep_run_may(const struct skep_run *run, const void *at, size_t bytes, unsigned rights)
+{
+	return skep_check_look(run, at, bytes, rights) == SKEP_MAY;
+}
+
+/* --- stacks --------------------------------------------------------------------------------- */
+
+void skep_check_grant_stack(struct skep_run *run, void *at, size_t bytes, uint8_t *set)
+{
+	memset(set, 0, (bytes + 7) / 8);
+	if (run->check)
+		grant(run, (struct region){(uintptr_t)at, bytes, SKEP_MAY_READ | SKEP_MAY_WRITE,
+					   set, ++run->check->serial});
+}
+
+void skep_check_written(struct skep_run *run, const void *at, size_t bytes)
+{
+	const struct region *region =
+		run->check ? find(run->check, (uintptr_t)at, bytes, SKEP_MAY_WRITE) : NULL;
+
+	if (!region || !region->set)
+		return;
+	for (size_t i = (uintptr_t)at - region->at; bytes; i++, bytes--)
+		region->set[i / 8] |= (uint8_t)(1u << i % 8);
+}
+
+uint64_t skep_check_mark(const struct skep_run *run)
+{
+	return run->check ? run->check->serial : 0;
+}
+
+void skep_check_unwind(struct skep_run *run, uint64_t mark)
+{
+	struct skep_check *check = run->check;
+	size_t kept = 0;
+
+	for (size_t i = 0; check && i < check->regions.len; i++) {
+		if (check->regions.data[i].serial <= mark)
+			check->regions.data[kept++] = check->regions.data[i];
 	}
-	return false;
+	if (check)
+		check->regions.len = kept;
 }

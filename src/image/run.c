@@ -28,6 +28,7 @@ static uint64_t call_main_catching(const struct skep_program *program, void *ctx
 {
 	const uint64_t args[5] = {(uintptr_t)ctx};
 	uint32_t depth = run->depth;
+	uint64_t mark = skep_check_mark(run);
 	jmp_buf unwind, *outer = run->unwind;
 	uint64_t r0;
 
@@ -38,6 +39,7 @@ static uint64_t call_main_catching(const struct skep_program *program, void *ctx
 		run->unwind = outer;
 		run->program = program;
 		run->depth = depth;
+		skep_check_unwind(run, mark);
 		r0 = caught(program, run);
 	}
 	run->unwind = outer;
