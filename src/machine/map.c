@@ -16,7 +16,7 @@
 #define NUMA_NO_NODE (-1)
 #define PAGE         4096
 
-int name_check(const char name[16])
+int machine_name_check(const char name[16])
 {
 	size_t len = strnlen(name, 16);
 
@@ -32,7 +32,7 @@ int name_check(const char name[16])
 	return 0;
 }
 
-int map_access(uint32_t flags)
+int machine_map_access(uint32_t flags)
 {
 	if ((flags & MAP_F_RDONLY) && (flags & MAP_F_WRONLY))
 		return -EINVAL;
@@ -41,10 +41,11 @@ int map_access(uint32_t flags)
 	return flags & MAP_F_WRONLY ? O_WRONLY : O_RDWR;
 }
 
-int map_object_get(struct skep_machine *machine, int fd, struct map_object **ret, int *ret_mode)
+int machine_map_object_get(struct skep_machine *machine, int fd, struct map_object **ret,
+			   int *ret_mode)
 {
 	struct object *object;
-	int err = object_get(machine, fd, OBJECT_MAP, &object, ret_mode);
+	int err = machine_object_get(machine, fd, OBJECT_MAP, &object, ret_mode);
 
 	if (!err)
 		*ret = object_of(map_object, object);
@@ -68,7 +69,7 @@ static int check_create(const struct attr_map_create *attr)
 	}
 	if (attr->type != SKEP_MAP_BLOOM_FILTER && attr->type != SKEP_MAP_ARENA && attr->extra)
 		return -EINVAL;
-	access = map_access(attr->flags);
+	access = machine_map_access(attr->flags);
 	if (access < 0)
 		return access;
 	if (attr->flags & MAP_F_NUMA_NODE && attr->numa_node != (uint32_t)NUMA_NO_NODE &&
@@ -85,7 +86,7 @@ static int read_btf(struct skep_machine *machine, const struct attr_map_create *
 
 	if (!attr->btf_key_type_id && !attr->btf_value_type_id && !attr->btf_vmlinux_value_type_id)
 		return 0;
-	err = btf_object_get(machine, (int)attr->btf_fd, &object->btf);
+	err = machine_btf_object_get(machine, (int)attr->btf_fd, &object->btf);
 	if (err)
 		return err;
 	object->btf_key_type_id = attr->btf_key_type_id;
@@ -95,11 +96,11 @@ static int read_btf(struct skep_machine *machine, const struct attr_map_create *
 		return -EACCES;
 	if (!attr->btf_value_type_id)
 		return 0;
-	err = map_check_btf(object->btf->btf, attr);
+	err = machine_map_check_btf(object->btf->btf, attr);
 	if (err)
 		return err;
-	return map_fields_find(object->btf->btf, attr->btf_value_type_id, attr->value_size,
-			       ret_fields);
+	return machine_map_fields_find(object->btf->btf, attr->btf_value_type_id, attr->value_size,
+				       ret_fields);
 }
 
 /* The template of a map of maps, with a reference; it is only looked at. */
@@ -108,13 +109,13 @@ static int get_inner(struct skep_machine *machine, const struct attr_map_create 
 {
 	if (attr->type != SKEP_MAP_ARRAY_OF_MAPS && attr->type != SKEP_MAP_HASH_OF_MAPS)
 		return 0;
-	return map_object_get(machine, (int)attr->inner_map_fd, ret, NULL);
+	return machine_map_object_get(machine, (int)attr->inner_map_fd, ret, NULL);
 }
 
 static void map_object_drop(struct map_object **object)
 {
 	if (*object)
-		map_object_free(&(*object)->object);
+		machine_map_object_free(&(*object)->object);
 }
 
 static int make_map(struct skep_machine *machine, const struct attr_map_create *attr,
@@ -129,7 +130,7 @@ static int make_map(struct skep_machine *machine, const struct attr_map_create *
 		.flags = attr->flags,
 		.numa_node = attr->numa_node,
 		.extra = attr->extra,
-		.env = &map_env,
+		.env = &machine_map_env,
 		.env_ctx = object,
 		.fields = fields,
 		.n_fields = (uint32_t)n_fields,
@@ -140,11 +141,11 @@ static int make_map(struct skep_machine *machine, const struct attr_map_create *
 		return err;
 	make.inner = inner ? inner->map : NULL;
 	memcpy(make.name, attr->name, sizeof(make.name));
-	err = attr->type == SKEP_MAP_STRUCT_OPS ? struct_ops_check(machine, attr) : 0;
+	err = attr->type == SKEP_MAP_STRUCT_OPS ? machine_struct_ops_check(machine, attr) : 0;
 	if (!err)
 		err = skep_map_create(&make, &object->map);
 	if (inner)
-		object_put(&inner->object);
+		machine_object_put(&inner->object);
 	return err;
 }
 
@@ -169,7 +170,7 @@ static int check_exclusive(const struct attr_map_create *attr)
 	return attr->excl_prog_hash_size == 32 ? -EOPNOTSUPP : -EINVAL;
 }
 
-int cmd_map_create(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_create(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_map_create *attr = &req->attr.map_create;
 	struct skep_map_field fields[SKEP_MAP_MOST_FIELDS];
@@ -177,7 +178,7 @@ int cmd_map_create(struct skep_machine *machine, struct request *req)
 	int fd, n_fields, err = check_create(attr);
 
 	if (!err)
-		err = object_check_room(machine, OBJECT_MAP);
+		err = machine_object_check_room(machine, OBJECT_MAP);
 	if (err)
 		return err;
 	object = skep_xcalloc(1, sizeof(*object));
@@ -195,13 +196,14 @@ int cmd_map_create(struct skep_machine *machine, struct request *req)
 	if (err)
 		return err;
 	object->map->owner = object;
-	fd = object_publish(&object->object, map_identity_fd(object->map), map_access(attr->flags));
+	fd = machine_object_publish(&object->object, machine_map_identity_fd(object->map),
+				    machine_map_access(attr->flags));
 	if (fd >= 0)
 		object = NULL;
 	return fd;
 }
 
-void map_object_free(struct object *at)
+void machine_map_object_free(struct object *at)
 {
 	struct map_object *object = object_of(map_object, at);
 	struct skep_machine *machine = at->machine;
@@ -214,7 +216,7 @@ void map_object_free(struct object *at)
 		skep_map_unref(object->map);
 	}
 	if (object->btf)
-		object_put(&object->btf->object);
+		machine_object_put(&object->btf->object);
 	skep_close(&object->event_fd);
 	free(object);
 }
@@ -235,7 +237,7 @@ static void use_done(struct use *use)
 		return;
 	if (use->writes)
 		__atomic_fetch_sub(&use->object->writers, 1, __ATOMIC_SEQ_CST);
-	object_put(&use->object->object);
+	machine_object_put(&use->object->object);
 }
 #define _cleanup_use_ __attribute__((cleanup(use_done)))
 
@@ -251,7 +253,7 @@ static bool may_write(const struct use *use)
 
 static int use_init(struct skep_machine *machine, int fd, bool reads, bool writes, struct use *use)
 {
-	int err = map_object_get(machine, fd, &use->object, &use->mode);
+	int err = machine_map_object_get(machine, fd, &use->object, &use->mode);
 
 	if (err)
 		return err;
@@ -297,7 +299,7 @@ static int at_elem(const struct skep_map *map, const struct attr_elem *attr, voi
 	return err ? err : at_user(attr->value, skep_map_sys_value_size(map), ret_value);
 }
 
-int cmd_map_lookup(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_lookup(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_elem *attr = &req->attr.elem;
 	_cleanup_use_ struct use use = {0};
@@ -315,7 +317,7 @@ int cmd_map_lookup(struct skep_machine *machine, struct request *req)
 	return err ? err : skep_map_sys_lookup(use.map, key, value, attr->flags);
 }
 
-int cmd_map_update(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_update(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_elem *attr = &req->attr.elem;
 	_cleanup_use_ struct use use = {0};
@@ -330,7 +332,7 @@ int cmd_map_update(struct skep_machine *machine, struct request *req)
 	return err ? err : skep_map_sys_update(use.map, key, value, attr->flags);
 }
 
-int cmd_map_delete(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_delete(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_elem *attr = &req->attr.elem;
 	_cleanup_use_ struct use use = {0};
@@ -342,7 +344,7 @@ int cmd_map_delete(struct skep_machine *machine, struct request *req)
 	return err ? err : skep_map_sys_delete(use.map, key);
 }
 
-int cmd_map_next_key(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_next_key(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_elem *attr = &req->attr.elem;
 	_cleanup_use_ struct use use = {0};
@@ -356,7 +358,7 @@ int cmd_map_next_key(struct skep_machine *machine, struct request *req)
 	return err ? err : skep_map_sys_next_key(use.map, key, next);
 }
 
-int cmd_map_lookup_and_delete(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_lookup_and_delete(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_elem *attr = &req->attr.elem;
 	_cleanup_use_ struct use use = {0};
@@ -376,7 +378,7 @@ int cmd_map_lookup_and_delete(struct skep_machine *machine, struct request *req)
 	return err ? err : skep_map_sys_lookup_and_delete(use.map, key, value, attr->flags);
 }
 
-int cmd_map_freeze(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_freeze(struct skep_machine *machine, struct request *req)
 {
 	_cleanup_use_ struct use use = {0};
 	int err = use_init(machine, (int)req->attr.word, false, false, &use);
@@ -428,22 +430,22 @@ static int do_batch(struct skep_machine *machine, struct request *req, bool read
 	return request_put(req, batch.count, batch.count) ? -EFAULT : err;
 }
 
-int cmd_map_lookup_batch(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_lookup_batch(struct skep_machine *machine, struct request *req)
 {
 	return do_batch(machine, req, true, false, skep_map_sys_lookup_batch);
 }
 
-int cmd_map_lookup_and_delete_batch(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_lookup_and_delete_batch(struct skep_machine *machine, struct request *req)
 {
 	return do_batch(machine, req, true, true, skep_map_sys_lookup_and_delete_batch);
 }
 
-int cmd_map_update_batch(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_update_batch(struct skep_machine *machine, struct request *req)
 {
 	return do_batch(machine, req, false, true, skep_map_sys_update_batch);
 }
 
-int cmd_map_delete_batch(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_delete_batch(struct skep_machine *machine, struct request *req)
 {
 	return do_batch(machine, req, false, true, skep_map_sys_delete_batch);
 }

@@ -19,7 +19,7 @@ static void *get_map(struct map_object *outer, int fd, int *ret_err)
 {
 	struct map_object *object;
 
-	*ret_err = map_object_get(outer->object.machine, fd, &object, NULL);
+	*ret_err = machine_map_object_get(outer->object.machine, fd, &object, NULL);
 	return *ret_err ? NULL : object->map;
 }
 
@@ -27,7 +27,7 @@ static void *get_prog(struct map_object *array, int fd, int *ret_err)
 {
 	struct prog_object *prog;
 
-	*ret_err = prog_object_get(array->object.machine, fd, &prog);
+	*ret_err = machine_prog_object_get(array->object.machine, fd, &prog);
 	return *ret_err ? NULL : &prog->program;
 }
 
@@ -47,7 +47,7 @@ static void *env_get(struct skep_map *map, int fd, int *ret_err)
 	if (holds_programs(map))
 		return get_prog(map->env_ctx, fd, ret_err);
 	/* Sockets, cgroups and perf events are the host's; there are none in the machine. */
-	*ret_err = handle_identify(fd, &handle, &mode) ? -EBADF : -EINVAL;
+	*ret_err = machine_handle_identify(fd, &handle, &mode) ? -EBADF : -EINVAL;
 	return NULL;
 }
 
@@ -65,35 +65,35 @@ static uint32_t env_id(struct skep_map *map, void *element)
 
 static void env_ref(struct skep_map *map, void *element)
 {
-	object_ref(object_behind(map, element));
+	machine_object_ref(object_behind(map, element));
 }
 
 static void env_put(struct skep_map *map, void *element)
 {
-	object_put(object_behind(map, element));
+	machine_object_put(object_behind(map, element));
 }
 
 static void env_wake(struct skep_map *map, bool force)
 {
 	const struct map_object *object = map->env_ctx;
 
-	event_wake(__atomic_load_n(&object->event_fd, __ATOMIC_ACQUIRE));
+	machine_event_wake(__atomic_load_n(&object->event_fd, __ATOMIC_ACQUIRE));
 }
 
-const struct skep_map_env map_env = {
+const struct skep_map_env machine_map_env = {
 	.get = env_get,
 	.id = env_id,
 	.ref = env_ref,
 	.put = env_put,
 	.release_fields = skep_value_release,
-	.fill = struct_ops_fill,
-	.unfill = struct_ops_unfill,
+	.fill = machine_struct_ops_fill,
+	.unfill = machine_struct_ops_unfill,
 	.wake = env_wake,
 };
 
 /* Programs and arrays of programs refer to each other in circles; the circle is broken when users
  * can not reach the array any more. */
-void map_object_unused(struct object *at)
+void machine_map_object_unused(struct object *at)
 {
 	const struct map_object *object = object_of(map_object, at);
 
@@ -101,7 +101,7 @@ void map_object_unused(struct object *at)
 		skep_map_clear_objects(object->map);
 }
 
-int map_identity_fd(const struct skep_map *map)
+int machine_map_identity_fd(const struct skep_map *map)
 {
 	return map->flags & MAP_F_MMAPABLE ? map->memory_fd : -1;
 }

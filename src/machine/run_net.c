@@ -1,6 +1,6 @@
 /*
- * PROG_TEST_RUN of packet programs: socket filters, traffic control, cgroup and tunnel programs on an
- * skb, XDP on a frame.
+ * PROG_TEST_RUN of packet programs: socket filters, traffic control, cgroup and tunnel programs on
+ *an skb, XDP on a frame.
  *
  *	          headroom      data_in            room to grow
  *	skb   |      64      | Ethernet | payload |  …          |
@@ -19,22 +19,22 @@
 #include <net/if.h>
 #endif
 
-#define ETH_BYTES      14
-#define ETH_IP         0x0800
-#define ETH_IPV6       0x86dd
-#define ETH_802_3_MIN  0x0600
-#define PAGE           4096
-#define SKB_HEADROOM   64
-#define SHARED_INFO    320 /* what the kernel keeps behind a packet */
-#define SKB_GROWTH     65536
-#define XDP_HEADROOM   256
-#define XDP_MOST_META  252
-#define XDP_MOST_FRAGS 17
-#define LO_IFINDEX     1
-#define INET           2
-#define INET6          10
-#define GSO_MOST_SEGS  65535
-#define GSO_MOST_SIZE  65536
+#define ETH_BYTES                    14
+#define ETH_IP                       0x0800
+#define ETH_IPV6                     0x86dd
+#define ETH_802_3_MIN                0x0600
+#define PAGE                         4096
+#define SKB_HEADROOM                 64
+#define SHARED_INFO                  320 /* what the kernel keeps behind a packet */
+#define SKB_GROWTH                   65536
+#define XDP_HEADROOM                 256
+#define XDP_MOST_META                252
+#define XDP_MOST_FRAGS               17
+#define LO_IFINDEX                   1
+#define INET                         2
+#define INET6                        10
+#define GSO_MOST_SEGS                65535
+#define GSO_MOST_SIZE                65536
 
 #define TEST_F_SKB_CHECKSUM_COMPLETE (1u << 2)
 #define TEST_F_XDP_LIVE_FRAMES       (1u << 1)
@@ -70,8 +70,11 @@ static bool device_exists(uint32_t ifindex)
 /* --- skb ------------------------------------------------------------------------------------ */
 
 #define SKB_FIELD(name)                                                                            \
-	{offsetof(struct wire_sk_buff, name),                                                      \
-	 offsetof(struct wire_sk_buff, name) + sizeof(((struct wire_sk_buff *)NULL)->name)}
+	{                                                                                          \
+		offsetof(struct wire_sk_buff, name),                                               \
+			offsetof(struct wire_sk_buff, name) +                                      \
+				sizeof(((struct wire_sk_buff *)NULL)->name)                        \
+	}
 
 /* What the caller may say of the packet, ascending; all else must be zero. */
 static const struct {
@@ -243,7 +246,7 @@ static int packet_in(const struct attr_test *attr, uint32_t headroom, uint32_t t
 		     uint32_t linear, struct skep_packet **ret)
 {
 	_cleanup_free_ void *data = NULL;
-	int err = user_dup(attr->data_in, linear, &data);
+	int err = machine_user_dup(attr->data_in, linear, &data);
 
 	if (err)
 		return err;
@@ -251,11 +254,11 @@ static int packet_in(const struct attr_test *attr, uint32_t headroom, uint32_t t
 	return *ret ? 0 : -ENOMEM;
 }
 
-int run_skb(struct prog_object *prog, struct request *req)
+int machine_run_skb(struct prog_object *prog, struct request *req)
 {
 	const struct attr_test *attr = &req->attr.test;
 	_cleanup_packet_ struct skep_packet *packet = NULL;
-	struct skep_world world = run_world(prog->object.machine);
+	struct skep_world world = machine_run_world(prog->object.machine);
 	struct wire_sk_buff given, skb = {0};
 	struct entry entry = {.ctx = &skb,
 			      .ctx_bytes = sizeof(skb),
@@ -268,22 +271,22 @@ int run_skb(struct prog_object *prog, struct request *req)
 	if (!err)
 		err = packet_in(attr, SKB_HEADROOM, SKB_GROWTH, attr->data_size_in, &packet);
 	if (!err)
-		err = run_ctx_in(attr, &given, sizeof(given), &is_given);
+		err = machine_run_ctx_in(attr, &given, sizeof(given), &is_given);
 	if (!err)
 		err = prepare_skb(prog, &given, is_given, packet, &skb);
 	if (err)
 		return err;
 	world.packet = packet;
 	world.ifindex = skb.ifindex;
-	err = run_repeated(prog, &entry, attr->repeat, &retval, &duration);
+	err = machine_run_repeated(prog, &entry, attr->repeat, &retval, &duration);
 	if (err)
 		return err;
 	if (!sees_ethernet(prog->type))
 		restore_ethernet(packet);
 	give_back_skb(&skb, &given);
-	err = run_finish(req, packet->data, (uint32_t)(packet->end - packet->data), retval,
-			 duration);
-	return err || !is_given ? err : run_ctx_out(req, &given, sizeof(given));
+	err = machine_run_finish(req, packet->data, (uint32_t)(packet->end - packet->data), retval,
+				 duration);
+	return err || !is_given ? err : machine_run_ctx_out(req, &given, sizeof(given));
 }
 
 /* --- XDP ------------------------------------------------------------------------------------ */
@@ -330,7 +333,7 @@ static int add_frags(const struct attr_test *attr, uint32_t linear, struct skep_
 		return 0;
 	if (rest > XDP_MOST_FRAGS * PAGE)
 		return -ENOMEM;
-	err = user_dup(attr->data_in + linear, rest, &frags);
+	err = machine_user_dup(attr->data_in + linear, rest, &frags);
 	if (err)
 		return err;
 	packet->frags = frags;
@@ -363,13 +366,13 @@ static int finish_xdp(struct request *req, const struct skep_packet *packet, uin
 	_cleanup_free_ uint8_t *all = NULL;
 
 	if (!packet->frags_bytes)
-		return run_finish(req, packet->meta, linear, retval, duration);
+		return machine_run_finish(req, packet->meta, linear, retval, duration);
 	all = malloc(linear + packet->frags_bytes);
 	if (!all)
 		return -ENOMEM;
 	memcpy(all, packet->meta, linear);
 	memcpy(all + linear, packet->frags, packet->frags_bytes);
-	return run_finish(req, all, linear + packet->frags_bytes, retval, duration);
+	return machine_run_finish(req, all, linear + packet->frags_bytes, retval, duration);
 }
 
 static void show_frame(const struct skep_packet *packet, const struct wire_xdp_md *given,
@@ -388,7 +391,7 @@ static int run_frame(struct prog_object *prog, struct request *req, struct skep_
 		     struct wire_xdp_md *given)
 {
 	const struct attr_test *attr = &req->attr.test;
-	struct skep_world world = run_world(prog->object.machine);
+	struct skep_world world = machine_run_world(prog->object.machine);
 	struct wire_xdp_md xdp;
 	struct entry entry = {
 		.ctx = &xdp,
@@ -403,7 +406,7 @@ static int run_frame(struct prog_object *prog, struct request *req, struct skep_
 	packet->ctx = &xdp;
 	world.packet = packet;
 	world.ifindex = xdp.ingress_ifindex;
-	err = run_repeated(prog, &entry, attr->repeat, &retval, &duration);
+	err = machine_run_repeated(prog, &entry, attr->repeat, &retval, &duration);
 	if (err)
 		return err;
 	given->data = (uint32_t)(packet->data - packet->meta);
@@ -411,7 +414,7 @@ static int run_frame(struct prog_object *prog, struct request *req, struct skep_
 	return finish_xdp(req, packet, retval, duration);
 }
 
-int run_xdp(struct prog_object *prog, struct request *req)
+int machine_run_xdp(struct prog_object *prog, struct request *req)
 {
 	const struct attr_test *attr = &req->attr.test;
 	_cleanup_packet_ struct skep_packet *packet = NULL;
@@ -420,7 +423,7 @@ int run_xdp(struct prog_object *prog, struct request *req)
 	int err = check_xdp_attr(prog, attr);
 
 	if (!err)
-		err = run_ctx_in(attr, &given, sizeof(given), &is_given);
+		err = machine_run_ctx_in(attr, &given, sizeof(given), &is_given);
 	if (!err && is_given)
 		err = check_xdp_ctx(&given, attr->data_size_in);
 	if (!err)
@@ -429,7 +432,7 @@ int run_xdp(struct prog_object *prog, struct request *req)
 		err = check_xdp_device(&given);
 	if (!err)
 		err = run_frame(prog, req, packet, &given);
-	return err || !is_given ? err : run_ctx_out(req, &given, sizeof(given));
+	return err || !is_given ? err : machine_run_ctx_out(req, &given, sizeof(given));
 }
 
 /* --- Flow dissector -------------------------------------------------------------------------- */
@@ -456,7 +459,7 @@ static uint16_t clamp(uint16_t x, uint32_t low, uint32_t high)
 static int dissect(struct prog_object *prog, struct request *req, struct skep_packet *packet,
 		   uint32_t flags)
 {
-	struct skep_world world = run_world(prog->object.machine);
+	struct skep_world world = machine_run_world(prog->object.machine);
 	struct wire_flow_keys keys = {0}, fresh = {.nhoff = ETH_BYTES, .thoff = ETH_BYTES};
 	struct wire_sk_buff skb = {.flow_keys = (uintptr_t)&keys};
 	struct entry entry = {
@@ -477,15 +480,15 @@ static int dissect(struct prog_object *prog, struct request *req, struct skep_pa
 	packet->network_off = ETH_BYTES;
 	world.packet = packet;
 	show_packet(packet, &skb);
-	err = run_repeated(prog, &entry, req->attr.test.repeat, &retval, &duration);
+	err = machine_run_repeated(prog, &entry, req->attr.test.repeat, &retval, &duration);
 	if (err)
 		return err;
 	keys.nhoff = clamp(keys.nhoff, ETH_BYTES, len);
 	keys.thoff = clamp(keys.thoff, keys.nhoff, len);
-	return run_finish(req, &keys, sizeof(keys), retval, duration);
+	return machine_run_finish(req, &keys, sizeof(keys), retval, duration);
 }
 
-int run_flow_dissector(struct prog_object *prog, struct request *req)
+int machine_run_flow_dissector(struct prog_object *prog, struct request *req)
 {
 	const struct attr_test *attr = &req->attr.test;
 	_cleanup_packet_ struct skep_packet *packet = NULL;
@@ -498,10 +501,10 @@ int run_flow_dissector(struct prog_object *prog, struct request *req)
 		return -EINVAL;
 	err = packet_in(attr, 0, 0, attr->data_size_in, &packet);
 	if (!err)
-		err = run_ctx_in(attr, &given, sizeof(given), &is_given);
+		err = machine_run_ctx_in(attr, &given, sizeof(given), &is_given);
 	if (!err && is_given)
 		err = check_flow_keys(&given);
 	if (!err)
 		err = dissect(prog, req, packet, given.flags);
-	return err || !is_given ? err : run_ctx_out(req, &given, sizeof(given));
+	return err || !is_given ? err : machine_run_ctx_out(req, &given, sizeof(given));
 }

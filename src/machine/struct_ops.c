@@ -14,7 +14,7 @@
 
 #define PREFIX "bpf_struct_ops_"
 
-int struct_ops_check(const struct skep_machine *machine, const struct attr_map_create *attr)
+int machine_struct_ops_check(const struct skep_machine *machine, const struct attr_map_create *attr)
 {
 	const struct skep_btf *btf = machine->kernel_btf;
 	uint32_t id = attr->btf_vmlinux_value_type_id;
@@ -67,7 +67,7 @@ static int fill_function(struct skep_machine *machine, const struct table *table
 			 uint64_t *function)
 {
 	struct prog_object *prog;
-	int err = prog_object_get(machine, (int)*function, &prog);
+	int err = machine_prog_object_get(machine, (int)*function, &prog);
 
 	if (err)
 		return err;
@@ -76,7 +76,7 @@ static int fill_function(struct skep_machine *machine, const struct table *table
 		*function = prog->object.id;
 		return 0;
 	}
-	object_put(&prog->object);
+	machine_object_put(&prog->object);
 	return -EINVAL;
 }
 
@@ -88,16 +88,16 @@ static void unfill_up_to(struct skep_machine *machine, const struct table *table
 
 		if (!function || !*function)
 			continue;
-		object = object_by_id(machine, OBJECT_PROG, (uint32_t)*function, false);
+		object = machine_object_by_id(machine, OBJECT_PROG, (uint32_t)*function, false);
 		*function = 0;
 		if (!object)
 			continue;
-		object_put(object); /* the table's */
-		object_put(object);
+		machine_object_put(object); /* the table's */
+		machine_object_put(object);
 	}
 }
 
-int struct_ops_fill(struct skep_map *map, void *value)
+int machine_struct_ops_fill(struct skep_map *map, void *value)
 {
 	struct skep_machine *machine = ((struct map_object *)map->env_ctx)->object.machine;
 	struct table table;
@@ -119,7 +119,7 @@ int struct_ops_fill(struct skep_map *map, void *value)
 	return 0;
 }
 
-void struct_ops_unfill(struct skep_map *map, void *value)
+void machine_struct_ops_unfill(struct skep_map *map, void *value)
 {
 	struct skep_machine *machine = ((struct map_object *)map->env_ctx)->object.machine;
 	struct table table;

@@ -4,12 +4,6 @@
  */
 #include "both.h"
 
-#include <fcntl.h>
-#include <net/if.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <skep/map.h>
 
