@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <skep/check.h>
 #include <skep/isa.h>
 
 #ifdef __linux__
@@ -159,12 +160,33 @@ static int link_map(void *ctx, const struct skep_insn *insn, struct skep_map **r
 	return keep_map(linking->prog, object);
 }
 
+/* Loaders mark calls that can not be resolved, in code that they expect never to be reached: by
+ * numbers that no helper has. Reached all the same, the call ends the run. */
+static bool is_poison(int32_t id)
+{
+	return id == 0xbad2310 || (id >= 2000000000 && id < 2003000000);
+}
+
+static uint64_t poisoned(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5,
+			 struct skep_run *run)
+{
+	skep_check_refuse(run, 0, "a call that the loader could not resolve was reached");
+	return 0;
+}
+
+static const struct skep_proto poisoned_proto = {.ret = SKEP_RET_INTEGER};
+static const struct skep_callable poison = {"unresolved", poisoned, &poisoned_proto};
+
 static int link_helper(void *ctx, int32_t id, const struct skep_callable **ret)
 {
 	const struct linking *linking = ctx;
 	const struct skep_callable *row = skep_helper(id);
 	const struct skep_proto *proto;
 
+	if (!row && is_poison(id)) {
+		*ret = &poison;
+		return 0;
+	}
 	if (!row) {
 		machine_log_printf(linking->log, "invalid func unknown#%d\n", id);
 		return -EINVAL;

@@ -67,14 +67,47 @@ static inline struct both call_both(int cmd, union attr attr[2], unsigned size)
 	return both;
 }
 
+/** Disagreements so far; each is printed. */
+extern unsigned n_differences;
+
+__attribute__((format(printf, 1, 2))) static inline void differ(const char *fmt, ...)
+{
+	va_list ap;
+
+	n_differences++;
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+}
+
+static inline void check_number(uint64_t kernel, uint64_t ours, const char *what, const char *of)
+{
+	if (kernel != ours)
+		differ("%s: %s: kernel %llu, machine %llu\n", what, of, (unsigned long long)kernel,
+		       (unsigned long long)ours);
+}
+
+static inline void check_bytes(const void *kernel, const void *ours, size_t n, const char *what,
+			       const char *of)
+{
+	const uint8_t *a = kernel, *b = ours;
+
+	for (size_t i = 0; i < n; i++)
+		if (a[i] != b[i]) {
+			differ("%s: %s: byte %zu: kernel %02x, machine %02x\n", what, of, i, a[i],
+			       b[i]);
+			return;
+		}
+}
+
 /** The same errno; and the same result, unless it is a descriptor (@fd). */
-static inline void assert_same(struct both both, bool fd, const char *what)
+static inline void check_same(struct both both, bool fd, const char *what)
 {
 	if (both.err[0] != both.err[1])
-		fail_msg("%s: kernel %s, machine %s", what, strerror(both.err[0]),
-			 strerror(both.err[1]));
-	if (!fd && both.result[0] != both.result[1])
-		fail_msg("%s: kernel %ld, machine %ld", what, both.result[0], both.result[1]);
+		differ("%s: kernel %s, machine %s\n", what, strerror(both.err[0]),
+		       strerror(both.err[1]));
+	else if (!fd)
+		check_number((uint64_t)both.result[0], (uint64_t)both.result[1], what, "result");
 }
 
 static inline void close_both(struct both both)
@@ -90,7 +123,7 @@ static inline int check_fd(int cmd, const union attr *attr, unsigned size, const
 	union attr twice[2] = {*attr, *attr};
 	struct both both = call_both(cmd, twice, size);
 
-	assert_same(both, true, what);
+	check_same(both, true, what);
 	close_both(both);
 	return both.err[0];
 }

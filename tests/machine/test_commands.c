@@ -11,6 +11,7 @@
 
 struct skep_machine *machine;
 bool has_kernel;
+unsigned n_differences;
 
 #define FIELD_END(field) (offsetof(union attr, field) + sizeof(((union attr *)NULL)->field))
 
@@ -23,6 +24,14 @@ static int setup(void **state)
 	if (has_kernel)
 		close(fd);
 	return skep_machine_new(NULL, &machine);
+}
+
+static int none_differs(void **state)
+{
+	unsigned n = n_differences;
+
+	n_differences = 0;
+	return n ? -1 : 0;
 }
 
 static int teardown(void **state)
@@ -58,7 +67,7 @@ static void test_sizes(void **state)
 					call_side(side, CMD_MAP_CREATE, &wide, sizes[i]);
 				both.err[side] = both.result[side] < 0 ? errno : 0;
 			}
-			assert_same(both, true, "size");
+			check_same(both, true, "size");
 			close_both(both);
 		}
 	}
@@ -101,18 +110,21 @@ static void test_bad_calls(void **state)
 		check_fd(commands[i], &attr, sizeof(attr), "unknown command");
 	for (int cmd = 0; cmd < 38; cmd++) {
 		struct both both;
+		char what[32];
 
 		memset(&attr, 0, sizeof(attr));
 		if (cmd == CMD_PROG_DETACH || cmd == CMD_ENABLE_STATS)
 			continue;
-		check_fd(cmd, &attr, sizeof(attr), "nothing but zeros");
+		snprintf(what, sizeof(what), "command %d of zeros", cmd);
+		check_fd(cmd, &attr, sizeof(attr), what);
 		memset(&attr, 0xff, sizeof(attr));
-		check_fd(cmd, &attr, sizeof(attr), "nothing but ones");
+		snprintf(what, sizeof(what), "command %d of ones", cmd);
+		check_fd(cmd, &attr, sizeof(attr), what);
 		for (int side = 0; side < 2; side++) {
 			both.result[side] = call_side(side, cmd, NULL, sizeof(attr));
 			both.err[side] = both.result[side] < 0 ? errno : 0;
 		}
-		assert_same(both, true, "no attributes");
+		check_same(both, true, "no attributes");
 	}
 }
 
@@ -203,13 +215,16 @@ static void test_map_create(void **state)
 	}
 }
 
+static uint32_t map_type; /* of the map in use */
+
 /* The same map on both sides. */
 static struct both new_maps(const struct attr_map_create *create)
 {
 	union attr attr[2] = {{.map_create = *create}, {.map_create = *create}};
 	struct both both = call_both(CMD_MAP_CREATE, attr, sizeof(*attr));
 
-	assert_same(both, true, "map");
+	map_type = create->type;
+	check_same(both, true, "map");
 	assert_int_equal(both.err[0], 0);
 	return both;
 }
@@ -221,6 +236,7 @@ static int check_elem(int cmd, struct both maps, const void *key, void *value, s
 	uint8_t values[2][256];
 	union attr attr[2];
 	struct both both;
+	char what[100];
 
 	memset(values, 0, sizeof(values));
 	for (int side = 0; side < 2; side++) {
@@ -229,9 +245,11 @@ static int check_elem(int cmd, struct both maps, const void *key, void *value, s
 		attr[side] = (union attr){.elem = {(uint32_t)maps.result[side], ptr(key),
 						   value ? ptr(values[side]) : 0, flags}};
 	}
+	snprintf(what, sizeof(what), "command %d, flags %llx, map %u%s%s", cmd,
+		 (unsigned long long)flags, map_type, key ? "" : ", no key", value ? "" : ", no value");
 	both = call_both(cmd, attr, sizeof(*attr));
-	assert_same(both, false, "element");
-	assert_memory_equal(values[0], values[1], sizeof(values[0]));
+	check_same(both, false, what);
+	check_bytes(values[0], values[1], sizeof(values[0]), what, "value");
 	if (value)
 		memcpy(value, values[1], bytes);
 	return both.err[0];
@@ -323,7 +341,7 @@ static void test_freeze(void **state)
 	for (int round = 0; round < 2; round++) {
 		for (int side = 0; side < 2; side++)
 			attr[side] = (union attr){.word = (uint32_t)maps.result[side]};
-		assert_same(call_both(CMD_MAP_FREEZE, attr, sizeof(*attr)), false, "freeze");
+		check_same(call_both(CMD_MAP_FREEZE, attr, sizeof(*attr)), false, "freeze");
 	}
 	check_elem(CMD_MAP_UPDATE_ELEM, maps, &key, &value, 4, 0);
 	check_elem(CMD_MAP_LOOKUP_ELEM, maps, &key, &value, 4, 0);
@@ -332,6 +350,7 @@ static void test_freeze(void **state)
 
 static void batch(int cmd, struct both maps, uint32_t count, uint64_t elem_flags, uint64_t flags)
 {
+	char what[100];
 	uint32_t keys[2][8], values[2][8], out[2][4];
 	union attr attr[2];
 
@@ -349,10 +368,12 @@ static void batch(int cmd, struct both maps, uint32_t count, uint64_t elem_flags
 						    .elem_flags = elem_flags,
 						    .flags = flags}};
 	}
-	assert_same(call_both(cmd, attr, sizeof(*attr)), false, "batch");
-	assert_int_equal(attr[0].batch.count, attr[1].batch.count);
-	assert_memory_equal(values[0], values[1], sizeof(values[0]));
-	assert_memory_equal(keys[0], keys[1], sizeof(keys[0]));
+	snprintf(what, sizeof(what), "command %d of %u, flags %llx %llx, map %u", cmd, count,
+		 (unsigned long long)elem_flags, (unsigned long long)flags, map_type);
+	check_same(call_both(cmd, attr, sizeof(*attr)), false, what);
+	check_number(attr[0].batch.count, attr[1].batch.count, what, "count");
+	check_bytes(values[0], values[1], sizeof(values[0]), what, "values");
+	check_bytes(keys[0], keys[1], sizeof(keys[0]), what, "keys");
 }
 
 static void test_batches(void **state)
@@ -441,10 +462,12 @@ static void test_prog_load(void **state)
 	NEED_KERNEL();
 	for (uint32_t type = 0; type < PROG_TYPE_CNT + 2; type++) {
 		union attr attr = load_attr(type);
+		char what[32];
 
+		snprintf(what, sizeof(what), "program type %u", type);
 		if (type == PROG_STRUCT_OPS || type == PROG_EXT)
 			continue; /* refused for what the verifier finds */
-		check_fd(CMD_PROG_LOAD, &attr, sizeof(attr), "type");
+		check_fd(CMD_PROG_LOAD, &attr, sizeof(attr), what);
 	}
 	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
 		union attr attr = load_attr(PROG_SOCKET_FILTER);
@@ -481,7 +504,7 @@ static struct both load_both(uint32_t type, uint32_t expected)
 
 	attr[0].prog_load.expected_attach_type = attr[1].prog_load.expected_attach_type = expected;
 	progs = call_both(CMD_PROG_LOAD, attr, sizeof(*attr));
-	assert_same(progs, true, "load");
+	check_same(progs, true, "load");
 	return progs;
 }
 
@@ -503,11 +526,11 @@ static void test_log(void **state)
 				attr[side].prog_load.log_size = sizes[i];
 				attr[side].prog_load.log_buf = sizes[i] ? ptr(log[side]) : 0;
 			}
-			assert_same(call_both(CMD_PROG_LOAD, attr, sizeof(*attr)), true, "log");
+			check_same(call_both(CMD_PROG_LOAD, attr, sizeof(*attr)), true, "log");
 			assert_true(attr[1].prog_load.log_true_size > 0);
 			if (sizes[i] == 1000 || level & 8)
-				assert_memory_equal(log[0], log[1],
-						    sizes[i] < 16 ? sizes[i] : 16);
+				check_bytes(log[0], log[1], sizes[i] < 16 ? sizes[i] : 16, "log",
+					    "text");
 		}
 }
 
@@ -530,12 +553,12 @@ static void run_both(struct both progs, const struct attr_test *test, const char
 			attr[side].test.ctx_out = ptr(ctx[side]);
 	}
 	both = call_both(CMD_PROG_TEST_RUN, attr, sizeof(*attr));
-	assert_same(both, false, what);
-	assert_int_equal(attr[0].test.retval, attr[1].test.retval);
-	assert_int_equal(attr[0].test.data_size_out, attr[1].test.data_size_out);
-	assert_int_equal(attr[0].test.ctx_size_out, attr[1].test.ctx_size_out);
-	assert_memory_equal(data[0], data[1], sizeof(data[0]));
-	assert_memory_equal(ctx[0], ctx[1], sizeof(ctx[0]));
+	check_same(both, false, what);
+	check_number(attr[0].test.retval, attr[1].test.retval, what, "retval");
+	check_number(attr[0].test.data_size_out, attr[1].test.data_size_out, what, "data_size_out");
+	check_number(attr[0].test.ctx_size_out, attr[1].test.ctx_size_out, what, "ctx_size_out");
+	check_bytes(data[0], data[1], sizeof(data[0]), what, "data");
+	check_bytes(ctx[0], ctx[1], sizeof(ctx[0]), what, "context");
 }
 
 static void test_run_sizes(void **state)
@@ -674,17 +697,19 @@ static void test_run_xdp_ctx(void **state)
 	close_both(progs);
 }
 
+#define CASE(name) cmocka_unit_test_teardown(name, none_differs)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sizes),       cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_bad_calls),   cmocka_unit_test(test_map_create),
-		cmocka_unit_test(test_elements),    cmocka_unit_test(test_queue),
-		cmocka_unit_test(test_freeze),      cmocka_unit_test(test_batches),
-		cmocka_unit_test(test_prog_load),   cmocka_unit_test(test_attach_types),
-		cmocka_unit_test(test_log),         cmocka_unit_test(test_run_sizes),
-		cmocka_unit_test(test_run_attrs),   cmocka_unit_test(test_run_skb_ctx),
-		cmocka_unit_test(test_run_xdp_ctx),
+		CASE(test_sizes),       CASE(test_ends),
+		CASE(test_bad_calls),   CASE(test_map_create),
+		CASE(test_elements),    CASE(test_queue),
+		CASE(test_freeze),      CASE(test_batches),
+		CASE(test_prog_load),   CASE(test_attach_types),
+		CASE(test_log),         CASE(test_run_sizes),
+		CASE(test_run_attrs),   CASE(test_run_skb_ctx),
+		CASE(test_run_xdp_ctx),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
