@@ -21,6 +21,7 @@
 #ifdef __linux__
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -113,6 +114,11 @@ int machine_handle_identify(int fd, struct handle *ret, int *ret_mode)
 	*ret = (struct handle){.watch_fd = -1, .dev = st.st_dev, .inode = st.st_ino};
 	*ret_mode = flags & O_ACCMODE;
 	return 0;
+}
+
+bool machine_handle_process_exists(uint32_t pid)
+{
+	return pid && pid <= INT32_MAX && (!kill((pid_t)pid, 0) || errno == EPERM);
 }
 
 /* --- Waiting for a ring buffer ------------------------------------------------------------- */

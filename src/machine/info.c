@@ -372,6 +372,8 @@ int machine_cmd_task_fd_query(struct skep_machine *machine, struct request *req)
 
 	if (attr->flags)
 		return -EINVAL;
+	if (!machine_handle_process_exists(attr->pid))
+		return -ENOENT;
 	err = machine_object_get(machine, (int)attr->fd, OBJECT_KINDS, &object, NULL);
 	if (err == -EBADF)
 		return err;

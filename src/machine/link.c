@@ -664,8 +664,15 @@ int machine_cmd_prog_query(struct skep_machine *machine, struct request *req)
 {
 	struct attr_query *attr = &req->attr.query;
 
+	struct handle handle;
+	int mode;
+
 	if (attr->type >= ATTACH_CNT || attr->query_flags & ~1u)
 		return -EINVAL;
+	/* What is named by a descriptor: cgroups and name spaces. */
+	if (attr->type <= ATTACH_CGROUP_SETSOCKOPT && attr->type != ATTACH_LIRC_MODE2 &&
+	    machine_handle_identify((int)attr->target, &handle, &mode))
+		return -EBADF;
 	return request_put(req, query.attach_flags, 0) || request_put(req, query.count, 0) ? -EFAULT
 											   : 0;
 }

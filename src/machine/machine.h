@@ -184,6 +184,8 @@ bool machine_handle_is_open(const struct handle *handle);
  *  Return 0 | -EBADF */
 int machine_handle_identify(int fd, struct handle *ret, int *ret_mode);
 
+bool machine_handle_process_exists(uint32_t pid);
+
 /* --- object.c ------------------------------------------------------------------------------ */
 
 /** Give @object an id and a first descriptor. On failure the caller still owns it.

@@ -54,6 +54,13 @@ int machine_map_object_get(struct skep_machine *machine, int fd, struct map_obje
 
 /* --- Creating ------------------------------------------------------------------------------- */
 
+/* Their keys are owners, which BTF has to say. */
+static bool is_local_storage(uint32_t type)
+{
+	return type == SKEP_MAP_SK_STORAGE || type == SKEP_MAP_TASK_STORAGE ||
+	       type == SKEP_MAP_INODE_STORAGE || type == SKEP_MAP_CGRP_STORAGE;
+}
+
 static int check_create(const struct attr_map_create *attr)
 {
 	int access;
@@ -75,7 +82,11 @@ static int check_create(const struct attr_map_create *attr)
 	if (attr->flags & MAP_F_NUMA_NODE && attr->numa_node != (uint32_t)NUMA_NO_NODE &&
 	    attr->numa_node)
 		return -EINVAL;
-	return attr->type && attr->type < SKEP_MAP_TYPE_CNT ? 0 : -EINVAL;
+	if (!attr->type || attr->type >= SKEP_MAP_TYPE_CNT)
+		return -EINVAL;
+	return is_local_storage(attr->type) && (!attr->btf_key_type_id || !attr->btf_value_type_id)
+		       ? -EINVAL
+		       : 0;
 }
 
 /* What BTF says of the map. Fills in @object's part, and the fields. */
@@ -187,6 +198,9 @@ int machine_cmd_map_create(struct skep_machine *machine, struct request *req)
 	n_fields = read_btf(machine, attr, object, fields);
 	/* What is wrong with the map itself comes before what is wrong with its BTF. */
 	err = make_map(machine, attr, object, fields, n_fields < 0 ? 0 : n_fields);
+	if (!err && attr->ifindex) /* no device keeps maps */
+		err = attr->type == SKEP_MAP_ARRAY || attr->type == SKEP_MAP_HASH ? -EOPNOTSUPP
+										  : -EINVAL;
 	if (!err && n_fields < 0)
 		err = n_fields;
 	if (!err)
@@ -299,11 +313,39 @@ static int at_elem(const struct skep_map *map, const struct attr_elem *attr, voi
 	return err ? err : at_user(attr->value, skep_map_sys_value_size(map), ret_value);
 }
 
+typedef int lookup_function(struct skep_map *map, const void *key, void *value, uint64_t flags);
+
+/* To where nothing can be written: what is wrong with the key comes first. */
+static int look_up_nowhere(struct skep_map *map, lookup_function *function, const void *key,
+			   uint64_t flags)
+{
+	_cleanup_free_ void *value = malloc(skep_map_sys_value_size(map) + 1);
+	int err;
+
+	if (!value)
+		return -ENOMEM;
+	if (map->type == SKEP_MAP_BLOOM_FILTER)
+		return -EFAULT;
+	err = function(map, key, value, flags);
+	return err ? err : -EFAULT;
+}
+
+static int look_up(struct skep_map *map, lookup_function *function, const struct attr_elem *attr)
+{
+	void *key, *value;
+	int err = at_key(map, attr->key, &key);
+
+	if (err)
+		return err;
+	if (at_user(attr->value, skep_map_sys_value_size(map), &value))
+		return look_up_nowhere(map, function, key, attr->flags);
+	return function(map, key, value, attr->flags);
+}
+
 int machine_cmd_map_lookup(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_elem *attr = &req->attr.elem;
 	_cleanup_use_ struct use use = {0};
-	void *key, *value;
 	int err;
 
 	if (attr->flags & ~ELEM_F_LOCK)
@@ -313,8 +355,7 @@ int machine_cmd_map_lookup(struct skep_machine *machine, struct request *req)
 		return err;
 	if (attr->flags & ELEM_F_LOCK && !has_lock(use.map))
 		return -EINVAL;
-	err = at_elem(use.map, attr, &key, &value);
-	return err ? err : skep_map_sys_lookup(use.map, key, value, attr->flags);
+	return look_up(use.map, skep_map_sys_lookup, attr);
 }
 
 int machine_cmd_map_update(struct skep_machine *machine, struct request *req)
@@ -362,7 +403,6 @@ int machine_cmd_map_lookup_and_delete(struct skep_machine *machine, struct reque
 {
 	const struct attr_elem *attr = &req->attr.elem;
 	_cleanup_use_ struct use use = {0};
-	void *key, *value;
 	int err;
 
 	if (attr->flags & ~ELEM_F_LOCK)
@@ -374,8 +414,7 @@ int machine_cmd_map_lookup_and_delete(struct skep_machine *machine, struct reque
 		return -EINVAL;
 	if (attr->flags & ELEM_F_LOCK && !has_lock(use.map))
 		return -EINVAL;
-	err = at_elem(use.map, attr, &key, &value);
-	return err ? err : skep_map_sys_lookup_and_delete(use.map, key, value, attr->flags);
+	return look_up(use.map, skep_map_sys_lookup_and_delete, attr);
 }
 
 int machine_cmd_map_freeze(struct skep_machine *machine, struct request *req)
@@ -418,12 +457,6 @@ static int do_batch(struct skep_machine *machine, struct request *req, bool read
 
 	if (err)
 		return err;
-	if (attr->elem_flags & ~ELEM_F_LOCK && function != skep_map_sys_update_batch)
-		return -EINVAL;
-	if (attr->elem_flags & ELEM_F_LOCK && !has_lock(use.map))
-		return -EINVAL;
-	if (!attr->count)
-		return 0;
 	err = function(use.map, &batch);
 	if (err == -EINVAL || err == -SKEP_ENOTSUPP)
 		return err;

@@ -12,7 +12,7 @@
 #define MAP_F_MMAPABLE    (1u << 10)
 #define MAP_F_INNER_MAP   (1u << 12)
 #define MAP_F_TOKEN_FD    (1u << 16)
-#define ELEM_F_LOCK       4u
+#define ELEM_F_LOCK       4ull
 
 extern const struct skep_map_env machine_map_env;
 

@@ -7,6 +7,7 @@
  */
 #include "machine/machine.h"
 #include "machine/map.h"
+#include "machine/run.h"
 
 #include <string.h>
 
@@ -73,6 +74,11 @@ static void env_put(struct skep_map *map, void *element)
 	machine_object_put(object_behind(map, element));
 }
 
+static bool env_device(struct skep_map *map, uint32_t ifindex)
+{
+	return machine_device_exists(ifindex);
+}
+
 static void env_wake(struct skep_map *map, bool force)
 {
 	const struct map_object *object = map->env_ctx;
@@ -89,6 +95,7 @@ const struct skep_map_env machine_map_env = {
 	.fill = machine_struct_ops_fill,
 	.unfill = machine_struct_ops_unfill,
 	.wake = env_wake,
+	.device = env_device,
 };
 
 /* Programs and arrays of programs refer to each other in circles; the circle is broken when users

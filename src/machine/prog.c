@@ -364,6 +364,41 @@ static int check_target(struct linking *linking)
 	return -EINVAL;
 }
 
+static bool may_sleep(const struct prog_object *prog)
+{
+	uint32_t at = prog->expected_attach_type;
+
+	switch (prog->type) {
+	case PROG_TRACING:
+		return (at >= ATTACH_TRACE_FENTRY && at <= ATTACH_MODIFY_RETURN) ||
+		       at == ATTACH_TRACE_ITER;
+	case PROG_LSM:
+	case PROG_KPROBE:
+	case PROG_STRUCT_OPS:
+	case PROG_SYSCALL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int check_sleeping(struct linking *linking)
+{
+	const struct prog_object *prog = linking->prog;
+	bool sleeps = prog->flags & PROG_F_SLEEPABLE;
+
+	if (prog->type == PROG_SYSCALL && !sleeps) {
+		machine_log_printf(linking->log, "Syscall programs can only be sleepable\n");
+		return -EINVAL;
+	}
+	if (sleeps && !may_sleep(prog)) {
+		machine_log_printf(linking->log, "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, "
+						 "and struct_ops programs can be sleepable\n");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int check_program(struct linking *linking, struct request *req)
 {
 	struct skep_machine *machine = linking->machine;
@@ -375,6 +410,8 @@ static int check_program(struct linking *linking, struct request *req)
 		err = link_program(linking);
 	if (!err)
 		err = machine_prog_check_lines(req, linking->prog, linking->log);
+	if (!err)
+		err = check_sleeping(linking);
 	if (!err)
 		err = check_target(linking);
 	machine_log_printf(linking->log,

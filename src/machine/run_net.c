@@ -56,7 +56,7 @@ static uint16_t to_be16(uint16_t x)
 	return (uint16_t)(x >> 8 | x << 8);
 }
 
-static bool device_exists(uint32_t ifindex)
+bool machine_device_exists(uint32_t ifindex)
 {
 #ifdef __linux__
 	char name[IF_NAMESIZE];
@@ -221,7 +221,7 @@ static int prepare_skb(const struct prog_object *prog, const struct wire_sk_buff
 	uint32_t len = (uint32_t)(packet->end - packet->data);
 	int err;
 
-	if (given->ifindex > 1 && !device_exists(given->ifindex))
+	if (given->ifindex > 1 && !machine_device_exists(given->ifindex))
 		return -ENODEV;
 	packet->protocol = ethernet_type(packet->data, len);
 	packet->network_off = ETH_BYTES;
@@ -307,7 +307,7 @@ static int check_xdp_attr(const struct prog_object *prog, const struct attr_test
 /* Offsets that the caller gives: metadata up to `data`, the packet up to `data_end`. */
 static int check_xdp_ctx(const struct wire_xdp_md *given, uint32_t size)
 {
-	if (given->data_meta || given->data_end != size || given->data > given->data_end ||
+	if (given->data_meta || given->data_end > size || given->data > given->data_end ||
 	    given->data % 4 || given->data > XDP_MOST_META)
 		return -EINVAL;
 	return 0;
@@ -317,12 +317,12 @@ static int check_xdp_device(const struct wire_xdp_md *given)
 {
 	if (given->egress_ifindex || (!given->ingress_ifindex && given->rx_queue_index))
 		return -EINVAL;
-	if (given->ingress_ifindex && !device_exists(given->ingress_ifindex))
+	if (given->ingress_ifindex && !machine_device_exists(given->ingress_ifindex))
 		return -ENODEV;
 	return given->rx_queue_index ? -EINVAL : 0;
 }
 
-/* What does not fit into the page goes into fragments behind it. */
+/* What does not fit into the page, or is behind the caller's data_end, goes into fragments. */
 static int add_frags(const struct attr_test *attr, uint32_t linear, struct skep_packet *packet)
 {
 	uint32_t rest = attr->data_size_in - linear;
@@ -341,10 +341,11 @@ static int add_frags(const struct attr_test *attr, uint32_t linear, struct skep_
 	return 0;
 }
 
-static int make_frame(const struct attr_test *attr, uint32_t meta, struct skep_packet **ret)
+static int make_frame(const struct attr_test *attr, uint32_t meta, uint32_t end,
+		      struct skep_packet **ret)
 {
 	uint32_t room = PAGE - (XDP_HEADROOM - meta) - SHARED_INFO;
-	uint32_t linear = attr->data_size_in < room ? attr->data_size_in : room;
+	uint32_t linear = end < room ? end : room;
 	int err;
 
 	if (attr->data_size_in < meta || attr->data_size_in - meta < ETH_BYTES)
@@ -363,8 +364,12 @@ static int finish_xdp(struct request *req, const struct skep_packet *packet, uin
 		      uint32_t duration)
 {
 	uint32_t linear = (uint32_t)(packet->end - packet->meta);
+	uint32_t room = req->attr.test.data_size_out;
 	_cleanup_free_ uint8_t *all = NULL;
 
+	/* Less room than the fragments take: the kernel gives up before it writes anything. */
+	if (req->attr.test.data_out && room && room < packet->frags_bytes)
+		return -ENOSPC;
 	if (!packet->frags_bytes)
 		return machine_run_finish(req, packet->meta, linear, retval, duration);
 	all = malloc(linear + packet->frags_bytes);
@@ -427,7 +432,8 @@ int machine_run_xdp(struct prog_object *prog, struct request *req)
 	if (!err && is_given)
 		err = check_xdp_ctx(&given, attr->data_size_in);
 	if (!err)
-		err = make_frame(attr, given.data, &packet);
+		err = make_frame(attr, given.data, is_given ? given.data_end : attr->data_size_in,
+				 &packet);
 	if (!err && is_given)
 		err = check_xdp_device(&given);
 	if (!err)

@@ -19,6 +19,8 @@ int machine_struct_ops_check(const struct skep_machine *machine, const struct at
 	const struct skep_btf *btf = machine->kernel_btf;
 	uint32_t id = attr->btf_vmlinux_value_type_id;
 
+	if (!id)
+		return -EINVAL;
 	if (!btf || skep_btf_kind(btf, id) != SKEP_BTF_STRUCT ||
 	    strncmp(skep_btf_name(btf, id), PREFIX, strlen(PREFIX)))
 		return -SKEP_ENOTSUPP;

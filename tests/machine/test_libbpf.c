@@ -130,12 +130,13 @@ static void test_ring_buffer(void **state)
 
 /* --- libbpf-tools ------------------------------------------------------------------------------ */
 
-static struct btf *kernel;
 static unsigned n_objects, n_loaded, n_programs;
+
+static struct btf *kernel; /* its types */
 
 /* What the tools themselves do before they load: leave out programs for functions that this kernel
  * does not have, and give maps their sizes. */
-static void configure(struct bpf_object *object, const struct btf *kernel)
+static void configure(struct bpf_object *object)
 {
 	struct bpf_program *prog;
 	struct bpf_map *map;
@@ -182,7 +183,7 @@ static void load_one(const char *name, const void *elf, size_t size)
 		print_message("%s: not opened: %s\n", name, last_words);
 		return;
 	}
-	configure(object, kernel);
+	configure(object);
 	err = bpf_object__load(object);
 	if (!err) {
 		struct bpf_program *prog;
