@@ -116,8 +116,7 @@ void skep_machine_free(struct skep_machine *machine)
 {
 	if (!machine)
 		return;
-	for (size_t i = 0; i < machine->pins.len; i++)
-		machine_object_put_user(machine->pins.data[i].object);
+	machine_pin_drop_all(machine);
 	for (int kind = OBJECT_KINDS; kind-- > 0;)
 		while (close_one(machine, kind))
 			;

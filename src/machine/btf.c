@@ -151,7 +151,8 @@ int machine_cmd_btf_load(struct skep_machine *machine, struct request *req)
 	int fd, err;
 
 	if (attr->flags)
-		return attr->flags == BTF_F_TOKEN ? -EBADF : -EINVAL;
+		return attr->flags == BTF_F_TOKEN ? machine_handle_no_token(attr->token_fd)
+						  : -EINVAL;
 	if (attr->size > MOST_BYTES)
 		return -E2BIG;
 	err = machine_object_check_room(machine, OBJECT_BTF);

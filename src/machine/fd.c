@@ -116,6 +116,11 @@ int machine_handle_identify(int fd, struct handle *ret, int *ret_mode)
 	return 0;
 }
 
+int machine_handle_no_token(int fd)
+{
+	return fcntl(fd, F_GETFD) < 0 ? -EBADF : -EINVAL;
+}
+
 bool machine_handle_process_exists(uint32_t pid)
 {
 	return pid && pid <= INT32_MAX && (!kill((pid_t)pid, 0) || errno == EPERM);

@@ -337,7 +337,7 @@ int machine_cmd_btf_fd_by_id(struct skep_machine *machine, struct request *req)
 	if (req->attr.id.open_flags & ~MAP_F_TOKEN_FD)
 		return -EINVAL;
 	if (req->attr.id.open_flags)
-		return -EBADF;
+		return machine_handle_no_token(req->attr.id.token_fd);
 	return fd_by_id(machine, req, OBJECT_BTF, O_RDONLY);
 }
 
@@ -382,12 +382,7 @@ int machine_cmd_task_fd_query(struct skep_machine *machine, struct request *req)
 
 int machine_cmd_token_create(struct skep_machine *machine, struct request *req)
 {
-	struct handle handle;
-	int mode;
-
-	if (req->attr.words[0])
-		return -EINVAL;
-	return machine_handle_identify((int)req->attr.words[1], &handle, &mode) ? -EBADF : -EINVAL;
+	return req->attr.words[0] ? -EINVAL : machine_handle_no_token((int)req->attr.words[1]);
 }
 
 /* Programs write no streams yet; there is nothing to read. */

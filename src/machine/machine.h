@@ -113,7 +113,8 @@ struct id_table {
 
 struct pin {
 	struct object *object;
-	uint64_t dev, inode; /* of the file that stands for it */
+	int fd; /* of the file that stands for it, so that no other gets its inode */
+	uint64_t dev, inode;
 };
 
 /** Memory that stands for a variable of the kernel. */
@@ -184,6 +185,8 @@ bool machine_handle_is_open(const struct handle *handle);
  *  Return 0 | -EBADF */
 int machine_handle_identify(int fd, struct handle *ret, int *ret_mode);
 
+/** There are no tokens: what the kernel says of a descriptor that is none. */
+int machine_handle_no_token(int fd);
 bool machine_handle_process_exists(uint32_t pid);
 
 /* --- object.c ------------------------------------------------------------------------------ */
@@ -207,6 +210,10 @@ void machine_object_ref_user(struct object *object);
 void machine_object_put_user(struct object *object);
 /** Let go of objects whose descriptors are all closed. */
 void machine_object_sweep(struct skep_machine *machine);
+/** Let go of pins whose files were removed. */
+void machine_pin_sweep(struct skep_machine *machine);
+/** Let go of all pins. */
+void machine_pin_drop_all(struct skep_machine *machine);
 /** Too many of the kind? Return 0 | -ENFILE */
 int machine_object_check_room(struct skep_machine *machine, enum object_kind kind);
 

@@ -65,8 +65,6 @@ static int check_create(const struct attr_map_create *attr)
 {
 	int access;
 
-	if (attr->flags & MAP_F_TOKEN_FD)
-		return -EBADF; /* there are no tokens */
 	if (attr->btf_vmlinux_value_type_id) {
 		if (attr->type != SKEP_MAP_STRUCT_OPS || attr->btf_key_type_id ||
 		    attr->btf_value_type_id)
@@ -74,6 +72,8 @@ static int check_create(const struct attr_map_create *attr)
 	} else if (attr->btf_key_type_id && !attr->btf_value_type_id) {
 		return -EINVAL;
 	}
+	if (attr->flags & MAP_F_TOKEN_FD)
+		return machine_handle_no_token(attr->token_fd);
 	if (attr->type != SKEP_MAP_BLOOM_FILTER && attr->type != SKEP_MAP_ARENA && attr->extra)
 		return -EINVAL;
 	access = machine_map_access(attr->flags);
@@ -167,9 +167,10 @@ static int claim_memory(struct skep_machine *machine, struct map_object *object)
 	int err = 0;
 
 	pthread_mutex_lock(&machine->lock);
-	machine->memory_bytes += bytes;
-	if (most && machine->memory_bytes > most)
+	if (most && machine->memory_bytes + bytes > most)
 		err = -ENOMEM;
+	else
+		machine->memory_bytes += bytes;
 	pthread_mutex_unlock(&machine->lock);
 	return err;
 }

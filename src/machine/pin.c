@@ -38,15 +38,51 @@ static int get_path(const struct attr_pin *attr, char path[PATH_BYTES])
 	return n ? 0 : -ENOENT;
 }
 
-static int remember(struct object *object, const struct stat *st)
+static void remember(struct object *object, int fd, const struct stat *st)
 {
 	struct skep_machine *machine = object->machine;
 
 	machine_object_ref_user(object);
 	pthread_mutex_lock(&machine->lock);
-	skep_vec_push(&machine->pins, ((struct pin){object, st->st_dev, st->st_ino}));
+	skep_vec_push(&machine->pins, ((struct pin){object, fd, st->st_dev, st->st_ino}));
 	pthread_mutex_unlock(&machine->lock);
-	return 0;
+}
+
+/* A pin that is over, taken out; its object is NULL if there is none. */
+static struct pin take_one(struct skep_machine *machine, bool all)
+{
+	struct pin pin = {0};
+	struct stat st;
+
+	pthread_mutex_lock(&machine->lock);
+	for (size_t i = 0; i < machine->pins.len && !pin.object; i++) {
+		if (!all && (fstat(machine->pins.data[i].fd, &st) < 0 || st.st_nlink))
+			continue;
+		pin = machine->pins.data[i];
+		machine->pins.data[i] = machine->pins.data[--machine->pins.len];
+	}
+	pthread_mutex_unlock(&machine->lock);
+	return pin;
+}
+
+static void drop_pins(struct skep_machine *machine, bool all)
+{
+	struct pin pin;
+
+	while (machine->pins.len && (pin = take_one(machine, all)).object) {
+		close(pin.fd);
+		machine_object_put_user(pin.object);
+	}
+}
+
+void machine_pin_sweep(struct skep_machine *machine)
+{
+	drop_pins(machine, false);
+}
+
+void machine_pin_drop_all(struct skep_machine *machine)
+{
+	drop_pins(machine, true);
 }
 
 int machine_cmd_obj_pin(struct skep_machine *machine, struct request *req)
@@ -71,7 +107,8 @@ int machine_cmd_obj_pin(struct skep_machine *machine, struct request *req)
 	fd = openat(open_folder(attr), path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	return remember(object, &st);
+	remember(object, TAKE_FD(fd), &st);
+	return 0;
 }
 
 /* The object that the file stands for, with a reference; NULL: none. */

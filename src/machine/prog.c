@@ -59,7 +59,7 @@ static int check_attr(const struct attr_prog_load *attr)
 	if (attr->flags & ~PROG_F_ALL)
 		return -EINVAL;
 	if (attr->flags & PROG_F_TOKEN_FD)
-		return -EBADF; /* there are no tokens */
+		return machine_handle_no_token(attr->token_fd);
 	return !attr->insn_cnt || attr->insn_cnt > MOST_INSNS ? -E2BIG : 0;
 }
 
