@@ -116,13 +116,23 @@ static void copy_bucket(const struct skep_hash *hash, const struct skep_hash_buc
 	}
 }
 
-/* The whole chain comes off; its elements become free once the lock is. */
+/* The whole chain comes off; its elements become free once the lock is, the last first. They are
+ * listed meanwhile by their keys' first word, as free ones are. */
 static void free_chain(struct skep_hash *hash, uint32_t link)
 {
-	while (skep_chain_is_elem(link)) {
-		struct skep_hash_elem *elem = skep_hash_elem(hash, link);
+	uint32_t listed = 0, next;
 
-		link = elem->chain;
+	for (; skep_chain_is_elem(link); link = next) {
+		uint32_t *word = (uint32_t *)skep_elem_key(hash, skep_hash_elem(hash, link));
+
+		next = skep_hash_elem(hash, link)->chain;
+		__atomic_store_n(word, listed, __ATOMIC_RELAXED);
+		listed = link;
+	}
+	for (; listed; listed = next) {
+		struct skep_hash_elem *elem = skep_hash_elem(hash, listed);
+
+		next = __atomic_load_n((uint32_t *)skep_elem_key(hash, elem), __ATOMIC_RELAXED);
 		give_back(hash, elem);
 	}
 }

@@ -217,7 +217,7 @@ void skep_percpu_init(struct skep_hash *hash, const struct skep_hash_elem *elem,
 		else if (cpu == self)
 			skep_value_set(&hash->map, copy, value, hash->map.value_size);
 		else
-			skep_value_zero(&hash->map, copy, n);
+			skep_value_zero(&hash->map, copy, hash->map.value_size);
 	}
 }
 
