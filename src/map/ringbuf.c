@@ -132,16 +132,11 @@ uint64_t skep_ringbuf_query(struct skep_map *map, uint64_t flags)
 	uint64_t producer = __atomic_load_n(&ring->producer->pos, __ATOMIC_ACQUIRE);
 
 	switch (flags) {
-	case AVAIL_DATA:
-		return producer - consumer;
-	case RING_SIZE:
-		return ring->mask + 1;
-	case CONS_POS:
-		return consumer;
-	case PROD_POS:
-		return producer;
-	default:
-		return 0;
+	case AVAIL_DATA: return producer - consumer;
+	case RING_SIZE: return ring->mask + 1;
+	case CONS_POS: return consumer;
+	case PROD_POS: return producer;
+	default: return 0;
 	}
 }
 
