@@ -251,7 +251,9 @@ static bool same(const struct oracle_result *ours, const struct oracle_result *k
 	if (at == SIZE_MAX)
 		at = differs_at(ours->batch, kernel->batch, sizeof(ours->batch));
 	if (at != SIZE_MAX)
-		snprintf(why, why_size, "outputs differ at byte %zu", at);
+		snprintf(why, why_size, "outputs differ at byte %zu: values %02x, %02x; keys %02x, %02x",
+			 at, ours->values[at], kernel->values[at], ours->keys[at],
+			 kernel->keys[at]);
 	return at == SIZE_MAX;
 }
 

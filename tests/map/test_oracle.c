@@ -62,14 +62,15 @@ static void array_attr(struct oracle_rng *rng, struct skep_map_attr *attr)
 		attr->flags |= RDONLY_PROG;
 }
 
-/* A program that adds an entry leaves what was between the CPUs' copies in the element that it
- * gets. Which one that is depends on the order, and on the allocator. */
+/* A program that adds an entry leaves in place what is between the CPUs' copies: bytes of the
+ * entry whose memory it is now, and which one that was is the allocator's business. */
 static void pad_copies(struct oracle_rng *rng, struct skep_map_attr *attr)
 {
-	bool percpu = attr->type == SKEP_MAP_PERCPU_HASH ||
-		      attr->type == SKEP_MAP_LRU_PERCPU_HASH;
+	bool plain = attr->type == SKEP_MAP_PERCPU_HASH && attr->flags & ZERO_SEED &&
+		     !(attr->flags & NO_PREALLOC);
 
-	if (percpu && (!(attr->flags & ZERO_SEED) || attr->flags & NO_PREALLOC))
+	if ((attr->type == SKEP_MAP_PERCPU_HASH && !plain) ||
+	    attr->type == SKEP_MAP_LRU_PERCPU_HASH)
 		attr->value_size = 8 + 8 * oracle_below(rng, 3);
 }
 
