@@ -78,7 +78,7 @@ static int check_name(const char name[16])
 	return -EINVAL;
 }
 
-#define T(NAME) (UINT64_C(1) << SKEP_MAP_##NAME)
+#define T(NAME)  (UINT64_C(1) << SKEP_MAP_##NAME)
 #define STORAGES (T(SK_STORAGE) | T(INODE_STORAGE) | T(TASK_STORAGE) | T(CGRP_STORAGE))
 #define KPTR_TYPES                                                                                 \
 	(T(HASH) | T(PERCPU_HASH) | T(LRU_HASH) | T(LRU_PERCPU_HASH) | T(ARRAY) |                  \

@@ -178,8 +178,8 @@ static void sort(struct oracle_result *result, uint32_t key_size, uint32_t value
 	uint8_t *keys = malloc(n * key_size), *values = malloc(n * value_size);
 
 	for (uint32_t i = 0; i < n; i++)
-		pairs[i] = (struct pair){result->keys + i * key_size,
-					 result->values + i * value_size};
+		pairs[i] =
+			(struct pair){result->keys + i * key_size, result->values + i * value_size};
 	sort_key_size = key_size;
 	qsort(pairs, n, sizeof(*pairs), by_key);
 	for (uint32_t i = 0; i < n; i++) {
@@ -251,9 +251,9 @@ static bool same(const struct oracle_result *ours, const struct oracle_result *k
 	if (at == SIZE_MAX)
 		at = differs_at(ours->batch, kernel->batch, sizeof(ours->batch));
 	if (at != SIZE_MAX)
-		snprintf(why, why_size, "outputs differ at byte %zu: values %02x, %02x; keys %02x, %02x",
-			 at, ours->values[at], kernel->values[at], ours->keys[at],
-			 kernel->keys[at]);
+		snprintf(why, why_size,
+			 "outputs differ at byte %zu: values %02x, %02x; keys %02x, %02x", at,
+			 ours->values[at], kernel->values[at], ours->keys[at], kernel->keys[at]);
 	return at == SIZE_MAX;
 }
 
@@ -346,7 +346,8 @@ void oracle_print(const struct oracle_case *test)
 	char why[256] = "no mismatch";
 	int at = oracle_run(test, why, sizeof(why));
 
-	fprintf(stderr, "map type %u key %u value %u max_entries %u flags 0x%x node %d extra 0x%llx\n",
+	fprintf(stderr,
+		"map type %u key %u value %u max_entries %u flags 0x%x node %d extra 0x%llx\n",
 		attr->type, attr->key_size, attr->value_size, attr->max_entries, attr->flags,
 		(int)attr->numa_node, (unsigned long long)attr->extra);
 	for (uint32_t i = 0; i < test->n_ops; i++) {
@@ -354,8 +355,9 @@ void oracle_print(const struct oracle_case *test)
 
 		if (op->skip || (at >= 0 && (int)i > at))
 			continue;
-		fprintf(stderr, "  %2u %-24s key %u%s flags 0x%llx elem_flags 0x%llx count %u from %d\n",
-			i, names[op->kind], op->key, op->no_key ? " (null)" : "",
+		fprintf(stderr,
+			"  %2u %-24s key %u%s flags 0x%llx elem_flags 0x%llx count %u from %d\n", i,
+			names[op->kind], op->key, op->no_key ? " (null)" : "",
 			(unsigned long long)op->flags, (unsigned long long)op->elem_flags,
 			op->count, (int)op->from);
 	}

@@ -35,8 +35,8 @@ static void do_elem(struct oracle_side *side, const struct oracle_op *op,
 	else if (op->kind == ORACLE_DELETE)
 		result->ret = skep_map_sys_delete(side->map, key);
 	else if (op->kind == ORACLE_LOOKUP_AND_DELETE)
-		result->ret = skep_map_sys_lookup_and_delete(side->map, key, result->values,
-							     op->flags);
+		result->ret =
+			skep_map_sys_lookup_and_delete(side->map, key, result->values, op->flags);
 	else
 		result->ret = skep_map_sys_next_key(side->map, key, result->keys);
 	result->key_bytes = op->kind == ORACLE_NEXT_KEY ? side->test->attr.key_size : 0;

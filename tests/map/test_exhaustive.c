@@ -48,9 +48,8 @@ static void set_ops(struct oracle_case *test, const struct choice *choices, cons
 		    uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
-		test->ops[i] = (struct oracle_op){.kind = choices[digits[i]].kind,
-						  .key = choices[digits[i]].key,
-						  .value = i};
+		test->ops[i] = (struct oracle_op){
+			.kind = choices[digits[i]].kind, .key = choices[digits[i]].key, .value = i};
 	test->ops[n] = (struct oracle_op){.kind = ORACLE_DUMP};
 	test->n_ops = n + 1;
 }
@@ -82,7 +81,7 @@ static const struct choice lru_choices[] = {
 };
 
 static const struct choice lru_program_choices[] = {
-	{ORACLE_UPDATE, 0},	 {ORACLE_UPDATE, 1},	  {ORACLE_UPDATE, 2},
+	{ORACLE_UPDATE, 0},      {ORACLE_UPDATE, 1},      {ORACLE_UPDATE, 2},
 	{ORACLE_PROG_LOOKUP, 0}, {ORACLE_PROG_LOOKUP, 1}, {ORACLE_PROG_DELETE, 0},
 };
 

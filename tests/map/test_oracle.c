@@ -155,10 +155,7 @@ static const struct oracle_type types[] = {
 	 .key = lpm_key},
 	{.type = SKEP_MAP_QUEUE, .values = true, .attr = queue_attr},
 	{.type = SKEP_MAP_STACK, .values = true, .attr = queue_attr},
-	{.type = SKEP_MAP_BLOOM_FILTER,
-	 .values = true,
-	 .attr = bloom_attr,
-	 .value = bloom_value},
+	{.type = SKEP_MAP_BLOOM_FILTER, .values = true, .attr = bloom_attr, .value = bloom_value},
 };
 
 #define N_TYPES (sizeof(types) / sizeof(types[0]))
@@ -217,10 +214,10 @@ static void test_operations(void **state)
 
 static uint32_t odd_number(struct oracle_rng *rng)
 {
-	static const uint32_t numbers[] = {0,	 1,	2,	    3,	       4,	  5,
-					   7,	 8,	9,	    16,	       255,	  256,
-					   257,	 260,	261,	    512,       32760,	  32768,
-					   32769, 65536, (4u << 20), 0x7fffffff, 0x80000000, UINT32_MAX};
+	static const uint32_t numbers[] = {
+		0,     1,     2,     3,     4,          5,          7,          8,
+		9,     16,    255,   256,   257,        260,        261,        512,
+		32760, 32768, 32769, 65536, (4u << 20), 0x7fffffff, 0x80000000, UINT32_MAX};
 
 	return numbers[oracle_below(rng, sizeof(numbers) / sizeof(numbers[0]))];
 }
@@ -233,7 +230,7 @@ static uint32_t odd_entries(struct oracle_rng *rng, uint32_t value_size)
 	if (value_size > 8 << 20 && value_size <= INT32_MAX)
 		return 0;
 	return value_size > 1024 ? oracle_below(rng, 3)
-				  : numbers[oracle_below(rng, sizeof(numbers) / sizeof(numbers[0]))];
+				 : numbers[oracle_below(rng, sizeof(numbers) / sizeof(numbers[0]))];
 }
 
 static void odd_attr(struct oracle_rng *rng, struct skep_map_attr *attr)

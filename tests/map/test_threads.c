@@ -82,17 +82,13 @@ static int own_key(struct worker *self, uint32_t n, uint64_t *last, uint64_t now
 	int want = last[n] ? 0 : -ENOENT, err;
 
 	switch (random_below(self, 4)) {
-	case 0:
-		last[n] = 0;
-		return skep_map_sys_delete(self->map, &key) == want ? 0 : -EPROTO;
+	case 0: last[n] = 0; return skep_map_sys_delete(self->map, &key) == want ? 0 : -EPROTO;
 	case 1:
 		err = skep_map_sys_lookup(self->map, &key, value, 0);
 		if (err != want)
 			return -EPROTO;
 		return !err && (value[0] != last[n] || value[1] != last[n]) ? -EBADMSG : 0;
-	default:
-		last[n] = now;
-		return skep_map_sys_update(self->map, &key, value, 0);
+	default: last[n] = now; return skep_map_sys_update(self->map, &key, value, 0);
 	}
 }
 
@@ -136,23 +132,12 @@ static void *shared_keys(void *arg)
 	for (uint32_t i = 0; i < ROUNDS; i++) {
 		key = (uint64_t)random_below(self, KEYS) << 32 | 8;
 		switch (random_below(self, 6)) {
-		case 0:
-			skep_map_update(map, &key, value, 0);
-			break;
-		case 1:
-			skep_map_delete(map, &key);
-			break;
-		case 2:
-			skep_map_sys_lookup(map, &key, value, 0);
-			break;
-		case 3:
-			skep_map_sys_next_key(map, &key, &next);
-			break;
-		case 4:
-			skep_map_sys_lookup_and_delete(map, &key, value, 0);
-			break;
-		default:
-			self->done += skep_map_lookup(map, &key) != NULL;
+		case 0: skep_map_update(map, &key, value, 0); break;
+		case 1: skep_map_delete(map, &key); break;
+		case 2: skep_map_sys_lookup(map, &key, value, 0); break;
+		case 3: skep_map_sys_next_key(map, &key, &next); break;
+		case 4: skep_map_sys_lookup_and_delete(map, &key, value, 0); break;
+		default: self->done += skep_map_lookup(map, &key) != NULL;
 		}
 	}
 	return NULL;
@@ -163,10 +148,8 @@ static void test_shared_keys(void **state)
 	static const struct {
 		uint32_t type, entries, flags;
 	} maps[] = {
-		{SKEP_MAP_HASH, KEYS, 0},
-		{SKEP_MAP_HASH, KEYS / 2, 1},
-		{SKEP_MAP_LRU_HASH, KEYS / 2, 0},
-		{SKEP_MAP_LRU_HASH, KEYS / 2, 2},
+		{SKEP_MAP_HASH, KEYS, 0},         {SKEP_MAP_HASH, KEYS / 2, 1},
+		{SKEP_MAP_LRU_HASH, KEYS / 2, 0}, {SKEP_MAP_LRU_HASH, KEYS / 2, 2},
 		{SKEP_MAP_LPM_TRIE, KEYS, 1},
 	};
 
@@ -294,8 +277,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own_keys), cmocka_unit_test(test_shared_keys),
-		cmocka_unit_test(test_cpus),	 cmocka_unit_test(test_cpu_nests),
-		cmocka_unit_test(test_fork),	 cmocka_unit_test(test_queues),
+		cmocka_unit_test(test_cpus),     cmocka_unit_test(test_cpu_nests),
+		cmocka_unit_test(test_fork),     cmocka_unit_test(test_queues),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
