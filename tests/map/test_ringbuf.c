@@ -5,7 +5,7 @@
  */
 #include "kernel_map.h"
 
-#include <skep/map.h>
+#include "map/ringbuf.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -435,10 +435,22 @@ static void read_all(struct view *view, uint32_t seen[PRODUCERS])
 	}
 }
 
+/* The thread sanitizer does not know that two addresses are one place: it gets the map's own. */
+static struct view view_for_threads(struct skep_map *map)
+{
+#ifdef __SANITIZE_THREAD__
+	const struct skep_ring *ring = (const struct skep_ring *)map;
+
+	return (struct view){ring->consumer, &ring->producer->pos, ring->data, 8192};
+#else
+	return view_of(map_ours, map, 8192);
+#endif
+}
+
 static void threads_lose_nothing(void **state)
 {
 	struct skep_map *map = ring_new(SKEP_MAP_RINGBUF, 8192, NULL);
-	struct view view = view_of(map_ours, map, 8192);
+	struct view view = view_for_threads(map);
 	struct producer producers[PRODUCERS];
 	uint32_t seen[PRODUCERS] = {0};
 	pthread_t threads[PRODUCERS];
@@ -452,7 +464,9 @@ static void threads_lose_nothing(void **state)
 		pthread_join(threads[i], NULL);
 		assert_int_equal(seen[i], EACH);
 	}
+#ifndef __SANITIZE_THREAD__
 	view_done(&view);
+#endif
 	skep_map_unref(map);
 }
 
