@@ -11,11 +11,12 @@
 
 #include <cmocka.h>
 
+#include <linux/bpf.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "oracle.h"
@@ -141,6 +142,103 @@ static void bloom_value(const struct skep_map_attr *attr, uint64_t seed, bool ke
 		value[i] = (uint8_t)oracle_random(&rng);
 }
 
+/* --- Values with a lock in them --------------------------------------------------------------- */
+
+/* struct value { u32 before; struct bpf_spin_lock lock; u64 after; } and its key, u32. */
+static const struct skep_map_field lock_field = {.kind = SKEP_FIELD_SPIN_LOCK, .off = 4, .size = 4};
+
+enum { BTF_U32 = 1, BTF_U64, BTF_LOCK, BTF_VALUE };
+
+static const char btf_names[] = "\0u32\0u64\0bpf_spin_lock\0val\0value\0before\0lock\0after";
+
+static uint32_t name_off(const char *name)
+{
+	uint32_t at = 1;
+
+	while (strcmp(btf_names + at, name) != 0)
+		at += (uint32_t)strlen(btf_names + at) + 1;
+	return at;
+}
+
+static int load_lock_btf(void)
+{
+	const uint32_t types[] = {
+		name_off("u32"),
+		1 << 24,
+		4,
+		32,
+		name_off("u64"),
+		1 << 24,
+		8,
+		64,
+		name_off("bpf_spin_lock"),
+		4 << 24 | 1,
+		4,
+		name_off("val"),
+		BTF_U32,
+		0,
+		name_off("value"),
+		4 << 24 | 3,
+		16,
+		name_off("before"),
+		BTF_U32,
+		0,
+		name_off("lock"),
+		BTF_LOCK,
+		32,
+		name_off("after"),
+		BTF_U64,
+		64,
+	};
+	const uint32_t header[] = {0x0001eb9f,       24, 0, sizeof(types), sizeof(types),
+				   sizeof(btf_names)};
+	uint8_t blob[sizeof(header) + sizeof(types) + sizeof(btf_names)];
+	union bpf_attr attr = {.btf = (uintptr_t)blob, .btf_size = sizeof(blob)};
+
+	memcpy(blob, header, sizeof(header));
+	memcpy(blob + sizeof(header), types, sizeof(types));
+	memcpy(blob + sizeof(header) + sizeof(types), btf_names, sizeof(btf_names));
+	return (int)syscall(__NR_bpf, BPF_BTF_LOAD, &attr, sizeof(attr));
+}
+
+static void lock_kernel_attr(const struct skep_map_attr *attr, void *bpf_attr)
+{
+	static int fd = -1;
+	union bpf_attr *to = bpf_attr;
+
+	if (fd < 0)
+		fd = load_lock_btf();
+	assert_true(fd >= 0);
+	to->btf_fd = (uint32_t)fd;
+	to->btf_key_type_id = BTF_U32;
+	to->btf_value_type_id = BTF_VALUE;
+}
+
+static void lock_attr(struct oracle_rng *rng, struct skep_map_attr *attr)
+{
+	if (attr->type == SKEP_MAP_ARRAY)
+		array_attr(rng, attr);
+	else
+		hash_attr(rng, attr);
+	attr->key_size = 4;
+	attr->value_size = 16;
+	attr->fields = &lock_field;
+	attr->n_fields = 1;
+}
+
+static const struct oracle_type lock_types[] = {
+	{.type = SKEP_MAP_ARRAY,
+	 .ordered = true,
+	 .attr = lock_attr,
+	 .kernel_attr = lock_kernel_attr},
+	{.type = SKEP_MAP_HASH, .attr = lock_attr, .kernel_attr = lock_kernel_attr},
+	/* Only to be refused. */
+	{.type = SKEP_MAP_LRU_HASH, .attr = lock_attr, .kernel_attr = lock_kernel_attr},
+	{.type = SKEP_MAP_PERCPU_HASH, .attr = lock_attr, .kernel_attr = lock_kernel_attr},
+};
+
+/* ---------------------------------------------------------------------------------------------- */
+
 static const struct oracle_type types[] = {
 	{.type = SKEP_MAP_ARRAY, .ordered = true, .programs = true, .attr = array_attr},
 	{.type = SKEP_MAP_PERCPU_ARRAY, .ordered = true, .programs = true, .attr = array_attr},
@@ -208,6 +306,16 @@ static void test_operations(void **state)
 	for (size_t i = 0; i < N_TYPES; i++)
 		if (!only || types[i].type == only)
 			run_cases(&types[i], seed, n);
+}
+
+static void test_locks(void **state)
+{
+	uint64_t n = setting("SKEP_ORACLE_CASES", 300), seed = setting("SKEP_ORACLE_SEED", 1);
+
+	if (geteuid())
+		skip();
+	for (size_t i = 0; i < sizeof(lock_types) / sizeof(lock_types[0]); i++)
+		run_cases(&lock_types[i], seed, n);
 }
 
 /* --- Attributes, most of them wrong ----------------------------------------------------------- */
@@ -284,6 +392,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_attributes),
 		cmocka_unit_test(test_operations),
+		cmocka_unit_test(test_locks),
 	};
 
 	return cmocka_run_group_tests(tests, stay_on_one_cpu, NULL);
