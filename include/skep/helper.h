@@ -165,7 +165,7 @@ struct skep_world {
 void skep_timers_forget(const struct skep_program *program);
 /** A map's value goes: timers in it are cancelled, kept objects given back. For
  *  skep_map_env.release_fields. */
-void skep_value_release(struct skep_map *map, void *value);
+void skep_kept_release(struct skep_map *map, void *value);
 
 /** What programs see as the task of the calling thread, of one of the process's threads by its
  *  number, and as the process's cgroup by its id: the owners of storages. NULL: none. */

@@ -24,12 +24,12 @@ static uint16_t fold(uint32_t sum)
 	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
-/* Sum of 32-bit words as they lie in memory. */
+/* Sum of 32-bit words as they lie in memory, as if zeros followed. */
 static uint32_t sum_words(const uint8_t *at, uint32_t bytes, uint32_t sum)
 {
 	for (uint32_t i = 0; i < bytes; i += 4) {
-		uint32_t word;
-		memcpy(&word, at + i, 4);
+		uint32_t word = 0;
+		memcpy(&word, at + i, bytes - i < 4 ? bytes - i : 4);
 		sum = add_32(sum, word);
 	}
 	return sum;
@@ -39,10 +39,6 @@ DEFINE_HELPER(csum_diff)
 {
 	uint32_t from_bytes = (uint32_t)r2, to_bytes = (uint32_t)r4, seed = (uint32_t)r5;
 
-	if ((from_bytes | to_bytes) & 3)
-		return fail(-EINVAL);
-	if (!from_bytes && !to_bytes)
-		return seed;
 	uint32_t sum = sum_words(ptr_of(r3), to_bytes, seed);
 	return fold(add_32(sum, from_bytes ? ~sum_words(ptr_of(r1), from_bytes, 0) : 0));
 }

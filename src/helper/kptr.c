@@ -37,7 +37,7 @@ static void release_kptr(void *place)
 		object_unref(NULL, ptr_of(object));
 }
 
-void skep_value_release(struct skep_map *map, void *value)
+void skep_kept_release(struct skep_map *map, void *value)
 {
 	for (uint32_t i = 0; i < map->n_fields; i++) {
 		void *field = (uint8_t *)value + map->fields[i].off;

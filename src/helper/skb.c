@@ -161,20 +161,33 @@ static uint16_t add_one(uint16_t sum)
 	return (uint16_t)(sum + 1 + (sum == 0xffff));
 }
 
+/* The type behind all tags; 0: they end beyond the packet. */
+static uint16_t type_inside(const struct skep_packet *packet)
+{
+	uint16_t type = net16(packet->protocol);
+
+	for (uint32_t off = packet->network_off; type == TYPE_VLAN || type == TYPE_QINQ; off += 4) {
+		if (off + VLAN_BYTES > linear_bytes(packet))
+			return 0;
+		type = (uint16_t)(packet->data[off + 2] << 8 | packet->data[off + 3]);
+	}
+	return type;
+}
+
 /* "Not capable" stays; ECT(0), ECT(1) and CE become CE, in IPv4 with the checksum. */
 static bool set_congested(struct skep_packet *packet)
 {
 	uint8_t *ip = packet->data + packet->network_off;
 	uint32_t room = (uint32_t)(packet->end - ip);
-	uint16_t sum;
+	uint16_t sum, type = type_inside(packet);
 
-	if (packet->protocol == net16(TYPE_IPV6) && room >= 40) {
+	if (type == TYPE_IPV6 && room >= 40) {
 		if (!(ip[1] & 0x30))
 			return false;
 		ip[1] |= 0x30;
 		return true;
 	}
-	if (packet->protocol != net16(TYPE_IPV4) || room < 20 || !(ip[1] & 3))
+	if (type != TYPE_IPV4 || room < 20 || !(ip[1] & 3))
 		return false;
 	if ((ip[1] & 3) == 3)
 		return true;
