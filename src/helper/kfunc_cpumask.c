@@ -235,9 +235,9 @@ DEFINE_KFUNC(cpumask_populate)
 	uint32_t bytes = (uint32_t)r3, needed = (n_cpus() + 63) / 64 * 8;
 
 	if (bytes < (n_cpus() + 7) / 8)
-		return fail(-EACCES);
+		return as_r0(-EACCES);
 	if (bytes < needed || r2 % 8)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	for (uint32_t i = 0; i < needed / 8; i++)
 		mask_of(r1)->words[i] = from[i] & valid(i);
 	return 0;

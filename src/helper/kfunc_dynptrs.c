@@ -12,7 +12,7 @@ static uint64_t over_packet(const struct skep_run *run, struct dynptr *ptr, enum
 
 	*ptr = (struct dynptr){0};
 	if (flags || !packet)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	dynptr_init(ptr, packet, kind, packet_bytes(packet));
 	return 0;
 }
@@ -62,9 +62,9 @@ DEFINE_KFUNC(dynptr_adjust)
 	uint32_t start = (uint32_t)r2, end = (uint32_t)r3, size = dynptr_size(ptr);
 
 	if (!ptr->memory || start > end)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	if (start > size || end > size)
-		return fail(-ERANGE);
+		return as_r0(-ERANGE);
 	ptr->off += start;
 	dynptr_set_size(ptr, end - start);
 	return 0;
@@ -86,7 +86,7 @@ DEFINE_KFUNC(dynptr_size)
 {
 	const struct dynptr *ptr = ptr_of(r1);
 
-	return ptr->memory ? dynptr_size(ptr) : fail(-EINVAL);
+	return ptr->memory ? dynptr_size(ptr) : as_r0(-EINVAL);
 }
 
 DEFINE_KFUNC(dynptr_clone)
@@ -95,7 +95,7 @@ DEFINE_KFUNC(dynptr_clone)
 	struct dynptr *to = ptr_of(r2);
 
 	*to = from->memory ? *from : (struct dynptr){0};
-	return from->memory ? 0 : fail(-EINVAL);
+	return from->memory ? 0 : as_r0(-EINVAL);
 }
 
 enum { PIECE = 256 };
@@ -125,10 +125,10 @@ DEFINE_KFUNC(dynptr_copy)
 	uint32_t len = (uint32_t)r5;
 
 	if (!to->memory || !from->memory || dynptr_is_rdonly(to))
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	if (dynptr_check(to, (uint32_t)r2, len) || dynptr_check(from, (uint32_t)r4, len))
-		return fail(-E2BIG);
-	return fail(copy_pieces(to, (uint32_t)r2, from, (uint32_t)r4, len));
+		return as_r0(-E2BIG);
+	return as_r0(copy_pieces(to, (uint32_t)r2, from, (uint32_t)r4, len));
 }
 
 DEFINE_KFUNC(dynptr_memset)
@@ -139,12 +139,12 @@ DEFINE_KFUNC(dynptr_memset)
 	int err = 0;
 
 	if (!ptr->memory || dynptr_is_rdonly(ptr))
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	if (dynptr_check(ptr, off, len))
-		return fail(-E2BIG);
+		return as_r0(-E2BIG);
 	memset(piece, (int)(uint8_t)r4, sizeof(piece));
 	for (uint32_t done = 0; !err && done < len; done += PIECE)
 		err = dynptr_copy_in(ptr, off + done, piece, len - done < PIECE ? len - done : PIECE,
 				     0);
-	return fail(err);
+	return as_r0(err);
 }

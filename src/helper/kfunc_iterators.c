@@ -23,9 +23,9 @@ DEFINE_KFUNC(iter_num_new)
 
 	*it = (struct numbers){0};
 	if (start > end)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	if ((int64_t)end - start > MOST_ROUNDS)
-		return fail(-E2BIG);
+		return as_r0(-E2BIG);
 	it->now = (int32_t)((uint32_t)start - 1);
 	it->end = end;
 	return 0;
@@ -35,7 +35,7 @@ DEFINE_KFUNC(iter_num_next)
 {
 	struct numbers *it = ptr_of(r1);
 
-	/* in 64 bits, but for the start at INT_MIN, whose "one before" is INT_MAX */
+	/* unsigned, as the one before INT_MIN is INT_MAX */
 	if ((int32_t)((uint32_t)it->now + 1) >= it->end) {
 		*it = (struct numbers){0};
 		return 0;
@@ -82,15 +82,15 @@ DEFINE_KFUNC(iter_bits_new)
 
 	*it = (struct bits){.bit = -1};
 	if (!r2 || !n_words)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	if (n_words > MOST_WORDS)
-		return fail(-E2BIG);
+		return as_r0(-E2BIG);
 	int err = read_words(it, r2, n_words);
 	if (!err)
 		it->n_bits = n_words * 64;
 	else
 		it->words = 0;
-	return fail(err);
+	return as_r0(err);
 }
 
 DEFINE_KFUNC(iter_bits_next)
@@ -135,7 +135,7 @@ DEFINE_KFUNC(iter_task_new)
 
 	*it = (struct walk){0};
 	if ((uint32_t)r3 >= WALK_KINDS || ((uint32_t)r3 == WALK_THREADS_OF && !r2))
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	it->next = (uint32_t)r3 == WALK_THREADS_OF ? ptr_of(r2) : model_task_current();
 	return 0;
 }

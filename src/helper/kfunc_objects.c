@@ -61,7 +61,7 @@ static uint64_t refuse(struct skep_run *run, const void *node)
 
 	if (object)
 		object_unref(run, object);
-	return fail(-EINVAL);
+	return as_r0(-EINVAL);
 }
 
 /* --- Lists ------------------------------------------------------------------------------------- */

@@ -43,7 +43,7 @@ DEFINE_KFUNC(local_irq_restore)
 
 DEFINE_KFUNC(res_spin_lock)
 {
-	return fail(lock_take(ptr_of(r1)));
+	return as_r0(lock_take(ptr_of(r1)));
 }
 
 DEFINE_KFUNC(res_spin_unlock)
@@ -55,7 +55,7 @@ DEFINE_KFUNC(res_spin_unlock)
 DEFINE_KFUNC(res_spin_lock_irqsave)
 {
 	memset(ptr_of(r2), 0, 8);
-	return fail(lock_take(ptr_of(r1)));
+	return as_r0(lock_take(ptr_of(r1)));
 }
 
 DEFINE_KFUNC(res_spin_unlock_irqrestore)
@@ -116,17 +116,17 @@ DEFINE_KFUNC(arena_free_pages)
 /* A work queue is a timer that is due at once. */
 DEFINE_KFUNC(wq_init)
 {
-	return fail((uint32_t)r3 ? -EINVAL : timer_init(ptr_of(r1), map_of(r2), 0));
+	return as_r0((uint32_t)r3 ? -EINVAL : timer_init(ptr_of(r1), map_of(r2), 0));
 }
 
 DEFINE_KFUNC(wq_set_callback_impl)
 {
-	return fail((uint32_t)r3 ? -EINVAL : timer_set_callback(ptr_of(r1), run->program, r2));
+	return as_r0((uint32_t)r3 ? -EINVAL : timer_set_callback(ptr_of(r1), run->program, r2));
 }
 
 DEFINE_KFUNC(wq_start)
 {
-	return fail((uint32_t)r2 ? -EINVAL : timer_start(ptr_of(r1), 0, false));
+	return as_r0((uint32_t)r2 ? -EINVAL : timer_start(ptr_of(r1), 0, false));
 }
 
 enum { PAD_ZEROS = 1 };
@@ -137,7 +137,7 @@ DEFINE_KFUNC(copy_from_user_str)
 	uint32_t size = (uint32_t)r2;
 
 	if (r4 & ~(uint64_t)PAD_ZEROS)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	long len = probe_string(to, r3, size);
 	if (len < 0 || r4 & PAD_ZEROS)
 		memset(to + (len < 0 ? 0 : len), 0, size - (size_t)(len < 0 ? 0 : len));

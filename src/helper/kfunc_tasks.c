@@ -77,9 +77,9 @@ DEFINE_KFUNC(send_signal_task)
 
 	/* PIDTYPE_PID: the thread; PIDTYPE_TGID: the process */
 	if (type > 1 || !r2 || (uint32_t)r2 > 64)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	if (!run->world)
-		return fail(-EPERM);
+		return as_r0(-EPERM);
 	run->world->signal = (uint32_t)r2;
 	run->world->signal_thread = type == 0;
 	return 0;

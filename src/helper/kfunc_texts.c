@@ -64,12 +64,12 @@ static int compare(uint64_t a_at, uint64_t b_at, bool fold)
 
 DEFINE_KFUNC(strcmp)
 {
-	return fail(compare(r1, r2, false));
+	return as_r0(compare(r1, r2, false));
 }
 
 DEFINE_KFUNC(strcasecmp)
 {
-	return fail(compare(r1, r2, true));
+	return as_r0(compare(r1, r2, true));
 }
 
 enum { OR_END = 1, LAST = 2 };
@@ -96,34 +96,34 @@ static int find_byte(uint64_t text, uint64_t most, char c, unsigned how)
 
 DEFINE_KFUNC(strchr)
 {
-	return fail(find_byte(r1, UINT64_MAX, (char)r2, 0));
+	return as_r0(find_byte(r1, UINT64_MAX, (char)r2, 0));
 }
 
 DEFINE_KFUNC(strnchr)
 {
-	return fail(find_byte(r1, r2, (char)r3, 0));
+	return as_r0(find_byte(r1, r2, (char)r3, 0));
 }
 
 DEFINE_KFUNC(strchrnul)
 {
-	return fail(find_byte(r1, UINT64_MAX, (char)r2, OR_END));
+	return as_r0(find_byte(r1, UINT64_MAX, (char)r2, OR_END));
 }
 
 DEFINE_KFUNC(strrchr)
 {
-	return fail(find_byte(r1, UINT64_MAX, (char)r2, LAST));
+	return as_r0(find_byte(r1, UINT64_MAX, (char)r2, LAST));
 }
 
 DEFINE_KFUNC(strlen)
 {
-	return fail(find_byte(r1, UINT64_MAX, 0, 0));
+	return as_r0(find_byte(r1, UINT64_MAX, 0, 0));
 }
 
 DEFINE_KFUNC(strnlen)
 {
 	int len = find_byte(r1, r2, 0, 0);
 
-	return len == -ENOENT ? r2 : fail(len);
+	return len == -ENOENT ? r2 : as_r0(len);
 }
 
 /* Length of the start of @text whose bytes are all in @set, or all not. */
@@ -146,12 +146,12 @@ static int span(uint64_t text, uint64_t set, bool in)
 
 DEFINE_KFUNC(strspn)
 {
-	return fail(span(r1, r2, true));
+	return as_r0(span(r1, r2, true));
 }
 
 DEFINE_KFUNC(strcspn)
 {
-	return fail(span(r1, r2, false));
+	return as_r0(span(r1, r2, false));
 }
 
 /* Does @b begin at byte @at of @a, within @most? 1 | 0 | -ENOENT the text ends | -errno */
@@ -186,10 +186,10 @@ static int find_text(uint64_t text, uint64_t what, uint64_t most)
 
 DEFINE_KFUNC(strstr)
 {
-	return fail(find_text(r1, r2, UINT64_MAX));
+	return as_r0(find_text(r1, r2, UINT64_MAX));
 }
 
 DEFINE_KFUNC(strnstr)
 {
-	return fail(find_text(r1, r2, r3));
+	return as_r0(find_text(r1, r2, r3));
 }

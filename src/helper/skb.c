@@ -30,7 +30,7 @@ int skb_store(struct skep_packet *packet, uint32_t off, const void *from, uint32
 
 DEFINE_HELPER(skb_store_bytes)
 {
-	return fail(skb_store(packet_of(run), (uint32_t)r2, ptr_of(r3), (uint32_t)r4, r5));
+	return as_r0(skb_store(packet_of(run), (uint32_t)r2, ptr_of(r3), (uint32_t)r4, r5));
 }
 
 DEFINE_HELPER(skb_load_bytes)
@@ -41,7 +41,7 @@ DEFINE_HELPER(skb_load_bytes)
 
 	if (err)
 		memset(ptr_of(r3), 0, len);
-	return fail(err);
+	return as_r0(err);
 }
 
 DEFINE_HELPER(skb_load_bytes_relative)
@@ -51,12 +51,12 @@ DEFINE_HELPER(skb_load_bytes_relative)
 
 	if (off > 0xffff || (uint32_t)r5 > START_NET) {
 		memset(ptr_of(r3), 0, len);
-		return fail(-EFAULT);
+		return as_r0(-EFAULT);
 	}
 	off += (uint32_t)r5 == START_MAC ? packet->mac_off : packet->network_off;
 	if (off > linear || len > linear - off) {
 		memset(ptr_of(r3), 0, len);
-		return fail(-EFAULT);
+		return as_r0(-EFAULT);
 	}
 	memmove(ptr_of(r3), packet->data + off, len);
 	return 0;
@@ -69,7 +69,7 @@ DEFINE_HELPER(skb_pull_data)
 	int err = packet_pull(packet, len ? len : linear_bytes(packet));
 
 	packet_sync(packet);
-	return fail(err);
+	return as_r0(err);
 }
 
 /* --- The hash ---------------------------------------------------------------------------------- */
@@ -131,7 +131,7 @@ DEFINE_HELPER(skb_change_type)
 	struct skb_context *skb = skb_of(packet_of(run));
 
 	if (skb->pkt_type > MOST_PACKET_TYPE || (uint32_t)r2 > MOST_PACKET_TYPE)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	skb->pkt_type = (uint32_t)r2;
 	return 0;
 }
@@ -148,9 +148,9 @@ DEFINE_HELPER(skb_set_tstamp)
 	uint32_t clock = (uint32_t)r3;
 
 	if (!is_ip(packet_of(run)))
-		return fail(-EOPNOTSUPP);
+		return as_r0(-EOPNOTSUPP);
 	if (clock > 2 || (clock && !r2))
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	skb->tstamp = r2;
 	skb->tstamp_type = (uint8_t)clock;
 	return 0;
@@ -239,7 +239,7 @@ DEFINE_HELPER(skb_under_cgroup)
 {
 	const struct skep_map *map = map_of(r2);
 
-	return fail((uint32_t)r3 >= map->max_entries ? -E2BIG : -EAGAIN);
+	return as_r0((uint32_t)r3 >= map->max_entries ? -E2BIG : -EAGAIN);
 }
 
 /* One socket, one name space: a number that stays. */
