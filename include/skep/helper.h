@@ -16,6 +16,8 @@
 #include <skep/image.h>
 #include <skep/map.h>
 
+struct skep_btf;
+
 /** What an argument must be. Names follow the kernel's enum bpf_arg_type. */
 enum skep_arg_kind {
 	SKEP_ARG_NONE,
@@ -157,8 +159,8 @@ struct skep_world {
 	bool signal_thread;
 	bool overridden; /* bpf_override_return() */
 	uint64_t override_value;
-	/* The run's own, with nothing to set: objects, timers, locks that it holds. */
-	void *state;
+	/** The program's types: how large what bpf_obj_new() makes is. NULL: it makes nothing. */
+	const struct skep_btf *types;
 };
 
 /** The program goes: its timers do not call it any more, and none of them is under way. */

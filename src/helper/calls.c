@@ -14,9 +14,9 @@ DEFINE_HELPER(loop)
 	uint32_t n = (uint32_t)r1;
 
 	if (r4)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	if (n > MOST_LOOPS)
-		return fail(-E2BIG);
+		return as_r0(-E2BIG);
 	for (uint32_t i = 0; i < n; i++) {
 		const uint64_t args[5] = {i, r3};
 
@@ -60,13 +60,13 @@ DEFINE_HELPER(find_vma)
 	struct area area = {0};
 
 	if (r5)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	if (!r1 || skep_os_area(r2, &area.start, &area.end))
-		return fail(-ENOENT);
+		return as_r0(-ENOENT);
 	const uint64_t args[5] = {r1, (uintptr_t)&area, r4};
 	grant(run, &area, sizeof(area), SKEP_MAY_READ);
 	skep_run_callback(run, r3, args);
-	revoke(run, &area);
+	ungrant(run, &area);
 	return 0;
 }
 
@@ -74,5 +74,5 @@ DEFINE_HELPER(find_vma)
  * gets what the kernel gives when there is no such program. */
 DEFINE_HELPER(tail_call)
 {
-	return fail(-ENOENT);
+	return as_r0(-ENOENT);
 }

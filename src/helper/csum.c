@@ -24,12 +24,12 @@ static uint16_t fold(uint32_t sum)
 	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
-/* Sum of 32-bit words as they lie in memory. */
+/* Sum of 32-bit words as they lie in memory, as if zeros followed. */
 static uint32_t sum_words(const uint8_t *at, uint32_t bytes, uint32_t sum)
 {
 	for (uint32_t i = 0; i < bytes; i += 4) {
-		uint32_t word;
-		memcpy(&word, at + i, 4);
+		uint32_t word = 0;
+		memcpy(&word, at + i, bytes - i < 4 ? bytes - i : 4);
 		sum = add_32(sum, word);
 	}
 	return sum;
@@ -39,10 +39,6 @@ DEFINE_HELPER(csum_diff)
 {
 	uint32_t from_bytes = (uint32_t)r2, to_bytes = (uint32_t)r4, seed = (uint32_t)r5;
 
-	if ((from_bytes | to_bytes) & 3)
-		return fail(-EINVAL);
-	if (!from_bytes && !to_bytes)
-		return seed;
 	uint32_t sum = sum_words(ptr_of(r3), to_bytes, seed);
 	return fold(add_32(sum, from_bytes ? ~sum_words(ptr_of(r1), from_bytes, 0) : 0));
 }
@@ -83,9 +79,9 @@ static int replace(uint8_t *at, uint64_t from, uint64_t to, uint64_t bytes)
 DEFINE_HELPER(l3_csum_replace)
 {
 	if (r5 & ~(uint64_t)FIELD_BYTES)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	uint8_t *at = field_at(packet_of(run), (uint32_t)r2);
-	return fail(at ? replace(at, r3, r4, r5 & FIELD_BYTES) : -EFAULT);
+	return as_r0(at ? replace(at, r3, r4, r5 & FIELD_BYTES) : -EFAULT);
 }
 
 DEFINE_HELPER(l4_csum_replace)
@@ -93,27 +89,27 @@ DEFINE_HELPER(l4_csum_replace)
 	const uint64_t all = FIELD_BYTES | PSEUDO_HEADER | MANGLED_0 | ENFORCE | IPV6;
 
 	if (r5 & ~all)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	uint8_t *at = field_at(packet_of(run), (uint32_t)r2);
 	if (!at)
-		return fail(-EFAULT);
+		return as_r0(-EFAULT);
 	if (r5 & MANGLED_0 && !(r5 & ENFORCE) && !at[0] && !at[1])
 		return 0;
 	int err = replace(at, r3, r4, r5 & FIELD_BYTES);
 	if (!err && r5 & MANGLED_0 && !at[0] && !at[1])
 		memset(at, 0xff, 2);
-	return fail(err);
+	return as_r0(err);
 }
 
 /* Packets here have no checksum that hardware made. */
 DEFINE_HELPER(csum_update)
 {
-	return fail(-SKEP_ENOTSUPP);
+	return as_r0(-SKEP_ENOTSUPP);
 }
 
 enum { LEVEL_QUERY, LEVEL_INC, LEVEL_DEC, LEVEL_RESET };
 
 DEFINE_HELPER(csum_level)
 {
-	return fail(r2 == LEVEL_QUERY ? -EACCES : r2 > LEVEL_RESET ? -EINVAL : 0);
+	return as_r0(r2 == LEVEL_QUERY ? -EACCES : r2 > LEVEL_RESET ? -EINVAL : 0);
 }

@@ -65,19 +65,19 @@ DEFINE_HELPER(dynptr_from_mem)
 		*ptr = (struct dynptr){0};
 	else
 		dynptr_init(ptr, ptr_of(r1), DYNPTR_LOCAL, (uint32_t)r2);
-	return fail(err);
+	return as_r0(err);
 }
 
 DEFINE_HELPER(dynptr_read)
 {
 	if (r5)
-		return fail(-EINVAL);
-	return fail(dynptr_copy_out(ptr_of(r3), (uint32_t)r4, ptr_of(r1), (uint32_t)r2));
+		return as_r0(-EINVAL);
+	return as_r0(dynptr_copy_out(ptr_of(r3), (uint32_t)r4, ptr_of(r1), (uint32_t)r2));
 }
 
 DEFINE_HELPER(dynptr_write)
 {
-	return fail(dynptr_copy_in(ptr_of(r1), (uint32_t)r2, ptr_of(r3), (uint32_t)r4, r5));
+	return as_r0(dynptr_copy_in(ptr_of(r1), (uint32_t)r2, ptr_of(r3), (uint32_t)r4, r5));
 }
 
 /* Of packets there are no plain slices: their bytes move. */

@@ -37,7 +37,7 @@ static inline struct skep_map *map_of(uint64_t r)
 }
 
 /** What a helper returns for an error: -errno, sign-extended. */
-static inline uint64_t fail(int err)
+static inline uint64_t as_r0(int err)
 {
 	return (uint64_t)(int64_t)err;
 }
@@ -49,7 +49,7 @@ static inline void grant(struct skep_run *run, const void *at, size_t bytes, uns
 		skep_run_grant(run, at, bytes, rights);
 }
 
-static inline void revoke(struct skep_run *run, const void *at)
+static inline void ungrant(struct skep_run *run, const void *at)
 {
 	if (run->check && at)
 		skep_run_revoke(run, at);

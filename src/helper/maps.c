@@ -29,25 +29,25 @@ DEFINE_HELPER(map_lookup_percpu_elem)
 
 DEFINE_HELPER(map_update_elem)
 {
-	return fail(skep_map_update(map_of(r1), ptr_of(r2), ptr_of(r3), r4));
+	return as_r0(skep_map_update(map_of(r1), ptr_of(r2), ptr_of(r3), r4));
 }
 
 DEFINE_HELPER(map_delete_elem)
 {
-	return fail(skep_map_delete(map_of(r1), ptr_of(r2)));
+	return as_r0(skep_map_delete(map_of(r1), ptr_of(r2)));
 }
 
 DEFINE_HELPER(map_push_elem)
 {
-	return fail(skep_map_push(map_of(r1), ptr_of(r2), r3));
+	return as_r0(skep_map_push(map_of(r1), ptr_of(r2), r3));
 }
 
 DEFINE_HELPER(map_pop_elem)
 {
-	return fail(skep_map_pop(map_of(r1), ptr_of(r2)));
+	return as_r0(skep_map_pop(map_of(r1), ptr_of(r2)));
 }
 
 DEFINE_HELPER(map_peek_elem)
 {
-	return fail(skep_map_peek(map_of(r1), ptr_of(r2)));
+	return as_r0(skep_map_peek(map_of(r1), ptr_of(r2)));
 }

@@ -61,7 +61,7 @@ void object_unref(struct skep_run *run, void *memory)
 	if (__atomic_sub_fetch(&object->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	if (run)
-		revoke(run, memory);
+		ungrant(run, memory);
 	pthread_mutex_lock(&lock);
 	if (object->before)
 		object->before->next = object->next;

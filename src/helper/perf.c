@@ -16,10 +16,10 @@ static uint64_t put_sample(struct skep_run *run, struct skep_map *map, uint64_t 
 	if (index == INDEX_MASK)
 		index = run->cpu;
 	if (index >= map->max_entries)
-		return fail(-E2BIG);
+		return as_r0(-E2BIG);
 	if (!run->world || !run->world->output)
-		return fail(-ENOENT);
-	return fail(run->world->output(run->world->output_ctx, map, index, data, bytes));
+		return as_r0(-ENOENT);
+	return as_r0(run->world->output(run->world->output_ctx, map, index, data, bytes));
 }
 
 static uint64_t put_with_packet(struct skep_run *run, struct skep_map *map, uint64_t flags,
@@ -31,10 +31,10 @@ static uint64_t put_with_packet(struct skep_run *run, struct skep_map *map, uint
 	if (!more)
 		return put_sample(run, map, flags, data, bytes);
 	if (!packet || more > packet_bytes(packet))
-		return fail(-EFAULT);
+		return as_r0(-EFAULT);
 	uint8_t *all = malloc(bytes + more);
 	if (!all)
-		return fail(-ENOMEM);
+		return as_r0(-ENOMEM);
 	memcpy(all, data, bytes);
 	packet_read(packet, 0, all + bytes, more);
 	uint64_t ret = put_sample(run, map, flags, all, bytes + more);
@@ -48,7 +48,7 @@ static uint64_t output(struct skep_run *run, uint64_t map, uint64_t flags, uint6
 	uint64_t known = INDEX_MASK | (packet_of(run) ? LENGTH_MASK : 0);
 
 	if (flags & ~known)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	return put_with_packet(run, map_of(map), flags, ptr_of(data), bytes);
 }
 
@@ -70,8 +70,8 @@ DEFINE_HELPER(xdp_output)
 static uint64_t no_counter(const struct skep_map *map, uint64_t flags)
 {
 	if (flags & ~INDEX_MASK)
-		return fail(-EINVAL);
-	return fail((uint32_t)flags != INDEX_MASK && (uint32_t)flags >= map->max_entries ? -E2BIG
+		return as_r0(-EINVAL);
+	return as_r0((uint32_t)flags != INDEX_MASK && (uint32_t)flags >= map->max_entries ? -E2BIG
 											  : -ENOENT);
 }
 
@@ -84,7 +84,7 @@ enum { COUNTER_BYTES = 24 };
 
 DEFINE_HELPER(perf_event_read_value)
 {
-	uint64_t ret = (uint32_t)r4 == COUNTER_BYTES ? no_counter(map_of(r1), r2) : fail(-EINVAL);
+	uint64_t ret = (uint32_t)r4 == COUNTER_BYTES ? no_counter(map_of(r1), r2) : as_r0(-EINVAL);
 
 	memset(ptr_of(r3), 0, (uint32_t)r4);
 	return ret;
@@ -92,12 +92,12 @@ DEFINE_HELPER(perf_event_read_value)
 
 DEFINE_HELPER(read_branch_records)
 {
-	return fail(r4 & ~1ull ? -EINVAL : -ENOENT);
+	return as_r0(r4 & ~1ull ? -EINVAL : -ENOENT);
 }
 
 DEFINE_HELPER(get_branch_snapshot)
 {
-	return fail(-ENOENT);
+	return as_r0(-ENOENT);
 }
 
 /* --- Stacks ------------------------------------------------------------------------------------
@@ -139,11 +139,11 @@ DEFINE_HELPER(get_stackid)
 	uint32_t most = map->value_size / 8;
 
 	if (r3 & ~(uint64_t)(SKIP_MASK | USER_STACK | FAST_COMPARE | REUSE))
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	uint32_t n = r3 & USER_STACK
 			     ? walk_stack(ips, most < MOST_DEPTH ? most : MOST_DEPTH, r3 & SKIP_MASK)
 			     : 0;
-	return n ? (uint64_t)skep_stack_map_id(map, ips, n, r3) : fail(-EFAULT);
+	return n ? (uint64_t)skep_stack_map_id(map, ips, n, r3) : as_r0(-EFAULT);
 }
 
 static uint64_t copy_stack(void *to, uint32_t bytes, uint64_t flags)
@@ -154,12 +154,12 @@ static uint64_t copy_stack(void *to, uint32_t bytes, uint64_t flags)
 	memset(to, 0, bytes);
 	if (flags & ~(uint64_t)(SKIP_MASK | USER_STACK | BUILD_ID) || bytes % 8 ||
 	    (flags & BUILD_ID && (!(flags & USER_STACK) || bytes % 32)))
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	if (flags & BUILD_ID || !(flags & USER_STACK))
-		return fail(-EFAULT);
+		return as_r0(-EFAULT);
 	n = walk_stack(ips, most, flags & SKIP_MASK);
 	memcpy(to, ips, n * sizeof(ips[0]));
-	return n ? n * sizeof(ips[0]) : fail(-EFAULT);
+	return n ? n * sizeof(ips[0]) : as_r0(-EFAULT);
 }
 
 DEFINE_HELPER(get_stack)

@@ -32,7 +32,7 @@ DEFINE_HELPER(trace_vprintk)
 {
 	int err = check_data(r3, (uint32_t)r4);
 
-	return err ? fail(err) : trace(run, ptr_of(r1), (uint32_t)r2, ptr_of(r3), (uint32_t)r4 / 8);
+	return err ? as_r0(err) : trace(run, ptr_of(r1), (uint32_t)r2, ptr_of(r3), (uint32_t)r4 / 8);
 }
 
 /* The NUL is counted. */
@@ -41,7 +41,7 @@ DEFINE_HELPER(snprintf)
 	int err = check_data(r4, (uint32_t)r5);
 
 	if (err)
-		return fail(err);
+		return as_r0(err);
 	long len = format_text(ptr_of(r1), (uint32_t)r2, ptr_of(r3), INT32_MAX, ptr_of(r4),
 			       (uint32_t)r5 / 8);
 	return (uint64_t)(len < 0 ? len : len + 1);
@@ -56,7 +56,7 @@ static int seq_put(struct skep_run *run, const void *data, size_t len)
 
 DEFINE_HELPER(seq_write)
 {
-	return fail(seq_put(run, ptr_of(r2), (uint32_t)r3));
+	return as_r0(seq_put(run, ptr_of(r2), (uint32_t)r3));
 }
 
 DEFINE_HELPER(seq_printf)
@@ -65,10 +65,10 @@ DEFINE_HELPER(seq_printf)
 	int err = check_data(r4, (uint32_t)r5);
 
 	if (err)
-		return fail(err);
+		return as_r0(err);
 	long len = format_text(line, sizeof(line), ptr_of(r2), (uint32_t)r3, ptr_of(r4),
 			       (uint32_t)r5 / 8);
 	if (len < 0)
 		return (uint64_t)len;
-	return fail(len < (long)sizeof(line) ? seq_put(run, line, (size_t)len) : -EOVERFLOW);
+	return as_r0(len < (long)sizeof(line) ? seq_put(run, line, (size_t)len) : -EOVERFLOW);
 }

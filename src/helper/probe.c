@@ -40,7 +40,7 @@ static uint64_t read_memory(void *to, uint32_t size, uint64_t from)
 
 	if (err)
 		memset(to, 0, size);
-	return fail(err);
+	return as_r0(err);
 }
 
 static uint64_t read_string(char *to, uint32_t size, uint64_t from)
@@ -75,7 +75,7 @@ DEFINE_HELPER(copy_from_user)
 DEFINE_HELPER(copy_from_user_task)
 {
 	if (r5)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	return (uint32_t)r2 ? read_memory(ptr_of(r1), (uint32_t)r2, r3) : 0;
 }
 
@@ -96,5 +96,5 @@ DEFINE_HELPER(probe_read_kernel_str)
 
 DEFINE_HELPER(probe_write_user)
 {
-	return skep_os_write(r1, ptr_of(r2), (uint32_t)r3) ? fail(-EPERM) : 0;
+	return skep_os_write(r1, ptr_of(r2), (uint32_t)r3) ? as_r0(-EPERM) : 0;
 }

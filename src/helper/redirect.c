@@ -48,11 +48,11 @@ DEFINE_HELPER(clone_redirect)
 	struct skep_packet *packet = packet_of(run);
 
 	if (r3 & ~(uint64_t)TO_INGRESS)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	if (packet->ctx && skb_of(packet)->gso_size)
-		return fail(-EBADMSG);
+		return as_r0(-EBADMSG);
 	if (!(uint32_t)r2)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	packet->n_clones++;
 	packet->clone_ifindex = (uint32_t)r2;
 	return 0;
@@ -96,7 +96,7 @@ DEFINE_HELPER(check_mtu)
 	int64_t off = (int32_t)r4, bytes;
 
 	if (r5 & ~(uint64_t)CHECK_SEGMENTS || (r5 && packet->is_xdp) || (r5 && (off || *mtu)))
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	bytes = (*mtu ? (int64_t)*mtu + ETHERNET_BYTES : (int64_t)len) + off;
 	*mtu = MTU;
 	if (bytes <= MTU + ETHERNET_BYTES && bytes <= LONGEST)

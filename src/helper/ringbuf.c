@@ -3,7 +3,7 @@
 
 DEFINE_HELPER(ringbuf_output)
 {
-	return fail(skep_ringbuf_output(map_of(r1), ptr_of(r2), r3, r4));
+	return as_r0(skep_ringbuf_output(map_of(r1), ptr_of(r2), r3, r4));
 }
 
 DEFINE_HELPER(ringbuf_reserve)
@@ -17,14 +17,14 @@ DEFINE_HELPER(ringbuf_reserve)
 
 DEFINE_HELPER(ringbuf_submit)
 {
-	revoke(run, ptr_of(r1));
+	ungrant(run, ptr_of(r1));
 	skep_ringbuf_submit(ptr_of(r1), r2);
 	return 0;
 }
 
 DEFINE_HELPER(ringbuf_discard)
 {
-	revoke(run, ptr_of(r1));
+	ungrant(run, ptr_of(r1));
 	skep_ringbuf_discard(ptr_of(r1), r2);
 	return 0;
 }
@@ -42,12 +42,12 @@ DEFINE_HELPER(ringbuf_reserve_dynptr)
 
 	*ptr = (struct dynptr){0};
 	if (r3)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	if (size > DYNPTR_MOST)
-		return fail(-E2BIG);
+		return as_r0(-E2BIG);
 	void *record = skep_ringbuf_reserve(map_of(r1), size);
 	if (!record)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	dynptr_init(ptr, record, DYNPTR_RINGBUF, size);
 	return 0;
 }
@@ -57,7 +57,7 @@ static void end_dynptr(struct skep_run *run, struct dynptr *ptr,
 {
 	if (!ptr->memory)
 		return;
-	revoke(run, ptr->memory);
+	ungrant(run, ptr->memory);
 	end(ptr->memory, flags);
 	*ptr = (struct dynptr){0};
 }
@@ -88,7 +88,7 @@ static long each_sample(void *sample, uint32_t size, void *ctx)
 	const uint64_t args[5] = {(uintptr_t)&ptr, drain->ctx};
 	grant(drain->run, &ptr, sizeof(ptr), SKEP_MAY_READ);
 	long ret = (long)skep_run_callback(drain->run, drain->callback, args);
-	revoke(drain->run, &ptr);
+	ungrant(drain->run, &ptr);
 	return drain->run->stop ? 1 : ret;
 }
 

@@ -30,7 +30,7 @@ int skb_store(struct skep_packet *packet, uint32_t off, const void *from, uint32
 
 DEFINE_HELPER(skb_store_bytes)
 {
-	return fail(skb_store(packet_of(run), (uint32_t)r2, ptr_of(r3), (uint32_t)r4, r5));
+	return as_r0(skb_store(packet_of(run), (uint32_t)r2, ptr_of(r3), (uint32_t)r4, r5));
 }
 
 DEFINE_HELPER(skb_load_bytes)
@@ -41,7 +41,7 @@ DEFINE_HELPER(skb_load_bytes)
 
 	if (err)
 		memset(ptr_of(r3), 0, len);
-	return fail(err);
+	return as_r0(err);
 }
 
 DEFINE_HELPER(skb_load_bytes_relative)
@@ -51,12 +51,12 @@ DEFINE_HELPER(skb_load_bytes_relative)
 
 	if (off > 0xffff || (uint32_t)r5 > START_NET) {
 		memset(ptr_of(r3), 0, len);
-		return fail(-EFAULT);
+		return as_r0(-EFAULT);
 	}
 	off += (uint32_t)r5 == START_MAC ? packet->mac_off : packet->network_off;
 	if (off > linear || len > linear - off) {
 		memset(ptr_of(r3), 0, len);
-		return fail(-EFAULT);
+		return as_r0(-EFAULT);
 	}
 	memmove(ptr_of(r3), packet->data + off, len);
 	return 0;
@@ -69,7 +69,7 @@ DEFINE_HELPER(skb_pull_data)
 	int err = packet_pull(packet, len ? len : linear_bytes(packet));
 
 	packet_sync(packet);
-	return fail(err);
+	return as_r0(err);
 }
 
 /* --- The hash ---------------------------------------------------------------------------------- */
@@ -131,7 +131,7 @@ DEFINE_HELPER(skb_change_type)
 	struct skb_context *skb = skb_of(packet_of(run));
 
 	if (skb->pkt_type > MOST_PACKET_TYPE || (uint32_t)r2 > MOST_PACKET_TYPE)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	skb->pkt_type = (uint32_t)r2;
 	return 0;
 }
@@ -148,9 +148,9 @@ DEFINE_HELPER(skb_set_tstamp)
 	uint32_t clock = (uint32_t)r3;
 
 	if (!is_ip(packet_of(run)))
-		return fail(-EOPNOTSUPP);
+		return as_r0(-EOPNOTSUPP);
 	if (clock > 2 || (clock && !r2))
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	skb->tstamp = r2;
 	skb->tstamp_type = (uint8_t)clock;
 	return 0;
@@ -161,20 +161,33 @@ static uint16_t add_one(uint16_t sum)
 	return (uint16_t)(sum + 1 + (sum == 0xffff));
 }
 
+/* The type behind all tags; 0: they end beyond the packet. */
+static uint16_t type_inside(const struct skep_packet *packet)
+{
+	uint16_t type = net16(packet->protocol);
+
+	for (uint32_t off = packet->network_off; type == TYPE_VLAN || type == TYPE_QINQ; off += 4) {
+		if (off + VLAN_BYTES > linear_bytes(packet))
+			return 0;
+		type = (uint16_t)(packet->data[off + 2] << 8 | packet->data[off + 3]);
+	}
+	return type;
+}
+
 /* "Not capable" stays; ECT(0), ECT(1) and CE become CE, in IPv4 with the checksum. */
 static bool set_congested(struct skep_packet *packet)
 {
 	uint8_t *ip = packet->data + packet->network_off;
 	uint32_t room = (uint32_t)(packet->end - ip);
-	uint16_t sum;
+	uint16_t sum, type = type_inside(packet);
 
-	if (packet->protocol == net16(TYPE_IPV6) && room >= 40) {
+	if (type == TYPE_IPV6 && room >= 40) {
 		if (!(ip[1] & 0x30))
 			return false;
 		ip[1] |= 0x30;
 		return true;
 	}
-	if (packet->protocol != net16(TYPE_IPV4) || room < 20 || !(ip[1] & 3))
+	if (type != TYPE_IPV4 || room < 20 || !(ip[1] & 3))
 		return false;
 	if ((ip[1] & 3) == 3)
 		return true;
@@ -226,7 +239,7 @@ DEFINE_HELPER(skb_under_cgroup)
 {
 	const struct skep_map *map = map_of(r2);
 
-	return fail((uint32_t)r3 >= map->max_entries ? -E2BIG : -EAGAIN);
+	return as_r0((uint32_t)r3 >= map->max_entries ? -E2BIG : -EAGAIN);
 }
 
 /* One socket, one name space: a number that stays. */

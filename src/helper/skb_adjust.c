@@ -83,10 +83,10 @@ DEFINE_HELPER(skb_change_proto)
 	struct skep_packet *packet = packet_of(run);
 
 	if (r3)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	int err = change_proto(packet, net16(packet->protocol), net16((uint16_t)r2));
 	packet_sync(packet);
-	return fail(err);
+	return as_r0(err);
 }
 
 /* Headers that begin it may not be cut off. */
@@ -121,7 +121,7 @@ DEFINE_HELPER(skb_change_tail)
 	int err = change_tail(packet, (uint32_t)r2, r3);
 
 	packet_sync(packet);
-	return fail(err);
+	return as_r0(err);
 }
 
 /* What is pushed is before the link header: the other headers are further from the start. */
@@ -147,7 +147,7 @@ DEFINE_HELPER(skb_change_head)
 	int err = change_head(packet, (uint32_t)r2, r3);
 
 	packet_sync(packet);
-	return fail(err);
+	return as_r0(err);
 }
 
 static int check_encap(const struct skep_packet *packet, uint32_t len, uint64_t flags)
@@ -233,5 +233,5 @@ DEFINE_HELPER(skb_adjust_room)
 	int err = adjust_room(packet, (int32_t)r2, (uint32_t)r3, r4);
 
 	packet_sync(packet);
-	return fail(err);
+	return as_r0(err);
 }

@@ -18,7 +18,7 @@ static uint64_t get(struct skep_run *run, struct skep_map *map, void *owner, con
 
 static uint64_t delete(struct skep_map *map, void *owner)
 {
-	return fail(owner ? skep_map_storage_delete(map, owner) : -EINVAL);
+	return as_r0(owner ? skep_map_storage_delete(map, owner) : -EINVAL);
 }
 
 DEFINE_HELPER(sk_storage_get)

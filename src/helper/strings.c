@@ -70,9 +70,9 @@ DEFINE_HELPER(strtol)
 
 	*to = 0;
 	if (n < 0)
-		return fail(n);
+		return as_r0(n);
 	if (below ? (int64_t)(0 - value) > 0 : (int64_t)value < 0)
-		return fail(-ERANGE);
+		return as_r0(-ERANGE);
 	*to = below ? (int64_t)(0 - value) : (int64_t)value;
 	return (uint64_t)n;
 }
@@ -85,9 +85,9 @@ DEFINE_HELPER(strtoul)
 
 	*to = 0;
 	if (n < 0)
-		return fail(n);
+		return as_r0(n);
 	if (below)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	*to = value;
 	return (uint64_t)n;
 }
@@ -98,7 +98,7 @@ DEFINE_HELPER(strncmp)
 
 	for (uint32_t i = 0; i < (uint32_t)r2; i++) {
 		if (a[i] != b[i])
-			return fail(a[i] < b[i] ? -1 : 1);
+			return as_r0(a[i] < b[i] ? -1 : 1);
 		if (!a[i])
 			break;
 	}

@@ -28,7 +28,7 @@ DEFINE_HELPER(get_current_comm)
 	uint32_t size = (uint32_t)r2;
 
 	if (!size)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	skep_os_comm(comm);
 	memset(to, 0, size);
 	memcpy(to, comm, strnlen(comm, size - 1 < 15 ? size - 1 : 15));
@@ -48,7 +48,7 @@ DEFINE_HELPER(get_ns_current_pid_tgid)
 	skep_os_pid_ns(&dev, &ino);
 	if ((uint32_t)r4 != sizeof(*info) || r1 != (uint32_t)r1 || r1 != dev || r2 != ino) {
 		memset(info, 0, (uint32_t)r4);
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	}
 	skep_os_ids(&ids);
 	*info = (struct pid_info){ids.pid, ids.tgid};
@@ -72,10 +72,10 @@ DEFINE_HELPER(current_task_under_cgroup)
 	uint32_t index = (uint32_t)r2;
 
 	if (index >= map->max_entries)
-		return fail(-E2BIG);
+		return as_r0(-E2BIG);
 	const void *cgroup = skep_map_object(map, &index);
 	if (!cgroup)
-		return fail(-EAGAIN);
+		return as_r0(-EAGAIN);
 	int level = model_cgroup_level(cgroup);
 	return level >= 0 && model_cgroup(level) == cgroup;
 }
@@ -113,9 +113,9 @@ DEFINE_HELPER(task_pt_regs)
 static uint64_t record_signal(struct skep_run *run, uint64_t signal, bool thread)
 {
 	if (!signal || signal > MOST_SIGNAL)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	if (!run->world)
-		return fail(-EPERM);
+		return as_r0(-EPERM);
 	run->world->signal = (uint32_t)signal;
 	run->world->signal_thread = thread;
 	return 0;

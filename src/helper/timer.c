@@ -279,23 +279,23 @@ DEFINE_HELPER(timer_init)
 
 	if (r3 >= CLOCKS || (clock != CLOCK_WALL && clock != CLOCK_SINCE_BOOT_AWAKE &&
 			     clock != CLOCK_SINCE_BOOT))
-		return fail(-EINVAL);
-	return fail(timer_init(ptr_of(r1), map_of(r2), r3));
+		return as_r0(-EINVAL);
+	return as_r0(timer_init(ptr_of(r1), map_of(r2), r3));
 }
 
 DEFINE_HELPER(timer_set_callback)
 {
-	return fail(timer_set_callback(ptr_of(r1), run->program, r2));
+	return as_r0(timer_set_callback(ptr_of(r1), run->program, r2));
 }
 
 DEFINE_HELPER(timer_start)
 {
 	if (r3 & ~(uint64_t)(START_ABSOLUTE | START_PINNED))
-		return fail(-EINVAL);
-	return fail(timer_start(ptr_of(r1), r2, r3 & START_ABSOLUTE));
+		return as_r0(-EINVAL);
+	return as_r0(timer_start(ptr_of(r1), r2, r3 & START_ABSOLUTE));
 }
 
 DEFINE_HELPER(timer_cancel)
 {
-	return fail(timer_cancel(ptr_of(r1)));
+	return as_r0(timer_cancel(ptr_of(r1)));
 }

@@ -21,7 +21,7 @@ DEFINE_HELPER(get_func_arg)
 	uint64_t *to = ptr_of(r3);
 
 	if (!run->world || (uint32_t)r2 >= run->world->n_func_args)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	*to = run->world->func_args[(uint32_t)r2];
 	return 0;
 }
@@ -32,14 +32,14 @@ DEFINE_HELPER(get_func_ret)
 	uint64_t *to = ptr_of(r2);
 
 	if (!run->world || !run->world->func_args)
-		return fail(-EOPNOTSUPP);
+		return as_r0(-EOPNOTSUPP);
 	*to = run->world->func_args[run->world->n_func_args];
 	return 0;
 }
 
 DEFINE_HELPER(get_retval)
 {
-	return fail(run->world ? run->world->retval : 0);
+	return as_r0(run->world ? run->world->retval : 0);
 }
 
 /* Zero and errors, which lie in [-4095, 0]. */
@@ -53,7 +53,7 @@ DEFINE_HELPER(set_retval)
 DEFINE_HELPER(override_return)
 {
 	if (!run->world)
-		return fail(-EOPNOTSUPP);
+		return as_r0(-EOPNOTSUPP);
 	run->world->overridden = true;
 	run->world->override_value = r2;
 	return 0;

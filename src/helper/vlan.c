@@ -56,7 +56,7 @@ DEFINE_HELPER(skb_vlan_push)
 	int err = push(packet, is_vlan(type) ? type : TYPE_VLAN, (uint16_t)r3);
 
 	packet_sync(packet);
-	return fail(err);
+	return as_r0(err);
 }
 
 /* What a type field below 1536 is: a length, before 802.2 or old Novell frames. */
@@ -118,5 +118,5 @@ DEFINE_HELPER(skb_vlan_pop)
 	int err = pop(packet);
 
 	packet_sync(packet);
-	return fail(err);
+	return as_r0(err);
 }

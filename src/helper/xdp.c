@@ -18,7 +18,7 @@ DEFINE_HELPER(xdp_adjust_head)
 	ptrdiff_t first = XDP_FRAME_BYTES + metadata, at = packet->data - packet->buf + off;
 
 	if (at < first || at > packet->end - packet->buf - ETHERNET_BYTES)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	memmove(packet->meta + off, packet->meta, (size_t)metadata);
 	packet->meta += off;
 	packet->data += off;
@@ -32,9 +32,9 @@ DEFINE_HELPER(xdp_adjust_meta)
 	ptrdiff_t at = packet->meta - packet->buf + (int32_t)r2, data = packet->data - packet->buf;
 
 	if (at < XDP_FRAME_BYTES || at > data)
-		return fail(-EINVAL);
+		return as_r0(-EINVAL);
 	if ((data - at) & 3 || data - at > MOST_METADATA)
-		return fail(-EACCES);
+		return as_r0(-EACCES);
 	packet->meta = packet->buf + at;
 	packet_sync(packet);
 	return 0;
@@ -89,7 +89,7 @@ DEFINE_HELPER(xdp_adjust_tail)
 	int err = adjust_tail(packet, (int32_t)r2);
 
 	packet_sync(packet);
-	return fail(err);
+	return as_r0(err);
 }
 
 static int check_range(uint32_t off, uint32_t len, const struct skep_packet *packet)
@@ -104,7 +104,7 @@ DEFINE_HELPER(xdp_load_bytes)
 	const struct skep_packet *packet = packet_of(run);
 	int err = check_range((uint32_t)r2, (uint32_t)r4, packet);
 
-	return fail(err ? err : packet_read(packet, (uint32_t)r2, ptr_of(r3), (uint32_t)r4));
+	return as_r0(err ? err : packet_read(packet, (uint32_t)r2, ptr_of(r3), (uint32_t)r4));
 }
 
 DEFINE_HELPER(xdp_store_bytes)
@@ -112,5 +112,5 @@ DEFINE_HELPER(xdp_store_bytes)
 	struct skep_packet *packet = packet_of(run);
 	int err = check_range((uint32_t)r2, (uint32_t)r4, packet);
 
-	return fail(err ? err : packet_write(packet, (uint32_t)r2, ptr_of(r3), (uint32_t)r4));
+	return as_r0(err ? err : packet_write(packet, (uint32_t)r2, ptr_of(r3), (uint32_t)r4));
 }

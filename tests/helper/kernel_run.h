@@ -218,6 +218,7 @@ static inline void user_run(const struct step *steps, uint32_t type, const void 
 
 	packet->ctx = skb;
 	skb->len = len;
+	skb->pkt_type = 3; /* to another host, as the address is not lo's */
 	skb->protocol = packet->protocol;
 	for (unsigned i = 0; i < BUFFER_BYTES; i++)
 		buffer[i] = buffer_byte(i);
