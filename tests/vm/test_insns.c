@@ -185,9 +185,8 @@ static void emit_store(struct code *code, const struct row *row)
 			bool by_reg = row->class == SKEP_STX;
 			set_stack(code, wide[(i + 7) % N(wide)]);
 			code_imm64(code, SKEP_R2, wide[i]);
-			code_add(code,
-				 skep_insn_raw(row->code, SKEP_R10, by_reg ? SKEP_R2 : 0, off,
-					       by_reg ? row->imm : narrow[i % N(narrow)]));
+			code_add(code, skep_insn_raw(row->code, SKEP_R10, by_reg ? SKEP_R2 : 0, off,
+						     by_reg ? row->imm : narrow[i % N(narrow)]));
 			mix_stack(code);
 		}
 	}
@@ -254,9 +253,7 @@ static bool emit_row(struct code *code, const struct row *row)
 			return false;
 		emit_arith(code, row);
 		return true;
-	case SKEP_LDX:
-		emit_load(code, row);
-		return true;
+	case SKEP_LDX: emit_load(code, row); return true;
 	case SKEP_ST:
 	case SKEP_STX:
 		if ((row->code & 0xe0) == SKEP_ATOMIC)
@@ -270,8 +267,7 @@ static bool emit_row(struct code *code, const struct row *row)
 		else
 			emit_constant(code);
 		return row->op == SKEP_OP_LD64_IMM || (row->code & 0xe0) != SKEP_IMM;
-	default:
-		break;
+	default: break;
 	}
 	if (op_of(row) == SKEP_CALL || op_of(row) == SKEP_EXIT)
 		return false;
