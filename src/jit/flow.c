@@ -226,7 +226,6 @@ static void find_calls(struct jit_unit *unit)
 		enum jit_call call;
 	} known[] = {
 		{"map_lookup_elem", JIT_CALL_MAP_LOOKUP},
-		{"tail_call", JIT_CALL_TAIL},
 		{"get_smp_processor_id", JIT_CALL_CPU},
 	};
 	for (uint32_t i = 0; i < unit->image->n_calls; i++) {
@@ -237,6 +236,8 @@ static void find_calls(struct jit_unit *unit)
 			if (!strcmp(name, known[k].name))
 				unit->calls[i] = known[k].call;
 	}
+	if (unit->image->has_tail_call)
+		unit->calls[unit->image->tail_call] = JIT_CALL_TAIL;
 }
 
 void skep_jit_flow(struct jit_unit *unit)

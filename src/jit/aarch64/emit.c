@@ -221,7 +221,8 @@ static void emit_func(struct jit_unit *u, const struct skep_image_func *func)
 		if (image->ops[i] != SKEP_OP_INVALID)
 			rules[image->ops[i]].emit(u, &image->insns[i], &rules[image->ops[i]]);
 	}
-	early_ends(u);
+	if (u->func->uses_run)
+		early_ends(u);
 }
 
 void skep_jit_emit(struct jit_unit *u)

@@ -132,7 +132,7 @@ A_RULE(cast)
 		return;
 	}
 	a_alu(u, A_SUBS, W32, dst, src, X9);
-	a_mov_imm(u, X10, arena->extra & ~(uint64_t)UINT32_MAX);
+	a_mov_imm(u, X10, skep_arena_user_start(arena) & ~(uint64_t)UINT32_MAX);
 	a_csel(u, CC_NE, X10, X10, XZR);
 	a_alu(u, A_ORR, W64, dst, dst, X10);
 }

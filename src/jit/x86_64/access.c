@@ -103,5 +103,5 @@ X_RULE(cast)
 		cast_to_memory(u, dst, src, skep_arena_base(arena));
 	else
 		cast_to_user(u, dst, src, skep_arena_base(arena),
-			     arena->extra & ~(uint64_t)UINT32_MAX);
+			     skep_arena_user_start(arena) & ~(uint64_t)UINT32_MAX);
 }

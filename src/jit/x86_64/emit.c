@@ -237,7 +237,8 @@ static void emit_func(struct jit_unit *u, const struct skep_image_func *func)
 			u->at[i + k] = u->at[i];
 		i += slots;
 	}
-	early_ends(u);
+	if (u->func->uses_run)
+		early_ends(u);
 }
 
 void skep_jit_emit(struct jit_unit *u)
