@@ -27,12 +27,12 @@ struct skep_map;
 struct skep_world;
 
 struct skep_machine_opts {
-	const struct skep_exec *exec; /* NULL: the JIT if there is one for this processor */
+	const struct skep_exec *exec; /* NULL: the checked interpreter, as nothing is proven */
 	struct skep_exec_opts exec_opts;
 	uint64_t budget;       /* instructions a run may take; 0: no limit */
 	uint64_t most_memory;  /* bytes of all maps together; 0: no limit */
 	uint32_t most_objects; /* of each kind; 0: no limit */
-	bool checked;          /* programs run in the checked interpreter, whatever @exec says */
+	bool checked;          /* the checked interpreter, whatever @exec says */
 	const char
 		*kernel_btf; /* file with the BTF that programs are written for; NULL: the host's */
 	void (*trace)(void *ctx, const char *text,

@@ -24,7 +24,6 @@
 #include <unistd.h>
 #endif
 
-#pragma weak skep_kfunc /* TEMPORARY */
 #define MOST_INSNS    1000000
 #define LICENSE_BYTES 128
 #define MOST_BTF_TYPE 0x000fffff
