@@ -104,7 +104,7 @@ static int parse(struct btf_object *object, struct log *log)
 				   diag.n_items && diag.items[0].what ? diag.items[0].what
 								      : "malformed BTF");
 	else
-		skep_btf_n_types(object->btf);
+		err = machine_btf_check(object->btf, log);
 	return err;
 }
 

@@ -274,6 +274,11 @@ struct btf_object *machine_btf_object_kernel(struct skep_machine *machine);
 int machine_map_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t value_size,
 			    struct skep_map_field *ret);
 
+/** What BTF_LOAD demands of types beyond that they can be read. Return 0 | -EINVAL | -ENOTSUPP */
+int machine_btf_check(const struct skep_btf *btf, struct log *log);
+/** The string at @off; "" if there is none. */
+const char *machine_btf_name(const struct skep_btf *btf, uint32_t off);
+
 /** func_info and line_info of a program that was linked. Return 0 | -errno, words to @log */
 int machine_prog_check_funcs(struct skep_machine *machine, struct request *req,
 			     struct prog_object *prog, struct log *log);

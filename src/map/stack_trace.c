@@ -292,6 +292,14 @@ static int delete (struct skep_map *map, const void *key)
 	return word ? 0 : -ENOENT;
 }
 
+/* Linux 6.18 and on. */
+static int sys_lookup_and_delete(struct skep_map *map, const void *key, void *value, uint64_t flags)
+{
+	int err = sys_lookup(map, key, value, flags);
+
+	return err ? err : delete (map, key);
+}
+
 static bool bucket_used(const struct stack_map *stacks, uint32_t id)
 {
 	return id < stacks->n_buckets &&
@@ -331,5 +339,6 @@ const struct skep_map_ops skep_map_stack_trace_ops = {
 	.update = update,
 	.delete = delete,
 	.sys_lookup = sys_lookup,
+	.sys_lookup_and_delete = sys_lookup_and_delete,
 	.next_key = next_key,
 };

@@ -705,6 +705,155 @@ static void test_run_xdp_ctx(void **state)
 	close_both(progs);
 }
 
+/* --- what there is to tell ------------------------------------------------------------------------ */
+
+/* Numbers that are each side's own are taken out before. */
+static void check_info(struct both fds, size_t size, const uint32_t *own, size_t n_own,
+		       const char *what)
+{
+	uint8_t infos[2][512];
+
+	for (uint32_t len = 0; len <= 400; len += len < size ? 4 : 36) {
+		union attr attr[2];
+		char at[100];
+
+		snprintf(at, sizeof(at), "%s, %u bytes", what, len);
+		for (int side = 0; side < 2; side++) {
+			memset(infos[side], 0, sizeof(infos[side]));
+			attr[side] = (union attr){.info = {(uint32_t)fds.result[side], len,
+							   ptr(infos[side])}};
+		}
+		check_same(call_both(CMD_OBJ_GET_INFO_BY_FD, attr, sizeof(*attr)), false, at);
+		check_number(attr[0].info.len, attr[1].info.len, at, "length");
+		for (size_t i = 0; i < n_own; i += 2)
+			for (int side = 0; side < 2; side++)
+				memset(infos[side] + own[i], 0, own[i + 1]);
+		check_bytes(infos[0], infos[1], size, at, "info");
+	}
+}
+
+static void test_map_info(void **state)
+{
+	static const struct attr_map_create attrs[] = {
+		{SKEP_MAP_HASH, 4, 8, 4, .flags = 1, .name = "some.map"},
+		{SKEP_MAP_ARRAY, 4, 8, 4, .flags = 1 << 3},
+		{SKEP_MAP_ARRAY, 4, 8, 4, .flags = 1 << 10},
+		{SKEP_MAP_LRU_HASH, 4, 8, 400},
+		{SKEP_MAP_BLOOM_FILTER, 0, 8, 4, .extra = 3},
+		{SKEP_MAP_RINGBUF, 0, 0, 4096},
+	};
+	static const uint32_t own[] = {offsetof(struct info_map, id), 4};
+
+	NEED_KERNEL();
+	for (size_t i = 0; i < sizeof(attrs) / sizeof(*attrs); i++) {
+		struct both maps = new_maps(&attrs[i]);
+
+		check_info(maps, sizeof(struct info_map), own, 2, "map info");
+		close_both(maps);
+	}
+}
+
+static void test_prog_info(void **state)
+{
+#define OWN(field) offsetof(struct info_prog, field), sizeof(((struct info_prog *)NULL)->field)
+	static const uint32_t own[] = {
+		OWN(id),        OWN(load_time),   OWN(jited_len),          OWN(run_time_ns),
+		OWN(run_cnt),   OWN(xlated_len),  OWN(nr_jited_line_info), OWN(netns_dev),
+		OWN(netns_ino), OWN(verified_insns),
+	};
+	struct both progs;
+
+	NEED_KERNEL();
+	for (uint32_t type = 1; type < 10; type++) {
+		char what[32];
+
+		snprintf(what, sizeof(what), "info of program type %u", type);
+		progs = load_both(type, 0);
+		check_info(progs, sizeof(struct info_prog), own, sizeof(own) / sizeof(*own), what);
+		close_both(progs);
+	}
+}
+
+/* --- BTF ------------------------------------------------------------------------------------------ */
+
+/* Header, one int, "\0int\0". */
+struct small_btf {
+	uint16_t magic;
+	uint8_t version, flags;
+	uint32_t hdr_len, type_off, type_len, str_off, str_len;
+	uint32_t types[4];
+	char strings[8];
+};
+
+static const struct small_btf an_int = {0xeb9f, 1,  0, 24, 0, 16, 16, 8, {1, 1 << 24, 4, 32},
+					"\0int\0\0"};
+
+static int check_btf(const struct small_btf *btf, uint32_t size, const char *what)
+{
+	union attr attr = {.btf_load = {.btf = ptr(btf), .size = size}};
+
+	return check_fd(CMD_BTF_LOAD, &attr, sizeof(attr), what);
+}
+
+/* Each byte of it changed in a few ways: the same is refused, with the same error. */
+static void test_btf(void **state)
+{
+	static const uint8_t changes[] = {1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0xff};
+
+	NEED_KERNEL();
+	assert_int_equal(check_btf(&an_int, sizeof(an_int), "an int"), 0);
+	for (uint32_t size = 0; size < sizeof(an_int); size++)
+		check_btf(&an_int, size, "a part of an int");
+	for (size_t at = 0; at < sizeof(an_int); at++)
+		for (size_t i = 0; i < sizeof(changes); i++) {
+			struct small_btf btf = an_int;
+			char what[64];
+
+			((uint8_t *)&btf)[at] ^= changes[i];
+			snprintf(what, sizeof(what), "an int, byte %zu ^ %02x", at, changes[i]);
+			check_btf(&btf, sizeof(btf), what);
+		}
+}
+
+/* --- links ---------------------------------------------------------------------------------------- */
+
+static void test_links(void **state)
+{
+	struct both progs, links;
+	union attr attr[2];
+	static const char *const names[] = {"sched_switch", "no_such_tracepoint", "", NULL};
+
+	NEED_KERNEL();
+	progs = load_both(PROG_RAW_TRACEPOINT, 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		for (int side = 0; side < 2; side++)
+			attr[side] = (union attr){
+				.raw_tracepoint = {ptr(names[i]), (uint32_t)progs.result[side]}};
+		links = call_both(CMD_RAW_TRACEPOINT_OPEN, attr, sizeof(*attr));
+		check_same(links, true, names[i] ? names[i] : "no name");
+		for (int side = 0; side < 2 && !i; side++)
+			attr[side] = (union attr){.word = (uint32_t)links.result[side]};
+		if (!i)
+			check_same(call_both(CMD_LINK_DETACH, attr, sizeof(*attr)), false,
+				   "detach");
+		close_both(links);
+	}
+	for (uint32_t type = 0; type < ATTACH_CNT + 2; type++) {
+		char what[64];
+
+		if (type == ATTACH_STRUCT_OPS)
+			continue;
+		for (int side = 0; side < 2; side++)
+			attr[side] = (union attr){.link_create = {(uint32_t)progs.result[side],
+								  .type = type}};
+		snprintf(what, sizeof(what), "raw tracepoint program at attach type %u", type);
+		links = call_both(CMD_LINK_CREATE, attr, sizeof(*attr));
+		check_same(links, true, what);
+		close_both(links);
+	}
+	close_both(progs);
+}
+
 #define CASE(name) cmocka_unit_test_teardown(name, none_differs)
 
 int main(void)
@@ -718,6 +867,8 @@ int main(void)
 		CASE(test_log),         CASE(test_run_sizes),
 		CASE(test_run_attrs),   CASE(test_run_skb_ctx),
 		CASE(test_run_xdp_ctx),
+		CASE(test_map_info),        CASE(test_prog_info),
+		CASE(test_btf),             CASE(test_links),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
