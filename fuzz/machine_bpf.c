@@ -62,7 +62,7 @@ static void make_load(struct input *in, struct attr_prog_load *load)
 	load->type = small(in);
 	load->insn_cnt = small(in);
 	load->insns = address(in);
-	load->license = (uintptr_t)"GPL";
+	load->license = (uintptr_t) "GPL";
 	load->log_level = take(in) % 16;
 	load->log_size = load->log_level ? 256 : 0;
 	load->log_buf = load->log_level ? (uintptr_t)memory + 4096 : 0;
@@ -105,15 +105,9 @@ static void make_map(struct input *in, struct attr_map_create *map)
 static void make_attr(struct input *in, int cmd, union attr *attr)
 {
 	switch (cmd) {
-	case 0:
-		make_map(in, &attr->map_create);
-		break;
-	case 5:
-		make_load(in, &attr->prog_load);
-		break;
-	case 10:
-		make_run(in, &attr->test);
-		break;
+	case 0: make_map(in, &attr->map_create); break;
+	case 5: make_load(in, &attr->prog_load); break;
+	case 10: make_run(in, &attr->test); break;
 	case 15:
 		attr->info = (struct attr_info){descriptor(in), small(in) * 4, address(in)};
 		memset(memory + MEMORY, 0, 512);
@@ -129,8 +123,7 @@ static void make_attr(struct input *in, int cmd, union attr *attr)
 		attr->batch.count = small(in) % 8;
 		break;
 	case 6:
-	case 7: /* files are not made here */
-		break;
+	case 7: /* files are not made here */ break;
 	default:
 		attr->elem.map_fd = descriptor(in);
 		attr->elem.key = address(in);

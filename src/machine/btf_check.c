@@ -72,22 +72,17 @@ static bool name_fits(const struct check *check, uint32_t off, enum naming namin
 	const char *name = machine_btf_name(check->btf, off);
 
 	switch (naming) {
-	case NAME_NONE:
-		return !off;
-	case NAME_MAY:
-		return !off || is_identifier(name);
-	case NAME_MUST:
-		return off && is_identifier(name);
-	case NAME_TEXT:
-		return *name;
-	case NAME_SECTION:
-		return off && is_section(name);
-	default:
-		return true;
+	case NAME_NONE: return !off;
+	case NAME_MAY: return !off || is_identifier(name);
+	case NAME_MUST: return off && is_identifier(name);
+	case NAME_TEXT: return *name;
+	case NAME_SECTION: return off && is_section(name);
+	default: return true;
 	}
 }
 
-/* --- Kinds ------------------------------------------------------------------------------------- */
+/* --- Kinds -------------------------------------------------------------------------------------
+ */
 
 /* Bytes of a type that something is made of; < 0: it has none. */
 static int64_t size_of(const struct check *check, uint32_t id)

@@ -374,10 +374,8 @@ static bool may_sleep(const struct prog_object *prog)
 	case PROG_LSM:
 	case PROG_KPROBE:
 	case PROG_STRUCT_OPS:
-	case PROG_SYSCALL:
-		return true;
-	default:
-		return false;
+	case PROG_SYSCALL: return true;
+	default: return false;
 	}
 }
 

@@ -117,7 +117,8 @@ static inline void close_both(struct both both)
 			close((int)both.result[side]);
 }
 
-/** The same attributes on both sides; descriptors that come are closed. Return the kernel's errno. */
+/** The same attributes on both sides; descriptors that come are closed. Return the kernel's errno.
+ */
 static inline int check_fd(int cmd, const union attr *attr, unsigned size, const char *what)
 {
 	union attr twice[2] = {*attr, *attr};

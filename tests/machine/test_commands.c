@@ -4,7 +4,6 @@
  */
 #include "both.h"
 
-
 #include <skep/map.h>
 
 #include "machine/prog.h"
@@ -94,9 +93,9 @@ static void test_ends(void **state)
 			continue;
 		memset(&attr, 0, sizeof(attr));
 		attr.bytes[commands[i].end] = 1;
-		assert_int_equal(check_fd(commands[i].number, &attr, sizeof(attr),
-					  commands[i].name),
-				 EINVAL);
+		assert_int_equal(
+			check_fd(commands[i].number, &attr, sizeof(attr), commands[i].name),
+			EINVAL);
 	}
 }
 
@@ -162,8 +161,9 @@ static void test_map_create(void **state)
 		{2, 4, 4, 1, .name = "good_name.1"},
 		{2, 4, 4, 1, .name = "bad name"},
 		{2, 4, 4, 1, .name = "bad-name"},
-		{2, 4, 4, 1, .name = {'l', 'o', 'n', 'g', 'l', 'o', 'n', 'g', 'l', 'o', 'n', 'g',
-				      'l', 'o', 'n', 'g'}},
+		{2, 4, 4, 1,
+		 .name = {'l', 'o', 'n', 'g', 'l', 'o', 'n', 'g', 'l', 'o', 'n', 'g', 'l', 'o', 'n',
+			  'g'}},
 		{2, 4, 4, 1, .btf_key_type_id = 1},
 		{2, 4, 4, 1, .btf_value_type_id = 1},
 		{2, 4, 4, 1, .btf_key_type_id = 1, .btf_value_type_id = 1},
@@ -249,7 +249,8 @@ static int check_elem(int cmd, struct both maps, const void *key, void *value, s
 						   value ? ptr(values[side]) : 0, flags}};
 	}
 	snprintf(what, sizeof(what), "command %d, flags %llx, map %u%s%s", cmd,
-		 (unsigned long long)flags, map_type, key ? "" : ", no key", value ? "" : ", no value");
+		 (unsigned long long)flags, map_type, key ? "" : ", no key",
+		 value ? "" : ", no value");
 	both = call_both(cmd, attr, sizeof(*attr));
 	check_same(both, false, what);
 	check_bytes(values[0], values[1], sizeof(values[0]), what, "value");
@@ -291,15 +292,24 @@ static void use_map(const struct attr_map_create *create)
 static void test_elements(void **state)
 {
 	static const struct attr_map_create attrs[] = {
-		{SKEP_MAP_HASH, 4, 8, 4},          {SKEP_MAP_HASH, 16, 64, 4, .flags = 1},
-		{SKEP_MAP_ARRAY, 4, 8, 4},         {SKEP_MAP_PROG_ARRAY, 4, 4, 4},
-		{SKEP_MAP_LRU_HASH, 4, 8, 16},     {SKEP_MAP_LPM_TRIE, 8, 8, 4, .flags = 1},
-		{SKEP_MAP_PERCPU_ARRAY, 4, 8, 4},  {SKEP_MAP_PERCPU_HASH, 4, 8, 4},
-		{SKEP_MAP_STACK_TRACE, 4, 16, 4},  {SKEP_MAP_PERF_EVENT_ARRAY, 4, 4, 4},
-		{SKEP_MAP_CGROUP_ARRAY, 4, 4, 4},  {SKEP_MAP_DEVMAP, 4, 4, 4},
-		{SKEP_MAP_DEVMAP_HASH, 4, 4, 4},   {SKEP_MAP_CPUMAP, 4, 4, 4},
-		{SKEP_MAP_XSKMAP, 4, 4, 4},        {SKEP_MAP_SOCKMAP, 4, 4, 4},
-		{SKEP_MAP_SOCKHASH, 4, 4, 4},      {SKEP_MAP_RINGBUF, 0, 0, 4096},
+		{SKEP_MAP_HASH, 4, 8, 4},
+		{SKEP_MAP_HASH, 16, 64, 4, .flags = 1},
+		{SKEP_MAP_ARRAY, 4, 8, 4},
+		{SKEP_MAP_PROG_ARRAY, 4, 4, 4},
+		{SKEP_MAP_LRU_HASH, 4, 8, 16},
+		{SKEP_MAP_LPM_TRIE, 8, 8, 4, .flags = 1},
+		{SKEP_MAP_PERCPU_ARRAY, 4, 8, 4},
+		{SKEP_MAP_PERCPU_HASH, 4, 8, 4},
+		{SKEP_MAP_STACK_TRACE, 4, 16, 4},
+		{SKEP_MAP_PERF_EVENT_ARRAY, 4, 4, 4},
+		{SKEP_MAP_CGROUP_ARRAY, 4, 4, 4},
+		{SKEP_MAP_DEVMAP, 4, 4, 4},
+		{SKEP_MAP_DEVMAP_HASH, 4, 4, 4},
+		{SKEP_MAP_CPUMAP, 4, 4, 4},
+		{SKEP_MAP_XSKMAP, 4, 4, 4},
+		{SKEP_MAP_SOCKMAP, 4, 4, 4},
+		{SKEP_MAP_SOCKHASH, 4, 4, 4},
+		{SKEP_MAP_RINGBUF, 0, 0, 4096},
 		{SKEP_MAP_USER_RINGBUF, 0, 0, 4096},
 		{SKEP_MAP_HASH, 4, 8, 4, .flags = 1 << 3},
 		{SKEP_MAP_HASH, 4, 8, 4, .flags = 1 << 4},
@@ -385,9 +395,8 @@ static void batch(int cmd, struct both maps, uint32_t count, uint64_t elem_flags
 
 static void test_batches(void **state)
 {
-	static const struct attr_map_create attrs[] = {{SKEP_MAP_ARRAY, 4, 4, 4},
-						       {SKEP_MAP_QUEUE, 0, 4, 4},
-						       {SKEP_MAP_HASH, 4, 4, 1}};
+	static const struct attr_map_create attrs[] = {
+		{SKEP_MAP_ARRAY, 4, 4, 4}, {SKEP_MAP_QUEUE, 0, 4, 4}, {SKEP_MAP_HASH, 4, 4, 1}};
 
 	NEED_KERNEL();
 	for (size_t i = 0; i < sizeof(attrs) / sizeof(*attrs); i++) {
@@ -487,11 +496,10 @@ static void test_prog_load(void **state)
 
 static void test_attach_types(void **state)
 {
-	static const uint32_t types[] = {PROG_CGROUP_SKB,     PROG_CGROUP_SOCK,
-					 PROG_CGROUP_SOCK_ADDR, PROG_CGROUP_SOCKOPT,
-					 PROG_SK_LOOKUP,      PROG_SK_REUSEPORT,
-					 PROG_SYSCALL,        PROG_XDP,
-					 PROG_SCHED_CLS};
+	static const uint32_t types[] = {
+		PROG_CGROUP_SKB,     PROG_CGROUP_SOCK, PROG_CGROUP_SOCK_ADDR,
+		PROG_CGROUP_SOCKOPT, PROG_SK_LOOKUP,   PROG_SK_REUSEPORT,
+		PROG_SYSCALL,        PROG_XDP,         PROG_SCHED_CLS};
 
 	NEED_KERNEL();
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
@@ -571,11 +579,10 @@ static void run_both(struct both progs, const struct attr_test *test, const char
 
 static void test_run_sizes(void **state)
 {
-	static const uint32_t types[] = {PROG_SOCKET_FILTER, PROG_SCHED_CLS, PROG_XDP,
-					 PROG_LWT_IN, PROG_FLOW_DISSECTOR};
-	static const uint32_t sizes[] = {0,    1,    13,   14,   15,   33,  34,
-					 64,   1500, 3519, 3520, 3521, 3712, 3713,
-					 4000, 4096, 4097, 9000};
+	static const uint32_t types[] = {PROG_SOCKET_FILTER, PROG_SCHED_CLS, PROG_XDP, PROG_LWT_IN,
+					 PROG_FLOW_DISSECTOR};
+	static const uint32_t sizes[] = {0,    1,    13,   14,   15,   33,   34,   64,   1500,
+					 3519, 3520, 3521, 3712, 3713, 4000, 4096, 4097, 9000};
 	static uint8_t data[9000];
 
 	NEED_KERNEL();
@@ -604,25 +611,32 @@ static void test_run_sizes(void **state)
 
 static void test_run_attrs(void **state)
 {
-	static const uint32_t types[] = {PROG_SOCKET_FILTER, PROG_SCHED_CLS, PROG_XDP,
-					 PROG_RAW_TRACEPOINT, PROG_KPROBE, PROG_SK_LOOKUP,
+	static const uint32_t types[] = {PROG_SOCKET_FILTER,  PROG_SCHED_CLS, PROG_XDP,
+					 PROG_RAW_TRACEPOINT, PROG_KPROBE,    PROG_SK_LOOKUP,
 					 PROG_FLOW_DISSECTOR};
 	static uint8_t data[64], ctx[512];
 	static const struct attr_test tests[] = {
-		{.data_size_in = 64, .flags = 1},      {.data_size_in = 64, .flags = 4},
-		{.data_size_in = 64, .flags = 8},      {.data_size_in = 64, .cpu = 1},
-		{.data_size_in = 64, .cpu = 9999},     {.data_size_in = 64, .batch_size = 1},
-		{.data_size_in = 64, .repeat = 3},     {.data_size_in = 64, .ctx_size_in = 8},
-		{.data_size_in = 64, .ctx_size_out = 8}, {.ctx_size_in = 100},
-		{.flags = 1, .cpu = 9999},             {.flags = 1, .cpu = 0},
-		{.repeat = 1},                         {.duration = 1},
+		{.data_size_in = 64, .flags = 1},
+		{.data_size_in = 64, .flags = 4},
+		{.data_size_in = 64, .flags = 8},
+		{.data_size_in = 64, .cpu = 1},
+		{.data_size_in = 64, .cpu = 9999},
+		{.data_size_in = 64, .batch_size = 1},
+		{.data_size_in = 64, .repeat = 3},
+		{.data_size_in = 64, .ctx_size_in = 8},
+		{.data_size_in = 64, .ctx_size_out = 8},
+		{.ctx_size_in = 100},
+		{.flags = 1, .cpu = 9999},
+		{.flags = 1, .cpu = 0},
+		{.repeat = 1},
+		{.duration = 1},
 		{0},
 	};
 
 	NEED_KERNEL();
 	for (size_t type = 0; type < sizeof(types) / sizeof(*types); type++) {
-		struct both progs = load_both(
-			types[type], types[type] == PROG_SK_LOOKUP ? ATTACH_SK_LOOKUP : 0);
+		struct both progs = load_both(types[type],
+					      types[type] == PROG_SK_LOOKUP ? ATTACH_SK_LOOKUP : 0);
 
 		for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
 			struct attr_test test = tests[i];
@@ -676,9 +690,9 @@ static void test_run_xdp_ctx(void **state)
 	static uint8_t data[100];
 	static const uint32_t sizes[] = {0, 1, 4, 12, 24, 25, 100};
 	static const struct wire_xdp_md ctxs[] = {
-		{0, 100},        {4, 100},      {8, 100},        {3, 100},
-		{32, 100},       {36, 100},     {88, 100},       {100, 100},
-		{0, 99},         {0, 101},      {4, 100, 4},     {0, 100, 0, 1},
+		{0, 100},          {4, 100},          {8, 100},          {3, 100},
+		{32, 100},         {36, 100},         {88, 100},         {100, 100},
+		{0, 99},           {0, 101},          {4, 100, 4},       {0, 100, 0, 1},
 		{0, 100, 0, 1, 1}, {0, 100, 0, 0, 1}, {0, 100, 0, 9999}, {0, 100, 0, 0, 0, 1},
 	};
 	struct both progs;
@@ -705,7 +719,8 @@ static void test_run_xdp_ctx(void **state)
 	close_both(progs);
 }
 
-/* --- what there is to tell ------------------------------------------------------------------------ */
+/* --- what there is to tell
+ * ------------------------------------------------------------------------ */
 
 /* Numbers that are each side's own are taken out before. */
 static void check_info(struct both fds, size_t size, const uint32_t *own, size_t n_own,
@@ -720,8 +735,8 @@ static void check_info(struct both fds, size_t size, const uint32_t *own, size_t
 		snprintf(at, sizeof(at), "%s, %u bytes", what, len);
 		for (int side = 0; side < 2; side++) {
 			memset(infos[side], 0, sizeof(infos[side]));
-			attr[side] = (union attr){.info = {(uint32_t)fds.result[side], len,
-							   ptr(infos[side])}};
+			attr[side] = (union attr){
+				.info = {(uint32_t)fds.result[side], len, ptr(infos[side])}};
 		}
 		check_same(call_both(CMD_OBJ_GET_INFO_BY_FD, attr, sizeof(*attr)), false, at);
 		check_number(attr[0].info.len, attr[1].info.len, at, "length");
@@ -757,8 +772,8 @@ static void test_prog_info(void **state)
 {
 #define OWN(field) offsetof(struct info_prog, field), sizeof(((struct info_prog *)NULL)->field)
 	static const uint32_t own[] = {
-		OWN(id),        OWN(load_time),   OWN(jited_len),          OWN(run_time_ns),
-		OWN(run_cnt),   OWN(xlated_len),  OWN(nr_jited_line_info), OWN(netns_dev),
+		OWN(id),        OWN(load_time),      OWN(jited_len),          OWN(run_time_ns),
+		OWN(run_cnt),   OWN(xlated_len),     OWN(nr_jited_line_info), OWN(netns_dev),
 		OWN(netns_ino), OWN(verified_insns),
 	};
 	struct both progs;
@@ -774,7 +789,8 @@ static void test_prog_info(void **state)
 	}
 }
 
-/* --- BTF ------------------------------------------------------------------------------------------ */
+/* --- BTF
+ * ------------------------------------------------------------------------------------------ */
 
 /* Header, one int, "\0int\0". */
 struct small_btf {
@@ -785,7 +801,7 @@ struct small_btf {
 	char strings[8];
 };
 
-static const struct small_btf an_int = {0xeb9f, 1,  0, 24, 0, 16, 16, 8, {1, 1 << 24, 4, 32},
+static const struct small_btf an_int = {0xeb9f,     1, 0, 24, 0, 16, 16, 8, {1, 1 << 24, 4, 32},
 					"\0int\0\0"};
 
 static int check_btf(const struct small_btf *btf, uint32_t size, const char *what)
@@ -815,7 +831,8 @@ static void test_btf(void **state)
 		}
 }
 
-/* --- links ---------------------------------------------------------------------------------------- */
+/* --- links
+ * ---------------------------------------------------------------------------------------- */
 
 static void test_links(void **state)
 {
@@ -844,8 +861,8 @@ static void test_links(void **state)
 		if (type == ATTACH_STRUCT_OPS)
 			continue;
 		for (int side = 0; side < 2; side++)
-			attr[side] = (union attr){.link_create = {(uint32_t)progs.result[side],
-								  .type = type}};
+			attr[side] = (union attr){
+				.link_create = {(uint32_t)progs.result[side], .type = type}};
 		snprintf(what, sizeof(what), "raw tracepoint program at attach type %u", type);
 		links = call_both(CMD_LINK_CREATE, attr, sizeof(*attr));
 		check_same(links, true, what);
@@ -859,16 +876,13 @@ static void test_links(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_sizes),       CASE(test_ends),
-		CASE(test_bad_calls),   CASE(test_map_create),
-		CASE(test_elements),    CASE(test_queue),
-		CASE(test_freeze),      CASE(test_batches),
-		CASE(test_prog_load),   CASE(test_attach_types),
-		CASE(test_log),         CASE(test_run_sizes),
-		CASE(test_run_attrs),   CASE(test_run_skb_ctx),
-		CASE(test_run_xdp_ctx),
-		CASE(test_map_info),        CASE(test_prog_info),
-		CASE(test_btf),             CASE(test_links),
+		CASE(test_sizes),        CASE(test_ends),        CASE(test_bad_calls),
+		CASE(test_map_create),   CASE(test_elements),    CASE(test_queue),
+		CASE(test_freeze),       CASE(test_batches),     CASE(test_prog_load),
+		CASE(test_attach_types), CASE(test_log),         CASE(test_run_sizes),
+		CASE(test_run_attrs),    CASE(test_run_skb_ctx), CASE(test_run_xdp_ctx),
+		CASE(test_map_info),     CASE(test_prog_info),   CASE(test_btf),
+		CASE(test_links),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -53,7 +53,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- our own objects --------------------------------------------------------------------------- */
+/* --- our own objects ---------------------------------------------------------------------------
+ */
 
 static struct bpf_object *load(const char *path)
 {
@@ -128,7 +129,8 @@ static void test_ring_buffer(void **state)
 	bpf_object__close(object);
 }
 
-/* --- libbpf-tools ------------------------------------------------------------------------------ */
+/* --- libbpf-tools ------------------------------------------------------------------------------
+ */
 
 static unsigned n_objects, n_loaded, n_programs;
 
@@ -189,8 +191,7 @@ static void load_one(const char *name, const void *elf, size_t size)
 		struct bpf_program *prog;
 
 		n_loaded++;
-		bpf_object__for_each_program(prog, object) n_programs +=
-			bpf_program__fd(prog) >= 0;
+		bpf_object__for_each_program(prog, object) n_programs += bpf_program__fd(prog) >= 0;
 	} else {
 		print_message("%s: %s: %.700s\n", name, strerror(-err), last_words);
 	}

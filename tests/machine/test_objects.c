@@ -70,15 +70,15 @@ static struct skep_machine_counts count(void)
 
 static int load(const struct skep_insn *insns, uint32_t n, uint32_t type)
 {
-	union attr attr = {.prog_load = {.type = type,
-					 .insn_cnt = n,
-					 .insns = ptr(insns),
-					 .license = ptr("GPL")}};
+	union attr attr = {
+		.prog_load = {
+			.type = type, .insn_cnt = n, .insns = ptr(insns), .license = ptr("GPL")}};
 
 	return (int)call(CMD_PROG_LOAD, &attr);
 }
 
-/* --- descriptors ------------------------------------------------------------------------------- */
+/* --- descriptors -------------------------------------------------------------------------------
+ */
 
 static void test_dup(void **state)
 {
@@ -147,8 +147,9 @@ static void test_scm_rights(void **state)
 	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	*header = (struct cmsghdr){
-		.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+	*header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+				   .cmsg_level = SOL_SOCKET,
+				   .cmsg_type = SCM_RIGHTS};
 	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
 	assert_int_equal(sendmsg(pair[0], &msg, 0), 1);
 	assert_int_equal(update(fd, 3, 99), 0);
@@ -180,7 +181,8 @@ static void test_access(void **state)
 	assert_int_equal(count().maps, 0);
 }
 
-/* --- ids and pins ------------------------------------------------------------------------------ */
+/* --- ids and pins ------------------------------------------------------------------------------
+ */
 
 static uint32_t next_id(int cmd, uint32_t id)
 {
@@ -240,7 +242,8 @@ static void test_pins(void **state)
 	rmdir(folder);
 }
 
-/* --- references between objects ------------------------------------------------------------------ */
+/* --- references between objects ------------------------------------------------------------------
+ */
 
 /* A program in an array that it uses itself: the circle ends with the array's last descriptor. */
 static void test_circle(void **state)
@@ -265,7 +268,8 @@ static void test_circle(void **state)
 	assert_int_equal(count().maps, 0);
 }
 
-/* --- refused loads ------------------------------------------------------------------------------- */
+/* --- refused loads -------------------------------------------------------------------------------
+ */
 
 static unsigned count_fds(void)
 {
@@ -335,7 +339,8 @@ static void test_limits(void **state)
 	machine = usual;
 }
 
-/* --- links, statistics, faults -------------------------------------------------------------------- */
+/* --- links, statistics, faults
+ * -------------------------------------------------------------------- */
 
 static const struct skep_insn pass[] = {{0xb7, 0, 0, 0, 3}, {0x95}};
 
@@ -393,8 +398,7 @@ static void test_stats(void **state)
 
 static void test_fault(void **state)
 {
-	static const struct skep_insn insns[] = {
-		{0xb7, 1, 0, 0, 4096}, {0x79, 0, 1, 0, 0}, {0x95}};
+	static const struct skep_insn insns[] = {{0xb7, 1, 0, 0, 4096}, {0x79, 0, 1, 0, 0}, {0x95}};
 	int prog = load(insns, 3, PROG_RAW_TRACEPOINT);
 	const struct skep_program *program = skep_machine_program(machine, prog);
 	union attr run = {.test = {.prog_fd = (uint32_t)prog}};
@@ -410,7 +414,8 @@ static void test_fault(void **state)
 	assert_int_equal(count().programs, 0);
 }
 
-/* --- without any right ----------------------------------------------------------------------------- */
+/* --- without any right
+ * ----------------------------------------------------------------------------- */
 
 static void test_ordinary_user(void **state)
 {
@@ -441,13 +446,13 @@ static void test_ordinary_user(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dup),         cmocka_unit_test(test_other_descriptors),
-		cmocka_unit_test(test_fork),        cmocka_unit_test(test_scm_rights),
-		cmocka_unit_test(test_access),      cmocka_unit_test(test_ids),
-		cmocka_unit_test(test_pins),        cmocka_unit_test(test_circle),
-		cmocka_unit_test(test_refused),     cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_links),       cmocka_unit_test(test_stats),
-		cmocka_unit_test(test_fault),       cmocka_unit_test(test_ordinary_user),
+		cmocka_unit_test(test_dup),     cmocka_unit_test(test_other_descriptors),
+		cmocka_unit_test(test_fork),    cmocka_unit_test(test_scm_rights),
+		cmocka_unit_test(test_access),  cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_pins),    cmocka_unit_test(test_circle),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_links),   cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_fault),   cmocka_unit_test(test_ordinary_user),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -54,7 +54,10 @@ static const struct {
 	const char *type, *path;
 	size_t off;
 } rows[] = {
-#define ATTR(theirs, ours) {"bpf_attr", theirs, offsetof(union attr, ours)}
+#define ATTR(theirs, ours)                                                                         \
+	{                                                                                          \
+		"bpf_attr", theirs, offsetof(union attr, ours)                                     \
+	}
 	ATTR("map_name", map_create.name),
 	ATTR("btf_fd", map_create.btf_fd),
 	ATTR("map_extra", map_create.extra),
@@ -96,7 +99,10 @@ static const struct {
 	ATTR("prog_bind_map.flags", bind.flags),
 	ATTR("prog_stream_read.prog_fd", stream.prog_fd),
 #undef ATTR
-#define PROG(theirs, ours) {"bpf_prog_info", theirs, offsetof(struct info_prog, ours)}
+#define PROG(theirs, ours)                                                                         \
+	{                                                                                          \
+		"bpf_prog_info", theirs, offsetof(struct info_prog, ours)                          \
+	}
 	PROG("load_time", load_time),
 	PROG("map_ids", map_ids),
 	PROG("name", name),
