@@ -18,7 +18,7 @@
 /** How a script's map is kept. */
 enum skep_storage {
 	SKEP_STORE_GLOBAL,     /* scalar: in the globals array map, at off: u64 is-set, value */
-	SKEP_STORE_CPU_GLOBAL, /* scalar aggregate: in the per-CPU globals' value, at off */
+	SKEP_STORE_CPU_GLOBAL, /* scalar aggregate: in the per-CPU globals, element page, at off */
 	SKEP_STORE_HASH,       /* BPF hash (or LRU) map of its own: key -> value */
 	SKEP_STORE_CPU_HASH,   /* per-CPU hash: key -> one aggregate value for each CPU */
 	SKEP_STORE_TASK,       /* task storage: key is the thread; value */
@@ -30,6 +30,7 @@ struct skep_trace_map {
 	enum skep_storage storage;
 	uint32_t bpf_map; /* index into the object's maps */
 	uint32_t off;     /* GLOBAL, CPU_GLOBAL */
+	uint32_t page;    /* CPU_GLOBAL */
 	uint32_t max_keys;
 };
 
@@ -105,8 +106,9 @@ struct skep_trace_program {
 	uint32_t ring, ring_control; /* control: second chance of exit, clear, zero and print(@) */
 	uint32_t globals, cpu_globals, stacks[2 /* kernel, user */];
 	uint32_t stack_depth[2];
-	uint32_t eraser;    /* program that zeroes words ctx[0] to ctx[1] of cpu_globals */
+	uint32_t eraser;    /* program that zeroes words ctx[0] to ctx[1] of cpu_globals[ctx[2]] */
 	uint32_t loss_off;  /* of u64[SKEP_LOSS_CNT], then u64[n_maps] (full map), in globals */
+	bool names_code;    /* of processes: user stacks, usym() */
 	bool needs_elapsed; /* u64 at elapsed_off of globals: start, ns of boot or monotonic */
 	uint32_t elapsed_off;
 };

@@ -23,9 +23,9 @@ struct skep_opnd skep_lower_key(struct skep_lower *l, const struct skep_trace_ma
 				const struct skep_expr *key)
 {
 	if (!map->key) {
-		uint32_t zero = skep_ir_slot(l->f, 4, 4);
-		skep_ir_store(l->f, 4, S(zero, 0), 0, I(0));
-		return S(zero, 0);
+		uint32_t page = skep_ir_slot(l->f, 4, 4);
+		skep_ir_store(l->f, 4, S(page, 0), 0, I(map->page));
+		return S(page, 0);
 	}
 	struct skep_value slot = skep_lower_temp(l, map->key);
 	skep_lower_into(l, key, slot.opnd, 0, map->key);

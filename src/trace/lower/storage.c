@@ -3,7 +3,7 @@
  * uses:
  *
  *	@x = 5, @x++          one array map for all scalars, loaded and stored directly
- *	@x = count()          one per-CPU array for all scalar aggregates (and loss counters)
+ *	@x = count()          one per-CPU array for all scalar aggregates, mostly of one element
  *	@x[k] = v             a hash
  *	@x[k] = count()       a per-CPU hash, added to in place
  *	@x[tid] = v           task storage, if every key is tid and nothing walks the map
@@ -23,6 +23,7 @@
 
 #define STACK_ENTRIES      16384
 #define CONTROL_RING_BYTES 65536
+#define MOST_CPU_BYTES     32768 /* of a per-CPU value: the kernel's PCPU_MIN_UNIT_SIZE */
 #define NONE               UINT32_MAX
 
 /* Kernel names allow letters, digits, '_' and '.'. */
@@ -117,6 +118,19 @@ static uint32_t take(uint32_t *bytes, uint32_t size)
 	return off;
 }
 
+/* A per-CPU value has a limit: what does not fit goes to the next element. */
+static void place_on_page(struct skep_lower *l, uint32_t bytes, struct skep_trace_map *ret)
+{
+	if (!l->n_pages || l->page_bytes + bytes > MOST_CPU_BYTES) {
+		l->page_bytes = 0;
+		l->n_pages++;
+	}
+	ret->page = l->n_pages - 1;
+	ret->off = take(&l->page_bytes, bytes);
+	if (l->longest_page < l->page_bytes)
+		l->longest_page = l->page_bytes;
+}
+
 static void place_map(struct skep_lower *l, const struct skep_map *map, struct skep_trace_map *ret)
 {
 	*ret = (struct skep_trace_map){
@@ -133,7 +147,7 @@ static void place_map(struct skep_lower *l, const struct skep_map *map, struct s
 		ret->off = take(&l->globals_bytes, 16);
 	} else if (!map->key && skep_type_is_agg(map->value)) {
 		ret->storage = SKEP_STORE_CPU_GLOBAL;
-		ret->off = take(&l->cpu_globals_bytes, map->value->size);
+		place_on_page(l, map->value->size, ret);
 	} else if (!map->key) {
 		ret->storage = SKEP_STORE_GLOBAL;
 		ret->off = take(&l->globals_bytes, 8 + map->value->size);
@@ -189,8 +203,11 @@ uint32_t skep_lower_globals(struct skep_lower *l)
 
 uint32_t skep_lower_cpu_globals(struct skep_lower *l)
 {
-	return make_shared(l, &l->program->cpu_globals, "skep.percpu", BPF_MAP_TYPE_PERCPU_ARRAY,
-			   l->cpu_globals_bytes);
+	uint32_t index = make_shared(l, &l->program->cpu_globals, "skep.percpu",
+				     BPF_MAP_TYPE_PERCPU_ARRAY, l->longest_page);
+
+	l->object->maps[index].max_entries = l->n_pages;
+	return index;
 }
 
 /* A read-only stretch of zeroes, for first values that are too large for the stack. */
@@ -246,7 +263,7 @@ uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth)
 }
 
 /*
- * Zero the 8-byte words [ctx[0], ctx[1]) of the per-CPU globals on every CPU.
+ * Zero the 8-byte words [ctx[0], ctx[1]) of element ctx[2] of the per-CPU globals on every CPU.
  *
  * The run time could only write the whole value back, with what was counted
  * in it meanwhile lost; so it runs this instead.
@@ -261,13 +278,14 @@ void skep_lower_eraser(struct skep_lower *l)
 	uint32_t each_cpu = skep_ir_block(f), look = skep_ir_block(f), found = skep_ir_block(f);
 	uint32_t each_word = skep_ir_block(f), in_range = skep_ir_block(f);
 	uint32_t word = skep_ir_block(f), next_cpu = skep_ir_block(f), done = skep_ir_block(f);
-	uint32_t n_words = l->cpu_globals_bytes / 8;
+	uint32_t n_words = l->longest_page / 8;
 	uint32_t from = skep_ir_load(f, 8, R(skep_ir_param(f, 0)), 0);
 	uint32_t to = skep_ir_load(f, 8, R(skep_ir_param(f, 0)), 8);
+	uint32_t page = skep_ir_load(f, 8, R(skep_ir_param(f, 0)), 16);
 
 	l->f = f;
 	l->program->eraser = l->n_programs++;
-	skep_ir_store(f, 4, S(key, 0), 0, I(0));
+	skep_ir_store(f, 4, S(key, 0), 0, R(page));
 	skep_ir_set(f, cpu, skep_lower_blur(l, I(0)));
 	skep_ir_jump(f, each_cpu);
 	skep_ir_at(f, each_cpu);

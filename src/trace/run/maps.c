@@ -87,16 +87,16 @@ static void sum_copies(const struct skep_type *type, const uint8_t *copies, size
 		fold_copy(type, total, (const uint64_t *)(copies + cpu * stride));
 }
 
-/* The per-CPU globals of all CPUs, one after the other; heap. */
-static uint8_t *read_cpu_globals(const struct skep_map_reader *reader, size_t *ret_stride)
+/* One element of the per-CPU globals, of all CPUs one after the other; heap. */
+static uint8_t *read_cpu_globals(const struct skep_map_reader *reader, uint32_t page,
+				 size_t *ret_stride)
 {
 	const struct skep_trace_program *program = reader->program;
 	size_t stride = program->object.maps[program->cpu_globals].value_size;
 	uint8_t *copies = skep_xcalloc(skep_possible_cpus(), stride);
-	uint32_t key = 0;
 
 	int fd = skep_session_map_fd(reader->session, program->cpu_globals);
-	skep_bpf_map_lookup(fd, &key, copies, 0);
+	skep_bpf_map_lookup(fd, &page, copies, 0);
 	*ret_stride = stride;
 	return copies;
 }
@@ -141,7 +141,7 @@ static int read_cpu_global(const struct skep_map_reader *reader, const struct sk
 			   bool with_unset, struct skep_map_entries *ret)
 {
 	size_t stride;
-	_cleanup_free_ uint8_t *copies = read_cpu_globals(reader, &stride);
+	_cleanup_free_ uint8_t *copies = read_cpu_globals(reader, map->page, &stride);
 
 	one_entry(ret, map->value->size);
 	sum_copies(map->value, copies + map->off, stride, ret->values);
@@ -337,7 +337,7 @@ int skep_map_read(const struct skep_map_reader *reader, const struct skep_trace_
 
 static int erase_cpu_global(const struct skep_map_reader *reader, const struct skep_trace_map *map)
 {
-	uint64_t words[2] = {map->off / 8, (map->off + map->value->size) / 8};
+	uint64_t words[3] = {map->off / 8, (map->off + map->value->size) / 8, map->page};
 
 	return skep_session_run(reader->session, reader->program->eraser, words, sizeof(words),
 				NULL);
