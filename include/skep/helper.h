@@ -16,6 +16,8 @@
 #include <skep/image.h>
 #include <skep/map.h>
 
+struct skep_btf;
+
 /** What an argument must be. Names follow the kernel's enum bpf_arg_type. */
 enum skep_arg_kind {
 	SKEP_ARG_NONE,
@@ -111,12 +113,15 @@ struct skep_packet {
 	uint32_t frags_bytes; /* XDP with several buffers, skbs that are not linear: behind `end` */
 	uint8_t *frags;       /* heap, owned */
 	uint16_t protocol;    /* Ethernet type, network byte order */
-	uint32_t mac_off, network_off, transport_off; /* from data */
+	/* from data; transport_off UINT32_MAX: nobody looked for it */
+	uint32_t mac_off, network_off, transport_off;
 	/* Results of redirect helpers, for the caller to look at. */
 	uint32_t redirect_ifindex;
 	uint64_t redirect_flags;
 	struct skep_map *redirect_map;
 	uint64_t redirect_key;
+	uint32_t n_clones, clone_ifindex; /* clone_redirect(): how many, the last one's target */
+	bool encapsulated;                /* adjust_room() has put a header around it */
 };
 
 /** A packet of @len bytes with room before and after it. Return NULL: no memory below 4 GiB. */
@@ -143,7 +148,32 @@ struct skep_world {
 	int (*output)(void *ctx, struct skep_map *map, uint64_t index, const void *data,
 		      uint64_t size);
 	void *output_ctx;
+	/** What an iterator prints: seq_printf(), seq_write(). 0 | -EOVERFLOW; NULL: nowhere. */
+	int (*seq_write)(void *ctx, const void *data, size_t len);
+	void *seq_ctx;
+	int32_t retval;                       /* bpf_get_retval(), bpf_set_retval() */
+	const uint64_t *func_args;            /* bpf_get_func_arg() and the last, bpf_get_func_ret() */
+	uint32_t n_func_args;
+	/* What the program asked for, for the caller to look at. */
+	uint32_t signal; /* bpf_send_signal(); to the thread alone, if signal_thread */
+	bool signal_thread;
+	bool overridden; /* bpf_override_return() */
+	uint64_t override_value;
+	/** The program's types: how large what bpf_obj_new() makes is. NULL: it makes nothing. */
+	const struct skep_btf *types;
 };
+
+/** The program goes: its timers do not call it any more, and none of them is under way. */
+void skep_timers_forget(const struct skep_program *program);
+/** A map's value goes: timers in it are cancelled, kept objects given back. For
+ *  skep_map_env.release_fields. */
+void skep_kept_release(struct skep_map *map, void *value);
+
+/** What programs see as the task of the calling thread, of one of the process's threads by its
+ *  number, and as the process's cgroup by its id: the owners of storages. NULL: none. */
+void *skep_task_current(void);
+void *skep_task_by_pid(uint32_t pid);
+void *skep_cgroup_by_id(uint64_t id);
 
 /* --- Memory that a run may touch (the checked interpreter's; NULL run->check: any) ---------------
  */

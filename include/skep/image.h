@@ -96,6 +96,7 @@ struct skep_image {
 	/* CALL_HELPER and CALL_KFUNC: imm is the index in here; src still tells which. */
 	const struct skep_callable **calls; /* owned array of borrowed rows */
 	uint32_t n_calls;
+	uint32_t tail_call;     /* the one among calls that is bpf_tail_call(); UINT32_MAX: none */
 	struct skep_map *arena; /* the one among maps, or NULL */
 	bool may_throw, has_may_goto, has_tail_call;
 };
@@ -108,6 +109,7 @@ struct skep_link_env {
 	int (*kfunc)(void *ctx, const struct skep_insn *insn, const struct skep_callable **ret);
 	int (*variable)(void *ctx, const struct skep_insn *insn, uint64_t *ret);
 	void *ctx;
+	uint32_t exception_callback; /* slot where bpf_throw() goes on (BTF says so); 0: none */
 };
 
 /**

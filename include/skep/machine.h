@@ -27,12 +27,12 @@ struct skep_map;
 struct skep_world;
 
 struct skep_machine_opts {
-	const struct skep_exec *exec; /* NULL: the JIT if there is one for this processor */
+	const struct skep_exec *exec; /* NULL: the checked interpreter, as nothing is proven */
 	struct skep_exec_opts exec_opts;
 	uint64_t budget;       /* instructions a run may take; 0: no limit */
 	uint64_t most_memory;  /* bytes of all maps together; 0: no limit */
 	uint32_t most_objects; /* of each kind; 0: no limit */
-	bool checked;          /* programs run in the checked interpreter, whatever @exec says */
+	bool checked;          /* the checked interpreter, whatever @exec says */
 	const char
 		*kernel_btf; /* file with the BTF that programs are written for; NULL: the host's */
 	void (*trace)(void *ctx, const char *text,
@@ -54,10 +54,38 @@ void *skep_machine_mmap(struct skep_machine *machine, void *addr, size_t len, in
 			int fd, int64_t off);
 int skep_machine_epoll_ctl(struct skep_machine *machine, int epfd, int op, int fd, void *event);
 
+/** In a program linked with src/machine/wrap.c: whose bpf(2) code that is not ours calls. For the
+ *  process, or for the calling thread alone; NULL: the kernel's (the process's). */
+void skep_machine_route(struct skep_machine *machine);
+void skep_machine_route_thread(struct skep_machine *machine);
+
 /** The objects behind descriptors, with a reference; NULL: not of this machine, or another kind. */
 struct skep_map *skep_machine_map(struct skep_machine *machine, int fd);
 const struct skep_program *skep_machine_program(struct skep_machine *machine, int fd);
 void skep_machine_program_put(struct skep_machine *machine, const struct skep_program *program);
+
+/** The places where links hang programs. Each is told apart further by a name: a device's index, a
+ *  function's or tracepoint's name, "device:inode" of a descriptor (in hex), a map's id. */
+enum skep_hook {
+	SKEP_HOOK_RAW_TRACEPOINT,
+	SKEP_HOOK_ENTRY, /* of a function */
+	SKEP_HOOK_EXIT,
+	SKEP_HOOK_LSM,
+	SKEP_HOOK_ITER,
+	SKEP_HOOK_XDP,
+	SKEP_HOOK_INGRESS,
+	SKEP_HOOK_EGRESS,
+	SKEP_HOOK_CGROUP,
+	SKEP_HOOK_NETNS,
+	SKEP_HOOK_NETFILTER,
+	SKEP_HOOK_PERF_EVENT,
+	SKEP_HOOK_SOCKMAP,
+	SKEP_HOOK_STRUCT_OPS,
+};
+/** The hook is passed: all programs on it run on @ctx, in the order of their links.
+ *  @world  what they see; NULL: the host. Return the last one's result; 0: none was there. */
+uint32_t skep_machine_hook(struct skep_machine *machine, enum skep_hook kind, const char *name,
+			   void *ctx, size_t ctx_bytes, struct skep_world *world);
 
 /** All that is loaded now: for tests that nothing leaks. */
 struct skep_machine_counts {

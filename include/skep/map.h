@@ -73,6 +73,20 @@ struct skep_map_env {
 	/** A value is about to be overwritten or freed: cancel timers, release kptrs, free lists.
 	 */
 	void (*release_fields)(struct skep_map *map, void *value);
+	/* The rest may be NULL. */
+	/** One more reference to an object that a program holds: it puts a socket in a map. */
+	void (*ref)(struct skep_map *map, void *object);
+	/** The number of a socket where values are 8 bytes; NULL: the id. */
+	uint64_t (*cookie)(struct skep_map *map, void *object);
+	/** Is there such a network device? NULL: any may be. */
+	bool (*device)(struct skep_map *map, uint32_t ifindex);
+	/** struct_ops: check the members of @value and turn its programs' descriptors into ids,
+	 *  with references; unfill() drops these. 0 | -errno */
+	int (*fill)(struct skep_map *map, void *value);
+	void (*unfill)(struct skep_map *map, void *value);
+	/** struct_ops without BPF_F_LINK: the table is now the kernel's to call, or no more. */
+	int (*enlist)(struct skep_map *map, const void *value);
+	void (*delist)(struct skep_map *map, const void *value);
 	/** ring buffer: there is something to read (or, forced, even without). */
 	void (*wake)(struct skep_map *map, bool force);
 };
@@ -109,8 +123,9 @@ struct skep_map {
 	const struct skep_map_env *env;
 	void *env_ctx;
 	void *owner;         /* the machine's object; not touched here */
+	uint8_t *base;       /* the whole reservation */
+	size_t memory_bytes; /* of it: what the map can come to take */
 	int memory_fd;       /* what mmap() of the map shows; -1: not to be mapped */
-	size_t memory_bytes; /* of the whole reservation: what the map can come to take */
 	uint32_t frozen;     /* atomic: the syscall side may not write */
 	uint32_t refs;       /* atomic */
 };
@@ -157,6 +172,9 @@ long skep_map_for_each(struct skep_map *map,
 /* --- The syscall side ----------------------------------------------------------------------------
  */
 
+/** The kernel's own ENOTSUPP, no errno of libc's, which bpf(2) does return. */
+#define SKEP_ENOTSUPP 524
+
 /** Bytes of a value on this side: per CPU, all of them. */
 uint32_t skep_map_sys_value_size(const struct skep_map *map);
 int skep_map_sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags);
@@ -164,7 +182,10 @@ int skep_map_sys_update(struct skep_map *map, const void *key, const void *value
 int skep_map_sys_delete(struct skep_map *map, const void *key);
 int skep_map_sys_lookup_and_delete(struct skep_map *map, const void *key, void *value,
 				   uint64_t flags);
-/** @key NULL: the first. Return 0 | -ENOENT after the last | -ENOTSUP | -EINVAL */
+/** BPF_MAP_FREEZE: no more writing from this side. Return 0 | -EPERM it is so already |
+ *  -ENOTSUPP special fields. Writable mappings are the caller's to look for first. */
+int skep_map_sys_freeze(struct skep_map *map);
+/** @key NULL: the first. Return 0 | -ENOENT after the last | -ENOTSUPP | -EINVAL */
 int skep_map_sys_next_key(struct skep_map *map, const void *key, void *next_key);
 
 /** BPF_MAP_*_BATCH, arrays of keys and values one behind the other. */
@@ -180,12 +201,22 @@ int skep_map_sys_lookup_and_delete_batch(struct skep_map *map, struct skep_map_b
 int skep_map_sys_update_batch(struct skep_map *map, struct skep_map_batch *batch);
 int skep_map_sys_delete_batch(struct skep_map *map, struct skep_map_batch *batch);
 
+/** bpf_spin_lock() and bpf_spin_unlock(): @lock is a struct bpf_spin_lock in a value. */
+void skep_map_spin_lock(void *lock);
+void skep_map_spin_unlock(void *lock);
+
 /* --- Maps with an interface of their own -------------------------------------------------------
  */
 
 /** prog_array, array and hash of maps, dev, xsk and sock maps: the object, with no reference; or
  *  NULL. Valid as long as the program runs. */
 void *skep_map_object(struct skep_map *map, const void *key);
+
+/** Put all elements: for a prog_array when its last descriptor and pin are gone (it may hold the
+ *  programs that hold it), for a perf_event_array when the descriptor that filled it is. */
+void skep_map_clear_objects(struct skep_map *map);
+/** of maps: what all elements are like; it has no elements itself. NULL: another type. */
+const struct skep_map *skep_map_inner(const struct skep_map *map);
 
 /* Ring buffer, in the kernel's memory layout (consumer page, producer page, data twice). */
 void *skep_ringbuf_reserve(struct skep_map *map, uint64_t size); /* NULL: no room */
@@ -208,6 +239,26 @@ void *skep_map_storage(struct skep_map *map, void *owner, const void *init, bool
 int skep_map_storage_delete(struct skep_map *map, void *owner);
 void skep_map_storage_forget(void *owner);
 
+/**
+ * cgroup storages: the value of the attachment that @key (struct bpf_cgroup_storage_key, or the
+ * cgroup's id alone) names, made zero when a program is attached; per CPU, the first CPU's, the
+ * others map->elem_size apart. NULL: no memory. A run without attachment (a test run) takes
+ * skep_map_storage() with itself as the owner instead: nobody else sees that value.
+ */
+void *skep_cgroup_storage_link(struct skep_map *map, const void *key);
+void skep_cgroup_storage_unlink(struct skep_map *map, const void *key);
+
+/* Numbers as in enum bpf_struct_ops_state. */
+enum skep_struct_ops_state {
+	SKEP_STRUCT_OPS_INIT,
+	SKEP_STRUCT_OPS_INUSE,
+	SKEP_STRUCT_OPS_TOBEFREE,
+	SKEP_STRUCT_OPS_READY, /* a link may register it */
+};
+enum skep_struct_ops_state skep_struct_ops_state(const struct skep_map *map);
+/** The table as it was filled: ids of programs in the place of functions. Valid unless INIT. */
+const void *skep_struct_ops_value(const struct skep_map *map);
+
 /** stack_trace: the id of a stack of @n addresses; flags of bpf_get_stackid(). -EEXIST | -ENOMEM */
 int64_t skep_stack_map_id(struct skep_map *map, const uint64_t *ips, uint32_t n, uint64_t flags);
 
@@ -215,6 +266,10 @@ int64_t skep_stack_map_id(struct skep_map *map, const uint64_t *ips, uint32_t n,
 uint64_t skep_arena_alloc_pages(struct skep_map *map, uint64_t addr, uint32_t n, int node,
 				uint64_t flags);
 void skep_arena_free_pages(struct skep_map *map, uint64_t addr, uint32_t n);
+/** Keep @n pages at @addr from being given out. 0 | -EINVAL outside | -EBUSY not free */
+int skep_arena_reserve_pages(struct skep_map *map, uint64_t addr, uint32_t n);
+/** Where user space sees page 0; 0: nowhere yet. Its upper half goes before what programs have. */
+uint64_t skep_arena_user_start(const struct skep_map *map);
 /** What is added to a program's 32-bit arena address to make it ours. */
 uintptr_t skep_arena_base(const struct skep_map *map);
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const char *const names[] = {
-#define HELPER(id, name) [id] = #name,
+#define HELPER(id, name, ...) [id] = #name,
 #include <skep/helpers.def>
 #undef HELPER
 };

@@ -1,0 +1,87 @@
+/*
+ * Where there is no Linux: clocks of the C library, the memory of the process as
+ * it is, no ids. Memory below 4 GiB is what malloc() happens to give there.
+ */
+#include "helper/os.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <skep/helper.h>
+
+uint64_t skep_os_clock_ns(enum skep_os_clock clock)
+{
+	struct timespec at = {0};
+
+	timespec_get(&at, TIME_UTC);
+	return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
+}
+
+uint32_t skep_os_ticks(void)
+{
+	return 250;
+}
+
+uint64_t skep_os_random(void)
+{
+	return skep_os_clock_ns(SKEP_OS_MONOTONIC) ^ (uintptr_t)&errno;
+}
+
+uint32_t skep_os_numa_node(void)
+{
+	return 0;
+}
+
+/* Nothing tells whether memory is there: it is not read. */
+int skep_os_read(void *to, uint64_t from, size_t len)
+{
+	return len ? -EFAULT : 0;
+}
+
+int skep_os_write(uint64_t to, const void *from, size_t len)
+{
+	return len ? -EFAULT : 0;
+}
+
+int skep_os_area(uint64_t addr, uint64_t *ret_start, uint64_t *ret_end)
+{
+	return -ENOENT;
+}
+
+void skep_os_ids(struct skep_os_ids *ret)
+{
+	*ret = (struct skep_os_ids){.tgid = 1, .pid = 1};
+}
+
+void skep_os_comm(char ret[16])
+{
+	memset(ret, 0, 16);
+	memcpy(ret, "skep", 4);
+}
+
+uint64_t skep_os_cgroup_id(int level)
+{
+	return level <= 0;
+}
+
+void skep_os_pid_ns(uint64_t *ret_dev, uint64_t *ret_ino)
+{
+	*ret_dev = *ret_ino = 0;
+}
+
+void *skep_low_alloc(size_t bytes)
+{
+	void *at = calloc(1, bytes);
+
+	if (at && (uint64_t)(uintptr_t)at + bytes <= UINT32_MAX)
+		return at;
+	free(at);
+	return NULL;
+}
+
+void skep_low_free(void *at, size_t bytes)
+{
+	free(at);
+}

@@ -1,0 +1,129 @@
+/*
+ * The caller's memory. The caller is this process, so a plain copy would do; but the kernel answers
+ * a bad address with EFAULT, and so does this: through process_vm_readv() of ourselves, where that
+ * is allowed. Small copies that are made millions of times (keys, values) only have the null page
+ * refused: a bad address elsewhere is then what it is in any function, the end of the process.
+ */
+#include "machine/machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef __linux__
+#include <sys/uio.h>
+#include <unistd.h>
+#endif
+
+#define PAGE 4096
+
+static bool is_null_page(uint64_t at, size_t n)
+{
+	return at < PAGE || at + n < at;
+}
+
+#ifdef __linux__
+/* Return 0 | -EFAULT | -ENOSYS not to be had: copy at once */
+static int copy_carefully(void *ret, uint64_t from, size_t n, bool write)
+{
+	struct iovec here = {ret, n}, there = {(void *)(uintptr_t)from, n};
+	ssize_t done = write ? process_vm_writev(getpid(), &here, 1, &there, 1, 0)
+			     : process_vm_readv(getpid(), &here, 1, &there, 1, 0);
+
+	if (done == (ssize_t)n)
+		return 0;
+	if (done < 0 && (errno == ENOSYS || errno == EPERM))
+		return -ENOSYS;
+	return -EFAULT;
+}
+#else
+static int copy_carefully(void *ret, uint64_t from, size_t n, bool write)
+{
+	return -ENOSYS;
+}
+#endif
+
+int machine_user_read(void *ret, uint64_t from, size_t n)
+{
+	int err;
+
+	if (!n)
+		return 0;
+	if (is_null_page(from, n))
+		return -EFAULT;
+	err = copy_carefully(ret, from, n, false);
+	if (err != -ENOSYS)
+		return err;
+	memcpy(ret, (const void *)(uintptr_t)from, n);
+	return 0;
+}
+
+int machine_user_write(uint64_t to, const void *data, size_t n)
+{
+	int err;
+
+	if (!n)
+		return 0;
+	if (is_null_page(to, n))
+		return -EFAULT;
+	err = copy_carefully((void *)(uintptr_t)data, to, n, true);
+	if (err != -ENOSYS)
+		return err;
+	memcpy((void *)(uintptr_t)to, data, n);
+	return 0;
+}
+
+int machine_user_dup(uint64_t from, size_t n, void **ret)
+{
+	_cleanup_free_ void *copy = malloc(n ? n : 1);
+	int err;
+
+	if (!copy)
+		return -ENOMEM;
+	err = machine_user_read(copy, from, n);
+	if (err)
+		return err;
+	*ret = TAKE_PTR(copy);
+	return 0;
+}
+
+/* Page by page: what is behind the string's end may not be there. */
+int machine_user_string(uint64_t from, char *ret, size_t size)
+{
+	size_t len = 0;
+
+	while (len < size - 1) {
+		size_t n = PAGE - (from + len) % PAGE;
+		const char *end;
+		int err;
+
+		if (n > size - 1 - len)
+			n = size - 1 - len;
+		err = machine_user_read(ret + len, from + len, n);
+		if (err)
+			return err;
+		end = memchr(ret + len, 0, n);
+		if (end)
+			return (int)(end - ret);
+		len += n;
+	}
+	ret[len] = 0;
+	return (int)len;
+}
+
+int machine_user_check_tail(uint64_t from, uint32_t known, uint64_t given)
+{
+	uint8_t tail[PAGE];
+	int err;
+
+	if (given > PAGE)
+		return -E2BIG;
+	if (given <= known)
+		return 0;
+	err = machine_user_read(tail, from + known, given - known);
+	if (err)
+		return err;
+	for (size_t i = 0; i < given - known; i++)
+		if (tail[i])
+			return -E2BIG;
+	return 0;
+}

@@ -1,0 +1,374 @@
+/*
+ * hash and percpu_hash: any key to a value, or one for each CPU.
+ *
+ * An update of a hash puts a new element in the old one's place; one of a
+ * percpu_hash writes into the element that is there. Elements are all reserved
+ * when the map is created, also with BPF_F_NO_PREALLOC; their pages come with
+ * use.
+ *
+ * Read before: hash_table.c. The LRU hashes are in lru_hash.c.
+ */
+#include "map/hash.h"
+
+#include <errno.h>
+
+#include "map/hash_pool.h"
+#include "map/lock.h"
+
+/* --- What all hashes share, LRU too ---------------------------------------------------------- */
+
+static bool is_lru(const struct skep_hash *hash)
+{
+	return hash->lru.blocks != NULL;
+}
+
+/* An element that is out of the table becomes free. */
+static void give_back(struct skep_hash *hash, struct skep_hash_elem *elem)
+{
+	skep_hash_release(hash, elem);
+	if (is_lru(hash))
+		skep_lru_give(&hash->lru,
+			      (uint32_t)(((uint8_t *)elem - hash->elems) / hash->stride));
+	else
+		skep_hash_give(hash, elem);
+}
+
+int skep_hash_delete(struct skep_map *map, const void *key)
+{
+	struct skep_hash *hash = skep_hash_of(map);
+	uint32_t h = skep_hash_key(hash, key), *link;
+	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, h);
+	struct skep_hash_elem *elem = NULL;
+
+	skep_lock(&bucket->lock);
+	link = skep_hash_find_link(hash, bucket, h, key);
+	if (link) {
+		elem = skep_hash_elem(hash, *link);
+		skep_chain_remove(link, elem);
+	}
+	skep_unlock(&bucket->lock);
+	if (!elem)
+		return -ENOENT;
+	give_back(hash, elem);
+	return 0;
+}
+
+static void copy_out(const struct skep_hash *hash, const struct skep_hash_elem *elem, void *value,
+		     uint64_t flags)
+{
+	const struct skep_map *map = &hash->map;
+
+	if (map->cpu_stride)
+		skep_percpu_get(hash, elem, value);
+	else if (flags & SKEP_LOCK)
+		skep_value_get_locked(map, value, skep_elem_value(hash, elem, 0));
+	else
+		skep_value_get(map, value, skep_elem_value(hash, elem, 0), map->value_size);
+}
+
+int skep_hash_lookup_and_delete(struct skep_map *map, const void *key, void *value, uint64_t flags)
+{
+	struct skep_hash *hash = skep_hash_of(map);
+	uint32_t h = skep_hash_key(hash, key), *link;
+	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, h);
+	struct skep_hash_elem *elem = NULL;
+
+	skep_lock(&bucket->lock);
+	link = skep_hash_find_link(hash, bucket, h, key);
+	if (link) {
+		elem = skep_hash_elem(hash, *link);
+		copy_out(hash, elem, value, flags);
+		skep_chain_remove(link, elem);
+	}
+	skep_unlock(&bucket->lock);
+	if (!elem)
+		return -ENOENT;
+	give_back(hash, elem);
+	return 0;
+}
+
+/* --- Batches: bucket by bucket, a bucket whole or not at all --------------------------------- */
+
+static uint32_t chain_len(const struct skep_hash *hash, const struct skep_hash_bucket *bucket)
+{
+	uint32_t n = 0;
+
+	for (uint32_t link = bucket->first; skep_chain_is_elem(link);
+	     link = skep_hash_elem(hash, link)->chain)
+		n++;
+	return n;
+}
+
+static void copy_bucket(const struct skep_hash *hash, const struct skep_hash_bucket *bucket,
+			struct skep_map_batch *batch, uint32_t at)
+{
+	uint32_t key_size = hash->map.key_size, value_size = skep_map_sys_value_size(&hash->map);
+
+	for (uint32_t link = bucket->first; skep_chain_is_elem(link); at++) {
+		const struct skep_hash_elem *elem = skep_hash_elem(hash, link);
+
+		skep_copy_out((uint8_t *)batch->keys + (size_t)at * key_size,
+			      skep_elem_key(hash, elem), key_size);
+		copy_out(hash, elem, (uint8_t *)batch->values + (size_t)at * value_size,
+			 batch->elem_flags);
+		link = elem->chain;
+	}
+}
+
+/* The whole chain comes off; its elements become free once the lock is, the last first. They are
+ * listed meanwhile by their keys' first word, as free ones are. */
+static void free_chain(struct skep_hash *hash, uint32_t link)
+{
+	uint32_t listed = 0, next;
+
+	for (; skep_chain_is_elem(link); link = next) {
+		uint32_t *word = (uint32_t *)skep_elem_key(hash, skep_hash_elem(hash, link));
+
+		next = skep_hash_elem(hash, link)->chain;
+		__atomic_store_n(word, listed, __ATOMIC_RELAXED);
+		listed = link;
+	}
+	for (; listed; listed = next) {
+		struct skep_hash_elem *elem = skep_hash_elem(hash, listed);
+
+		next = __atomic_load_n((uint32_t *)skep_elem_key(hash, elem), __ATOMIC_RELAXED);
+		give_back(hash, elem);
+	}
+}
+
+/* Return how many were copied; -ENOSPC: more than @room. */
+static int take_bucket(struct skep_hash *hash, uint32_t number, struct skep_map_batch *batch,
+		       uint32_t room, bool delete)
+{
+	struct skep_hash_bucket *bucket = &hash->buckets[number];
+	uint32_t n, gone = 0;
+
+	if (!skep_chain_is_elem(skep_chain_next(&bucket->first)))
+		return 0;
+	skep_lock(&bucket->lock);
+	n = chain_len(hash, bucket);
+	if (n <= room) {
+		copy_bucket(hash, bucket, batch, batch->count);
+		if (delete) {
+			gone = bucket->first;
+			__atomic_store_n(&bucket->first, SKEP_CHAIN_END | number, __ATOMIC_RELEASE);
+		}
+	}
+	skep_unlock(&bucket->lock);
+	free_chain(hash, gone);
+	return n <= room ? (int)n : -ENOSPC;
+}
+
+static int walk_buckets(struct skep_hash *hash, uint32_t at, struct skep_map_batch *batch,
+			uint32_t room, bool delete)
+{
+	int n = 0;
+
+	for (; at < hash->n_buckets && n >= 0; at += n >= 0) {
+		n = take_bucket(hash, at, batch, room - batch->count, delete);
+		if (n > 0)
+			batch->count += (uint32_t)n;
+	}
+	memcpy(batch->out_batch, &at, sizeof(at));
+	if (n >= 0)
+		return -ENOENT;
+	return batch->count ? 0 : n;
+}
+
+int skep_hash_lookup_batch(struct skep_map *map, struct skep_map_batch *batch, bool delete)
+{
+	uint32_t room = batch->count, at = 0;
+
+	if (batch->elem_flags & ~(uint64_t)SKEP_LOCK || batch->flags ||
+	    (batch->elem_flags && !skep_map_field(map, SKEP_FIELD_SPIN_LOCK)))
+		return -EINVAL;
+	if (!room)
+		return 0;
+	batch->count = 0;
+	if (batch->in_batch)
+		memcpy(&at, batch->in_batch, sizeof(at));
+	if (at >= skep_hash_of(map)->n_buckets)
+		return -ENOENT;
+	return walk_buckets(skep_hash_of(map), at, batch, room, delete);
+}
+
+/* --- hash ------------------------------------------------------------------------------------ */
+
+void *skep_hash_lookup(struct skep_map *map, const void *key)
+{
+	const struct skep_hash *hash = skep_hash_of(map);
+	struct skep_hash_elem *elem = skep_hash_find(hash, skep_hash_key(hash, key), key);
+
+	return elem ? (uint8_t *)elem + hash->value_off : NULL;
+}
+
+/* With the bucket's lock. @link leads to the element that is replaced, *@ret_old; or NULL. */
+static int put(struct skep_hash *hash, const struct skep_hash_change *change, uint32_t *link,
+	       struct skep_hash_elem **ret_old)
+{
+	struct skep_hash_elem *old = link ? skep_hash_elem(hash, *link) : NULL, *elem;
+
+	elem = old ? skep_hash_take_spare(hash) : skep_hash_take(hash);
+	if (!elem)
+		return -E2BIG;
+	skep_hash_set_key(hash, elem, change->key);
+	skep_value_set(&hash->map, (uint8_t *)elem + hash->value_off, change->value,
+		       hash->map.value_size);
+	skep_chain_replace(hash, change->hash, elem, link);
+	*ret_old = old;
+	return 0;
+}
+
+static int put_locked(struct skep_hash *hash, const struct skep_hash_change *change,
+		      struct skep_hash_elem **ret_old)
+{
+	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, change->hash);
+	uint32_t *link = skep_hash_find_link(hash, bucket, change->hash, change->key);
+	int err = skep_hash_check_flags(link, change->flags);
+
+	if (err)
+		return err;
+	if (!link || !(change->flags & SKEP_LOCK))
+		return put(hash, change, link, ret_old);
+	skep_value_set_locked(&hash->map, skep_elem_value(hash, skep_hash_elem(hash, *link), 0),
+			      change->value);
+	return 0;
+}
+
+int skep_hash_update(struct skep_map *map, const void *key, const void *value, uint64_t flags)
+{
+	struct skep_hash *hash = skep_hash_of(map);
+	struct skep_hash_change change = {
+		.key = key, .value = value, .flags = flags, .hash = skep_hash_key(hash, key)};
+	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, change.hash);
+	struct skep_hash_elem *old = NULL;
+	int err;
+
+	if ((flags & ~(uint64_t)SKEP_LOCK) > SKEP_EXIST)
+		return -EINVAL;
+	if (flags & SKEP_LOCK && !skep_map_field(map, SKEP_FIELD_SPIN_LOCK))
+		return -EINVAL;
+	skep_lock(&bucket->lock);
+	err = put_locked(hash, &change, &old);
+	skep_unlock(&bucket->lock);
+	if (old) {
+		skep_hash_release(hash, old);
+		skep_hash_give_spare(hash, old);
+	}
+	return err;
+}
+
+const struct skep_map_ops skep_map_hash_ops = {
+	.check = skep_hash_check,
+	.create = skep_hash_create,
+	.free = skep_hash_free,
+	.lookup = skep_hash_lookup,
+	.update = skep_hash_update,
+	.delete = skep_hash_delete,
+	.for_each = skep_hash_for_each,
+	.sys_lookup_and_delete = skep_hash_lookup_and_delete,
+	.next_key = skep_hash_next_key,
+	.lookup_batch = skep_hash_lookup_batch,
+	.has_lookup_batch = true,
+	.has_lookup_and_delete_batch = true,
+	.has_update_batch = true,
+	.has_delete_batch = true,
+};
+
+/* --- percpu_hash ----------------------------------------------------------------------------- */
+
+static void *percpu_lookup_percpu(struct skep_map *map, const void *key, uint32_t cpu)
+{
+	const struct skep_hash *hash = skep_hash_of(map);
+	struct skep_hash_elem *elem = skep_hash_find(hash, skep_hash_key(hash, key), key);
+
+	return elem ? skep_elem_value(hash, elem, cpu) : NULL;
+}
+
+static void *percpu_lookup(struct skep_map *map, const void *key)
+{
+	return percpu_lookup_percpu(map, key, skep_cpu_current());
+}
+
+int skep_percpu_hash_sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags)
+{
+	const struct skep_hash *hash = skep_hash_of(map);
+	struct skep_hash_elem *elem = skep_hash_find(hash, skep_hash_key(hash, key), key);
+
+	if (!elem)
+		return -ENOENT;
+	skep_percpu_get(hash, elem, value);
+	return 0;
+}
+
+static int percpu_put(struct skep_hash *hash, const struct skep_hash_change *change)
+{
+	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, change->hash);
+	uint32_t *link = skep_hash_find_link(hash, bucket, change->hash, change->key);
+	struct skep_hash_elem *elem;
+	int err = skep_hash_check_flags(link, change->flags);
+
+	if (err)
+		return err;
+	if (link) {
+		skep_percpu_set(hash, skep_hash_elem(hash, *link), change);
+		return 0;
+	}
+	elem = skep_hash_take(hash);
+	if (!elem)
+		return -E2BIG;
+	skep_hash_set_key(hash, elem, change->key);
+	skep_percpu_init(hash, elem, change);
+	skep_chain_replace(hash, change->hash, elem, NULL);
+	return 0;
+}
+
+static int percpu_change(struct skep_map *map, struct skep_hash_change *change)
+{
+	struct skep_hash *hash = skep_hash_of(map);
+	struct skep_hash_bucket *bucket;
+	int err;
+
+	if (change->flags > SKEP_EXIST)
+		return -EINVAL;
+	change->hash = skep_hash_key(hash, change->key);
+	bucket = skep_hash_bucket(hash, change->hash);
+	skep_lock(&bucket->lock);
+	err = percpu_put(hash, change);
+	skep_unlock(&bucket->lock);
+	return err;
+}
+
+static int percpu_update(struct skep_map *map, const void *key, const void *value, uint64_t flags)
+{
+	return percpu_change(
+		map, &(struct skep_hash_change){.key = key, .value = value, .flags = flags});
+}
+
+static int percpu_sys_update(struct skep_map *map, const void *key, const void *value,
+			     uint64_t flags)
+{
+	return percpu_change(map, &(struct skep_hash_change){
+					  .key = key, .value = value, .flags = flags, .all = true});
+}
+
+const struct skep_map_ops skep_map_percpu_hash_ops = {
+	.percpu_values = true,
+	.check = skep_hash_check,
+	.create = skep_hash_create,
+	.free = skep_hash_free,
+	.lookup = percpu_lookup,
+	.update = percpu_update,
+	.delete = skep_hash_delete,
+	.lookup_percpu = percpu_lookup_percpu,
+	.for_each = skep_hash_for_each,
+	.sys_lookup = skep_percpu_hash_sys_lookup,
+	.sys_update = percpu_sys_update,
+	.sys_lookup_and_delete = skep_hash_lookup_and_delete,
+	.next_key = skep_hash_next_key,
+	.lookup_batch = skep_hash_lookup_batch,
+	.has_lookup_batch = true,
+	.has_lookup_and_delete_batch = true,
+	.has_update_batch = true,
+	.has_delete_batch = true,
+};
