@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include <skep/image.h>
+#include <skep/map.h>
 
 #include "base/buf.h"
 #include "base/fd.h"
@@ -49,6 +50,7 @@ NATIVE(h64) NATIVE(prime) NATIVE(log2) NATIVE(copy) NATIVE(parse)
 static const struct skep_exec *const engines[] = {
 	NULL,
 	&skep_exec_interp,
+	&skep_exec_jit,
 };
 #define N_ENGINES (sizeof(engines) / sizeof(engines[0]))
 
@@ -86,12 +88,11 @@ static void fill(const struct subject *subject)
 
 /* --- one engine on one program -------------------------------------------------------------- */
 
-static u64 run_once(const struct subject *subject, size_t engine)
+static u64 run_once(const struct subject *subject, size_t engine, struct skep_run *run)
 {
 	if (!engines[engine])
 		return bodies[subject->body].native(subject->data, subject->data + DATA_BYTES);
-	struct skep_run run = {.budget = UINT64_MAX};
-	return skep_program_run(&subject->programs[engine], subject->ctx, &run);
+	return skep_program_run(&subject->programs[engine], subject->ctx, run);
 }
 
 static double now_ns(void)
@@ -106,11 +107,12 @@ static double measure(const struct subject *subject, size_t engine)
 {
 	unsigned long n = 1;
 	volatile u64 sink = 0;
+	struct skep_run run = {.budget = UINT64_MAX};
 
 	for (;; n *= 2) {
 		double start = now_ns();
 		for (unsigned long i = 0; i < n; i++)
-			sink += run_once(subject, engine);
+			sink += run_once(subject, engine, &run);
 		double took = now_ns() - start;
 		if (took > 5e6)
 			return took / (double)n;
@@ -150,12 +152,13 @@ static int compare(const struct subject *subject)
 {
 	const char *name = bodies[subject->body].name;
 	u64 native, result;
+	struct skep_run run = {.budget = UINT64_MAX};
 
 	for (size_t i = 1; i < N_ENGINES; i++) {
 		fill(subject);
-		native = run_once(subject, 0);
+		native = run_once(subject, 0, &run);
 		fill(subject);
-		result = run_once(subject, i);
+		result = run_once(subject, i, &run);
 		if (result != native) {
 			fprintf(stderr, "%s: %s gives %llx, native code %llx\n", name,
 				engines[i]->name, result, native);
@@ -184,6 +187,7 @@ int main(int argc, char **argv)
 {
 	int rounds = argc > 2 ? atoi(argv[1]) : 0;
 
+	skep_cpu_enter(); /* as whoever runs programs one after the other does */
 	for (int i = 2; i < argc; i++) {
 		struct subject subject = {0};
 		const char *path = NULL;

@@ -54,6 +54,11 @@ void *skep_machine_mmap(struct skep_machine *machine, void *addr, size_t len, in
 			int fd, int64_t off);
 int skep_machine_epoll_ctl(struct skep_machine *machine, int epfd, int op, int fd, void *event);
 
+/** In a program linked with src/machine/wrap.c: whose bpf(2) code that is not ours calls. For the
+ *  process, or for the calling thread alone; NULL: the kernel's (the process's). */
+void skep_machine_route(struct skep_machine *machine);
+void skep_machine_route_thread(struct skep_machine *machine);
+
 /** The objects behind descriptors, with a reference; NULL: not of this machine, or another kind. */
 struct skep_map *skep_machine_map(struct skep_machine *machine, int fd);
 const struct skep_program *skep_machine_program(struct skep_machine *machine, int fd);

@@ -182,8 +182,8 @@ int skep_map_sys_update(struct skep_map *map, const void *key, const void *value
 int skep_map_sys_delete(struct skep_map *map, const void *key);
 int skep_map_sys_lookup_and_delete(struct skep_map *map, const void *key, void *value,
 				   uint64_t flags);
-/** BPF_MAP_FREEZE: no more writing from this side. Return 0 | -EBUSY it is | -ENOTSUPP special
- *  fields. Writable mappings are the caller's to look for first. */
+/** BPF_MAP_FREEZE: no more writing from this side. Return 0 | -EPERM it is so already |
+ *  -ENOTSUPP special fields. Writable mappings are the caller's to look for first. */
 int skep_map_sys_freeze(struct skep_map *map);
 /** @key NULL: the first. Return 0 | -ENOENT after the last | -ENOTSUPP | -EINVAL */
 int skep_map_sys_next_key(struct skep_map *map, const void *key, void *next_key);

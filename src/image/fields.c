@@ -81,7 +81,7 @@ static const char *reserved_words(const struct skep_insn *insn)
 	case SKEP_STX: return "BPF_STX uses reserved fields";
 	case SKEP_LDX: return "BPF_LDX uses reserved fields";
 	default:
-		return skep_is_ld64(insn) ? "BPF_LD_IMM insn uses reserved fields"
+		return skep_is_ld64(insn) ? "BPF_LD_IMM64 uses reserved fields"
 					  : "BPF_LD_[ABS|IND] uses reserved fields";
 	}
 }

@@ -45,7 +45,7 @@ static int value_address(const struct skep_map *map, uint32_t off, uint64_t *ret
 	if (map->type == SKEP_MAP_ARENA) {
 		if (off >> 12 > map->max_entries)
 			return -ERANGE;
-		*ret = map->extra + off;
+		*ret = skep_arena_user_start(map) + off;
 		return 0;
 	}
 	if (map->max_entries != 1)
@@ -81,6 +81,10 @@ static int note_arena(struct skep_linker *linker, struct skep_map *map)
 	if (linker->image->arena) {
 		skep_link_log(linker, "Only one arena per program\n");
 		return -EBUSY;
+	}
+	if (!skep_arena_user_start(map)) {
+		skep_link_log(linker, "arena's user address must be set via map_extra or mmap()\n");
+		return -EINVAL;
 	}
 	linker->image->arena = map;
 	return 0;

@@ -141,7 +141,8 @@ static void put_off(struct walk *walk, uint32_t at)
 /* Where to go from @at; UINT32_MAX: nowhere. What is aside is put off. */
 static uint32_t follow(struct walk *walk, uint32_t at)
 {
-	const struct skep_insn *insn = &walk->linker->image->insns[at];
+	const struct skep_image *image = walk->linker->image;
+	const struct skep_insn *insn = &image->insns[at];
 	uint32_t next = at + (skep_is_ld64(insn) ? 2 : 1);
 
 	if (is_jump(insn)) {
@@ -155,8 +156,8 @@ static uint32_t follow(struct walk *walk, uint32_t at)
 	} else if (skep_is_local_call(insn)) {
 		put_off(walk, next);
 		return at + 1 + (uint32_t)insn->imm;
-	} else if (skep_is_ld64_func(insn)) {
-		put_off(walk, at + 1 + (uint32_t)insn->imm);
+	} else if (image->refs[at].kind == SKEP_REF_FUNC) {
+		put_off(walk, image->funcs[image->callbacks[image->refs[at].index].func].start);
 	}
 	return next;
 }

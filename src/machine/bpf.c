@@ -18,7 +18,8 @@ struct command {
 #define FIELD_END(field) (offsetof(union attr, field) + sizeof(((union attr *)NULL)->field))
 
 static const struct command commands[] = {
-#define COMMAND(number, NAME, last, handler) [number] = {#NAME, FIELD_END(last), cmd_##handler},
+#define COMMAND(number, NAME, last, handler)                                                       \
+	[number] = {#NAME, FIELD_END(last), machine_cmd_##handler},
 #include "machine/commands.def"
 #undef COMMAND
 };
@@ -33,12 +34,12 @@ static int check_rest(const struct command *command, const union attr *attr)
 
 static int fetch(struct request *req, unsigned size)
 {
-	int err = user_check_tail(req->user, sizeof(req->attr), size);
+	int err = machine_user_check_tail(req->user, sizeof(req->attr), size);
 
 	if (err)
 		return err;
-	return user_read(&req->attr, req->user,
-			 size < sizeof(req->attr) ? size : sizeof(req->attr));
+	return machine_user_read(&req->attr, req->user,
+				 size < sizeof(req->attr) ? size : sizeof(req->attr));
 }
 
 static int call(struct skep_machine *machine, int cmd, uint64_t user, unsigned size)
@@ -105,7 +106,7 @@ static bool close_one(struct skep_machine *machine, int kind)
 		if (!object->held)
 			continue;
 		object->held = false;
-		object_put_user(object);
+		machine_object_put_user(object);
 		return true;
 	}
 	return false;
@@ -115,14 +116,14 @@ void skep_machine_free(struct skep_machine *machine)
 {
 	if (!machine)
 		return;
-	for (size_t i = 0; i < machine->pins.len; i++)
-		object_put_user(machine->pins.data[i].object);
+	machine_pin_drop_all(machine);
 	for (int kind = OBJECT_KINDS; kind-- > 0;)
 		while (close_one(machine, kind))
 			;
 	if (machine->kernel_btf_object)
-		object_put(&machine->kernel_btf_object->object);
-	skep_vec_foreach(struct variable, variable, &machine->variables) free(variable->memory);
+		machine_object_put(&machine->kernel_btf_object->object);
+	skep_vec_foreach (struct variable, variable, &machine->variables)
+		free(variable->memory);
 	skep_vec_done(&machine->variables);
 	skep_vec_done(&machine->pins);
 	skep_vec_done(&machine->attached);
@@ -135,7 +136,7 @@ void skep_machine_free(struct skep_machine *machine)
 
 void skep_machine_count(struct skep_machine *machine, struct skep_machine_counts *ret)
 {
-	object_sweep(machine);
+	machine_object_sweep(machine);
 	pthread_mutex_lock(&machine->lock);
 	*ret = (struct skep_machine_counts){
 		.maps = (uint32_t)machine->ids[OBJECT_MAP].all.len,
@@ -154,11 +155,11 @@ struct skep_map *skep_machine_map(struct skep_machine *machine, int fd)
 	struct map_object *object;
 	struct skep_map *map;
 
-	if (map_object_get(machine, fd, &object, NULL))
+	if (machine_map_object_get(machine, fd, &object, NULL))
 		return NULL;
 	map = object->map;
 	skep_map_ref(map);
-	object_put(&object->object);
+	machine_object_put(&object->object);
 	return map;
 }
 
@@ -166,13 +167,13 @@ const struct skep_program *skep_machine_program(struct skep_machine *machine, in
 {
 	struct prog_object *prog;
 
-	return prog_object_get(machine, fd, &prog) ? NULL : &prog->program;
+	return machine_prog_object_get(machine, fd, &prog) ? NULL : &prog->program;
 }
 
 void skep_machine_program_put(struct skep_machine *machine, const struct skep_program *program)
 {
 	if (program)
-		object_put(&((struct prog_object *)program)->object);
+		machine_object_put(&((struct prog_object *)program)->object);
 }
 
 bool skep_machine_fault(struct skep_machine *machine, const struct skep_program *program,

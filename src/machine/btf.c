@@ -16,10 +16,10 @@
 #define BTF_F_TOKEN  (1u << 16)
 #define TAIL_OF_ATTR (offsetof(union attr, btf_load.log_true_size) + sizeof(uint32_t))
 
-int btf_object_get(struct skep_machine *machine, int fd, struct btf_object **ret)
+int machine_btf_object_get(struct skep_machine *machine, int fd, struct btf_object **ret)
 {
 	struct object *object;
-	int err = object_get(machine, fd, OBJECT_BTF, &object, NULL);
+	int err = machine_object_get(machine, fd, OBJECT_BTF, &object, NULL);
 
 	if (!err)
 		*ret = object_of(btf_object, object);
@@ -30,7 +30,7 @@ int btf_object_get(struct skep_machine *machine, int fd, struct btf_object **ret
 
 static int refuse(struct log *log, int err, const char *why)
 {
-	log_printf(log, "%s\n", why);
+	machine_log_printf(log, "%s\n", why);
 	return err;
 }
 
@@ -52,8 +52,9 @@ static int check_sections(const struct wire_header *header, uint32_t size, struc
 	if (header->type_off % 4)
 		return refuse(log, -EINVAL, "Unaligned type_off");
 	if (header->type_off || header->str_off < type_end)
-		return refuse(log, -EINVAL, header->type_off ? "Unsupported section found"
-							     : "Section overlap found");
+		return refuse(log, -EINVAL,
+			      header->type_off ? "Unsupported section found"
+					       : "Section overlap found");
 	if (header->str_off > type_end)
 		return refuse(log, -EINVAL, "Unsupported section found");
 	if (header->hdr_len + (uint64_t)header->str_off + header->str_len != size)
@@ -99,7 +100,9 @@ static int parse(struct btf_object *object, struct log *log)
 		return err;
 	err = skep_btf_parse(object->data, object->size, NULL, &object->btf, &diag);
 	if (err)
-		log_printf(log, "%s\n", diag.n_items && diag.items[0].what ? diag.items[0].what : "malformed BTF");
+		machine_log_printf(log, "%s\n",
+				   diag.n_items && diag.items[0].what ? diag.items[0].what
+								      : "malformed BTF");
 	else
 		skep_btf_n_types(object->btf);
 	return err;
@@ -110,15 +113,15 @@ static int parse_with_log(struct request *req, struct btf_object *object)
 	const struct attr_btf_load *attr = &req->attr.btf_load;
 	_cleanup_log_ struct log log = {0};
 	uint32_t true_size;
-	int err = log_init(&log, attr->log_level, attr->log_buf, attr->log_size), log_err;
+	int err = machine_log_init(&log, attr->log_level, attr->log_buf, attr->log_size), log_err;
 
 	if (err)
 		return err;
-	err = user_dup(attr->btf, attr->size, &object->data);
+	err = machine_user_dup(attr->btf, attr->size, &object->data);
 	object->size = attr->size;
 	if (!err)
 		err = parse(object, &log);
-	log_err = log_finish(&log, &true_size);
+	log_err = machine_log_finish(&log, &true_size);
 	if (req->size >= TAIL_OF_ATTR && request_put(req, btf_load.log_true_size, true_size))
 		return -EFAULT;
 	return log_err ? log_err : err;
@@ -138,33 +141,34 @@ static struct btf_object *new_object(struct skep_machine *machine)
 static void btf_object_drop(struct btf_object **object)
 {
 	if (*object)
-		btf_object_free(&(*object)->object);
+		machine_btf_object_free(&(*object)->object);
 }
 
-int cmd_btf_load(struct skep_machine *machine, struct request *req)
+int machine_cmd_btf_load(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_btf_load *attr = &req->attr.btf_load;
 	struct btf_object *object __attribute__((cleanup(btf_object_drop))) = NULL;
 	int fd, err;
 
 	if (attr->flags)
-		return attr->flags == BTF_F_TOKEN ? -EBADF : -EINVAL;
+		return attr->flags == BTF_F_TOKEN ? machine_handle_no_token(attr->token_fd)
+						  : -EINVAL;
 	if (attr->size > MOST_BYTES)
 		return -E2BIG;
-	err = object_check_room(machine, OBJECT_BTF);
+	err = machine_object_check_room(machine, OBJECT_BTF);
 	if (err)
 		return err;
 	object = new_object(machine);
 	err = parse_with_log(req, object);
 	if (err)
 		return err;
-	fd = object_publish(&object->object, -1, O_RDONLY);
+	fd = machine_object_publish(&object->object, -1, O_RDONLY);
 	if (fd >= 0)
 		object = NULL;
 	return fd;
 }
 
-void btf_object_free(struct object *at)
+void machine_btf_object_free(struct object *at)
 {
 	struct btf_object *object = object_of(btf_object, at);
 
@@ -190,22 +194,22 @@ static struct btf_object *make_kernel_object(struct skep_machine *machine)
 	object->size = (uint32_t)(object->btf->strings + object->btf->str_len -
 				  (const char *)object->btf->bytes);
 	object->object.refs = 1; /* the machine's */
-	fd = object_publish(&object->object, -1, O_RDONLY);
+	fd = machine_object_publish(&object->object, -1, O_RDONLY);
 	if (fd < 0) {
-		btf_object_free(&object->object);
+		machine_btf_object_free(&object->object);
 		return NULL;
 	}
 	close(fd);
 	return object;
 }
 
-struct btf_object *btf_object_kernel(struct skep_machine *machine)
+struct btf_object *machine_btf_object_kernel(struct skep_machine *machine)
 {
 	if (!machine->kernel_btf)
 		return NULL;
 	if (!machine->kernel_btf_object)
 		machine->kernel_btf_object = make_kernel_object(machine);
 	if (machine->kernel_btf_object)
-		object_ref(&machine->kernel_btf_object->object);
+		machine_object_ref(&machine->kernel_btf_object->object);
 	return machine->kernel_btf_object;
 }

@@ -9,8 +9,8 @@
  * Life. A description that is handed out holds a lock on the file, of the kind that belongs to the
  * description (F_OFD_SETLK) and goes when its last descriptor is closed, in whatever process and by
  * whatever means. The machine keeps one description of its own, which holds none, and asks it
- * whether anyone does (F_OFD_GETLK). Nothing has to be told of a close(), and nothing polls: objects
- * are looked at when new ones are made and when ids are asked for (object_sweep()).
+ * whether anyone does (F_OFD_GETLK). Nothing has to be told of a close(), and nothing polls:
+ * objects are looked at when new ones are made and when ids are asked for (machine_object_sweep()).
  *
  * A read lock asks for a readable description and a write lock for a writable one, so descriptors
  * that only write lock a byte of their own each.
@@ -21,6 +21,7 @@
 #ifdef __linux__
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -46,7 +47,7 @@ static int move_up(int fd)
 	return high < 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : high;
 }
 
-int handle_new(int memory_fd, struct handle *ret)
+int machine_handle_new(int memory_fd, struct handle *ret)
 {
 	_cleanup_close_ int fresh = memory_fd < 0 ? new_file() : -1;
 	_cleanup_close_ int watch = -1;
@@ -61,7 +62,7 @@ int handle_new(int memory_fd, struct handle *ret)
 	return 0;
 }
 
-void handle_done(struct handle *handle)
+void machine_handle_done(struct handle *handle)
 {
 	if (handle->watch_fd >= 0)
 		skep_close(&handle->watch_fd);
@@ -79,7 +80,7 @@ static int hold(int fd, int flags)
 	return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? -errno : 0;
 }
 
-int handle_open(const struct handle *handle, int flags)
+int machine_handle_open(const struct handle *handle, int flags)
 {
 	_cleanup_close_ int fd = -1;
 	char path[32];
@@ -93,7 +94,7 @@ int handle_open(const struct handle *handle, int flags)
 	return err ? err : TAKE_FD(fd);
 }
 
-bool handle_is_open(const struct handle *handle)
+bool machine_handle_is_open(const struct handle *handle)
 {
 	struct flock lock = {.l_whence = SEEK_SET, .l_type = F_WRLCK};
 
@@ -103,7 +104,7 @@ bool handle_is_open(const struct handle *handle)
 	return fcntl(handle->watch_fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
 }
 
-int handle_identify(int fd, struct handle *ret, int *ret_mode)
+int machine_handle_identify(int fd, struct handle *ret, int *ret_mode)
 {
 	struct stat st;
 	int flags = fcntl(fd, F_GETFL);
@@ -115,16 +116,26 @@ int handle_identify(int fd, struct handle *ret, int *ret_mode)
 	return 0;
 }
 
+int machine_handle_no_token(int fd)
+{
+	return fcntl(fd, F_GETFD) < 0 ? -EBADF : -EINVAL;
+}
+
+bool machine_handle_process_exists(uint32_t pid)
+{
+	return pid && pid <= INT32_MAX && (!kill((pid_t)pid, 0) || errno == EPERM);
+}
+
 /* --- Waiting for a ring buffer ------------------------------------------------------------- */
 
-int event_new(void)
+int machine_event_new(void)
 {
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	return fd < 0 ? -errno : fd;
 }
 
-void event_wake(int fd)
+void machine_event_wake(int fd)
 {
 	if (fd >= 0)
 		eventfd_write(fd, 1);

@@ -2,7 +2,8 @@
  * OBJ_GET_INFO_BY_FD, ids, descriptors by id: what there is, for those who look.
  *
  * The caller's structure may be shorter than known (it gets the beginning) or longer (the rest must
- * be zero). Arrays are filled up to what the caller has room for; the counts are always the true ones.
+ * be zero). Arrays are filled up to what the caller has room for; the counts are always the true
+ * ones.
  */
 #include "machine/map.h"
 #include "machine/prog.h"
@@ -18,16 +19,16 @@ static uint32_t smaller(uint32_t a, uint32_t b)
 /* What the caller put into the structure already. @ret is all zeros before. */
 static int read_info(const struct attr_info *attr, void *ret, uint32_t known)
 {
-	int err = user_check_tail(attr->info, known, attr->len);
+	int err = machine_user_check_tail(attr->info, known, attr->len);
 
-	return err ? err : user_read(ret, attr->info, smaller(attr->len, known));
+	return err ? err : machine_user_read(ret, attr->info, smaller(attr->len, known));
 }
 
 static int write_info(struct request *req, const void *info, uint32_t known)
 {
 	uint32_t n = smaller(req->attr.info.len, known);
 
-	if (user_write(req->attr.info.info, info, n) || request_put(req, info.len, n))
+	if (machine_user_write(req->attr.info.info, info, n) || request_put(req, info.len, n))
 		return -EFAULT;
 	return 0;
 }
@@ -39,7 +40,7 @@ static int put_array(uint64_t to, uint32_t *count, const void *from, uint32_t n,
 	uint32_t room = smaller(*count, n);
 
 	*count = n;
-	return user_write(to, from, room * size);
+	return machine_user_write(to, from, room * size);
 }
 
 /* --- Programs ------------------------------------------------------------------------------- */
@@ -81,8 +82,8 @@ static void name_maps_by_id(const struct prog_object *prog, struct skep_insn *in
 		if (ref->kind != SKEP_REF_MAP && ref->kind != SKEP_REF_MAP_VALUE)
 			continue;
 		object = image->maps[ref->index]->owner;
-		insns[i].src = ref->kind == SKEP_REF_MAP ? SKEP_PSEUDO_MAP_FD
-							 : SKEP_PSEUDO_MAP_VALUE;
+		insns[i].src =
+			ref->kind == SKEP_REF_MAP ? SKEP_PSEUDO_MAP_FD : SKEP_PSEUDO_MAP_VALUE;
 		insns[i].imm = (int32_t)object->object.id;
 		insns[i + 1].imm = ref->kind == SKEP_REF_MAP ? 0 : (int32_t)ref->off;
 	}
@@ -102,7 +103,7 @@ static int put_insns(const struct prog_object *prog, struct info_prog *info)
 		return -ENOMEM;
 	memcpy(insns, prog->insns, bytes);
 	name_maps_by_id(prog, insns);
-	return user_write(info->xlated_insns, insns, room);
+	return machine_user_write(info->xlated_insns, insns, room);
 }
 
 static int put_tags(const struct prog_object *prog, struct info_prog *info)
@@ -116,8 +117,8 @@ static int put_tags(const struct prog_object *prog, struct info_prog *info)
 		const struct skep_image_func *func = &image->funcs[i];
 		uint8_t tag[8];
 
-		prog_tag(prog->insns + func->start, func->end - func->start, tag);
-		err = user_write(info->prog_tags + 8ull * i, n > 1 ? tag : prog->tag, 8);
+		machine_prog_tag(prog->insns + func->start, func->end - func->start, tag);
+		err = machine_user_write(info->prog_tags + 8ull * i, n > 1 ? tag : prog->tag, 8);
 	}
 	return err;
 }
@@ -203,7 +204,7 @@ static int map_info(struct map_object *object, struct request *req)
 		.btf_vmlinux_value_type_id = object->btf_vmlinux_value_type_id,
 		.extra = map->extra,
 	};
-	int err = user_check_tail(req->attr.info.info, sizeof(info), req->attr.info.len);
+	int err = machine_user_check_tail(req->attr.info.info, sizeof(info), req->attr.info.len);
 
 	if (err)
 		return err;
@@ -224,8 +225,8 @@ static int put_name(uint64_t to, uint32_t room, const char *name)
 	if (!to)
 		return 0;
 	if (room > len)
-		return user_write(to, name, len + 1);
-	if (user_write(to, name, room - 1) || user_write(to + room - 1, "", 1))
+		return machine_user_write(to, name, len + 1);
+	if (machine_user_write(to, name, room - 1) || machine_user_write(to + room - 1, "", 1))
 		return -EFAULT;
 	return -ENOSPC;
 }
@@ -237,11 +238,11 @@ static int btf_info(struct btf_object *object, struct request *req)
 	uint32_t n = smaller(req->attr.info.len, sizeof(info));
 	uint64_t to;
 	uint32_t room;
-	int err = user_read(&info, req->attr.info.info, n);
+	int err = machine_user_read(&info, req->attr.info.info, n);
 
 	if (err)
 		return err;
-	if (user_write(info.btf, object->data, smaller(object->size, info.size)))
+	if (machine_user_write(info.btf, object->data, smaller(object->size, info.size)))
 		return -EFAULT;
 	to = info.name;
 	room = info.name_len;
@@ -257,24 +258,19 @@ static int btf_info(struct btf_object *object, struct request *req)
 	return write_info(req, &info, sizeof(info)) ? -EFAULT : err;
 }
 
-int cmd_obj_info(struct skep_machine *machine, struct request *req)
+int machine_cmd_obj_info(struct skep_machine *machine, struct request *req)
 {
 	_cleanup_object_ struct object *object = NULL;
-	int err = object_get(machine, (int)req->attr.info.fd, OBJECT_KINDS, &object, NULL);
+	int err = machine_object_get(machine, (int)req->attr.info.fd, OBJECT_KINDS, &object, NULL);
 
 	if (err)
 		return err == -EBADF ? -EBADFD : err;
 	switch (object->kind) {
-	case OBJECT_PROG:
-		return prog_info(object_of(prog_object, object), req);
-	case OBJECT_MAP:
-		return map_info(object_of(map_object, object), req);
-	case OBJECT_BTF:
-		return btf_info(object_of(btf_object, object), req);
-	case OBJECT_LINK:
-		return link_info(object_of(link_object, object), req);
-	default:
-		return -EINVAL;
+	case OBJECT_PROG: return prog_info(object_of(prog_object, object), req);
+	case OBJECT_MAP: return map_info(object_of(map_object, object), req);
+	case OBJECT_BTF: return btf_info(object_of(btf_object, object), req);
+	case OBJECT_LINK: return machine_link_info(object_of(link_object, object), req);
+	default: return -EINVAL;
 	}
 }
 
@@ -286,28 +282,28 @@ static int next_id(struct skep_machine *machine, struct request *req, enum objec
 
 	if (req->attr.id.id >= INT32_MAX)
 		return -EINVAL;
-	object = object_by_id(machine, kind, req->attr.id.id + 1, true);
+	object = machine_object_by_id(machine, kind, req->attr.id.id + 1, true);
 	if (!object)
 		return -ENOENT;
 	return request_put(req, id.next_id, object->id);
 }
 
-int cmd_prog_next_id(struct skep_machine *machine, struct request *req)
+int machine_cmd_prog_next_id(struct skep_machine *machine, struct request *req)
 {
 	return next_id(machine, req, OBJECT_PROG);
 }
 
-int cmd_map_next_id(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_next_id(struct skep_machine *machine, struct request *req)
 {
 	return next_id(machine, req, OBJECT_MAP);
 }
 
-int cmd_btf_next_id(struct skep_machine *machine, struct request *req)
+int machine_cmd_btf_next_id(struct skep_machine *machine, struct request *req)
 {
 	return next_id(machine, req, OBJECT_BTF);
 }
 
-int cmd_link_next_id(struct skep_machine *machine, struct request *req)
+int machine_cmd_link_next_id(struct skep_machine *machine, struct request *req)
 {
 	return next_id(machine, req, OBJECT_LINK);
 }
@@ -317,42 +313,42 @@ static int fd_by_id(struct skep_machine *machine, const struct request *req, enu
 {
 	_cleanup_object_ struct object *object = NULL;
 
-	object = object_by_id(machine, kind, req->attr.id.id, false);
-	return object ? object_open(object, access) : -ENOENT;
+	object = machine_object_by_id(machine, kind, req->attr.id.id, false);
+	return object ? machine_object_open(object, access) : -ENOENT;
 }
 
-int cmd_prog_fd_by_id(struct skep_machine *machine, struct request *req)
+int machine_cmd_prog_fd_by_id(struct skep_machine *machine, struct request *req)
 {
 	return fd_by_id(machine, req, OBJECT_PROG, O_RDWR);
 }
 
-int cmd_map_fd_by_id(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_fd_by_id(struct skep_machine *machine, struct request *req)
 {
 	uint32_t flags = req->attr.id.open_flags;
-	int access = map_access(flags);
+	int access = machine_map_access(flags);
 
 	if (flags & ~(MAP_F_RDONLY | MAP_F_WRONLY))
 		return -EINVAL;
 	return access < 0 ? access : fd_by_id(machine, req, OBJECT_MAP, access);
 }
 
-int cmd_btf_fd_by_id(struct skep_machine *machine, struct request *req)
+int machine_cmd_btf_fd_by_id(struct skep_machine *machine, struct request *req)
 {
 	if (req->attr.id.open_flags & ~MAP_F_TOKEN_FD)
 		return -EINVAL;
 	if (req->attr.id.open_flags)
-		return -EBADF;
+		return machine_handle_no_token(req->attr.id.token_fd);
 	return fd_by_id(machine, req, OBJECT_BTF, O_RDONLY);
 }
 
-int cmd_link_fd_by_id(struct skep_machine *machine, struct request *req)
+int machine_cmd_link_fd_by_id(struct skep_machine *machine, struct request *req)
 {
 	return fd_by_id(machine, req, OBJECT_LINK, O_RDWR);
 }
 
 /* --- Statistics, and what there is none of ---------------------------------------------------- */
 
-int cmd_enable_stats(struct skep_machine *machine, struct request *req)
+int machine_cmd_enable_stats(struct skep_machine *machine, struct request *req)
 {
 	struct object *object;
 	int fd;
@@ -360,16 +356,15 @@ int cmd_enable_stats(struct skep_machine *machine, struct request *req)
 	if (req->attr.word)
 		return -EINVAL; /* run time is the one kind there is */
 	object = skep_xcalloc(1, sizeof(*object));
-	*object = (struct object){
-		.machine = machine, .kind = OBJECT_STATS, .handle.watch_fd = -1};
-	fd = object_publish(object, -1, O_RDWR);
+	*object = (struct object){.machine = machine, .kind = OBJECT_STATS, .handle.watch_fd = -1};
+	fd = machine_object_publish(object, -1, O_RDWR);
 	if (fd < 0)
 		free(object);
 	return fd;
 }
 
 /* Descriptors of perf events are the kernel's, and with them what there would be to tell. */
-int cmd_task_fd_query(struct skep_machine *machine, struct request *req)
+int machine_cmd_task_fd_query(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_task_fd *attr = &req->attr.task_fd;
 	_cleanup_object_ struct object *object = NULL;
@@ -377,30 +372,27 @@ int cmd_task_fd_query(struct skep_machine *machine, struct request *req)
 
 	if (attr->flags)
 		return -EINVAL;
-	err = object_get(machine, (int)attr->fd, OBJECT_KINDS, &object, NULL);
+	if (!machine_handle_process_exists(attr->pid))
+		return -ENOENT;
+	err = machine_object_get(machine, (int)attr->fd, OBJECT_KINDS, &object, NULL);
 	if (err == -EBADF)
 		return err;
-	return err ? -SKEP_ENOTSUPP : link_task_fd(object, req);
+	return err ? -SKEP_ENOTSUPP : machine_link_task_fd(object, req);
 }
 
-int cmd_token_create(struct skep_machine *machine, struct request *req)
+int machine_cmd_token_create(struct skep_machine *machine, struct request *req)
 {
-	struct handle handle;
-	int mode;
-
-	if (req->attr.words[0])
-		return -EINVAL;
-	return handle_identify((int)req->attr.words[1], &handle, &mode) ? -EBADF : -EINVAL;
+	return req->attr.words[0] ? -EINVAL : machine_handle_no_token((int)req->attr.words[1]);
 }
 
 /* Programs write no streams yet; there is nothing to read. */
-int cmd_stream_read(struct skep_machine *machine, struct request *req)
+int machine_cmd_stream_read(struct skep_machine *machine, struct request *req)
 {
 	struct prog_object *prog;
-	int err = prog_object_get(machine, (int)req->attr.stream.prog_fd, &prog);
+	int err = machine_prog_object_get(machine, (int)req->attr.stream.prog_fd, &prog);
 
 	if (err)
 		return err;
-	object_put(&prog->object);
+	machine_object_put(&prog->object);
 	return req->attr.stream.stream_id == 1 || req->attr.stream.stream_id == 2 ? 0 : -ENOENT;
 }

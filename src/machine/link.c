@@ -2,8 +2,8 @@
  * Links: a program, and the hook of the machine that it hangs on.
  *
  * A hook is a kind and a name ("xdp" of device 2, "entry" of function bpf_fentry_test1). Whoever
- * drives the machine says when a hook is passed (skep_machine_hook()), and all programs on it run, in
- * the order in which they were attached. A link goes with its last descriptor and pin.
+ * drives the machine says when a hook is passed (skep_machine_hook()), and all programs on it run,
+ * in the order in which they were attached. A link goes with its last descriptor and pin.
  *
  * Source  behaviour of Linux 6.18, kernel/bpf/syscall.c: link_create() and what it calls
  */
@@ -85,8 +85,8 @@ static const struct row {
 	 SKEP_HOOK_EXIT},
 	{PROG_TRACING, ATTACH_MODIFY_RETURN, ATTACH_MODIFY_RETURN, LINK_TRACING, ON_FUNCTION,
 	 SKEP_HOOK_ENTRY},
-	{PROG_TRACING, ATTACH_TRACE_RAW_TP, ATTACH_TRACE_RAW_TP, LINK_RAW_TRACEPOINT,
-	 ON_TRACEPOINT, SKEP_HOOK_RAW_TRACEPOINT},
+	{PROG_TRACING, ATTACH_TRACE_RAW_TP, ATTACH_TRACE_RAW_TP, LINK_RAW_TRACEPOINT, ON_TRACEPOINT,
+	 SKEP_HOOK_RAW_TRACEPOINT},
 	{PROG_TRACING, ATTACH_TRACE_ITER, ATTACH_TRACE_ITER, LINK_ITER, ON_FUNCTION,
 	 SKEP_HOOK_ITER},
 	{PROG_LSM, ATTACH_LSM_MAC, ATTACH_LSM_MAC, LINK_TRACING, ON_FUNCTION, SKEP_HOOK_LSM},
@@ -111,10 +111,10 @@ static const struct row *row_of(uint32_t prog_type, uint32_t attach_type)
 /* Types whose attach type is the one they were loaded for. */
 static bool is_bound_to_type(uint32_t prog_type)
 {
-	return prog_type == PROG_TRACING || prog_type == PROG_LSM ||
-	       prog_type == PROG_CGROUP_SKB || prog_type == PROG_CGROUP_SOCK ||
-	       prog_type == PROG_CGROUP_SOCK_ADDR || prog_type == PROG_CGROUP_SOCKOPT ||
-	       prog_type == PROG_SK_LOOKUP || prog_type == PROG_NETFILTER;
+	return prog_type == PROG_TRACING || prog_type == PROG_LSM || prog_type == PROG_CGROUP_SKB ||
+	       prog_type == PROG_CGROUP_SOCK || prog_type == PROG_CGROUP_SOCK_ADDR ||
+	       prog_type == PROG_CGROUP_SOCKOPT || prog_type == PROG_SK_LOOKUP ||
+	       prog_type == PROG_NETFILTER;
 }
 
 /* --- Where it hangs --------------------------------------------------------------------------- */
@@ -136,7 +136,7 @@ static int name_fd(const struct attr_link_create *attr, struct link_object *link
 	struct handle handle;
 	int mode;
 
-	if (handle_identify((int)attr->target, &handle, &mode))
+	if (machine_handle_identify((int)attr->target, &handle, &mode))
 		return -EBADF;
 	snprintf(link->hook, sizeof(link->hook), "%llx:%llx", (unsigned long long)handle.dev,
 		 (unsigned long long)handle.inode);
@@ -148,7 +148,7 @@ static int name_fd(const struct attr_link_create *attr, struct link_object *link
 static int name_map(struct skep_machine *machine, const struct attr_link_create *attr,
 		    struct link_object *link)
 {
-	int err = map_object_get(machine, (int)attr->target, &link->map, NULL);
+	int err = machine_map_object_get(machine, (int)attr->target, &link->map, NULL);
 
 	if (err)
 		return err;
@@ -187,12 +187,9 @@ static int name_target(const struct attr_link_create *attr, enum target target,
 	const char *name = link->prog ? target_name(link->prog) : "";
 
 	switch (target) {
-	case ON_DEVICE:
-		return name_device(attr, link);
-	case ON_FD:
-		return name_fd(attr, link);
-	case ON_MAP:
-		return name_map(link->object.machine, attr, link);
+	case ON_DEVICE: return name_device(attr, link);
+	case ON_FD: return name_fd(attr, link);
+	case ON_MAP: return name_map(link->object.machine, attr, link);
 	case ON_TRACEPOINT:
 		link->cookie = attr->tracing_cookie;
 		return name_tracepoint(strncmp(name, "btf_trace_", 10) ? name : name + 10, link);
@@ -204,8 +201,7 @@ static int name_target(const struct attr_link_create *attr, enum target target,
 		link->priority = attr->priority;
 		snprintf(link->hook, sizeof(link->hook), "%u:%u", attr->pf, attr->hooknum);
 		return attr->flags || attr->netfilter_flags ? -EINVAL : 0;
-	default:
-		return 0;
+	default: return 0;
 	}
 }
 
@@ -227,7 +223,7 @@ static struct link_object *new_link(struct skep_machine *machine, const struct r
 static void link_object_drop(struct link_object **link)
 {
 	if (*link)
-		link_object_free(&(*link)->object);
+		machine_link_object_free(&(*link)->object);
 }
 #define _cleanup_link_ __attribute__((cleanup(link_object_drop)))
 
@@ -243,7 +239,7 @@ static bool is_taken(struct skep_machine *machine, const struct link_object *lin
 
 	if (link->type != LINK_XDP)
 		return false;
-	object_sweep(machine);
+	machine_object_sweep(machine);
 	pthread_mutex_lock(&machine->lock);
 	for (size_t i = 0; i < machine->attached.len; i++)
 		taken |= same_hook(machine->attached.data[i], link->kind, link->hook);
@@ -259,7 +255,7 @@ static int settle(struct link_object **link)
 
 	if (is_taken(machine, *link))
 		return -EBUSY;
-	fd = object_publish(&(*link)->object, -1, O_RDWR);
+	fd = machine_object_publish(&(*link)->object, -1, O_RDWR);
 	if (fd < 0)
 		return fd;
 	pthread_mutex_lock(&machine->lock);
@@ -273,7 +269,7 @@ static int create_struct_ops(struct skep_machine *machine, const struct attr_lin
 {
 	static const struct row row = {.link_type = LINK_STRUCT_OPS, .hook = SKEP_HOOK_STRUCT_OPS};
 	_cleanup_link_ struct link_object *link = new_link(machine, &row, ATTACH_STRUCT_OPS);
-	int err = map_object_get(machine, (int)attr->prog_fd, &link->map, NULL);
+	int err = machine_map_object_get(machine, (int)attr->prog_fd, &link->map, NULL);
 
 	if (err)
 		return err;
@@ -283,7 +279,7 @@ static int create_struct_ops(struct skep_machine *machine, const struct attr_lin
 	return settle(&link);
 }
 
-int cmd_link_create(struct skep_machine *machine, struct request *req)
+int machine_cmd_link_create(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_link_create *attr = &req->attr.link_create;
 	_cleanup_link_ struct link_object *link = NULL;
@@ -293,12 +289,12 @@ int cmd_link_create(struct skep_machine *machine, struct request *req)
 
 	if (attr->type == ATTACH_STRUCT_OPS)
 		return create_struct_ops(machine, attr);
-	err = prog_object_get(machine, (int)attr->prog_fd, &prog);
+	err = machine_prog_object_get(machine, (int)attr->prog_fd, &prog);
 	if (err)
 		return err;
 	row = row_of(prog->type, attr->type);
 	if (!row || (is_bound_to_type(prog->type) && attr->type != prog->expected_attach_type)) {
-		object_put(&prog->object);
+		machine_object_put(&prog->object);
 		return -EINVAL;
 	}
 	link = new_link(machine, row, attr->type);
@@ -309,14 +305,14 @@ int cmd_link_create(struct skep_machine *machine, struct request *req)
 	return err ? err : settle(&link);
 }
 
-int cmd_raw_tracepoint_open(struct skep_machine *machine, struct request *req)
+int machine_cmd_raw_tracepoint_open(struct skep_machine *machine, struct request *req)
 {
 	static const struct row row = {.link_type = LINK_RAW_TRACEPOINT,
 				       .hook = SKEP_HOOK_RAW_TRACEPOINT};
 	const struct attr_raw_tracepoint *attr = &req->attr.raw_tracepoint;
 	_cleanup_link_ struct link_object *link = new_link(machine, &row, 0);
 	char name[TP_NAME_BYTES];
-	int err = prog_object_get(machine, (int)attr->prog_fd, &link->prog);
+	int err = machine_prog_object_get(machine, (int)attr->prog_fd, &link->prog);
 
 	if (err)
 		return err;
@@ -336,16 +332,17 @@ int cmd_raw_tracepoint_open(struct skep_machine *machine, struct request *req)
 	if (link->prog->type != PROG_RAW_TRACEPOINT &&
 	    link->prog->type != PROG_RAW_TRACEPOINT_WRITABLE)
 		return -EINVAL;
-	err = user_string(attr->name, name, sizeof(name));
+	err = machine_user_string(attr->name, name, sizeof(name));
 	if (err < 0)
 		return err;
 	err = name_tracepoint(name, link);
 	return err ? err : settle(&link);
 }
 
-/* --- Changing and ending ----------------------------------------------------------------------- */
+/* --- Changing and ending -----------------------------------------------------------------------
+ */
 
-void link_detach_locked(struct link_object *link)
+void machine_link_detach_locked(struct link_object *link)
 {
 	struct skep_machine *machine = link->object.machine;
 
@@ -359,21 +356,21 @@ void link_detach_locked(struct link_object *link)
 	}
 }
 
-void link_object_free(struct object *object)
+void machine_link_object_free(struct object *object)
 {
 	struct link_object *link = object_of(link_object, object);
 
 	if (link->prog)
-		object_put(&link->prog->object);
+		machine_object_put(&link->prog->object);
 	if (link->map)
-		object_put(&link->map->object);
+		machine_object_put(&link->map->object);
 	free(link);
 }
 
 static int link_object_get(struct skep_machine *machine, uint32_t fd, struct link_object **ret)
 {
 	struct object *object;
-	int err = object_get(machine, (int)fd, OBJECT_LINK, &object, NULL);
+	int err = machine_object_get(machine, (int)fd, OBJECT_LINK, &object, NULL);
 
 	if (!err)
 		*ret = object_of(link_object, object);
@@ -390,7 +387,7 @@ static bool can(const struct link_object *link, uint32_t types)
 static void put_prog(struct prog_object *prog)
 {
 	if (prog)
-		object_put(&prog->object);
+		machine_object_put(&prog->object);
 }
 
 /* Put @fresh in the place of the program, which must be @old if that is not NULL. */
@@ -425,12 +422,12 @@ static int update(struct skep_machine *machine, const struct attr_link_update *a
 		  struct link_object *link)
 {
 	struct prog_object *fresh, *old = NULL;
-	int err = prog_object_get(machine, (int)attr->new_fd, &fresh);
+	int err = machine_prog_object_get(machine, (int)attr->new_fd, &fresh);
 
 	if (err)
 		return err;
 	if (attr->flags & LINK_F_REPLACE)
-		err = prog_object_get(machine, (int)attr->old_fd, &old);
+		err = machine_prog_object_get(machine, (int)attr->old_fd, &old);
 	else if (attr->old_fd)
 		err = -EINVAL;
 	if (!err)
@@ -440,7 +437,7 @@ static int update(struct skep_machine *machine, const struct attr_link_update *a
 	return err;
 }
 
-int cmd_link_update(struct skep_machine *machine, struct request *req)
+int machine_cmd_link_update(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_link_update *attr = &req->attr.link_update;
 	struct link_object *link;
@@ -452,11 +449,11 @@ int cmd_link_update(struct skep_machine *machine, struct request *req)
 	if (err)
 		return err;
 	err = link->type == LINK_STRUCT_OPS ? -EOPNOTSUPP : update(machine, attr, link);
-	object_put(&link->object);
+	machine_object_put(&link->object);
 	return err;
 }
 
-int cmd_link_detach(struct skep_machine *machine, struct request *req)
+int machine_cmd_link_detach(struct skep_machine *machine, struct request *req)
 {
 	struct link_object *link;
 	int err = link_object_get(machine, req->attr.word, &link);
@@ -466,18 +463,18 @@ int cmd_link_detach(struct skep_machine *machine, struct request *req)
 	if (can(link, BIT(CGROUP) | BIT(NETNS) | BIT(XDP) | BIT(TCX) | BIT(NETKIT) |
 			      BIT(STRUCT_OPS) | BIT(SOCKMAP))) {
 		pthread_mutex_lock(&machine->lock);
-		link_detach_locked(link);
+		machine_link_detach_locked(link);
 		link->detached = true;
 		pthread_mutex_unlock(&machine->lock);
 	} else {
 		err = -EOPNOTSUPP;
 	}
-	object_put(&link->object);
+	machine_object_put(&link->object);
 	return err;
 }
 
 /* Iterators read the kernel's own structures, which the machine has none of. */
-int cmd_iter_create(struct skep_machine *machine, struct request *req)
+int machine_cmd_iter_create(struct skep_machine *machine, struct request *req)
 {
 	struct link_object *link;
 	int err;
@@ -488,11 +485,12 @@ int cmd_iter_create(struct skep_machine *machine, struct request *req)
 	if (err)
 		return err;
 	err = link->type == LINK_ITER ? -EOPNOTSUPP : -EINVAL;
-	object_put(&link->object);
+	machine_object_put(&link->object);
 	return err;
 }
 
-/* --- Passing a hook ---------------------------------------------------------------------------- */
+/* --- Passing a hook ----------------------------------------------------------------------------
+ */
 
 /* The programs on a hook, each with a reference. */
 static size_t collect(struct skep_machine *machine, enum skep_hook kind, const char *name,
@@ -517,7 +515,7 @@ uint32_t skep_machine_hook(struct skep_machine *machine, enum skep_hook kind, co
 			   void *ctx, size_t ctx_bytes, struct skep_world *world)
 {
 	struct prog_object *progs[MOST_ON_HOOK];
-	struct skep_world plain = run_world(machine);
+	struct skep_world plain = machine_run_world(machine);
 	struct entry entry = {
 		.ctx = ctx,
 		.ctx_bytes = ctx_bytes,
@@ -529,16 +527,17 @@ uint32_t skep_machine_hook(struct skep_machine *machine, enum skep_hook kind, co
 
 	if (!machine->attached.len)
 		return 0;
-	object_sweep(machine);
+	machine_object_sweep(machine);
 	n = collect(machine, kind, name, progs);
 	for (size_t i = 0; i < n; i++) {
-		result = run_once(progs[i], &entry);
-		object_put(&progs[i]->object);
+		result = machine_run_once(progs[i], &entry);
+		machine_object_put(&progs[i]->object);
 	}
 	return result;
 }
 
-/* --- What it is -------------------------------------------------------------------------------- */
+/* --- What it is --------------------------------------------------------------------------------
+ */
 
 static int put_name(const char *name, uint64_t to, uint32_t *len)
 {
@@ -550,8 +549,8 @@ static int put_name(const char *name, uint64_t to, uint32_t *len)
 	if (!to)
 		return 0;
 	if (room > n)
-		return user_write(to, name, n + 1);
-	if (user_write(to, name, room - 1) || user_write(to + room - 1, "", 1))
+		return machine_user_write(to, name, n + 1);
+	if (machine_user_write(to, name, room - 1) || machine_user_write(to + room - 1, "", 1))
 		return -EFAULT;
 	return -ENOSPC;
 }
@@ -573,15 +572,9 @@ static int describe(const struct link_object *link, struct info_link *info)
 						      ? link->prog->attach_prog->object.id
 						      : link->prog->attach_btf->object.id;
 		return 0;
-	case LINK_CGROUP:
-		info->cgroup.attach_type = link->attach_type;
-		return 0;
-	case LINK_NETNS:
-		info->netns.attach_type = link->attach_type;
-		return 0;
-	case LINK_XDP:
-		info->device.ifindex = target;
-		return 0;
+	case LINK_CGROUP: info->cgroup.attach_type = link->attach_type; return 0;
+	case LINK_NETNS: info->netns.attach_type = link->attach_type; return 0;
+	case LINK_XDP: info->device.ifindex = target; return 0;
 	case LINK_TCX:
 	case LINK_NETKIT:
 		info->device.ifindex = target;
@@ -592,23 +585,20 @@ static int describe(const struct link_object *link, struct info_link *info)
 		sscanf(link->hook, "%u:%u", &info->netfilter.pf, &info->netfilter.hooknum);
 		return 0;
 	case LINK_STRUCT_OPS:
-	case LINK_SOCKMAP:
-		info->struct_ops.map_id = link->map->object.id;
-		return 0;
-	default:
-		return 0;
+	case LINK_SOCKMAP: info->struct_ops.map_id = link->map->object.id; return 0;
+	default: return 0;
 	}
 }
 
-int link_info(struct link_object *link, struct request *req)
+int machine_link_info(struct link_object *link, struct request *req)
 {
 	const struct attr_info *attr = &req->attr.info;
 	struct info_link info = {0};
 	uint32_t n = attr->len < sizeof(info) ? attr->len : (uint32_t)sizeof(info);
-	int err = user_check_tail(attr->info, sizeof(info), attr->len);
+	int err = machine_user_check_tail(attr->info, sizeof(info), attr->len);
 
 	if (!err)
-		err = user_read(&info, attr->info, n);
+		err = machine_user_read(&info, attr->info, n);
 	if (err)
 		return err;
 	info.type = link->type;
@@ -617,11 +607,12 @@ int link_info(struct link_object *link, struct request *req)
 	err = describe(link, &info);
 	if (err)
 		return err;
-	return user_write(attr->info, &info, n) || request_put(req, info.len, n) ? -EFAULT : 0;
+	return machine_user_write(attr->info, &info, n) || request_put(req, info.len, n) ? -EFAULT
+											 : 0;
 }
 
 /* BPF_FD_TYPE_RAW_TRACEPOINT is 0. */
-int link_task_fd(struct object *object, struct request *req)
+int machine_link_task_fd(struct object *object, struct request *req)
 {
 	const struct attr_task_fd *attr = &req->attr.task_fd;
 	const struct link_object *link;
@@ -644,37 +635,44 @@ int link_task_fd(struct object *object, struct request *req)
 	return err;
 }
 
-/* --- PROG_ATTACH, from before there were links -------------------------------------------------- */
+/* --- PROG_ATTACH, from before there were links --------------------------------------------------
+ */
 
 /* An attachment without a link has nothing that would end it with the process, and no hook of the
  * machine's outlives that: so it is refused, after the kernel's checks. */
-int cmd_prog_attach(struct skep_machine *machine, struct request *req)
+int machine_cmd_prog_attach(struct skep_machine *machine, struct request *req)
 {
 	struct prog_object *prog;
 	int err;
 
 	if (req->attr.attach.type >= ATTACH_CNT)
 		return -EINVAL;
-	err = prog_object_get(machine, (int)req->attr.attach.prog_fd, &prog);
+	err = machine_prog_object_get(machine, (int)req->attr.attach.prog_fd, &prog);
 	if (err)
 		return err;
 	err = row_of(prog->type, req->attr.attach.type) ? -EOPNOTSUPP : -EINVAL;
-	object_put(&prog->object);
+	machine_object_put(&prog->object);
 	return err;
 }
 
-int cmd_prog_detach(struct skep_machine *machine, struct request *req)
+int machine_cmd_prog_detach(struct skep_machine *machine, struct request *req)
 {
 	return req->attr.attach.type >= ATTACH_CNT ? -EINVAL : -ENOENT;
 }
 
-int cmd_prog_query(struct skep_machine *machine, struct request *req)
+int machine_cmd_prog_query(struct skep_machine *machine, struct request *req)
 {
 	struct attr_query *attr = &req->attr.query;
 
+	struct handle handle;
+	int mode;
+
 	if (attr->type >= ATTACH_CNT || attr->query_flags & ~1u)
 		return -EINVAL;
-	return request_put(req, query.attach_flags, 0) || request_put(req, query.count, 0)
-		       ? -EFAULT
-		       : 0;
+	/* What is named by a descriptor: cgroups and name spaces. */
+	if (attr->type <= ATTACH_CGROUP_SETSOCKOPT && attr->type != ATTACH_LIRC_MODE2 &&
+	    machine_handle_identify((int)attr->target, &handle, &mode))
+		return -EBADF;
+	return request_put(req, query.attach_flags, 0) || request_put(req, query.count, 0) ? -EFAULT
+											   : 0;
 }

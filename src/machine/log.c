@@ -14,7 +14,7 @@
 
 #define LOG_MASK (LOG_LEVEL | LOG_STATS | LOG_FIXED)
 
-int log_init(struct log *log, uint32_t level, uint64_t user, uint32_t size)
+int machine_log_init(struct log *log, uint32_t level, uint64_t user, uint32_t size)
 {
 	if (!user != !size || (user && !level) || level & ~LOG_MASK || size > UINT32_MAX >> 2)
 		return -EINVAL;
@@ -22,12 +22,12 @@ int log_init(struct log *log, uint32_t level, uint64_t user, uint32_t size)
 	return 0;
 }
 
-void log_done(struct log *log)
+void machine_log_done(struct log *log)
 {
 	skep_buf_done(&log->text);
 }
 
-void log_printf(struct log *log, const char *fmt, ...)
+void machine_log_printf(struct log *log, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -44,12 +44,13 @@ static int hand_over(const struct log *log, const char *text, uint32_t len)
 	uint32_t fits = len < log->size ? len : log->size - 1;
 	const char *from = log->level & LOG_FIXED ? text : text + (len - fits);
 
-	if (user_write(log->user, from, fits) || user_write(log->user + fits, "", 1))
+	if (machine_user_write(log->user, from, fits) ||
+	    machine_user_write(log->user + fits, "", 1))
 		return -EFAULT;
 	return fits < len ? -ENOSPC : 0;
 }
 
-int log_finish(struct log *log, uint32_t *ret_true_size)
+int machine_log_finish(struct log *log, uint32_t *ret_true_size)
 {
 	const char *text = log->text.data ? log->text.data : "";
 	uint32_t len = log->text.len < UINT32_MAX ? (uint32_t)log->text.len : UINT32_MAX - 1;

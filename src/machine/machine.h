@@ -56,10 +56,8 @@ struct map_object {
 	struct skep_map *map;
 	struct btf_object *btf;
 	uint32_t btf_key_type_id, btf_value_type_id, btf_vmlinux_value_type_id;
-	struct map_object *inner; /* of maps: the template */
-	int event_fd;             /* what waiting for a ring buffer waits on; -1: none yet */
-	uint32_t syscall_flags;   /* of creation, with the access that the first descriptor got */
-	uint32_t writers;         /* atomic: system calls that write now */
+	int event_fd;     /* what waiting for a ring buffer waits on; -1: none yet */
+	uint32_t writers; /* atomic: system calls that write now */
 };
 
 struct btf_object {
@@ -115,7 +113,8 @@ struct id_table {
 
 struct pin {
 	struct object *object;
-	uint64_t dev, inode; /* of the file that stands for it */
+	int fd; /* of the file that stands for it, so that no other gets its inode */
+	uint64_t dev, inode;
 };
 
 /** Memory that stands for a variable of the kernel. */
@@ -148,7 +147,7 @@ struct request {
 };
 
 #define COMMAND(number, NAME, last, handler)                                                       \
-	int cmd_##handler(struct skep_machine *machine, struct request *req);
+	int machine_cmd_##handler(struct skep_machine *machine, struct request *req);
 #include "machine/commands.def"
 #undef COMMAND
 
@@ -156,75 +155,84 @@ struct request {
 #define request_put(req, field, value)                                                             \
 	({                                                                                         \
 		typeof((req)->attr.field) put_ = (value);                                          \
-		user_write((req)->user + offsetof(union attr, field), &put_, sizeof(put_));        \
+		machine_user_write((req)->user + offsetof(union attr, field), &put_,               \
+				   sizeof(put_));                                                  \
 	})
 
 /* --- user.c -------------------------------------------------------------------------------- */
 
 /** Copy from and to the caller's memory. Return 0 | -EFAULT */
-int user_read(void *ret, uint64_t from, size_t n);
-int user_write(uint64_t to, const void *data, size_t n);
+int machine_user_read(void *ret, uint64_t from, size_t n);
+int machine_user_write(uint64_t to, const void *data, size_t n);
 /** A copy on the heap; @n 0: one byte of nothing. Return 0 | -EFAULT | -ENOMEM */
-int user_dup(uint64_t from, size_t n, void **ret);
+int machine_user_dup(uint64_t from, size_t n, void **ret);
 /** At most @size - 1 characters. Return the length | -EFAULT */
-int user_string(uint64_t from, char *ret, size_t size);
+int machine_user_string(uint64_t from, char *ret, size_t size);
 /** A structure of @given bytes at @from, of which we know the first @known: the rest must be zero.
  *  Return 0 | -E2BIG | -EFAULT */
-int user_check_tail(uint64_t from, uint32_t known, uint64_t given);
+int machine_user_check_tail(uint64_t from, uint32_t known, uint64_t given);
 
 /* --- fd.c ---------------------------------------------------------------------------------- */
 
 /** A new identity; that of @memory_fd if it is not -1. Return 0 | -errno */
-int handle_new(int memory_fd, struct handle *ret);
-void handle_done(struct handle *handle);
+int machine_handle_new(int memory_fd, struct handle *ret);
+void machine_handle_done(struct handle *handle);
 /** A new descriptor, close-on-exec; @flags: O_RDWR, O_RDONLY or O_WRONLY. Return it | -errno */
-int handle_open(const struct handle *handle, int flags);
+int machine_handle_open(const struct handle *handle, int flags);
 /** Is any descriptor open, in whatever process? */
-bool handle_is_open(const struct handle *handle);
+bool machine_handle_is_open(const struct handle *handle);
 /** What @fd is (to @ret, whose watch_fd is not set); its access mode to @ret_mode (O_ACCMODE).
  *  Return 0 | -EBADF */
-int handle_identify(int fd, struct handle *ret, int *ret_mode);
+int machine_handle_identify(int fd, struct handle *ret, int *ret_mode);
+
+/** There are no tokens: what the kernel says of a descriptor that is none. */
+int machine_handle_no_token(int fd);
+bool machine_handle_process_exists(uint32_t pid);
 
 /* --- object.c ------------------------------------------------------------------------------ */
 
 /** Give @object an id and a first descriptor. On failure the caller still owns it.
  *  Return the descriptor | -errno */
-int object_publish(struct object *object, int memory_fd, int flags);
+int machine_object_publish(struct object *object, int memory_fd, int flags);
 /** Another descriptor of a published object. */
-int object_open(struct object *object, int flags);
+int machine_object_open(struct object *object, int flags);
 /** The object behind @fd with a reference. Return 0 | -EBADF no descriptor | -EINVAL not ours, or
  *  of another kind (@kind OBJECT_KINDS: any). @ret_mode may be NULL. */
-int object_get(struct skep_machine *machine, int fd, enum object_kind kind, struct object **ret,
-	       int *ret_mode);
+int machine_object_get(struct skep_machine *machine, int fd, enum object_kind kind,
+		       struct object **ret, int *ret_mode);
 /** By id, with a reference; @next: the first with that id or a larger one. NULL: none. */
-struct object *object_by_id(struct skep_machine *machine, enum object_kind kind, uint32_t id,
-			    bool next);
-void object_ref(struct object *object);
-void object_put(struct object *object);
+struct object *machine_object_by_id(struct skep_machine *machine, enum object_kind kind,
+				    uint32_t id, bool next);
+void machine_object_ref(struct object *object);
+void machine_object_put(struct object *object);
 /** A reference that keeps what users see (prog arrays empty themselves without). */
-void object_ref_user(struct object *object);
-void object_put_user(struct object *object);
+void machine_object_ref_user(struct object *object);
+void machine_object_put_user(struct object *object);
 /** Let go of objects whose descriptors are all closed. */
-void object_sweep(struct skep_machine *machine);
+void machine_object_sweep(struct skep_machine *machine);
+/** Let go of pins whose files were removed. */
+void machine_pin_sweep(struct skep_machine *machine);
+/** Let go of all pins. */
+void machine_pin_drop_all(struct skep_machine *machine);
 /** Too many of the kind? Return 0 | -ENFILE */
-int object_check_room(struct skep_machine *machine, enum object_kind kind);
+int machine_object_check_room(struct skep_machine *machine, enum object_kind kind);
 
 static inline void object_putp(struct object **object)
 {
 	if (*object)
-		object_put(*object);
+		machine_object_put(*object);
 }
-#define _cleanup_object_ __attribute__((cleanup(object_putp)))
+#define _cleanup_object_     __attribute__((cleanup(object_putp)))
 
 #define object_of(type, ptr) ((struct type *)((char *)(ptr)-offsetof(struct type, object)))
 
 /* how an object of each kind ends; called without the lock */
-void map_object_free(struct object *object);
-void prog_object_free(struct object *object);
-void btf_object_free(struct object *object);
-void link_object_free(struct object *object);
+void machine_map_object_free(struct object *object);
+void machine_prog_object_free(struct object *object);
+void machine_btf_object_free(struct object *object);
+void machine_link_object_free(struct object *object);
 /** The last descriptor and pin of a map are gone. */
-void map_object_unused(struct object *object);
+void machine_map_object_unused(struct object *object);
 
 /* --- log.c --------------------------------------------------------------------------------- */
 
@@ -239,45 +247,47 @@ struct log {
 #define LOG_FIXED 8
 
 /** Return 0 | -EINVAL */
-int log_init(struct log *log, uint32_t level, uint64_t user, uint32_t size);
-void log_done(struct log *log);
-void log_printf(struct log *log, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int machine_log_init(struct log *log, uint32_t level, uint64_t user, uint32_t size);
+void machine_log_done(struct log *log);
+void machine_log_printf(struct log *log, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /** Hand the text over. Return 0 | -ENOSPC it was cut | -EFAULT */
-int log_finish(struct log *log, uint32_t *ret_true_size);
+int machine_log_finish(struct log *log, uint32_t *ret_true_size);
 
-#define _cleanup_log_ __attribute__((cleanup(log_done)))
+#define _cleanup_log_ __attribute__((cleanup(machine_log_done)))
 
 /* --- of one family for another ------------------------------------------------------------- */
 
 /** Return 0 | -EINVAL a name may have letters, digits, '_' and '.' */
-int name_check(const char name[16]);
+int machine_name_check(const char name[16]);
 /** O_RDWR, O_RDONLY or O_WRONLY of a map's flags. Return it | -EINVAL */
-int map_access(uint32_t flags);
+int machine_map_access(uint32_t flags);
 /** The map behind a descriptor with a reference, of its object. */
-int map_object_get(struct skep_machine *machine, int fd, struct map_object **ret, int *ret_mode);
-int prog_object_get(struct skep_machine *machine, int fd, struct prog_object **ret);
-int btf_object_get(struct skep_machine *machine, int fd, struct btf_object **ret);
+int machine_map_object_get(struct skep_machine *machine, int fd, struct map_object **ret,
+			   int *ret_mode);
+int machine_prog_object_get(struct skep_machine *machine, int fd, struct prog_object **ret);
+int machine_btf_object_get(struct skep_machine *machine, int fd, struct btf_object **ret);
 /** The kernel's BTF as an object, with a reference; NULL: there is none. */
-struct btf_object *btf_object_kernel(struct skep_machine *machine);
+struct btf_object *machine_btf_object_kernel(struct skep_machine *machine);
 
 /** Special fields of a map's value. Return how many | -errno as the kernel's btf_parse_fields() */
-int map_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t value_size,
-		    struct skep_map_field *ret);
+int machine_map_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t value_size,
+			    struct skep_map_field *ret);
 
 /** func_info and line_info of a program that was linked. Return 0 | -errno, words to @log */
-int prog_check_funcs(struct skep_machine *machine, struct request *req, struct prog_object *prog,
-		     struct log *log);
-int prog_check_lines(struct request *req, struct prog_object *prog, struct log *log);
+int machine_prog_check_funcs(struct skep_machine *machine, struct request *req,
+			     struct prog_object *prog, struct log *log);
+int machine_prog_check_lines(struct request *req, struct prog_object *prog, struct log *log);
 /** expected_attach_type and what the program attaches to. Return 0 | -EINVAL */
-int prog_check_attach(const struct prog_object *prog);
+int machine_prog_check_attach(const struct prog_object *prog);
 /** The tag: first 8 bytes of the instructions' SHA-256, descriptors and addresses left out. */
-void prog_tag(const struct skep_insn *insns, uint32_t n, uint8_t ret[8]);
+void machine_prog_tag(const struct skep_insn *insns, uint32_t n, uint8_t ret[8]);
 
 /** OBJ_GET_INFO_BY_FD and TASK_FD_QUERY of links. */
-int link_info(struct link_object *link, struct request *req);
-int link_task_fd(struct object *object, struct request *req);
+int machine_link_info(struct link_object *link, struct request *req);
+int machine_link_task_fd(struct object *object, struct request *req);
 
 /** Take a link off its hook; the lock is held. */
-void link_detach_locked(struct link_object *link);
+void machine_link_detach_locked(struct link_object *link);
 
 #endif

@@ -16,7 +16,7 @@
 #define NUMA_NO_NODE (-1)
 #define PAGE         4096
 
-int name_check(const char name[16])
+int machine_name_check(const char name[16])
 {
 	size_t len = strnlen(name, 16);
 
@@ -32,7 +32,7 @@ int name_check(const char name[16])
 	return 0;
 }
 
-int map_access(uint32_t flags)
+int machine_map_access(uint32_t flags)
 {
 	if ((flags & MAP_F_RDONLY) && (flags & MAP_F_WRONLY))
 		return -EINVAL;
@@ -41,10 +41,11 @@ int map_access(uint32_t flags)
 	return flags & MAP_F_WRONLY ? O_WRONLY : O_RDWR;
 }
 
-int map_object_get(struct skep_machine *machine, int fd, struct map_object **ret, int *ret_mode)
+int machine_map_object_get(struct skep_machine *machine, int fd, struct map_object **ret,
+			   int *ret_mode)
 {
 	struct object *object;
-	int err = object_get(machine, fd, OBJECT_MAP, &object, ret_mode);
+	int err = machine_object_get(machine, fd, OBJECT_MAP, &object, ret_mode);
 
 	if (!err)
 		*ret = object_of(map_object, object);
@@ -53,12 +54,17 @@ int map_object_get(struct skep_machine *machine, int fd, struct map_object **ret
 
 /* --- Creating ------------------------------------------------------------------------------- */
 
+/* Their keys are owners, which BTF has to say. */
+static bool is_local_storage(uint32_t type)
+{
+	return type == SKEP_MAP_SK_STORAGE || type == SKEP_MAP_TASK_STORAGE ||
+	       type == SKEP_MAP_INODE_STORAGE || type == SKEP_MAP_CGRP_STORAGE;
+}
+
 static int check_create(const struct attr_map_create *attr)
 {
 	int access;
 
-	if (attr->flags & MAP_F_TOKEN_FD)
-		return -EBADF; /* there are no tokens */
 	if (attr->btf_vmlinux_value_type_id) {
 		if (attr->type != SKEP_MAP_STRUCT_OPS || attr->btf_key_type_id ||
 		    attr->btf_value_type_id)
@@ -66,15 +72,21 @@ static int check_create(const struct attr_map_create *attr)
 	} else if (attr->btf_key_type_id && !attr->btf_value_type_id) {
 		return -EINVAL;
 	}
+	if (attr->flags & MAP_F_TOKEN_FD)
+		return machine_handle_no_token(attr->token_fd);
 	if (attr->type != SKEP_MAP_BLOOM_FILTER && attr->type != SKEP_MAP_ARENA && attr->extra)
 		return -EINVAL;
-	access = map_access(attr->flags);
+	access = machine_map_access(attr->flags);
 	if (access < 0)
 		return access;
 	if (attr->flags & MAP_F_NUMA_NODE && attr->numa_node != (uint32_t)NUMA_NO_NODE &&
 	    attr->numa_node)
 		return -EINVAL;
-	return attr->type && attr->type < SKEP_MAP_TYPE_CNT ? 0 : -EINVAL;
+	if (!attr->type || attr->type >= SKEP_MAP_TYPE_CNT)
+		return -EINVAL;
+	return is_local_storage(attr->type) && (!attr->btf_key_type_id || !attr->btf_value_type_id)
+		       ? -EINVAL
+		       : 0;
 }
 
 /* What BTF says of the map. Fills in @object's part, and the fields. */
@@ -85,7 +97,7 @@ static int read_btf(struct skep_machine *machine, const struct attr_map_create *
 
 	if (!attr->btf_key_type_id && !attr->btf_value_type_id && !attr->btf_vmlinux_value_type_id)
 		return 0;
-	err = btf_object_get(machine, (int)attr->btf_fd, &object->btf);
+	err = machine_btf_object_get(machine, (int)attr->btf_fd, &object->btf);
 	if (err)
 		return err;
 	object->btf_key_type_id = attr->btf_key_type_id;
@@ -95,42 +107,32 @@ static int read_btf(struct skep_machine *machine, const struct attr_map_create *
 		return -EACCES;
 	if (!attr->btf_value_type_id)
 		return 0;
-	err = map_check_btf(object->btf->btf, attr);
+	err = machine_map_check_btf(object->btf->btf, attr);
 	if (err)
 		return err;
-	return map_fields_find(object->btf->btf, attr->btf_value_type_id, attr->value_size,
-			       ret_fields);
+	return machine_map_fields_find(object->btf->btf, attr->btf_value_type_id, attr->value_size,
+				       ret_fields);
 }
 
-static bool is_of_maps(uint32_t type)
-{
-	return type == SKEP_MAP_ARRAY_OF_MAPS || type == SKEP_MAP_HASH_OF_MAPS;
-}
-
+/* The template of a map of maps, with a reference; it is only looked at. */
 static int get_inner(struct skep_machine *machine, const struct attr_map_create *attr,
-		     struct map_object *object)
+		     struct map_object **ret)
 {
-	int err;
-
-	if (!is_of_maps(attr->type))
+	if (attr->type != SKEP_MAP_ARRAY_OF_MAPS && attr->type != SKEP_MAP_HASH_OF_MAPS)
 		return 0;
-	err = map_object_get(machine, (int)attr->inner_map_fd, &object->inner, NULL);
-	if (err)
-		return err;
-	if (is_of_maps(object->inner->map->type))
-		return -EINVAL;
-	return 0;
+	return machine_map_object_get(machine, (int)attr->inner_map_fd, ret, NULL);
 }
 
 static void map_object_drop(struct map_object **object)
 {
 	if (*object)
-		map_object_free(&(*object)->object);
+		machine_map_object_free(&(*object)->object);
 }
 
 static int make_map(struct skep_machine *machine, const struct attr_map_create *attr,
 		    struct map_object *object, const struct skep_map_field *fields, int n_fields)
 {
+	struct map_object *inner = NULL;
 	struct skep_map_attr make = {
 		.type = attr->type,
 		.key_size = attr->key_size,
@@ -139,15 +141,23 @@ static int make_map(struct skep_machine *machine, const struct attr_map_create *
 		.flags = attr->flags,
 		.numa_node = attr->numa_node,
 		.extra = attr->extra,
-		.inner = object->inner ? object->inner->map : NULL,
-		.env = &map_env,
+		.env = &machine_map_env,
 		.env_ctx = object,
 		.fields = fields,
 		.n_fields = (uint32_t)n_fields,
 	};
+	int err = get_inner(machine, attr, &inner);
 
+	if (err)
+		return err;
+	make.inner = inner ? inner->map : NULL;
 	memcpy(make.name, attr->name, sizeof(make.name));
-	return skep_map_create(&make, &object->map);
+	err = attr->type == SKEP_MAP_STRUCT_OPS ? machine_struct_ops_check(machine, attr) : 0;
+	if (!err)
+		err = skep_map_create(&make, &object->map);
+	if (inner)
+		machine_object_put(&inner->object);
+	return err;
 }
 
 /* Count the memory; refuse what is more than the machine may have. */
@@ -157,9 +167,10 @@ static int claim_memory(struct skep_machine *machine, struct map_object *object)
 	int err = 0;
 
 	pthread_mutex_lock(&machine->lock);
-	machine->memory_bytes += bytes;
-	if (most && machine->memory_bytes > most)
+	if (most && machine->memory_bytes + bytes > most)
 		err = -ENOMEM;
+	else
+		machine->memory_bytes += bytes;
 	pthread_mutex_unlock(&machine->lock);
 	return err;
 }
@@ -171,7 +182,7 @@ static int check_exclusive(const struct attr_map_create *attr)
 	return attr->excl_prog_hash_size == 32 ? -EOPNOTSUPP : -EINVAL;
 }
 
-int cmd_map_create(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_create(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_map_create *attr = &req->attr.map_create;
 	struct skep_map_field fields[SKEP_MAP_MOST_FIELDS];
@@ -179,20 +190,18 @@ int cmd_map_create(struct skep_machine *machine, struct request *req)
 	int fd, n_fields, err = check_create(attr);
 
 	if (!err)
-		err = object_check_room(machine, OBJECT_MAP);
+		err = machine_object_check_room(machine, OBJECT_MAP);
 	if (err)
 		return err;
 	object = skep_xcalloc(1, sizeof(*object));
 	object->object = (struct object){.machine = machine, .handle.watch_fd = -1};
 	object->event_fd = -1;
-	err = get_inner(machine, attr, object);
-	if (err)
-		return err;
 	n_fields = read_btf(machine, attr, object, fields);
 	/* What is wrong with the map itself comes before what is wrong with its BTF. */
 	err = make_map(machine, attr, object, fields, n_fields < 0 ? 0 : n_fields);
-	if (!err)
-		err = name_check(attr->name);
+	if (!err && attr->ifindex) /* no device keeps maps */
+		err = attr->type == SKEP_MAP_ARRAY || attr->type == SKEP_MAP_HASH ? -EOPNOTSUPP
+										  : -EINVAL;
 	if (!err && n_fields < 0)
 		err = n_fields;
 	if (!err)
@@ -202,14 +211,14 @@ int cmd_map_create(struct skep_machine *machine, struct request *req)
 	if (err)
 		return err;
 	object->map->owner = object;
-	object->syscall_flags = attr->flags;
-	fd = object_publish(&object->object, map_identity_fd(object->map), map_access(attr->flags));
+	fd = machine_object_publish(&object->object, machine_map_identity_fd(object->map),
+				    machine_map_access(attr->flags));
 	if (fd >= 0)
 		object = NULL;
 	return fd;
 }
 
-void map_object_free(struct object *at)
+void machine_map_object_free(struct object *at)
 {
 	struct map_object *object = object_of(map_object, at);
 	struct skep_machine *machine = at->machine;
@@ -221,10 +230,8 @@ void map_object_free(struct object *at)
 		pthread_mutex_unlock(&machine->lock);
 		skep_map_unref(object->map);
 	}
-	if (object->inner)
-		object_put(&object->inner->object);
 	if (object->btf)
-		object_put(&object->btf->object);
+		machine_object_put(&object->btf->object);
 	skep_close(&object->event_fd);
 	free(object);
 }
@@ -245,7 +252,7 @@ static void use_done(struct use *use)
 		return;
 	if (use->writes)
 		__atomic_fetch_sub(&use->object->writers, 1, __ATOMIC_SEQ_CST);
-	object_put(&use->object->object);
+	machine_object_put(&use->object->object);
 }
 #define _cleanup_use_ __attribute__((cleanup(use_done)))
 
@@ -261,7 +268,7 @@ static bool may_write(const struct use *use)
 
 static int use_init(struct skep_machine *machine, int fd, bool reads, bool writes, struct use *use)
 {
-	int err = map_object_get(machine, fd, &use->object, &use->mode);
+	int err = machine_map_object_get(machine, fd, &use->object, &use->mode);
 
 	if (err)
 		return err;
@@ -307,11 +314,39 @@ static int at_elem(const struct skep_map *map, const struct attr_elem *attr, voi
 	return err ? err : at_user(attr->value, skep_map_sys_value_size(map), ret_value);
 }
 
-int cmd_map_lookup(struct skep_machine *machine, struct request *req)
+typedef int lookup_function(struct skep_map *map, const void *key, void *value, uint64_t flags);
+
+/* To where nothing can be written: what is wrong with the key comes first. */
+static int look_up_nowhere(struct skep_map *map, lookup_function *function, const void *key,
+			   uint64_t flags)
+{
+	_cleanup_free_ void *value = malloc(skep_map_sys_value_size(map) + 1);
+	int err;
+
+	if (!value)
+		return -ENOMEM;
+	if (map->type == SKEP_MAP_BLOOM_FILTER)
+		return -EFAULT;
+	err = function(map, key, value, flags);
+	return err ? err : -EFAULT;
+}
+
+static int look_up(struct skep_map *map, lookup_function *function, const struct attr_elem *attr)
+{
+	void *key, *value;
+	int err = at_key(map, attr->key, &key);
+
+	if (err)
+		return err;
+	if (at_user(attr->value, skep_map_sys_value_size(map), &value))
+		return look_up_nowhere(map, function, key, attr->flags);
+	return function(map, key, value, attr->flags);
+}
+
+int machine_cmd_map_lookup(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_elem *attr = &req->attr.elem;
 	_cleanup_use_ struct use use = {0};
-	void *key, *value;
 	int err;
 
 	if (attr->flags & ~ELEM_F_LOCK)
@@ -321,11 +356,10 @@ int cmd_map_lookup(struct skep_machine *machine, struct request *req)
 		return err;
 	if (attr->flags & ELEM_F_LOCK && !has_lock(use.map))
 		return -EINVAL;
-	err = at_elem(use.map, attr, &key, &value);
-	return err ? err : skep_map_sys_lookup(use.map, key, value, attr->flags);
+	return look_up(use.map, skep_map_sys_lookup, attr);
 }
 
-int cmd_map_update(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_update(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_elem *attr = &req->attr.elem;
 	_cleanup_use_ struct use use = {0};
@@ -340,7 +374,7 @@ int cmd_map_update(struct skep_machine *machine, struct request *req)
 	return err ? err : skep_map_sys_update(use.map, key, value, attr->flags);
 }
 
-int cmd_map_delete(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_delete(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_elem *attr = &req->attr.elem;
 	_cleanup_use_ struct use use = {0};
@@ -352,7 +386,7 @@ int cmd_map_delete(struct skep_machine *machine, struct request *req)
 	return err ? err : skep_map_sys_delete(use.map, key);
 }
 
-int cmd_map_next_key(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_next_key(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_elem *attr = &req->attr.elem;
 	_cleanup_use_ struct use use = {0};
@@ -366,11 +400,10 @@ int cmd_map_next_key(struct skep_machine *machine, struct request *req)
 	return err ? err : skep_map_sys_next_key(use.map, key, next);
 }
 
-int cmd_map_lookup_and_delete(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_lookup_and_delete(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_elem *attr = &req->attr.elem;
 	_cleanup_use_ struct use use = {0};
-	void *key, *value;
 	int err;
 
 	if (attr->flags & ~ELEM_F_LOCK)
@@ -382,11 +415,10 @@ int cmd_map_lookup_and_delete(struct skep_machine *machine, struct request *req)
 		return -EINVAL;
 	if (attr->flags & ELEM_F_LOCK && !has_lock(use.map))
 		return -EINVAL;
-	err = at_elem(use.map, attr, &key, &value);
-	return err ? err : skep_map_sys_lookup_and_delete(use.map, key, value, attr->flags);
+	return look_up(use.map, skep_map_sys_lookup_and_delete, attr);
 }
 
-int cmd_map_freeze(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_freeze(struct skep_machine *machine, struct request *req)
 {
 	_cleanup_use_ struct use use = {0};
 	int err = use_init(machine, (int)req->attr.word, false, false, &use);
@@ -426,34 +458,28 @@ static int do_batch(struct skep_machine *machine, struct request *req, bool read
 
 	if (err)
 		return err;
-	if (attr->elem_flags & ~ELEM_F_LOCK && function != skep_map_sys_update_batch)
-		return -EINVAL;
-	if (attr->elem_flags & ELEM_F_LOCK && !has_lock(use.map))
-		return -EINVAL;
-	if (!attr->count)
-		return 0;
 	err = function(use.map, &batch);
 	if (err == -EINVAL || err == -SKEP_ENOTSUPP)
 		return err;
 	return request_put(req, batch.count, batch.count) ? -EFAULT : err;
 }
 
-int cmd_map_lookup_batch(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_lookup_batch(struct skep_machine *machine, struct request *req)
 {
 	return do_batch(machine, req, true, false, skep_map_sys_lookup_batch);
 }
 
-int cmd_map_lookup_and_delete_batch(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_lookup_and_delete_batch(struct skep_machine *machine, struct request *req)
 {
 	return do_batch(machine, req, true, true, skep_map_sys_lookup_and_delete_batch);
 }
 
-int cmd_map_update_batch(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_update_batch(struct skep_machine *machine, struct request *req)
 {
 	return do_batch(machine, req, false, true, skep_map_sys_update_batch);
 }
 
-int cmd_map_delete_batch(struct skep_machine *machine, struct request *req)
+int machine_cmd_map_delete_batch(struct skep_machine *machine, struct request *req)
 {
 	return do_batch(machine, req, false, true, skep_map_sys_delete_batch);
 }

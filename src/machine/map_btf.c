@@ -81,8 +81,8 @@ static int add_typed(struct search *search, const struct field_type *type, uint3
 	for (int i = 0; type->once && i < search->n; i++)
 		if (search->fields[i].kind == type->kind)
 			return -EEXIST;
-	return add(search, (struct skep_map_field){
-				   .kind = type->kind, .off = off, .size = type->size});
+	return add(search,
+		   (struct skep_map_field){.kind = type->kind, .off = off, .size = type->size});
 }
 
 static int add_pointer(struct search *search, uint32_t id, uint32_t off)
@@ -99,10 +99,9 @@ static int add_pointer(struct search *search, uint32_t id, uint32_t off)
 			continue;
 		if (off % 8 || skep_btf_kind(search->btf, to) != SKEP_BTF_STRUCT)
 			return -EINVAL;
-		return add(search, (struct skep_map_field){.kind = pointers[i].kind,
-							   .off = off,
-							   .size = 8,
-							   .btf_id = to});
+		return add(search,
+			   (struct skep_map_field){
+				   .kind = pointers[i].kind, .off = off, .size = 8, .btf_id = to});
 	}
 	return 0;
 }
@@ -156,16 +155,12 @@ static int search_type(struct search *search, uint32_t id, uint32_t off, int dep
 		if (type)
 			return depth ? add_typed(search, type, stripped, off) : 0;
 		return search_members(search, stripped, off, depth);
-	case SKEP_BTF_ARRAY:
-		return search_array(search, stripped, off, depth);
-	case SKEP_BTF_PTR:
-		return depth ? add_pointer(search, stripped, off) : 0;
+	case SKEP_BTF_ARRAY: return search_array(search, stripped, off, depth);
+	case SKEP_BTF_PTR: return depth ? add_pointer(search, stripped, off) : 0;
 	case SKEP_BTF_VAR:
 		return search_type(search, skep_btf_target(search->btf, stripped), off, depth);
-	case SKEP_BTF_DATASEC:
-		return search_members(search, stripped, off, depth);
-	default:
-		return 0;
+	case SKEP_BTF_DATASEC: return search_members(search, stripped, off, depth);
+	default: return 0;
 	}
 }
 
@@ -199,8 +194,8 @@ static int read_contained(struct skep_btf *btf, const char *text, struct skep_ma
 
 	if (!colon)
 		return -EINVAL;
-	field->btf_id = skep_btf_find(btf, text, (size_t)(colon - text),
-				      SKEP_BTF_MASK(SKEP_BTF_STRUCT));
+	field->btf_id =
+		skep_btf_find(btf, text, (size_t)(colon - text), SKEP_BTF_MASK(SKEP_BTF_STRUCT));
 	if (!field->btf_id ||
 	    skep_btf_find_member(btf, field->btf_id, colon + 1, strlen(colon + 1), &node))
 		return -EINVAL;
@@ -249,8 +244,8 @@ static int read_heads(struct search *search, uint32_t value_type)
 	return 0;
 }
 
-int map_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t value_size,
-		    struct skep_map_field *ret)
+int machine_map_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t value_size,
+			    struct skep_map_field *ret)
 {
 	struct search search = {.btf = btf, .fields = ret, .size = value_size};
 	int err = search_type(&search, value_type, 0, 0);
@@ -266,11 +261,11 @@ int map_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t value_si
 static bool key_may_be_void(uint32_t type)
 {
 	return 1ull << type & (ON(ARRAY) | ON(PERCPU_ARRAY) | ON(QUEUE) | ON(STACK) | ON(LPM_TRIE) |
-			       ON(BLOOM_FILTER) | ON(ARENA) | ON(SK_STORAGE) |
-			      ON(INODE_STORAGE) | ON(TASK_STORAGE) | ON(CGRP_STORAGE));
+			       ON(BLOOM_FILTER) | ON(ARENA) | ON(SK_STORAGE) | ON(INODE_STORAGE) |
+			       ON(TASK_STORAGE) | ON(CGRP_STORAGE));
 }
 
-int map_check_btf(struct skep_btf *btf, const struct attr_map_create *attr)
+int machine_map_check_btf(struct skep_btf *btf, const struct attr_map_create *attr)
 {
 	uint32_t n = skep_btf_n_types(btf);
 

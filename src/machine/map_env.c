@@ -7,6 +7,7 @@
  */
 #include "machine/machine.h"
 #include "machine/map.h"
+#include "machine/run.h"
 
 #include <string.h>
 
@@ -15,47 +16,19 @@ static bool is_of_maps(const struct skep_map *map)
 	return map->type == SKEP_MAP_ARRAY_OF_MAPS || map->type == SKEP_MAP_HASH_OF_MAPS;
 }
 
-static bool same_fields(const struct skep_map *a, const struct skep_map *b)
-{
-	if (a->n_fields != b->n_fields)
-		return false;
-	for (uint32_t i = 0; i < a->n_fields; i++)
-		if (a->fields[i].kind != b->fields[i].kind || a->fields[i].off != b->fields[i].off)
-			return false;
-	return true;
-}
-
-/* May @map be where @inner, the template, was? Arrays are read in place, so their length counts. */
-static bool fits_template(const struct skep_map *inner, const struct skep_map *map)
-{
-	bool array = inner->type == SKEP_MAP_ARRAY || inner->type == SKEP_MAP_PERCPU_ARRAY;
-
-	if (inner->type != map->type || inner->key_size != map->key_size ||
-	    inner->value_size != map->value_size || inner->flags != map->flags ||
-	    !same_fields(inner, map))
-		return false;
-	return !array || inner->flags & MAP_F_INNER_MAP || inner->max_entries == map->max_entries;
-}
-
 static void *get_map(struct map_object *outer, int fd, int *ret_err)
 {
 	struct map_object *object;
 
-	*ret_err = map_object_get(outer->object.machine, fd, &object, NULL);
-	if (*ret_err)
-		return NULL;
-	if (!outer->inner || fits_template(outer->inner->map, object->map))
-		return object->map;
-	object_put(&object->object);
-	*ret_err = -EINVAL;
-	return NULL;
+	*ret_err = machine_map_object_get(outer->object.machine, fd, &object, NULL);
+	return *ret_err ? NULL : object->map;
 }
 
 static void *get_prog(struct map_object *array, int fd, int *ret_err)
 {
 	struct prog_object *prog;
 
-	*ret_err = prog_object_get(array->object.machine, fd, &prog);
+	*ret_err = machine_prog_object_get(array->object.machine, fd, &prog);
 	return *ret_err ? NULL : &prog->program;
 }
 
@@ -75,7 +48,7 @@ static void *env_get(struct skep_map *map, int fd, int *ret_err)
 	if (holds_programs(map))
 		return get_prog(map->env_ctx, fd, ret_err);
 	/* Sockets, cgroups and perf events are the host's; there are none in the machine. */
-	*ret_err = handle_identify(fd, &handle, &mode) ? -EBADF : -EINVAL;
+	*ret_err = machine_handle_identify(fd, &handle, &mode) ? -EBADF : -EINVAL;
 	return NULL;
 }
 
@@ -91,39 +64,51 @@ static uint32_t env_id(struct skep_map *map, void *element)
 	return object_behind(map, element)->id;
 }
 
+static void env_ref(struct skep_map *map, void *element)
+{
+	machine_object_ref(object_behind(map, element));
+}
+
 static void env_put(struct skep_map *map, void *element)
 {
-	object_put(object_behind(map, element));
+	machine_object_put(object_behind(map, element));
+}
+
+static bool env_device(struct skep_map *map, uint32_t ifindex)
+{
+	return machine_device_exists(ifindex);
 }
 
 static void env_wake(struct skep_map *map, bool force)
 {
 	const struct map_object *object = map->env_ctx;
 
-	event_wake(__atomic_load_n(&object->event_fd, __ATOMIC_ACQUIRE));
+	machine_event_wake(__atomic_load_n(&object->event_fd, __ATOMIC_ACQUIRE));
 }
 
-const struct skep_map_env map_env = {
+const struct skep_map_env machine_map_env = {
 	.get = env_get,
 	.id = env_id,
+	.ref = env_ref,
 	.put = env_put,
+	.release_fields = skep_kept_release,
+	.fill = machine_struct_ops_fill,
+	.unfill = machine_struct_ops_unfill,
 	.wake = env_wake,
+	.device = env_device,
 };
 
 /* Programs and arrays of programs refer to each other in circles; the circle is broken when users
  * can not reach the array any more. */
-void map_object_unused(struct object *at)
+void machine_map_object_unused(struct object *at)
 {
-	struct map_object *object = object_of(map_object, at);
-	struct skep_map *map = object->map;
+	const struct map_object *object = object_of(map_object, at);
 
-	if (map->type != SKEP_MAP_PROG_ARRAY)
-		return;
-	for (uint32_t i = 0; i < map->max_entries; i++)
-		skep_map_sys_delete(map, &i);
+	if (object->map->type == SKEP_MAP_PROG_ARRAY)
+		skep_map_clear_objects(object->map);
 }
 
-int map_identity_fd(const struct skep_map *map)
+int machine_map_identity_fd(const struct skep_map *map)
 {
 	return map->flags & MAP_F_MMAPABLE ? map->memory_fd : -1;
 }

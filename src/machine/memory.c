@@ -5,8 +5,8 @@
  * what it could not know (frozen maps, access of the descriptor) is checked first. Ring buffers and
  * arenas are mapped by src/map.
  *
- * Waiting: a descriptor in memory can not be waited for, so an event of ours is put in its place. The
- * kernel's ring buffer is readable as long as there is something in it; an event is set when
+ * Waiting: a descriptor in memory can not be waited for, so an event of ours is put in its place.
+ * The kernel's ring buffer is readable as long as there is something in it; an event is set when
  * something comes, and seen once (EPOLLET). A reader that empties the buffer when it is woken, as
  * libbpf's does, sees no difference.
  */
@@ -43,12 +43,11 @@ void *skep_machine_mmap(struct skep_machine *machine, void *addr, size_t len, in
 	intptr_t at;
 	int mode, err;
 
-	if (fd < 0 || map_object_get(machine, fd, &object, &mode))
+	if (fd < 0 || machine_map_object_get(machine, fd, &object, &mode))
 		return mmap(addr, len, prot, flags, fd, off);
 	err = check_access(object->map, mode, prot, flags);
-	at = err ? err
-		 : skep_map_mmap(object->map, addr, len, prot, flags, (uint64_t)off);
-	object_put(&object->object);
+	at = err ? err : skep_map_mmap(object->map, addr, len, prot, flags, (uint64_t)off);
+	machine_object_put(&object->object);
 	return at < 0 && at > -4096 ? fail((int)at) : (void *)at;
 }
 
@@ -58,7 +57,7 @@ static int event_of(struct map_object *object)
 
 	if (fd >= 0)
 		return fd;
-	fd = event_new();
+	fd = machine_event_new();
 	if (fd < 0)
 		return fd;
 	if (__atomic_compare_exchange_n(&object->event_fd, &none, fd, false, __ATOMIC_ACQ_REL,
@@ -84,7 +83,7 @@ static int control(struct map_object *object, int epfd, int op, const struct epo
 	result = epoll_ctl(epfd, op, fd, &once);
 	/* What came before anyone waited. */
 	if (!result && op == EPOLL_CTL_ADD)
-		event_wake(fd);
+		machine_event_wake(fd);
 	return result;
 }
 
@@ -93,10 +92,10 @@ int skep_machine_epoll_ctl(struct skep_machine *machine, int epfd, int op, int f
 	struct map_object *object;
 	int result;
 
-	if (map_object_get(machine, fd, &object, NULL))
+	if (machine_map_object_get(machine, fd, &object, NULL))
 		return epoll_ctl(epfd, op, fd, event);
 	result = control(object, epfd, op, event);
-	object_put(&object->object);
+	machine_object_put(&object->object);
 	return result;
 }
 

@@ -2,8 +2,8 @@
  * Objects: their ids, their references, and the way from a descriptor to an object.
  *
  * All descriptors of an object together hold one reference. It is given up when the object is found
- * to have none any more: when ids are asked for, and otherwise as often as as many objects were made
- * as there are, so that looking costs a constant for each that is made.
+ * to have none any more: when ids are asked for, and otherwise as often as as many objects were
+ * made as there are, so that looking costs a constant for each that is made.
  */
 #include "machine/machine.h"
 
@@ -73,12 +73,14 @@ static void take_id(struct id_table *table, const struct object *object)
 static void free_object(struct object *object)
 {
 	static void (*const frees[OBJECT_KINDS])(struct object *) = {
-		[OBJECT_MAP] = map_object_free,   [OBJECT_PROG] = prog_object_free,
-		[OBJECT_BTF] = btf_object_free,   [OBJECT_LINK] = link_object_free,
+		[OBJECT_MAP] = machine_map_object_free,
+		[OBJECT_PROG] = machine_prog_object_free,
+		[OBJECT_BTF] = machine_btf_object_free,
+		[OBJECT_LINK] = machine_link_object_free,
 		[OBJECT_STATS] = (void (*)(struct object *))free,
 	};
 
-	handle_done(&object->handle);
+	machine_handle_done(&object->handle);
 	frees[object->kind](object);
 }
 
@@ -95,7 +97,7 @@ static void forget(struct object *object)
 	if (object->id)
 		take_id(&machine->ids[object->kind], object);
 	if (object->kind == OBJECT_LINK)
-		link_detach_locked(object_of(link_object, object));
+		machine_link_detach_locked(object_of(link_object, object));
 }
 
 /* What was to be done when the lock is given back. */
@@ -131,20 +133,20 @@ static void finish(struct leftovers *left)
 		free_object(object);
 	}
 	for (size_t i = 0; i < left->unused.len; i++) {
-		map_object_unused(left->unused.data[i]);
-		object_put(left->unused.data[i]);
+		machine_map_object_unused(left->unused.data[i]);
+		machine_object_put(left->unused.data[i]);
 	}
 	skep_vec_done(&left->unused);
 }
 
-void object_ref(struct object *object)
+void machine_object_ref(struct object *object)
 {
 	pthread_mutex_lock(&object->machine->lock);
 	object->refs++;
 	pthread_mutex_unlock(&object->machine->lock);
 }
 
-void object_put(struct object *object)
+void machine_object_put(struct object *object)
 {
 	struct skep_machine *machine = object->machine;
 	struct leftovers left = {0};
@@ -155,7 +157,7 @@ void object_put(struct object *object)
 	finish(&left);
 }
 
-void object_ref_user(struct object *object)
+void machine_object_ref_user(struct object *object)
 {
 	pthread_mutex_lock(&object->machine->lock);
 	object->refs++;
@@ -163,7 +165,7 @@ void object_ref_user(struct object *object)
 	pthread_mutex_unlock(&object->machine->lock);
 }
 
-void object_put_user(struct object *object)
+void machine_object_put_user(struct object *object)
 {
 	struct skep_machine *machine = object->machine;
 	struct leftovers left = {0};
@@ -187,7 +189,7 @@ static uint32_t count_all(const struct skep_machine *machine)
 
 static void let_go(struct object *object, struct leftovers *left)
 {
-	if (!object->held || handle_is_open(&object->handle))
+	if (!object->held || machine_handle_is_open(&object->handle))
 		return;
 	object->held = false;
 	drop_user(object, left);
@@ -201,10 +203,11 @@ static void sweep_kind(struct id_table *table, struct leftovers *left)
 			let_go(table->all.data[i], left);
 }
 
-void object_sweep(struct skep_machine *machine)
+void machine_object_sweep(struct skep_machine *machine)
 {
 	bool more;
 
+	machine_pin_sweep(machine);
 	/* What is freed lets go of others, whose descriptors may be closed as well: they had a
 	 * reference of their own for that, so one round is enough for each chain. */
 	do {
@@ -220,15 +223,15 @@ void object_sweep(struct skep_machine *machine)
 	} while (more);
 }
 
-int object_check_room(struct skep_machine *machine, enum object_kind kind)
+int machine_object_check_room(struct skep_machine *machine, enum object_kind kind)
 {
 	uint32_t most = machine->opts.most_objects;
 
 	if (machine->since_sweep > SWEEP_MIN && machine->since_sweep > count_all(machine))
-		object_sweep(machine);
+		machine_object_sweep(machine);
 	if (!most || machine->ids[kind].all.len < most)
 		return 0;
-	object_sweep(machine);
+	machine_object_sweep(machine);
 	return machine->ids[kind].all.len < most ? 0 : -ENFILE;
 }
 
@@ -244,17 +247,17 @@ static void give_to_descriptors(struct object *object)
 	object->user_refs++;
 }
 
-int object_publish(struct object *object, int memory_fd, int flags)
+int machine_object_publish(struct object *object, int memory_fd, int flags)
 {
 	struct skep_machine *machine = object->machine;
 	struct object **bucket;
-	int fd, err = handle_new(memory_fd, &object->handle);
+	int fd, err = machine_handle_new(memory_fd, &object->handle);
 
 	if (err)
 		return err;
-	fd = handle_open(&object->handle, flags);
+	fd = machine_handle_open(&object->handle, flags);
 	if (fd < 0) {
-		handle_done(&object->handle);
+		machine_handle_done(&object->handle);
 		return fd;
 	}
 	pthread_mutex_lock(&machine->lock);
@@ -268,12 +271,12 @@ int object_publish(struct object *object, int memory_fd, int flags)
 	return fd;
 }
 
-int object_open(struct object *object, int flags)
+int machine_object_open(struct object *object, int flags)
 {
 	int fd;
 
 	pthread_mutex_lock(&object->machine->lock);
-	fd = handle_open(&object->handle, flags);
+	fd = machine_handle_open(&object->handle, flags);
 	if (fd >= 0)
 		give_to_descriptors(object);
 	pthread_mutex_unlock(&object->machine->lock);
@@ -289,12 +292,12 @@ static struct object *find(struct skep_machine *machine, const struct handle *ha
 	return at;
 }
 
-int object_get(struct skep_machine *machine, int fd, enum object_kind kind, struct object **ret,
-	       int *ret_mode)
+int machine_object_get(struct skep_machine *machine, int fd, enum object_kind kind,
+		       struct object **ret, int *ret_mode)
 {
 	struct object *object;
 	struct handle handle;
-	int mode, err = handle_identify(fd, &handle, &mode);
+	int mode, err = machine_handle_identify(fd, &handle, &mode);
 
 	if (err)
 		return err;
@@ -315,14 +318,14 @@ int object_get(struct skep_machine *machine, int fd, enum object_kind kind, stru
 	return 0;
 }
 
-struct object *object_by_id(struct skep_machine *machine, enum object_kind kind, uint32_t id,
-			    bool next)
+struct object *machine_object_by_id(struct skep_machine *machine, enum object_kind kind,
+				    uint32_t id, bool next)
 {
 	struct id_table *table = &machine->ids[kind];
 	struct object *object = NULL;
 	size_t at;
 
-	object_sweep(machine);
+	machine_object_sweep(machine);
 	pthread_mutex_lock(&machine->lock);
 	at = find_place(table, id);
 	if (at < table->all.len && (next || table->all.data[at]->id == id)) {

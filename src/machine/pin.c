@@ -4,9 +4,9 @@
  * There is no bpffs. A pin is an empty file that the machine makes where the caller says, in any
  * folder they may write to (the kernel wants bpffs and says EPERM elsewhere); the machine remembers
  * its device and inode. OBJ_GET of a path whose file was made so gives the object back; any other
- * file is -EPERM, as a file outside bpffs is. Removing the file ends the pin: the next look at it, or
- * at ids, finds that it is gone. A file is not reached by another machine, and the pin ends with this
- * one; children of fork() have it.
+ * file is -EPERM, as a file outside bpffs is. Removing the file ends the pin: the next look at it,
+ * or at ids, finds that it is gone. A file is not reached by another machine, and the pin ends with
+ * this one; children of fork() have it.
  *
  * Source  behaviour of Linux 6.18, kernel/bpf/inode.c
  */
@@ -31,25 +31,61 @@ static int open_folder(const struct attr_pin *attr)
 
 static int get_path(const struct attr_pin *attr, char path[PATH_BYTES])
 {
-	int n = user_string(attr->path, path, PATH_BYTES);
+	int n = machine_user_string(attr->path, path, PATH_BYTES);
 
 	if (n < 0)
 		return n;
 	return n ? 0 : -ENOENT;
 }
 
-static int remember(struct object *object, const struct stat *st)
+static void remember(struct object *object, int fd, const struct stat *st)
 {
 	struct skep_machine *machine = object->machine;
 
-	object_ref_user(object);
+	machine_object_ref_user(object);
 	pthread_mutex_lock(&machine->lock);
-	skep_vec_push(&machine->pins, ((struct pin){object, st->st_dev, st->st_ino}));
+	skep_vec_push(&machine->pins, ((struct pin){object, fd, st->st_dev, st->st_ino}));
 	pthread_mutex_unlock(&machine->lock);
-	return 0;
 }
 
-int cmd_obj_pin(struct skep_machine *machine, struct request *req)
+/* A pin that is over, taken out; its object is NULL if there is none. */
+static struct pin take_one(struct skep_machine *machine, bool all)
+{
+	struct pin pin = {0};
+	struct stat st;
+
+	pthread_mutex_lock(&machine->lock);
+	for (size_t i = 0; i < machine->pins.len && !pin.object; i++) {
+		if (!all && (fstat(machine->pins.data[i].fd, &st) < 0 || st.st_nlink))
+			continue;
+		pin = machine->pins.data[i];
+		machine->pins.data[i] = machine->pins.data[--machine->pins.len];
+	}
+	pthread_mutex_unlock(&machine->lock);
+	return pin;
+}
+
+static void drop_pins(struct skep_machine *machine, bool all)
+{
+	struct pin pin;
+
+	while (machine->pins.len && (pin = take_one(machine, all)).object) {
+		close(pin.fd);
+		machine_object_put_user(pin.object);
+	}
+}
+
+void machine_pin_sweep(struct skep_machine *machine)
+{
+	drop_pins(machine, false);
+}
+
+void machine_pin_drop_all(struct skep_machine *machine)
+{
+	drop_pins(machine, true);
+}
+
+int machine_cmd_obj_pin(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_pin *attr = &req->attr.pin;
 	_cleanup_object_ struct object *object = NULL;
@@ -60,7 +96,7 @@ int cmd_obj_pin(struct skep_machine *machine, struct request *req)
 
 	if (attr->flags & ~PIN_F_PATH || (!(attr->flags & PIN_F_PATH) && attr->path_fd))
 		return -EINVAL;
-	err = object_get(machine, (int)attr->fd, OBJECT_KINDS, &object, NULL);
+	err = machine_object_get(machine, (int)attr->fd, OBJECT_KINDS, &object, NULL);
 	if (err)
 		return err;
 	if (object->kind == OBJECT_BTF || object->kind == OBJECT_STATS)
@@ -71,7 +107,8 @@ int cmd_obj_pin(struct skep_machine *machine, struct request *req)
 	fd = openat(open_folder(attr), path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	return remember(object, &st);
+	remember(object, TAKE_FD(fd), &st);
+	return 0;
 }
 
 /* The object that the file stands for, with a reference; NULL: none. */
@@ -80,7 +117,7 @@ static struct object *pinned(struct skep_machine *machine, const struct stat *st
 	struct object *object = NULL;
 
 	pthread_mutex_lock(&machine->lock);
-	skep_vec_foreach(struct pin, pin, &machine->pins)
+	skep_vec_foreach (struct pin, pin, &machine->pins)
 		if (pin->dev == st->st_dev && pin->inode == st->st_ino)
 			object = pin->object;
 	if (object)
@@ -89,7 +126,7 @@ static struct object *pinned(struct skep_machine *machine, const struct stat *st
 	return object;
 }
 
-int cmd_obj_get(struct skep_machine *machine, struct request *req)
+int machine_cmd_obj_get(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_pin *attr = &req->attr.pin;
 	_cleanup_object_ struct object *object = NULL;
@@ -97,9 +134,10 @@ int cmd_obj_get(struct skep_machine *machine, struct request *req)
 	struct stat st;
 	int access, err;
 
-	if (attr->fd || attr->flags & ~PIN_F_KNOWN || (!(attr->flags & PIN_F_PATH) && attr->path_fd))
+	if (attr->fd || attr->flags & ~PIN_F_KNOWN ||
+	    (!(attr->flags & PIN_F_PATH) && attr->path_fd))
 		return -EINVAL;
-	access = map_access(attr->flags);
+	access = machine_map_access(attr->flags);
 	if (access < 0)
 		return access;
 	err = get_path(attr, path);
@@ -112,7 +150,7 @@ int cmd_obj_get(struct skep_machine *machine, struct request *req)
 		return -EPERM;
 	if (object->kind != OBJECT_MAP && access != O_RDWR)
 		return -EINVAL;
-	return object_open(object, access);
+	return machine_object_open(object, access);
 }
 
 #endif

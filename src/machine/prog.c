@@ -1,7 +1,8 @@
 /*
  * PROG_LOAD: from attributes to a program that can run.
  *
- *	attributes ─► checks in the kernel's order ─► copies ─► func_info ─► link ─► line_info ─► compile
+ *	attributes ─► checks in the kernel's order ─► copies ─► func_info ─► link ─► line_info ─►
+ *compile
  *
  * There is no verifier here. What it would prove, the checked interpreter tests while the program
  * runs; so a machine without another way to run programs uses that one. The log says in the
@@ -16,22 +17,24 @@
 #include <string.h>
 #include <time.h>
 
+#include <skep/check.h>
 #include <skep/isa.h>
 
 #ifdef __linux__
 #include <unistd.h>
 #endif
 
-#define MOST_INSNS     1000000
-#define LICENSE_BYTES  128
-#define MOST_BTF_TYPE  0x000fffff
-#define MOST_FD_ARRAY  (1u << 20)
-#define TAIL_OF_ATTR   (offsetof(union attr, prog_load.log_true_size) + sizeof(uint32_t))
+#pragma weak skep_kfunc /* TEMPORARY */
+#define MOST_INSNS    1000000
+#define LICENSE_BYTES 128
+#define MOST_BTF_TYPE 0x000fffff
+#define MOST_FD_ARRAY (1u << 20)
+#define TAIL_OF_ATTR  (offsetof(union attr, prog_load.log_true_size) + sizeof(uint32_t))
 
-int prog_object_get(struct skep_machine *machine, int fd, struct prog_object **ret)
+int machine_prog_object_get(struct skep_machine *machine, int fd, struct prog_object **ret)
 {
 	struct object *object;
-	int err = object_get(machine, fd, OBJECT_PROG, &object, NULL);
+	int err = machine_object_get(machine, fd, OBJECT_PROG, &object, NULL);
 
 	if (!err)
 		*ret = object_of(prog_object, object);
@@ -56,7 +59,7 @@ static int check_attr(const struct attr_prog_load *attr)
 	if (attr->flags & ~PROG_F_ALL)
 		return -EINVAL;
 	if (attr->flags & PROG_F_TOKEN_FD)
-		return -EBADF; /* there are no tokens */
+		return machine_handle_no_token(attr->token_fd);
 	return !attr->insn_cnt || attr->insn_cnt > MOST_INSNS ? -E2BIG : 0;
 }
 
@@ -67,12 +70,12 @@ static int get_target(struct skep_machine *machine, const struct attr_prog_load 
 	if (!attr->attach_fd && !attr->attach_btf_id)
 		return 0;
 	if (!attr->attach_fd) {
-		prog->attach_btf = btf_object_kernel(machine);
+		prog->attach_btf = machine_btf_object_kernel(machine);
 		return prog->attach_btf ? 0 : -EINVAL;
 	}
-	if (!prog_object_get(machine, (int)attr->attach_fd, &prog->attach_prog))
+	if (!machine_prog_object_get(machine, (int)attr->attach_fd, &prog->attach_prog))
 		return 0;
-	if (btf_object_get(machine, (int)attr->attach_fd, &prog->attach_btf))
+	if (machine_btf_object_get(machine, (int)attr->attach_fd, &prog->attach_btf))
 		return -EINVAL;
 	return prog->attach_btf->is_kernel ? 0 : -SKEP_ENOTSUPP;
 }
@@ -80,8 +83,9 @@ static int get_target(struct skep_machine *machine, const struct attr_prog_load 
 /* The kernel's names of what goes with its own licence. */
 static bool is_gpl(const char *license)
 {
-	static const char *const names[] = {"GPL",          "GPL v2",       "GPL and additional rights",
-					    "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"};
+	static const char *const names[] = {
+		"GPL",          "GPL v2",       "GPL and additional rights",
+		"Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (!strcmp(license, names[i]))
@@ -93,13 +97,13 @@ static int copy_in(const struct attr_prog_load *attr, struct prog_object *prog)
 {
 	char license[LICENSE_BYTES];
 	void *insns;
-	int err = user_dup(attr->insns, attr->insn_cnt * sizeof(*prog->insns), &insns);
+	int err = machine_user_dup(attr->insns, attr->insn_cnt * sizeof(*prog->insns), &insns);
 
 	if (err)
 		return err;
 	prog->insns = insns;
 	prog->n_insns = attr->insn_cnt;
-	err = user_string(attr->license, license, sizeof(license));
+	err = machine_user_string(attr->license, license, sizeof(license));
 	if (err < 0)
 		return err;
 	prog->gpl = is_gpl(license);
@@ -119,7 +123,7 @@ static int keep_map(struct prog_object *prog, struct map_object *object)
 {
 	for (size_t i = 0; i < prog->maps.len; i++)
 		if (prog->maps.data[i] == object) {
-			object_put(&object->object);
+			machine_object_put(&object->object);
 			return 0;
 		}
 	skep_vec_push(&prog->maps, object);
@@ -129,11 +133,11 @@ static int keep_map(struct prog_object *prog, struct map_object *object)
 static int fd_of_array(const struct linking *linking, uint32_t index, int *ret)
 {
 	if (!linking->attr->fd_array) {
-		log_printf(linking->log, "fd_idx without fd_array is invalid\n");
+		machine_log_printf(linking->log, "fd_idx without fd_array is invalid\n");
 		return -EPROTO;
 	}
-	return user_read(ret, linking->attr->fd_array + (uint64_t)index * sizeof(*ret),
-			 sizeof(*ret));
+	return machine_user_read(ret, linking->attr->fd_array + (uint64_t)index * sizeof(*ret),
+				 sizeof(*ret));
 }
 
 static int link_map(void *ctx, const struct skep_insn *insn, struct skep_map **ret)
@@ -146,9 +150,9 @@ static int link_map(void *ctx, const struct skep_insn *insn, struct skep_map **r
 	if (by_index)
 		err = fd_of_array(linking, (uint32_t)insn->imm, &fd);
 	if (!err)
-		err = map_object_get(linking->machine, fd, &object, NULL);
+		err = machine_map_object_get(linking->machine, fd, &object, NULL);
 	if (err == -EBADF || err == -EINVAL)
-		log_printf(linking->log, "fd %d is not pointing to valid bpf_map\n", fd);
+		machine_log_printf(linking->log, "fd %d is not pointing to valid bpf_map\n", fd);
 	if (err)
 		return err;
 	skep_map_ref(object->map);
@@ -156,25 +160,47 @@ static int link_map(void *ctx, const struct skep_insn *insn, struct skep_map **r
 	return keep_map(linking->prog, object);
 }
 
+/* Loaders mark calls that can not be resolved, in code that they expect never to be reached: by
+ * numbers that no helper has. Reached all the same, the call ends the run. */
+static bool is_poison(int32_t id)
+{
+	return id == 0xbad2310 || (id >= 2000000000 && id < 2003000000);
+}
+
+static uint64_t poisoned(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5,
+			 struct skep_run *run)
+{
+	skep_check_refuse(run, 0, "a call that the loader could not resolve was reached");
+	return 0;
+}
+
+static const struct skep_proto poisoned_proto = {.ret = SKEP_RET_INTEGER};
+static const struct skep_callable poison = {"unresolved", poisoned, &poisoned_proto};
+
 static int link_helper(void *ctx, int32_t id, const struct skep_callable **ret)
 {
 	const struct linking *linking = ctx;
 	const struct skep_callable *row = skep_helper(id);
 	const struct skep_proto *proto;
 
+	if (!row && is_poison(id)) {
+		*ret = &poison;
+		return 0;
+	}
 	if (!row) {
-		log_printf(linking->log, "invalid func unknown#%d\n", id);
+		machine_log_printf(linking->log, "invalid func unknown#%d\n", id);
 		return -EINVAL;
 	}
 	if (!row->call) {
-		log_printf(linking->log, "helper %s#%d has no meaning in user space\n", row->name,
-			   id);
+		machine_log_printf(linking->log, "helper %s#%d has no meaning in user space\n",
+				   row->name, id);
 		return -EINVAL;
 	}
 	proto = row->proto;
 	if (proto && proto->gpl_only && !linking->prog->gpl) {
-		log_printf(linking->log,
-			   "cannot call GPL-restricted function from non-GPL compatible program\n");
+		machine_log_printf(
+			linking->log,
+			"cannot call GPL-restricted function from non-GPL compatible program\n");
 		return -EINVAL;
 	}
 	*ret = row;
@@ -189,18 +215,20 @@ static int link_kfunc(void *ctx, const struct skep_insn *insn, const struct skep
 	const char *name;
 
 	if (!linking->prog->gpl) {
-		log_printf(linking->log, "cannot call kernel function from non-GPL compatible "
-					 "program\n");
+		machine_log_printf(linking->log,
+				   "cannot call kernel function from non-GPL compatible "
+				   "program\n");
 		return -EINVAL;
 	}
 	if (insn->off || !btf || skep_btf_kind(btf, (uint32_t)insn->imm) != SKEP_BTF_FUNC) {
-		log_printf(linking->log, "kernel btf_id %d is not a function\n", insn->imm);
+		machine_log_printf(linking->log, "kernel btf_id %d is not a function\n", insn->imm);
 		return -EINVAL;
 	}
 	name = skep_btf_name(btf, (uint32_t)insn->imm);
 	row = skep_kfunc(name);
 	if (!row || !row->call) {
-		log_printf(linking->log, "calling kernel function %s is not allowed\n", name);
+		machine_log_printf(linking->log, "calling kernel function %s is not allowed\n",
+				   name);
 		return -EACCES;
 	}
 	*ret = row;
@@ -210,11 +238,10 @@ static int link_kfunc(void *ctx, const struct skep_insn *insn, const struct skep
 /* The memory that stands for variable @id: zeros at first, one for all programs. */
 static int variable_memory(struct skep_machine *machine, uint32_t id, void **ret)
 {
-	int64_t size = skep_btf_size(machine->kernel_btf,
-				     skep_btf_target(machine->kernel_btf, id));
+	int64_t size = skep_btf_size(machine->kernel_btf, skep_btf_target(machine->kernel_btf, id));
 	void *memory;
 
-	skep_vec_foreach(struct variable, variable, &machine->variables)
+	skep_vec_foreach (struct variable, variable, &machine->variables)
 		if (variable->btf_id == id) {
 			*ret = variable->memory;
 			return 0;
@@ -240,8 +267,10 @@ static int link_variable(void *ctx, const struct skep_insn *insn, uint64_t *ret)
 	if (!machine->kernel_btf || insn[1].imm)
 		return -EINVAL;
 	if (skep_btf_kind(machine->kernel_btf, id) != SKEP_BTF_VAR) {
-		log_printf(linking->log, "pseudo btf_id %u in ldimm64 isn't KIND_VAR or "
-					 "KIND_FUNC\n", id);
+		machine_log_printf(linking->log,
+				   "pseudo btf_id %u in ldimm64 isn't KIND_VAR or "
+				   "KIND_FUNC\n",
+				   id);
 		return -EINVAL;
 	}
 	pthread_mutex_lock(&machine->lock);
@@ -287,16 +316,17 @@ static int bind_fd_array(struct linking *linking)
 
 		if (err)
 			return err;
-		if (!map_object_get(linking->machine, fd, &object, NULL)) {
+		if (!machine_map_object_get(linking->machine, fd, &object, NULL)) {
 			keep_map(linking->prog, object);
 			continue;
 		}
-		err = btf_object_get(linking->machine, fd, &btf);
+		err = machine_btf_object_get(linking->machine, fd, &btf);
 		if (err) {
-			log_printf(linking->log, "fd %d is not pointing to valid map or btf\n", fd);
+			machine_log_printf(linking->log,
+					   "fd %d is not pointing to valid map or btf\n", fd);
 			return err;
 		}
-		object_put(&btf->object);
+		machine_object_put(&btf->object);
 	}
 	return 0;
 }
@@ -313,7 +343,7 @@ static int check_target(struct linking *linking)
 	if (!traces && prog->type != PROG_EXT)
 		return 0;
 	if (!prog->attach_btf_id) {
-		log_printf(linking->log, "Tracing programs must provide btf_id\n");
+		machine_log_printf(linking->log, "Tracing programs must provide btf_id\n");
 		return -EINVAL;
 	}
 	if (!btf)
@@ -323,14 +353,50 @@ static int check_target(struct linking *linking)
 		if (kind == SKEP_BTF_TYPEDEF &&
 		    !strncmp(skep_btf_name(btf, prog->attach_btf_id), "btf_trace_", 10))
 			return 0;
-		log_printf(linking->log, "attach_btf_id %u is not a typedef\n",
-			   prog->attach_btf_id);
+		machine_log_printf(linking->log, "attach_btf_id %u is not a typedef\n",
+				   prog->attach_btf_id);
 		return -EINVAL;
 	}
 	if (kind == SKEP_BTF_FUNC)
 		return 0;
-	log_printf(linking->log, "attach_btf_id %u is not a function\n", prog->attach_btf_id);
+	machine_log_printf(linking->log, "attach_btf_id %u is not a function\n",
+			   prog->attach_btf_id);
 	return -EINVAL;
+}
+
+static bool may_sleep(const struct prog_object *prog)
+{
+	uint32_t at = prog->expected_attach_type;
+
+	switch (prog->type) {
+	case PROG_TRACING:
+		return (at >= ATTACH_TRACE_FENTRY && at <= ATTACH_MODIFY_RETURN) ||
+		       at == ATTACH_TRACE_ITER;
+	case PROG_LSM:
+	case PROG_KPROBE:
+	case PROG_STRUCT_OPS:
+	case PROG_SYSCALL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int check_sleeping(struct linking *linking)
+{
+	const struct prog_object *prog = linking->prog;
+	bool sleeps = prog->flags & PROG_F_SLEEPABLE;
+
+	if (prog->type == PROG_SYSCALL && !sleeps) {
+		machine_log_printf(linking->log, "Syscall programs can only be sleepable\n");
+		return -EINVAL;
+	}
+	if (sleeps && !may_sleep(prog)) {
+		machine_log_printf(linking->log, "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, "
+						 "and struct_ops programs can be sleepable\n");
+		return -EINVAL;
+	}
+	return 0;
 }
 
 static int check_program(struct linking *linking, struct request *req)
@@ -339,17 +405,19 @@ static int check_program(struct linking *linking, struct request *req)
 	int err = bind_fd_array(linking);
 
 	if (!err)
-		err = prog_check_funcs(machine, req, linking->prog, linking->log);
+		err = machine_prog_check_funcs(machine, req, linking->prog, linking->log);
 	if (!err)
 		err = link_program(linking);
 	if (!err)
-		err = prog_check_lines(req, linking->prog, linking->log);
+		err = machine_prog_check_lines(req, linking->prog, linking->log);
+	if (!err)
+		err = check_sleeping(linking);
 	if (!err)
 		err = check_target(linking);
-	log_printf(linking->log,
-		   "processed %u insns (limit %d) max_states_per_insn 0 total_states 0 "
-		   "peak_states 0 mark_read 0\n",
-		   linking->prog->image ? linking->prog->n_insns : 0, MOST_INSNS);
+	machine_log_printf(linking->log,
+			   "processed %u insns (limit %d) max_states_per_insn 0 total_states 0 "
+			   "peak_states 0 mark_read 0\n",
+			   linking->prog->image ? linking->prog->n_insns : 0, MOST_INSNS);
 	return err;
 }
 
@@ -361,12 +429,12 @@ static int check_with_log(struct skep_machine *machine, struct request *req,
 	_cleanup_log_ struct log log = {0};
 	struct linking linking = {machine, attr, prog, &log};
 	uint32_t true_size;
-	int err = log_init(&log, attr->log_level, attr->log_buf, attr->log_size), log_err;
+	int err = machine_log_init(&log, attr->log_level, attr->log_buf, attr->log_size), log_err;
 
 	if (err)
 		return err;
 	err = check_program(&linking, req);
-	log_err = log_finish(&log, &true_size);
+	log_err = machine_log_finish(&log, &true_size);
 	if (req->size >= TAIL_OF_ATTR && request_put(req, prog_load.log_true_size, true_size))
 		return -EFAULT;
 	return log_err ? log_err : err;
@@ -418,7 +486,7 @@ static int load(struct skep_machine *machine, struct request *req, struct prog_o
 	describe(attr, prog);
 	err = get_target(machine, attr, prog);
 	if (!err)
-		err = prog_check_attach(prog);
+		err = machine_prog_check_attach(prog);
 	if (!err)
 		err = copy_in(attr, prog);
 	if (!err && attr->signature)
@@ -426,41 +494,41 @@ static int load(struct skep_machine *machine, struct request *req, struct prog_o
 	if (!err && (!attr->type || attr->type >= PROG_TYPE_CNT || attr->ifindex))
 		err = -EINVAL; /* no such type; no device runs programs */
 	if (!err)
-		err = name_check(attr->name);
+		err = machine_name_check(attr->name);
 	if (err)
 		return err;
 	memcpy(prog->name, attr->name, sizeof(prog->name));
 	err = check_with_log(machine, req, prog);
 	if (err)
 		return err;
-	prog_tag(prog->insns, prog->n_insns, prog->tag);
+	machine_prog_tag(prog->insns, prog->n_insns, prog->tag);
 	return compile(machine, prog);
 }
 
 static void prog_object_drop(struct prog_object **prog)
 {
 	if (*prog)
-		prog_object_free(&(*prog)->object);
+		machine_prog_object_free(&(*prog)->object);
 }
 
-int cmd_prog_load(struct skep_machine *machine, struct request *req)
+int machine_cmd_prog_load(struct skep_machine *machine, struct request *req)
 {
 	struct attr_prog_load *attr = &req->attr.prog_load;
 	struct prog_object *prog __attribute__((cleanup(prog_object_drop))) = NULL;
 	int fd, err = check_attr(attr);
 
 	if (!err)
-		err = object_check_room(machine, OBJECT_PROG);
+		err = machine_object_check_room(machine, OBJECT_PROG);
 	if (err)
 		return err;
 	fix_attach_type(attr);
 	prog = skep_xcalloc(1, sizeof(*prog));
-	prog->object = (struct object){
-		.machine = machine, .kind = OBJECT_PROG, .handle.watch_fd = -1};
+	prog->object =
+		(struct object){.machine = machine, .kind = OBJECT_PROG, .handle.watch_fd = -1};
 	err = load(machine, req, prog);
 	if (err)
 		return err;
-	fd = object_publish(&prog->object, -1, O_RDWR);
+	fd = machine_object_publish(&prog->object, -1, O_RDWR);
 	if (fd >= 0)
 		prog = NULL;
 	return fd;
@@ -469,22 +537,23 @@ int cmd_prog_load(struct skep_machine *machine, struct request *req)
 static void put_target(struct prog_object *prog)
 {
 	if (prog->btf)
-		object_put(&prog->btf->object);
+		machine_object_put(&prog->btf->object);
 	if (prog->attach_btf)
-		object_put(&prog->attach_btf->object);
+		machine_object_put(&prog->attach_btf->object);
 	if (prog->attach_prog)
-		object_put(&prog->attach_prog->object);
+		machine_object_put(&prog->attach_prog->object);
 }
 
-void prog_object_free(struct object *object)
+void machine_prog_object_free(struct object *object)
 {
 	struct prog_object *prog = object_of(prog_object, object);
 
+	skep_timers_forget(&prog->program);
 	if (prog->program.code)
 		prog->program.exec->free(prog->program.code);
 	skep_image_free(prog->image);
 	for (size_t i = 0; i < prog->maps.len; i++)
-		object_put(&prog->maps.data[i]->object);
+		machine_object_put(&prog->maps.data[i]->object);
 	skep_vec_done(&prog->maps);
 	put_target(prog);
 	free(prog->insns);
@@ -504,7 +573,7 @@ static bool bind_locked(struct prog_object *prog, struct map_object *map)
 	return true;
 }
 
-int cmd_prog_bind_map(struct skep_machine *machine, struct request *req)
+int machine_cmd_prog_bind_map(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_bind *attr = &req->attr.bind;
 	struct prog_object *prog;
@@ -514,17 +583,17 @@ int cmd_prog_bind_map(struct skep_machine *machine, struct request *req)
 
 	if (attr->flags)
 		return -EINVAL;
-	err = prog_object_get(machine, (int)attr->prog_fd, &prog);
+	err = machine_prog_object_get(machine, (int)attr->prog_fd, &prog);
 	if (err)
 		return err;
-	err = map_object_get(machine, (int)attr->map_fd, &map, NULL);
+	err = machine_map_object_get(machine, (int)attr->map_fd, &map, NULL);
 	if (!err) {
 		pthread_mutex_lock(&machine->lock);
 		bound = bind_locked(prog, map);
 		pthread_mutex_unlock(&machine->lock);
 		if (!bound)
-			object_put(&map->object);
+			machine_object_put(&map->object);
 	}
-	object_put(&prog->object);
+	machine_object_put(&prog->object);
 	return err;
 }

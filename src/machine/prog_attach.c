@@ -1,6 +1,6 @@
 /*
- * expected_attach_type: what a program says when it is loaded that it will be attached to. Types that
- * run at several places have a row; the others take anything.
+ * expected_attach_type: what a program says when it is loaded that it will be attached to. Types
+ * that run at several places have a row; the others take anything.
  */
 #include "machine/prog.h"
 
@@ -48,7 +48,7 @@ static int check_target(const struct prog_object *prog)
 	return 0;
 }
 
-int prog_check_attach(const struct prog_object *prog)
+int machine_prog_check_attach(const struct prog_object *prog)
 {
 	uint32_t at = prog->expected_attach_type;
 	int err = check_target(prog);

@@ -24,10 +24,10 @@ static int read_records(uint64_t from, uint32_t n, uint32_t size, uint32_t known
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t at = from + (uint64_t)i * size;
-		int err = user_check_tail(at, known, size);
+		int err = machine_user_check_tail(at, known, size);
 
 		if (!err)
-			err = user_read(records + (size_t)i * known, at, take);
+			err = machine_user_read(records + (size_t)i * known, at, take);
 		if (err)
 			return err;
 	}
@@ -43,18 +43,18 @@ static int check_func(const struct prog_object *prog, uint32_t i, struct log *lo
 	const struct skep_btf *btf = prog->btf->btf;
 
 	if (!i && func->insn_off) {
-		log_printf(log, "nonzero insn_off %u for the first func info record",
-			   func->insn_off);
+		machine_log_printf(log, "nonzero insn_off %u for the first func info record",
+				   func->insn_off);
 		return -EINVAL;
 	}
 	if (i && func->insn_off <= func[-1].insn_off) {
-		log_printf(log,
-			   "same or smaller insn offset (%u) than previous func info record (%u)",
-			   func->insn_off, func[-1].insn_off);
+		machine_log_printf(
+			log, "same or smaller insn offset (%u) than previous func info record (%u)",
+			func->insn_off, func[-1].insn_off);
 		return -EINVAL;
 	}
 	if (skep_btf_kind(btf, func->type_id) != SKEP_BTF_FUNC) {
-		log_printf(log, "invalid type id %u in func info", func->type_id);
+		machine_log_printf(log, "invalid type id %u in func info", func->type_id);
 		return -EINVAL;
 	}
 	return 0;
@@ -68,7 +68,7 @@ static int read_funcs(struct request *req, struct prog_object *prog, struct log 
 	int err;
 
 	if (size < MIN_FUNC_RECORD || size > MOST_RECORD || size % 4) {
-		log_printf(log, "invalid func info rec size %u\n", size);
+		machine_log_printf(log, "invalid func info rec size %u\n", size);
 		return -EINVAL;
 	}
 	/* There can not be more functions than instructions. */
@@ -76,7 +76,7 @@ static int read_funcs(struct request *req, struct prog_object *prog, struct log 
 		n = prog->n_insns + 1;
 	err = read_records(attr->func_info, n, size, sizeof(*prog->funcs), &records);
 	if (err == -E2BIG) {
-		log_printf(log, "nonzero tailing record in func info");
+		machine_log_printf(log, "nonzero tailing record in func info");
 		if (request_put(req, prog_load.func_info_rec_size, sizeof(*prog->funcs)))
 			return -EFAULT;
 	}
@@ -89,15 +89,15 @@ static int read_funcs(struct request *req, struct prog_object *prog, struct log 
 	return err;
 }
 
-int prog_check_funcs(struct skep_machine *machine, struct request *req, struct prog_object *prog,
-		     struct log *log)
+int machine_prog_check_funcs(struct skep_machine *machine, struct request *req,
+			     struct prog_object *prog, struct log *log)
 {
 	const struct attr_prog_load *attr = &req->attr.prog_load;
 	int err;
 
 	if (!attr->func_info_cnt && !attr->line_info_cnt)
 		return 0;
-	err = btf_object_get(machine, (int)attr->btf_fd, &prog->btf);
+	err = machine_btf_object_get(machine, (int)attr->btf_fd, &prog->btf);
 	if (err)
 		return err;
 	if (prog->btf->is_kernel)
@@ -112,13 +112,15 @@ static int check_layout(const struct prog_object *prog, struct log *log)
 	if (!prog->n_funcs)
 		return 0;
 	if (prog->n_funcs != image->n_funcs) {
-		log_printf(log, "number of funcs in func_info doesn't match number of subprogs\n");
+		machine_log_printf(
+			log, "number of funcs in func_info doesn't match number of subprogs\n");
 		return -EINVAL;
 	}
 	for (uint32_t i = 0; i < image->n_funcs; i++)
 		if (image->funcs[i].start != prog->funcs[i].insn_off) {
-			log_printf(log, "func_info BTF section doesn't match subprog layout in BPF "
-					"program\n");
+			machine_log_printf(
+				log, "func_info BTF section doesn't match subprog layout in BPF "
+				     "program\n");
 			return -EINVAL;
 		}
 	return 0;
@@ -134,17 +136,17 @@ static int check_line(const struct prog_object *prog, uint32_t i, uint32_t *func
 	const struct skep_image *image = prog->image;
 
 	if ((i && line->insn_off <= before) || line->insn_off >= prog->n_insns) {
-		log_printf(log,
-			   "Invalid line_info[%u].insn_off:%u (prev_offset:%u prog->len:%u)\n", i,
-			   line->insn_off, before, prog->n_insns);
+		machine_log_printf(
+			log, "Invalid line_info[%u].insn_off:%u (prev_offset:%u prog->len:%u)\n", i,
+			line->insn_off, before, prog->n_insns);
 		return -EINVAL;
 	}
 	if (!prog->insns[line->insn_off].code) {
-		log_printf(log, "Invalid insn code at line_info[%u].insn_off\n", i);
+		machine_log_printf(log, "Invalid insn code at line_info[%u].insn_off\n", i);
 		return -EINVAL;
 	}
 	if (!btf_string(btf, line->line_off) || !btf_string(btf, line->file_name_off)) {
-		log_printf(log, "Invalid line_info[%u].line_off or .file_name_off\n", i);
+		machine_log_printf(log, "Invalid line_info[%u].line_off or .file_name_off\n", i);
 		return -EINVAL;
 	}
 	if (*func == image->n_funcs || line->insn_off < image->funcs[*func].start)
@@ -153,7 +155,7 @@ static int check_line(const struct prog_object *prog, uint32_t i, uint32_t *func
 		++*func;
 		return 0;
 	}
-	log_printf(log, "missing bpf_line_info for func#%u\n", *func);
+	machine_log_printf(log, "missing bpf_line_info for func#%u\n", *func);
 	return -EINVAL;
 }
 
@@ -171,7 +173,7 @@ static int read_lines(struct request *req, struct prog_object *prog, struct log 
 		n = prog->n_insns + 1;
 	err = read_records(attr->line_info, n, size, sizeof(*prog->lines), &records);
 	if (err == -E2BIG) {
-		log_printf(log, "nonzero tailing record in line_info");
+		machine_log_printf(log, "nonzero tailing record in line_info");
 		if (request_put(req, prog_load.line_info_rec_size, sizeof(*prog->lines)))
 			return -EFAULT;
 	}
@@ -182,7 +184,7 @@ static int read_lines(struct request *req, struct prog_object *prog, struct log 
 	return 0;
 }
 
-int prog_check_lines(struct request *req, struct prog_object *prog, struct log *log)
+int machine_prog_check_lines(struct request *req, struct prog_object *prog, struct log *log)
 {
 	uint32_t func = 0;
 	int err = check_layout(prog, log);
@@ -194,7 +196,7 @@ int prog_check_lines(struct request *req, struct prog_object *prog, struct log *
 		err = check_line(prog, i, &func, log);
 	if (err || func == prog->image->n_funcs)
 		return err;
-	log_printf(log, "missing bpf_line_info for %u funcs starting from func#%u\n",
-		   prog->image->n_funcs - func, func);
+	machine_log_printf(log, "missing bpf_line_info for %u funcs starting from func#%u\n",
+			   prog->image->n_funcs - func, func);
 	return -EINVAL;
 }

@@ -20,7 +20,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-struct skep_world run_world(const struct skep_machine *machine)
+struct skep_world machine_run_world(const struct skep_machine *machine)
 {
 	return (struct skep_world){.trace = machine->opts.trace,
 				   .trace_ctx = machine->opts.trace_ctx};
@@ -32,7 +32,7 @@ static bool stats_are_on(struct skep_machine *machine)
 {
 	if (!machine->ids[OBJECT_STATS].all.len)
 		return false;
-	object_sweep(machine);
+	machine_object_sweep(machine);
 	return machine->ids[OBJECT_STATS].all.len;
 }
 
@@ -80,7 +80,7 @@ static uint32_t run_on_cpu(struct prog_object *prog, const struct entry *entry)
 	return (uint32_t)r0;
 }
 
-uint32_t run_once(struct prog_object *prog, const struct entry *entry)
+uint32_t machine_run_once(struct prog_object *prog, const struct entry *entry)
 {
 	bool counted = stats_are_on(prog->object.machine);
 	uint64_t start = counted ? now_ns() : 0;
@@ -96,8 +96,8 @@ uint32_t run_once(struct prog_object *prog, const struct entry *entry)
 	return retval;
 }
 
-int run_repeated(struct prog_object *prog, const struct entry *entry, uint32_t repeat,
-		 uint32_t *ret_retval, uint32_t *ret_duration_ns)
+int machine_run_repeated(struct prog_object *prog, const struct entry *entry, uint32_t repeat,
+			 uint32_t *ret_retval, uint32_t *ret_duration_ns)
 {
 	uint32_t n = repeat ? repeat : 1;
 	uint64_t start, mean;
@@ -105,7 +105,7 @@ int run_repeated(struct prog_object *prog, const struct entry *entry, uint32_t r
 	skep_cpu_enter();
 	start = now_ns();
 	for (uint32_t i = 0; i < n; i++)
-		*ret_retval = run_once(prog, entry);
+		*ret_retval = machine_run_once(prog, entry);
 	mean = (now_ns() - start) / n;
 	skep_cpu_leave();
 	*ret_duration_ns = mean < UINT32_MAX ? (uint32_t)mean : UINT32_MAX;
@@ -114,7 +114,7 @@ int run_repeated(struct prog_object *prog, const struct entry *entry, uint32_t r
 
 /* --- In and out ----------------------------------------------------------------------------- */
 
-int run_ctx_in(const struct attr_test *attr, void *ret, size_t size, bool *ret_given)
+int machine_run_ctx_in(const struct attr_test *attr, void *ret, size_t size, bool *ret_given)
 {
 	uint32_t n = attr->ctx_size_in < size ? attr->ctx_size_in : (uint32_t)size;
 	int err;
@@ -123,30 +123,31 @@ int run_ctx_in(const struct attr_test *attr, void *ret, size_t size, bool *ret_g
 	*ret_given = attr->ctx_in || attr->ctx_out;
 	if (!attr->ctx_in)
 		return 0;
-	err = user_check_tail(attr->ctx_in, (uint32_t)size, attr->ctx_size_in);
-	return err ? err : user_read(ret, attr->ctx_in, n);
+	err = machine_user_check_tail(attr->ctx_in, (uint32_t)size, attr->ctx_size_in);
+	return err ? err : machine_user_read(ret, attr->ctx_in, n);
 }
 
-int run_ctx_out(struct request *req, const void *ctx, size_t size)
+int machine_run_ctx_out(struct request *req, const void *ctx, size_t size)
 {
 	const struct attr_test *attr = &req->attr.test;
 	uint32_t n = attr->ctx_size_out < size ? attr->ctx_size_out : (uint32_t)size;
 
 	if (!attr->ctx_out)
 		return 0;
-	if (user_write(attr->ctx_out, ctx, n) ||
+	if (machine_user_write(attr->ctx_out, ctx, n) ||
 	    request_put(req, test.ctx_size_out, (uint32_t)size))
 		return -EFAULT;
 	return n < size ? -ENOSPC : 0;
 }
 
-int run_finish(struct request *req, const void *data, uint32_t size, uint32_t retval,
-	       uint32_t duration)
+int machine_run_finish(struct request *req, const void *data, uint32_t size, uint32_t retval,
+		       uint32_t duration)
 {
 	const struct attr_test *attr = &req->attr.test;
 	bool cut = attr->data_size_out && size > attr->data_size_out;
 
-	if (attr->data_out && user_write(attr->data_out, data, cut ? attr->data_size_out : size))
+	if (attr->data_out &&
+	    machine_user_write(attr->data_out, data, cut ? attr->data_size_out : size))
 		return -EFAULT;
 	if (request_put(req, test.data_size_out, size) || request_put(req, test.retval, retval) ||
 	    request_put(req, test.duration, duration))
@@ -154,7 +155,7 @@ int run_finish(struct request *req, const void *data, uint32_t size, uint32_t re
 	return cut ? -ENOSPC : 0;
 }
 
-int cmd_prog_test_run(struct skep_machine *machine, struct request *req)
+int machine_cmd_prog_test_run(struct skep_machine *machine, struct request *req)
 {
 	static run_function *const runs[PROG_TYPE_CNT] = {
 #define PROG_TYPE(number, NAME, name, run) [number] = run,
@@ -167,10 +168,10 @@ int cmd_prog_test_run(struct skep_machine *machine, struct request *req)
 
 	if (!attr->ctx_size_in != !attr->ctx_in || !attr->ctx_size_out != !attr->ctx_out)
 		return -EINVAL;
-	err = prog_object_get(machine, (int)attr->prog_fd, &prog);
+	err = machine_prog_object_get(machine, (int)attr->prog_fd, &prog);
 	if (err)
 		return err;
 	err = runs[prog->type] ? runs[prog->type](prog, req) : -SKEP_ENOTSUPP;
-	object_put(&prog->object);
+	machine_object_put(&prog->object);
 	return err;
 }

@@ -1,6 +1,6 @@
 /*
- * PROG_TEST_RUN of packet programs: socket filters, traffic control, cgroup and tunnel programs on an
- * skb, XDP on a frame.
+ * PROG_TEST_RUN of packet programs: socket filters, traffic control, cgroup and tunnel programs on
+ *an skb, XDP on a frame.
  *
  *	          headroom      data_in            room to grow
  *	skb   |      64      | Ethernet | payload |  …          |
@@ -19,22 +19,22 @@
 #include <net/if.h>
 #endif
 
-#define ETH_BYTES      14
-#define ETH_IP         0x0800
-#define ETH_IPV6       0x86dd
-#define ETH_802_3_MIN  0x0600
-#define PAGE           4096
-#define SKB_HEADROOM   64
-#define SHARED_INFO    320 /* what the kernel keeps behind a packet */
-#define SKB_GROWTH     65536
-#define XDP_HEADROOM   256
-#define XDP_MOST_META  252
-#define XDP_MOST_FRAGS 17
-#define LO_IFINDEX     1
-#define INET           2
-#define INET6          10
-#define GSO_MOST_SEGS  65535
-#define GSO_MOST_SIZE  65536
+#define ETH_BYTES                    14
+#define ETH_IP                       0x0800
+#define ETH_IPV6                     0x86dd
+#define ETH_802_3_MIN                0x0600
+#define PAGE                         4096
+#define SKB_HEADROOM                 64
+#define SHARED_INFO                  320 /* what the kernel keeps behind a packet */
+#define SKB_GROWTH                   65536
+#define XDP_HEADROOM                 256
+#define XDP_MOST_META                252
+#define XDP_MOST_FRAGS               17
+#define LO_IFINDEX                   1
+#define INET                         2
+#define INET6                        10
+#define GSO_MOST_SEGS                65535
+#define GSO_MOST_SIZE                65536
 
 #define TEST_F_SKB_CHECKSUM_COMPLETE (1u << 2)
 #define TEST_F_XDP_LIVE_FRAMES       (1u << 1)
@@ -56,7 +56,7 @@ static uint16_t to_be16(uint16_t x)
 	return (uint16_t)(x >> 8 | x << 8);
 }
 
-static bool device_exists(uint32_t ifindex)
+bool machine_device_exists(uint32_t ifindex)
 {
 #ifdef __linux__
 	char name[IF_NAMESIZE];
@@ -70,8 +70,11 @@ static bool device_exists(uint32_t ifindex)
 /* --- skb ------------------------------------------------------------------------------------ */
 
 #define SKB_FIELD(name)                                                                            \
-	{offsetof(struct wire_sk_buff, name),                                                      \
-	 offsetof(struct wire_sk_buff, name) + sizeof(((struct wire_sk_buff *)NULL)->name)}
+	{                                                                                          \
+		offsetof(struct wire_sk_buff, name),                                               \
+			offsetof(struct wire_sk_buff, name) +                                      \
+				sizeof(((struct wire_sk_buff *)NULL)->name)                        \
+	}
 
 /* What the caller may say of the packet, ascending; all else must be zero. */
 static const struct {
@@ -218,7 +221,7 @@ static int prepare_skb(const struct prog_object *prog, const struct wire_sk_buff
 	uint32_t len = (uint32_t)(packet->end - packet->data);
 	int err;
 
-	if (given->ifindex > 1 && !device_exists(given->ifindex))
+	if (given->ifindex > 1 && !machine_device_exists(given->ifindex))
 		return -ENODEV;
 	packet->protocol = ethernet_type(packet->data, len);
 	packet->network_off = ETH_BYTES;
@@ -243,7 +246,7 @@ static int packet_in(const struct attr_test *attr, uint32_t headroom, uint32_t t
 		     uint32_t linear, struct skep_packet **ret)
 {
 	_cleanup_free_ void *data = NULL;
-	int err = user_dup(attr->data_in, linear, &data);
+	int err = machine_user_dup(attr->data_in, linear, &data);
 
 	if (err)
 		return err;
@@ -251,11 +254,11 @@ static int packet_in(const struct attr_test *attr, uint32_t headroom, uint32_t t
 	return *ret ? 0 : -ENOMEM;
 }
 
-int run_skb(struct prog_object *prog, struct request *req)
+int machine_run_skb(struct prog_object *prog, struct request *req)
 {
 	const struct attr_test *attr = &req->attr.test;
 	_cleanup_packet_ struct skep_packet *packet = NULL;
-	struct skep_world world = run_world(prog->object.machine);
+	struct skep_world world = machine_run_world(prog->object.machine);
 	struct wire_sk_buff given, skb = {0};
 	struct entry entry = {.ctx = &skb,
 			      .ctx_bytes = sizeof(skb),
@@ -268,22 +271,22 @@ int run_skb(struct prog_object *prog, struct request *req)
 	if (!err)
 		err = packet_in(attr, SKB_HEADROOM, SKB_GROWTH, attr->data_size_in, &packet);
 	if (!err)
-		err = run_ctx_in(attr, &given, sizeof(given), &is_given);
+		err = machine_run_ctx_in(attr, &given, sizeof(given), &is_given);
 	if (!err)
 		err = prepare_skb(prog, &given, is_given, packet, &skb);
 	if (err)
 		return err;
 	world.packet = packet;
 	world.ifindex = skb.ifindex;
-	err = run_repeated(prog, &entry, attr->repeat, &retval, &duration);
+	err = machine_run_repeated(prog, &entry, attr->repeat, &retval, &duration);
 	if (err)
 		return err;
 	if (!sees_ethernet(prog->type))
 		restore_ethernet(packet);
 	give_back_skb(&skb, &given);
-	err = run_finish(req, packet->data, (uint32_t)(packet->end - packet->data), retval,
-			 duration);
-	return err || !is_given ? err : run_ctx_out(req, &given, sizeof(given));
+	err = machine_run_finish(req, packet->data, (uint32_t)(packet->end - packet->data), retval,
+				 duration);
+	return err || !is_given ? err : machine_run_ctx_out(req, &given, sizeof(given));
 }
 
 /* --- XDP ------------------------------------------------------------------------------------ */
@@ -304,7 +307,7 @@ static int check_xdp_attr(const struct prog_object *prog, const struct attr_test
 /* Offsets that the caller gives: metadata up to `data`, the packet up to `data_end`. */
 static int check_xdp_ctx(const struct wire_xdp_md *given, uint32_t size)
 {
-	if (given->data_meta || given->data_end != size || given->data > given->data_end ||
+	if (given->data_meta || given->data_end > size || given->data > given->data_end ||
 	    given->data % 4 || given->data > XDP_MOST_META)
 		return -EINVAL;
 	return 0;
@@ -314,12 +317,12 @@ static int check_xdp_device(const struct wire_xdp_md *given)
 {
 	if (given->egress_ifindex || (!given->ingress_ifindex && given->rx_queue_index))
 		return -EINVAL;
-	if (given->ingress_ifindex && !device_exists(given->ingress_ifindex))
+	if (given->ingress_ifindex && !machine_device_exists(given->ingress_ifindex))
 		return -ENODEV;
 	return given->rx_queue_index ? -EINVAL : 0;
 }
 
-/* What does not fit into the page goes into fragments behind it. */
+/* What does not fit into the page, or is behind the caller's data_end, goes into fragments. */
 static int add_frags(const struct attr_test *attr, uint32_t linear, struct skep_packet *packet)
 {
 	uint32_t rest = attr->data_size_in - linear;
@@ -330,7 +333,7 @@ static int add_frags(const struct attr_test *attr, uint32_t linear, struct skep_
 		return 0;
 	if (rest > XDP_MOST_FRAGS * PAGE)
 		return -ENOMEM;
-	err = user_dup(attr->data_in + linear, rest, &frags);
+	err = machine_user_dup(attr->data_in + linear, rest, &frags);
 	if (err)
 		return err;
 	packet->frags = frags;
@@ -338,10 +341,11 @@ static int add_frags(const struct attr_test *attr, uint32_t linear, struct skep_
 	return 0;
 }
 
-static int make_frame(const struct attr_test *attr, uint32_t meta, struct skep_packet **ret)
+static int make_frame(const struct attr_test *attr, uint32_t meta, uint32_t end,
+		      struct skep_packet **ret)
 {
 	uint32_t room = PAGE - (XDP_HEADROOM - meta) - SHARED_INFO;
-	uint32_t linear = attr->data_size_in < room ? attr->data_size_in : room;
+	uint32_t linear = end < room ? end : room;
 	int err;
 
 	if (attr->data_size_in < meta || attr->data_size_in - meta < ETH_BYTES)
@@ -360,16 +364,20 @@ static int finish_xdp(struct request *req, const struct skep_packet *packet, uin
 		      uint32_t duration)
 {
 	uint32_t linear = (uint32_t)(packet->end - packet->meta);
+	uint32_t room = req->attr.test.data_size_out;
 	_cleanup_free_ uint8_t *all = NULL;
 
+	/* Less room than the fragments take: the kernel gives up before it writes anything. */
+	if (req->attr.test.data_out && room && room < packet->frags_bytes)
+		return -ENOSPC;
 	if (!packet->frags_bytes)
-		return run_finish(req, packet->meta, linear, retval, duration);
+		return machine_run_finish(req, packet->meta, linear, retval, duration);
 	all = malloc(linear + packet->frags_bytes);
 	if (!all)
 		return -ENOMEM;
 	memcpy(all, packet->meta, linear);
 	memcpy(all + linear, packet->frags, packet->frags_bytes);
-	return run_finish(req, all, linear + packet->frags_bytes, retval, duration);
+	return machine_run_finish(req, all, linear + packet->frags_bytes, retval, duration);
 }
 
 static void show_frame(const struct skep_packet *packet, const struct wire_xdp_md *given,
@@ -388,7 +396,7 @@ static int run_frame(struct prog_object *prog, struct request *req, struct skep_
 		     struct wire_xdp_md *given)
 {
 	const struct attr_test *attr = &req->attr.test;
-	struct skep_world world = run_world(prog->object.machine);
+	struct skep_world world = machine_run_world(prog->object.machine);
 	struct wire_xdp_md xdp;
 	struct entry entry = {
 		.ctx = &xdp,
@@ -403,7 +411,7 @@ static int run_frame(struct prog_object *prog, struct request *req, struct skep_
 	packet->ctx = &xdp;
 	world.packet = packet;
 	world.ifindex = xdp.ingress_ifindex;
-	err = run_repeated(prog, &entry, attr->repeat, &retval, &duration);
+	err = machine_run_repeated(prog, &entry, attr->repeat, &retval, &duration);
 	if (err)
 		return err;
 	given->data = (uint32_t)(packet->data - packet->meta);
@@ -411,7 +419,7 @@ static int run_frame(struct prog_object *prog, struct request *req, struct skep_
 	return finish_xdp(req, packet, retval, duration);
 }
 
-int run_xdp(struct prog_object *prog, struct request *req)
+int machine_run_xdp(struct prog_object *prog, struct request *req)
 {
 	const struct attr_test *attr = &req->attr.test;
 	_cleanup_packet_ struct skep_packet *packet = NULL;
@@ -420,16 +428,17 @@ int run_xdp(struct prog_object *prog, struct request *req)
 	int err = check_xdp_attr(prog, attr);
 
 	if (!err)
-		err = run_ctx_in(attr, &given, sizeof(given), &is_given);
+		err = machine_run_ctx_in(attr, &given, sizeof(given), &is_given);
 	if (!err && is_given)
 		err = check_xdp_ctx(&given, attr->data_size_in);
 	if (!err)
-		err = make_frame(attr, given.data, &packet);
+		err = make_frame(attr, given.data, is_given ? given.data_end : attr->data_size_in,
+				 &packet);
 	if (!err && is_given)
 		err = check_xdp_device(&given);
 	if (!err)
 		err = run_frame(prog, req, packet, &given);
-	return err || !is_given ? err : run_ctx_out(req, &given, sizeof(given));
+	return err || !is_given ? err : machine_run_ctx_out(req, &given, sizeof(given));
 }
 
 /* --- Flow dissector -------------------------------------------------------------------------- */
@@ -456,7 +465,7 @@ static uint16_t clamp(uint16_t x, uint32_t low, uint32_t high)
 static int dissect(struct prog_object *prog, struct request *req, struct skep_packet *packet,
 		   uint32_t flags)
 {
-	struct skep_world world = run_world(prog->object.machine);
+	struct skep_world world = machine_run_world(prog->object.machine);
 	struct wire_flow_keys keys = {0}, fresh = {.nhoff = ETH_BYTES, .thoff = ETH_BYTES};
 	struct wire_sk_buff skb = {.flow_keys = (uintptr_t)&keys};
 	struct entry entry = {
@@ -477,15 +486,15 @@ static int dissect(struct prog_object *prog, struct request *req, struct skep_pa
 	packet->network_off = ETH_BYTES;
 	world.packet = packet;
 	show_packet(packet, &skb);
-	err = run_repeated(prog, &entry, req->attr.test.repeat, &retval, &duration);
+	err = machine_run_repeated(prog, &entry, req->attr.test.repeat, &retval, &duration);
 	if (err)
 		return err;
 	keys.nhoff = clamp(keys.nhoff, ETH_BYTES, len);
 	keys.thoff = clamp(keys.thoff, keys.nhoff, len);
-	return run_finish(req, &keys, sizeof(keys), retval, duration);
+	return machine_run_finish(req, &keys, sizeof(keys), retval, duration);
 }
 
-int run_flow_dissector(struct prog_object *prog, struct request *req)
+int machine_run_flow_dissector(struct prog_object *prog, struct request *req)
 {
 	const struct attr_test *attr = &req->attr.test;
 	_cleanup_packet_ struct skep_packet *packet = NULL;
@@ -498,10 +507,10 @@ int run_flow_dissector(struct prog_object *prog, struct request *req)
 		return -EINVAL;
 	err = packet_in(attr, 0, 0, attr->data_size_in, &packet);
 	if (!err)
-		err = run_ctx_in(attr, &given, sizeof(given), &is_given);
+		err = machine_run_ctx_in(attr, &given, sizeof(given), &is_given);
 	if (!err && is_given)
 		err = check_flow_keys(&given);
 	if (!err)
 		err = dissect(prog, req, packet, given.flags);
-	return err || !is_given ? err : run_ctx_out(req, &given, sizeof(given));
+	return err || !is_given ? err : machine_run_ctx_out(req, &given, sizeof(given));
 }

@@ -1,6 +1,6 @@
 /*
- * PROG_TEST_RUN of programs that see no packet: raw tracepoints, tracing, socket look-up, system call
- * programs, netfilter (which sees one, but only through the kernel's own structures).
+ * PROG_TEST_RUN of programs that see no packet: raw tracepoints, tracing, socket look-up, system
+ * call programs, netfilter (which sees one, but only through the kernel's own structures).
  */
 #include "machine/run.h"
 
@@ -15,10 +15,10 @@
 
 /* --- Raw tracepoints -------------------------------------------------------------------------- */
 
-int run_raw_tp(struct prog_object *prog, struct request *req)
+int machine_run_raw_tp(struct prog_object *prog, struct request *req)
 {
 	const struct attr_test *attr = &req->attr.test;
-	struct skep_world world = run_world(prog->object.machine);
+	struct skep_world world = machine_run_world(prog->object.machine);
 	uint64_t args[MOST_ARGS_BYTES / sizeof(uint64_t)] = {0};
 	struct entry entry = {
 		.ctx = attr->ctx_size_in ? args : NULL,
@@ -37,8 +37,8 @@ int run_raw_tp(struct prog_object *prog, struct request *req)
 		return -ENXIO;
 	if (prog->type == PROG_RAW_TRACEPOINT_WRITABLE)
 		entry.ctx_rights |= SKEP_MAY_WRITE;
-	err = user_read(args, attr->ctx_in, attr->ctx_size_in);
-	return err ? err : request_put(req, test.retval, run_once(prog, &entry));
+	err = machine_user_read(args, attr->ctx_in, attr->ctx_size_in);
+	return err ? err : request_put(req, test.retval, machine_run_once(prog, &entry));
 }
 
 /* --- Tracing ---------------------------------------------------------------------------------- */
@@ -75,12 +75,12 @@ static void run_traced(struct skep_machine *machine)
 	}
 }
 
-int run_tracing(struct prog_object *prog, struct request *req)
+int machine_run_tracing(struct prog_object *prog, struct request *req)
 {
 	const struct attr_test *attr = &req->attr.test;
 
 	if (prog->expected_attach_type == ATTACH_TRACE_RAW_TP)
-		return run_raw_tp(prog, req);
+		return machine_run_raw_tp(prog, req);
 	if (attr->flags || attr->cpu || attr->batch_size)
 		return -EINVAL;
 	if (prog->expected_attach_type == ATTACH_TRACE_ITER)
@@ -103,10 +103,10 @@ static int check_lookup(const struct wire_sk_lookup *given)
 	return given->family == INET || given->family == INET6 ? 0 : -EAFNOSUPPORT;
 }
 
-int run_sk_lookup(struct prog_object *prog, struct request *req)
+int machine_run_sk_lookup(struct prog_object *prog, struct request *req)
 {
 	const struct attr_test *attr = &req->attr.test;
-	struct skep_world world = run_world(prog->object.machine);
+	struct skep_world world = machine_run_world(prog->object.machine);
 	struct wire_sk_lookup given, ctx;
 	struct entry entry = {.ctx = &ctx,
 			      .ctx_bytes = sizeof(ctx),
@@ -119,7 +119,7 @@ int run_sk_lookup(struct prog_object *prog, struct request *req)
 	if (attr->flags || attr->cpu || attr->batch_size || attr->data_in || attr->data_size_in ||
 	    attr->data_out || attr->data_size_out)
 		return -EINVAL;
-	err = run_ctx_in(attr, &given, sizeof(given), &is_given);
+	err = machine_run_ctx_in(attr, &given, sizeof(given), &is_given);
 	if (!err && !is_given)
 		err = -EINVAL;
 	if (!err)
@@ -127,18 +127,18 @@ int run_sk_lookup(struct prog_object *prog, struct request *req)
 	if (err)
 		return err;
 	ctx = given;
-	err = run_repeated(prog, &entry, attr->repeat, &retval, &duration);
+	err = machine_run_repeated(prog, &entry, attr->repeat, &retval, &duration);
 	if (!err)
-		err = run_finish(req, NULL, 0, retval == PASS, duration);
-	return err ? err : run_ctx_out(req, &given, sizeof(given));
+		err = machine_run_finish(req, NULL, 0, retval == PASS, duration);
+	return err ? err : machine_run_ctx_out(req, &given, sizeof(given));
 }
 
 /* --- System call programs --------------------------------------------------------------------- */
 
-int run_syscall(struct prog_object *prog, struct request *req)
+int machine_run_syscall(struct prog_object *prog, struct request *req)
 {
 	const struct attr_test *attr = &req->attr.test;
-	struct skep_world world = run_world(prog->object.machine);
+	struct skep_world world = machine_run_world(prog->object.machine);
 	_cleanup_free_ void *ctx = NULL;
 	struct entry entry = {.ctx_bytes = attr->ctx_size_in,
 			      .ctx_rights = SKEP_MAY_READ | SKEP_MAY_WRITE,
@@ -150,15 +150,15 @@ int run_syscall(struct prog_object *prog, struct request *req)
 	    attr->flags || attr->batch_size || attr->ctx_size_in > MOST_SYSCALL_CTX)
 		return -EINVAL;
 	if (attr->ctx_size_in) {
-		err = user_dup(attr->ctx_in, attr->ctx_size_in, &ctx);
+		err = machine_user_dup(attr->ctx_in, attr->ctx_size_in, &ctx);
 		if (err)
 			return err;
 	}
 	entry.ctx = ctx;
-	retval = run_once(prog, &entry);
+	retval = machine_run_once(prog, &entry);
 	if (request_put(req, test.retval, retval))
 		return -EFAULT;
-	return user_write(attr->ctx_in, ctx, attr->ctx_size_in);
+	return machine_user_write(attr->ctx_in, ctx, attr->ctx_size_in);
 }
 
 /* --- Netfilter -------------------------------------------------------------------------------- */
@@ -183,10 +183,10 @@ static int check_hook_state(const struct hook_state *given)
 	return given->hook > 4 ? -EINVAL : 0;
 }
 
-int run_netfilter(struct prog_object *prog, struct request *req)
+int machine_run_netfilter(struct prog_object *prog, struct request *req)
 {
 	const struct attr_test *attr = &req->attr.test;
-	struct skep_world world = run_world(prog->object.machine);
+	struct skep_world world = machine_run_world(prog->object.machine);
 	struct {
 		struct hook_state state;
 		uint8_t skb[SKB_BYTES];
@@ -206,13 +206,13 @@ int run_netfilter(struct prog_object *prog, struct request *req)
 	if (attr->flags || attr->cpu || attr->batch_size || attr->data_size_in < 20 ||
 	    attr->data_size_in > 3712)
 		return -EINVAL;
-	err = run_ctx_in(attr, &given, sizeof(given), &is_given);
+	err = machine_run_ctx_in(attr, &given, sizeof(given), &is_given);
 	if (!err && is_given)
 		err = check_hook_state(&given);
 	if (err)
 		return err;
 	if (is_given)
 		seen.state = given;
-	err = run_repeated(prog, &entry, attr->repeat, &retval, &duration);
-	return err ? err : run_finish(req, NULL, 0, retval, duration);
+	err = machine_run_repeated(prog, &entry, attr->repeat, &retval, &duration);
+	return err ? err : machine_run_finish(req, NULL, 0, retval, duration);
 }

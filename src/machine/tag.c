@@ -100,7 +100,7 @@ static bool names_map(const struct skep_insn *insn)
 	       (insn->src == SKEP_PSEUDO_MAP_FD || insn->src == SKEP_PSEUDO_MAP_VALUE);
 }
 
-void prog_tag(const struct skep_insn *insns, uint32_t n, uint8_t ret[8])
+void machine_prog_tag(const struct skep_insn *insns, uint32_t n, uint8_t ret[8])
 {
 	struct sha256 sha = {0};
 	bool of_map = false;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #endif
 
-#define PAGE          4096
+#define PAGE 4096
 
 static bool is_null_page(uint64_t at, size_t n)
 {
@@ -42,7 +42,7 @@ static int copy_carefully(void *ret, uint64_t from, size_t n, bool write)
 }
 #endif
 
-int user_read(void *ret, uint64_t from, size_t n)
+int machine_user_read(void *ret, uint64_t from, size_t n)
 {
 	int err;
 
@@ -57,7 +57,7 @@ int user_read(void *ret, uint64_t from, size_t n)
 	return 0;
 }
 
-int user_write(uint64_t to, const void *data, size_t n)
+int machine_user_write(uint64_t to, const void *data, size_t n)
 {
 	int err;
 
@@ -72,14 +72,14 @@ int user_write(uint64_t to, const void *data, size_t n)
 	return 0;
 }
 
-int user_dup(uint64_t from, size_t n, void **ret)
+int machine_user_dup(uint64_t from, size_t n, void **ret)
 {
 	_cleanup_free_ void *copy = malloc(n ? n : 1);
 	int err;
 
 	if (!copy)
 		return -ENOMEM;
-	err = user_read(copy, from, n);
+	err = machine_user_read(copy, from, n);
 	if (err)
 		return err;
 	*ret = TAKE_PTR(copy);
@@ -87,7 +87,7 @@ int user_dup(uint64_t from, size_t n, void **ret)
 }
 
 /* Page by page: what is behind the string's end may not be there. */
-int user_string(uint64_t from, char *ret, size_t size)
+int machine_user_string(uint64_t from, char *ret, size_t size)
 {
 	size_t len = 0;
 
@@ -98,7 +98,7 @@ int user_string(uint64_t from, char *ret, size_t size)
 
 		if (n > size - 1 - len)
 			n = size - 1 - len;
-		err = user_read(ret + len, from + len, n);
+		err = machine_user_read(ret + len, from + len, n);
 		if (err)
 			return err;
 		end = memchr(ret + len, 0, n);
@@ -110,7 +110,7 @@ int user_string(uint64_t from, char *ret, size_t size)
 	return (int)len;
 }
 
-int user_check_tail(uint64_t from, uint32_t known, uint64_t given)
+int machine_user_check_tail(uint64_t from, uint32_t known, uint64_t given)
 {
 	uint8_t tail[PAGE];
 	int err;
@@ -119,7 +119,7 @@ int user_check_tail(uint64_t from, uint32_t known, uint64_t given)
 		return -E2BIG;
 	if (given <= known)
 		return 0;
-	err = user_read(tail, from + known, given - known);
+	err = machine_user_read(tail, from + known, given - known);
 	if (err)
 		return err;
 	for (size_t i = 0; i < given - known; i++)

@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-
 struct attr_map_create {
 	uint32_t type, key_size, value_size, max_entries, flags, inner_map_fd, numa_node;
 	char name[16];

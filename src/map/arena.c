@@ -133,7 +133,8 @@ static int create(const struct skep_map_attr *attr, struct skep_map **ret)
 	return err;
 }
 
-/* --- Pages for programs -------------------------------------------------------------------------- */
+/* --- Pages for programs --------------------------------------------------------------------------
+ */
 
 static bool node_ok(int node)
 {
@@ -252,7 +253,8 @@ void skep_arena_free_pages(struct skep_map *map, uint64_t addr, uint32_t n)
 	skep_unlock(&arena->pages->lock);
 }
 
-/* --- mmap() --------------------------------------------------------------------------------------- */
+/* --- mmap()
+ * --------------------------------------------------------------------------------------- */
 
 #ifdef __linux__
 

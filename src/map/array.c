@@ -217,6 +217,18 @@ static long array_for_each(struct skep_map *map,
 	return i;
 }
 
+static intptr_t array_mmap(struct skep_map *map, void *addr, size_t len, int prot, int flags,
+			   uint64_t off)
+{
+	const struct skep_memory_view view = {
+		.addr = addr, .len = len, .prot = prot, .flags = flags, .off = off};
+
+	if (!(map->flags & SKEP_F_MMAPABLE) || off > map->memory_bytes ||
+	    skep_memory_round_page(len) > map->memory_bytes - off)
+		return -EINVAL;
+	return skep_memory_show(map->memory_fd, &view);
+}
+
 const struct skep_map_ops skep_map_array_ops = {
 	.check = array_check,
 	.create = array_create,
@@ -226,6 +238,7 @@ const struct skep_map_ops skep_map_array_ops = {
 	.delete = array_delete,
 	.for_each = array_for_each,
 	.next_key = array_next_key,
+	.mmap = array_mmap,
 	.has_lookup_batch = true,
 	.has_update_batch = true,
 };

@@ -12,9 +12,9 @@
 #include "map/jhash.h"
 #include "map/ops.h"
 
-#define CREATE_FLAGS    (SKEP_F_NUMA_NODE | SKEP_F_ZERO_SEED | SKEP_F_ACCESS)
-#define DEFAULT_HASHES  5
-#define MOST_HASHES     15
+#define CREATE_FLAGS   (SKEP_F_NUMA_NODE | SKEP_F_ZERO_SEED | SKEP_F_ACCESS)
+#define DEFAULT_HASHES 5
+#define MOST_HASHES    15
 
 struct bloom {
 	struct skep_map map;

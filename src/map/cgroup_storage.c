@@ -188,7 +188,7 @@ static int percpu_lookup(struct skep_map *map, const void *key, void *value, uin
 	return 0;
 }
 
-static int delete(struct skep_map *map, const void *key)
+static int delete (struct skep_map *map, const void *key)
 {
 	return -EINVAL;
 }

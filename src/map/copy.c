@@ -77,14 +77,13 @@ const struct skep_map_field *skep_map_field(const struct skep_map *map, enum ske
 
 void skep_value_set(const struct skep_map *map, void *dst, const void *src, size_t n)
 {
-	for_each_stretch (map, at, end, n)
+	for_each_stretch(map, at, end, n)
 		skep_copy_in((uint8_t *)dst + at, (const uint8_t *)src + at, end - at);
 }
 
 void skep_value_zero(const struct skep_map *map, void *dst, size_t n)
 {
-	for_each_stretch (map, at, end, n)
-		skep_copy_zero((uint8_t *)dst + at, end - at);
+	for_each_stretch(map, at, end, n) skep_copy_zero((uint8_t *)dst + at, end - at);
 }
 
 void skep_value_get(const struct skep_map *map, void *dst, const void *src, size_t n)

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "map/memory.h"
 
 #ifdef _WIN32
@@ -26,9 +27,9 @@
 #include <sys/syscall.h>
 #endif
 
-#define MOST_CPUS        4096
-#define YIELDS_TO_SLEEP  64
-#define NAP_NS           20000
+#define MOST_CPUS       4096
+#define YIELDS_TO_SLEEP 64
+#define NAP_NS          20000
 
 struct claim {
 	uint32_t owner;
@@ -129,7 +130,7 @@ static void set_up(void)
 	n_cpus = !n ? 1 : n > MOST_CPUS ? MOST_CPUS : n;
 	claims = skep_memory_reserve(n_cpus * sizeof(*claims));
 	if (!claims)
-		abort(); /* no address space for a page: nothing can run */
+		skep_oom();
 	forget_after_fork();
 }
 

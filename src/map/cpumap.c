@@ -5,11 +5,27 @@
  * Source    Linux 6.18, kernel/bpf/cpumap.c, for behaviour.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "map/hops.h"
 
-#define MOST_CPUS  8192 /* CONFIG_NR_CPUS of distributions' kernels */
+#define MOST_CPUS  8192 /* of distributions' kernels */
 #define MOST_QSIZE 16384
+
+/* How many CPUs the kernel could ever handle, as it says itself: CONFIG_NR_CPUS. */
+static uint32_t most_cpus(void)
+{
+	FILE *file = fopen("/sys/devices/system/cpu/kernel_max", "re");
+	uint32_t last = MOST_CPUS - 1;
+
+	if (!file)
+		return MOST_CPUS;
+	if (fscanf(file, "%" SCNu32, &last) != 1)
+		last = MOST_CPUS - 1;
+	fclose(file);
+	return last + 1;
+}
 
 static int create(const struct skep_map_attr *attr, struct skep_map **ret)
 {
@@ -19,7 +35,7 @@ static int create(const struct skep_map_attr *attr, struct skep_map **ret)
 		return -EINVAL;
 	if (attr->flags & ~SKEP_F_NUMA_NODE)
 		return -EINVAL;
-	if (attr->max_entries > MOST_CPUS)
+	if (attr->max_entries > most_cpus())
 		return -E2BIG;
 	return skep_hops_create(attr, ret);
 }

@@ -27,8 +27,8 @@ static void give_back(struct skep_hash *hash, struct skep_hash_elem *elem)
 {
 	skep_hash_release(hash, elem);
 	if (is_lru(hash))
-		skep_lru_give(&hash->lru, (uint32_t)(((uint8_t *)elem - hash->elems) /
-						     hash->stride));
+		skep_lru_give(&hash->lru,
+			      (uint32_t)(((uint8_t *)elem - hash->elems) / hash->stride));
 	else
 		skep_hash_give(hash, elem);
 }
@@ -66,8 +66,7 @@ static void copy_out(const struct skep_hash *hash, const struct skep_hash_elem *
 		skep_value_get(map, value, skep_elem_value(hash, elem, 0), map->value_size);
 }
 
-int skep_hash_lookup_and_delete(struct skep_map *map, const void *key, void *value,
-				uint64_t flags)
+int skep_hash_lookup_and_delete(struct skep_map *map, const void *key, void *value, uint64_t flags)
 {
 	struct skep_hash *hash = skep_hash_of(map);
 	uint32_t h = skep_hash_key(hash, key), *link;
@@ -116,13 +115,23 @@ static void copy_bucket(const struct skep_hash *hash, const struct skep_hash_buc
 	}
 }
 
-/* The whole chain comes off; its elements become free once the lock is. */
+/* The whole chain comes off; its elements become free once the lock is, the last first. They are
+ * listed meanwhile by their keys' first word, as free ones are. */
 static void free_chain(struct skep_hash *hash, uint32_t link)
 {
-	while (skep_chain_is_elem(link)) {
-		struct skep_hash_elem *elem = skep_hash_elem(hash, link);
+	uint32_t listed = 0, next;
 
-		link = elem->chain;
+	for (; skep_chain_is_elem(link); link = next) {
+		uint32_t *word = (uint32_t *)skep_elem_key(hash, skep_hash_elem(hash, link));
+
+		next = skep_hash_elem(hash, link)->chain;
+		__atomic_store_n(word, listed, __ATOMIC_RELAXED);
+		listed = link;
+	}
+	for (; listed; listed = next) {
+		struct skep_hash_elem *elem = skep_hash_elem(hash, listed);
+
+		next = __atomic_load_n((uint32_t *)skep_elem_key(hash, elem), __ATOMIC_RELAXED);
 		give_back(hash, elem);
 	}
 }
@@ -193,46 +202,45 @@ void *skep_hash_lookup(struct skep_map *map, const void *key)
 	return elem ? (uint8_t *)elem + hash->value_off : NULL;
 }
 
-/* With the bucket's lock. @ret_old: the element that was replaced, to be given back; or NULL. */
-static int put(struct skep_hash *hash, uint32_t h, const void *key, const void *value,
-	       uint32_t *link, struct skep_hash_elem **ret_old)
+/* With the bucket's lock. @link leads to the element that is replaced, *@ret_old; or NULL. */
+static int put(struct skep_hash *hash, const struct skep_hash_change *change, uint32_t *link,
+	       struct skep_hash_elem **ret_old)
 {
 	struct skep_hash_elem *old = link ? skep_hash_elem(hash, *link) : NULL, *elem;
 
 	elem = old ? skep_hash_take_spare(hash) : skep_hash_take(hash);
 	if (!elem)
 		return -E2BIG;
-	skep_hash_set_key(hash, elem, key);
-	skep_value_set(&hash->map, (uint8_t *)elem + hash->value_off, value, hash->map.value_size);
-	skep_chain_add(hash, h, elem);
-	if (old)
-		/* The new element came in front: what led to the old one may be its link now. */
-		skep_chain_remove(link == &skep_hash_bucket(hash, h)->first ? &elem->chain : link,
-				  old);
+	skep_hash_set_key(hash, elem, change->key);
+	skep_value_set(&hash->map, (uint8_t *)elem + hash->value_off, change->value,
+		       hash->map.value_size);
+	skep_chain_replace(hash, change->hash, elem, link);
 	*ret_old = old;
 	return 0;
 }
 
-static int put_locked(struct skep_hash *hash, uint32_t h, const void *key, const void *value,
-		      uint64_t flags, struct skep_hash_elem **ret_old)
+static int put_locked(struct skep_hash *hash, const struct skep_hash_change *change,
+		      struct skep_hash_elem **ret_old)
 {
-	uint32_t *link = skep_hash_find_link(hash, skep_hash_bucket(hash, h), h, key);
-	int err = skep_hash_check_flags(link, flags);
+	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, change->hash);
+	uint32_t *link = skep_hash_find_link(hash, bucket, change->hash, change->key);
+	int err = skep_hash_check_flags(link, change->flags);
 
 	if (err)
 		return err;
-	if (!link || !(flags & SKEP_LOCK))
-		return put(hash, h, key, value, link, ret_old);
+	if (!link || !(change->flags & SKEP_LOCK))
+		return put(hash, change, link, ret_old);
 	skep_value_set_locked(&hash->map, skep_elem_value(hash, skep_hash_elem(hash, *link), 0),
-			      value);
+			      change->value);
 	return 0;
 }
 
 int skep_hash_update(struct skep_map *map, const void *key, const void *value, uint64_t flags)
 {
 	struct skep_hash *hash = skep_hash_of(map);
-	uint32_t h = skep_hash_key(hash, key);
-	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, h);
+	struct skep_hash_change change = {
+		.key = key, .value = value, .flags = flags, .hash = skep_hash_key(hash, key)};
+	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, change.hash);
 	struct skep_hash_elem *old = NULL;
 	int err;
 
@@ -241,7 +249,7 @@ int skep_hash_update(struct skep_map *map, const void *key, const void *value, u
 	if (flags & SKEP_LOCK && !skep_map_field(map, SKEP_FIELD_SPIN_LOCK))
 		return -EINVAL;
 	skep_lock(&bucket->lock);
-	err = put_locked(hash, h, key, value, flags, &old);
+	err = put_locked(hash, &change, &old);
 	skep_unlock(&bucket->lock);
 	if (old) {
 		skep_hash_release(hash, old);
@@ -282,8 +290,7 @@ static void *percpu_lookup(struct skep_map *map, const void *key)
 	return percpu_lookup_percpu(map, key, skep_cpu_current());
 }
 
-int skep_percpu_hash_sys_lookup(struct skep_map *map, const void *key, void *value,
-				uint64_t flags)
+int skep_percpu_hash_sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags)
 {
 	const struct skep_hash *hash = skep_hash_of(map);
 	struct skep_hash_elem *elem = skep_hash_find(hash, skep_hash_key(hash, key), key);
@@ -294,53 +301,55 @@ int skep_percpu_hash_sys_lookup(struct skep_map *map, const void *key, void *val
 	return 0;
 }
 
-static int percpu_put(struct skep_hash *hash, uint32_t h, const void *key, const void *value,
-		      uint64_t flags, bool all)
+static int percpu_put(struct skep_hash *hash, const struct skep_hash_change *change)
 {
-	uint32_t *link = skep_hash_find_link(hash, skep_hash_bucket(hash, h), h, key);
+	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, change->hash);
+	uint32_t *link = skep_hash_find_link(hash, bucket, change->hash, change->key);
 	struct skep_hash_elem *elem;
-	int err = skep_hash_check_flags(link, flags);
+	int err = skep_hash_check_flags(link, change->flags);
 
 	if (err)
 		return err;
 	if (link) {
-		skep_percpu_set(hash, skep_hash_elem(hash, *link), value, all);
+		skep_percpu_set(hash, skep_hash_elem(hash, *link), change);
 		return 0;
 	}
 	elem = skep_hash_take(hash);
 	if (!elem)
 		return -E2BIG;
-	skep_hash_set_key(hash, elem, key);
-	skep_percpu_init(hash, elem, value, all);
-	skep_chain_add(hash, h, elem);
+	skep_hash_set_key(hash, elem, change->key);
+	skep_percpu_init(hash, elem, change);
+	skep_chain_replace(hash, change->hash, elem, NULL);
 	return 0;
 }
 
-static int percpu_update_copies(struct skep_map *map, const void *key, const void *value,
-				uint64_t flags, bool all)
+static int percpu_change(struct skep_map *map, struct skep_hash_change *change)
 {
 	struct skep_hash *hash = skep_hash_of(map);
-	uint32_t h = skep_hash_key(hash, key);
-	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, h);
+	struct skep_hash_bucket *bucket;
 	int err;
 
-	if (flags > SKEP_EXIST)
+	if (change->flags > SKEP_EXIST)
 		return -EINVAL;
+	change->hash = skep_hash_key(hash, change->key);
+	bucket = skep_hash_bucket(hash, change->hash);
 	skep_lock(&bucket->lock);
-	err = percpu_put(hash, h, key, value, flags, all);
+	err = percpu_put(hash, change);
 	skep_unlock(&bucket->lock);
 	return err;
 }
 
 static int percpu_update(struct skep_map *map, const void *key, const void *value, uint64_t flags)
 {
-	return percpu_update_copies(map, key, value, flags, false);
+	return percpu_change(
+		map, &(struct skep_hash_change){.key = key, .value = value, .flags = flags});
 }
 
 static int percpu_sys_update(struct skep_map *map, const void *key, const void *value,
 			     uint64_t flags)
 {
-	return percpu_update_copies(map, key, value, flags, true);
+	return percpu_change(map, &(struct skep_hash_change){
+					  .key = key, .value = value, .flags = flags, .all = true});
 }
 
 const struct skep_map_ops skep_map_percpu_hash_ops = {

@@ -140,22 +140,32 @@ static inline struct skep_hash_elem *skep_hash_find(const struct skep_hash *hash
 /** With the bucket's lock: the link that leads to @key's element, or NULL. */
 uint32_t *skep_hash_find_link(const struct skep_hash *hash, struct skep_hash_bucket *bucket,
 			      uint32_t h, const void *key);
-/** Add @elem in front, @link off; with the bucket's lock. */
-void skep_chain_add(const struct skep_hash *hash, uint32_t h, struct skep_hash_elem *elem);
+/** Add @elem in front and take off what @link leads to, unless it is NULL; with the bucket's lock.
+ */
+void skep_chain_replace(const struct skep_hash *hash, uint32_t h, struct skep_hash_elem *elem,
+			uint32_t *link);
 void skep_chain_remove(uint32_t *link, const struct skep_hash_elem *elem);
 void skep_hash_set_key(const struct skep_hash *hash, struct skep_hash_elem *elem, const void *key);
+
+/** What an update is to do. */
+struct skep_hash_change {
+	const void *key, *value;
+	uint64_t flags;
+	uint32_t hash;
+	bool all; /* @value has all CPUs' copies */
+};
 
 /** -EEXIST or -ENOENT, if @flags do not want it so. */
 int skep_hash_check_flags(bool there, uint64_t flags);
 /** Values go: release what they hold. */
 void skep_hash_release(struct skep_hash *hash, const struct skep_hash_elem *elem);
 
-/* All copies of a per-CPU value. @all: from the syscall side; else this CPU's. */
-void skep_percpu_set(struct skep_hash *hash, const struct skep_hash_elem *elem, const void *value,
-		     bool all);
+/** Set this CPU's copy of a per-CPU value, or all. */
+void skep_percpu_set(struct skep_hash *hash, const struct skep_hash_elem *elem,
+		     const struct skep_hash_change *change);
 /** The same for an element that is new: other CPUs' copies are zero. */
-void skep_percpu_init(struct skep_hash *hash, const struct skep_hash_elem *elem, const void *value,
-		      bool all);
+void skep_percpu_init(struct skep_hash *hash, const struct skep_hash_elem *elem,
+		      const struct skep_hash_change *change);
 void skep_percpu_get(const struct skep_hash *hash, const struct skep_hash_elem *elem, void *value);
 
 /* Operations that all types of hash share. */
@@ -169,10 +179,8 @@ int skep_hash_next_key(struct skep_map *map, const void *key, void *next_key);
 long skep_hash_for_each(struct skep_map *map,
 			long (*each)(struct skep_map *map, void *key, void *value, void *ctx),
 			void *ctx, uint64_t flags);
-int skep_percpu_hash_sys_lookup(struct skep_map *map, const void *key, void *value,
-				uint64_t flags);
-int skep_hash_lookup_and_delete(struct skep_map *map, const void *key, void *value,
-				uint64_t flags);
+int skep_percpu_hash_sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags);
+int skep_hash_lookup_and_delete(struct skep_map *map, const void *key, void *value, uint64_t flags);
 int skep_hash_lookup_batch(struct skep_map *map, struct skep_map_batch *batch, bool delete);
 
 #endif

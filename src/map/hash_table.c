@@ -35,7 +35,7 @@
 #define CREATE_FLAGS                                                                               \
 	(SKEP_F_NO_PREALLOC | SKEP_F_NO_COMMON_LRU | SKEP_F_NUMA_NODE | SKEP_F_ACCESS |            \
 	 SKEP_F_ZERO_SEED)
-#define KERNEL_ELEM_BYTES 48      /* what the kernel's elements begin with; limits count it */
+#define KERNEL_ELEM_BYTES 48 /* what the kernel's elements begin with; limits count it */
 #define MOST_BUCKETS      (1u << 27)
 
 /* --- Hashing and comparing keys -------------------------------------------------------------- */
@@ -129,14 +129,27 @@ uint32_t *skep_hash_find_link(const struct skep_hash *hash, struct skep_hash_buc
 	return NULL;
 }
 
-void skep_chain_add(const struct skep_hash *hash, uint32_t h, struct skep_hash_elem *elem)
+static void chain_add(const struct skep_hash *hash, uint32_t h, struct skep_hash_elem *elem)
 {
-	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, h);
-	uint32_t first = bucket->first ? bucket->first : SKEP_CHAIN_END | (h & (hash->n_buckets - 1));
+	uint32_t number = h & (hash->n_buckets - 1);
+	uint32_t *first = &hash->buckets[number].first;
 
 	__atomic_store_n(&elem->hash, h, __ATOMIC_RELAXED);
-	__atomic_store_n(&elem->chain, first, __ATOMIC_RELEASE);
-	__atomic_store_n(&bucket->first, link_to(hash, elem), __ATOMIC_RELEASE);
+	__atomic_store_n(&elem->chain, *first ? *first : SKEP_CHAIN_END | number, __ATOMIC_RELEASE);
+	__atomic_store_n(first, link_to(hash, elem), __ATOMIC_RELEASE);
+}
+
+/* The new element comes first, so that readers find one of the two. What led to the old one may be
+ * the new one's link then. */
+void skep_chain_replace(const struct skep_hash *hash, uint32_t h, struct skep_hash_elem *elem,
+			uint32_t *link)
+{
+	struct skep_hash_elem *old = link ? skep_hash_elem(hash, *link) : NULL;
+	bool was_first = link == &skep_hash_bucket(hash, h)->first;
+
+	chain_add(hash, h, elem);
+	if (old)
+		skep_chain_remove(was_first ? &elem->chain : link, old);
 }
 
 /* The element keeps its own link: readers that stand on it go on from there. */
@@ -190,34 +203,36 @@ static void set_copy(struct skep_hash *hash, const struct skep_hash_elem *elem, 
 	skep_value_release(&hash->map, copy);
 }
 
-void skep_percpu_set(struct skep_hash *hash, const struct skep_hash_elem *elem, const void *value,
-		     bool all)
+void skep_percpu_set(struct skep_hash *hash, const struct skep_hash_elem *elem,
+		     const struct skep_hash_change *change)
 {
+	const uint8_t *value = change->value;
 	uint32_t n = hash->map.elem_size;
 
-	if (!all) {
+	if (!change->all) {
 		set_copy(hash, elem, skep_cpu_current(), value, hash->map.value_size);
 		return;
 	}
 	for (uint32_t cpu = 0; cpu < skep_map_n_cpus(); cpu++)
-		set_copy(hash, elem, cpu, (const uint8_t *)value + (size_t)cpu * n, n);
+		set_copy(hash, elem, cpu, value + (size_t)cpu * n, n);
 }
 
-void skep_percpu_init(struct skep_hash *hash, const struct skep_hash_elem *elem, const void *value,
-		      bool all)
+void skep_percpu_init(struct skep_hash *hash, const struct skep_hash_elem *elem,
+		      const struct skep_hash_change *change)
 {
 	uint32_t self = skep_cpu_current(), n = hash->map.elem_size;
+	const struct skep_map *map = &hash->map;
 
 	for (uint32_t cpu = 0; cpu < skep_map_n_cpus(); cpu++) {
 		uint8_t *copy = skep_elem_value(hash, elem, cpu);
 
-		if (all)
-			skep_value_set(&hash->map, copy, (const uint8_t *)value + (size_t)cpu * n,
+		if (change->all)
+			skep_value_set(map, copy, (const uint8_t *)change->value + (size_t)cpu * n,
 				       n);
 		else if (cpu == self)
-			skep_value_set(&hash->map, copy, value, hash->map.value_size);
+			skep_value_set(map, copy, change->value, map->value_size);
 		else
-			skep_value_zero(&hash->map, copy, n);
+			skep_value_zero(map, copy, map->value_size);
 	}
 }
 
@@ -283,8 +298,8 @@ static int set_sizes(struct skep_hash *hash)
 	if (map->max_entries > MOST_BUCKETS)
 		return -E2BIG;
 	hash->n_buckets = power_of_two_for(map->max_entries);
-	hash->key_off = is_lru(map->type) ? sizeof(struct skep_lru_elem)
-					  : sizeof(struct skep_hash_elem);
+	hash->key_off =
+		is_lru(map->type) ? sizeof(struct skep_lru_elem) : sizeof(struct skep_hash_elem);
 	hash->value_off = hash->key_off + (uint32_t)skep_round8(map->key_size);
 	hash->stride = hash->value_off + (is_percpu(map->type) ? 0 : map->elem_size);
 	hash->plain_hash = map->flags & SKEP_F_ZERO_SEED;
@@ -306,8 +321,8 @@ static void lay_out(struct skep_hash *hash, struct layout *at)
 	at->n_elems = map->max_entries + (spares ? n_cpus : 0);
 	at->pools = (uint64_t)hash->n_buckets * sizeof(struct skep_hash_bucket);
 	at->pools = (at->pools + 63) & ~UINT64_C(63);
-	at->elems = at->pools + (is_lru(map->type) ? skep_lru_bytes(n_cpus)
-						   : skep_hash_pool_bytes(n_cpus));
+	at->elems = at->pools +
+		    (is_lru(map->type) ? skep_lru_bytes(n_cpus) : skep_hash_pool_bytes(n_cpus));
 	at->values = at->elems + (uint64_t)at->n_elems * hash->stride;
 	at->end = at->values;
 	if (!is_percpu(map->type))

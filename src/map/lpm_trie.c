@@ -27,7 +27,7 @@
 #include "map/memory.h"
 #include "map/ops.h"
 
-#define CREATE_FLAGS (SKEP_F_NO_PREALLOC | SKEP_F_NUMA_NODE | SKEP_F_ACCESS)
+#define CREATE_FLAGS   (SKEP_F_NO_PREALLOC | SKEP_F_NUMA_NODE | SKEP_F_ACCESS)
 
 #define MOST_DATA      256 /* bytes of a prefix */
 #define MOST_WORDS     (MOST_DATA / 8)

@@ -102,41 +102,39 @@ static int lru_sys_lookup(struct skep_map *map, const void *key, void *value, ui
 }
 
 /* With the bucket's lock: @elem comes in, *@ret_old goes. */
-static int replace(struct skep_hash *hash, uint32_t h, const void *key, uint64_t flags,
+static int replace(struct skep_hash *hash, const struct skep_hash_change *change,
 		   struct skep_hash_elem *elem, struct skep_hash_elem **ret_old)
 {
-	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, h);
-	uint32_t *link = skep_hash_find_link(hash, bucket, h, key);
-	struct skep_hash_elem *old = link ? skep_hash_elem(hash, *link) : NULL;
-	int err = skep_hash_check_flags(old, flags);
+	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, change->hash);
+	uint32_t *link = skep_hash_find_link(hash, bucket, change->hash, change->key);
+	int err = skep_hash_check_flags(link, change->flags);
 
 	if (err)
 		return err;
-	skep_chain_add(hash, h, elem);
-	if (old) {
+	*ret_old = link ? skep_hash_elem(hash, *link) : NULL;
+	if (link)
 		skep_lru_use(lru_elem(elem));
-		skep_chain_remove(link == &bucket->first ? &elem->chain : link, old);
-	}
-	*ret_old = old;
+	skep_chain_replace(hash, change->hash, elem, link);
 	return 0;
 }
 
 static int lru_update(struct skep_map *map, const void *key, const void *value, uint64_t flags)
 {
 	struct skep_hash *hash = skep_hash_of(map);
-	uint32_t h = skep_hash_key(hash, key);
-	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, h);
+	struct skep_hash_change change = {
+		.key = key, .value = value, .flags = flags, .hash = skep_hash_key(hash, key)};
+	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, change.hash);
 	struct skep_hash_elem *elem, *gone = NULL;
 	int err;
 
 	if (flags > SKEP_EXIST)
 		return -EINVAL;
-	elem = take(hash, h, key);
+	elem = take(hash, change.hash, key);
 	if (!elem)
 		return -ENOMEM;
 	skep_value_set(map, (uint8_t *)elem + hash->value_off, value, map->value_size);
 	skep_lock(&bucket->lock);
-	err = replace(hash, h, key, flags, elem, &gone);
+	err = replace(hash, &change, elem, &gone);
 	skep_unlock(&bucket->lock);
 	if (err)
 		gone = elem;
@@ -185,43 +183,44 @@ static void *percpu_lookup(struct skep_map *map, const void *key)
 
 /* With the bucket's lock. *@elem: a free element, NULL for BPF_EXIST; it stays if it was not
  * needed. */
-static int percpu_put(struct skep_hash *hash, uint32_t h, const void *key, const void *value,
-		      uint64_t flags, bool all, struct skep_hash_elem **elem)
+static int percpu_put(struct skep_hash *hash, const struct skep_hash_change *change,
+		      struct skep_hash_elem **elem)
 {
-	uint32_t *link = skep_hash_find_link(hash, skep_hash_bucket(hash, h), h, key);
-	int err = skep_hash_check_flags(link, flags);
+	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, change->hash);
+	uint32_t *link = skep_hash_find_link(hash, bucket, change->hash, change->key);
+	int err = skep_hash_check_flags(link, change->flags);
 
 	if (err)
 		return err;
 	if (link) {
 		skep_lru_use(lru_elem(skep_hash_elem(hash, *link)));
-		skep_percpu_set(hash, skep_hash_elem(hash, *link), value, all);
+		skep_percpu_set(hash, skep_hash_elem(hash, *link), change);
 		return 0;
 	}
-	skep_percpu_init(hash, *elem, value, all);
-	skep_chain_add(hash, h, *elem);
+	skep_percpu_init(hash, *elem, change);
+	skep_chain_replace(hash, change->hash, *elem, NULL);
 	*elem = NULL;
 	return 0;
 }
 
-static int percpu_update_copies(struct skep_map *map, const void *key, const void *value,
-				uint64_t flags, bool all)
+static int percpu_change(struct skep_map *map, struct skep_hash_change *change)
 {
 	struct skep_hash *hash = skep_hash_of(map);
-	uint32_t h = skep_hash_key(hash, key);
-	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, h);
 	struct skep_hash_elem *elem = NULL;
+	struct skep_hash_bucket *bucket;
 	int err;
 
-	if (flags > SKEP_EXIST)
+	if (change->flags > SKEP_EXIST)
 		return -EINVAL;
-	if (flags != SKEP_EXIST) {
-		elem = take(hash, h, key);
+	change->hash = skep_hash_key(hash, change->key);
+	if (change->flags != SKEP_EXIST) {
+		elem = take(hash, change->hash, change->key);
 		if (!elem)
 			return -ENOMEM;
 	}
+	bucket = skep_hash_bucket(hash, change->hash);
 	skep_lock(&bucket->lock);
-	err = percpu_put(hash, h, key, value, flags, all, &elem);
+	err = percpu_put(hash, change, &elem);
 	skep_unlock(&bucket->lock);
 	if (elem)
 		give(hash, elem);
@@ -230,13 +229,15 @@ static int percpu_update_copies(struct skep_map *map, const void *key, const voi
 
 static int percpu_update(struct skep_map *map, const void *key, const void *value, uint64_t flags)
 {
-	return percpu_update_copies(map, key, value, flags, false);
+	return percpu_change(
+		map, &(struct skep_hash_change){.key = key, .value = value, .flags = flags});
 }
 
 static int percpu_sys_update(struct skep_map *map, const void *key, const void *value,
 			     uint64_t flags)
 {
-	return percpu_update_copies(map, key, value, flags, true);
+	return percpu_change(map, &(struct skep_hash_change){
+					  .key = key, .value = value, .flags = flags, .all = true});
 }
 
 const struct skep_map_ops skep_map_lru_percpu_hash_ops = {

@@ -59,18 +59,26 @@ static int check_common(const struct skep_map_attr *attr)
 	return 0;
 }
 
+/* The kernel's isalnum() takes Latin-1 letters, too. */
+static bool is_name_char(uint8_t c)
+{
+	if (c >= 0xc0)
+		return c != 0xd7 && c != 0xf7;
+	return (c < 0x80 && isalnum(c)) || c == '_' || c == '.';
+}
+
 static int check_name(const char name[16])
 {
 	for (size_t i = 0; i < 16; i++) {
 		if (!name[i])
 			return 0;
-		if (!isalnum((unsigned char)name[i]) && name[i] != '_' && name[i] != '.')
+		if (!is_name_char((uint8_t)name[i]))
 			return -EINVAL;
 	}
 	return -EINVAL;
 }
 
-#define T(NAME) (UINT64_C(1) << SKEP_MAP_##NAME)
+#define T(NAME)  (UINT64_C(1) << SKEP_MAP_##NAME)
 #define STORAGES (T(SK_STORAGE) | T(INODE_STORAGE) | T(TASK_STORAGE) | T(CGRP_STORAGE))
 #define KPTR_TYPES                                                                                 \
 	(T(HASH) | T(PERCPU_HASH) | T(LRU_HASH) | T(LRU_PERCPU_HASH) | T(ARRAY) |                  \
@@ -410,7 +418,7 @@ int skep_map_sys_freeze(struct skep_map *map)
 	return __atomic_compare_exchange_n(&map->frozen, &warm, 1, false, __ATOMIC_ACQ_REL,
 					   __ATOMIC_ACQUIRE)
 		       ? 0
-		       : -EBUSY;
+		       : -EPERM;
 }
 
 /* --- Batches --------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
  */
 #include "map/memory.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #ifdef _WIN32
@@ -37,6 +38,11 @@ void skep_memory_release(void *at, size_t bytes)
 {
 	if (at)
 		VirtualFree(at, 0, MEM_RELEASE);
+}
+
+intptr_t skep_memory_show(int fd, const struct skep_memory_view *view)
+{
+	return -ENOSYS;
 }
 
 static uint64_t physical_bytes(void)
@@ -87,6 +93,13 @@ void skep_memory_release(void *at, size_t bytes)
 {
 	if (at)
 		munmap(at, skep_memory_round_page(bytes));
+}
+
+intptr_t skep_memory_show(int fd, const struct skep_memory_view *view)
+{
+	void *at = mmap(view->addr, view->len, view->prot, view->flags, fd, (off_t)view->off);
+
+	return at == MAP_FAILED ? -errno : (intptr_t)at;
 }
 
 static uint64_t physical_bytes(void)

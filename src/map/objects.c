@@ -23,8 +23,8 @@ int skep_objects_check_flags(bool there, uint64_t flags)
 
 int skep_objects_check(const struct skep_map_attr *attr)
 {
-	const uint32_t never = SKEP_F_RDONLY_PROG | SKEP_F_WRONLY_PROG | SKEP_F_MMAPABLE |
-			       SKEP_F_INNER_MAP;
+	const uint32_t never =
+		SKEP_F_RDONLY_PROG | SKEP_F_WRONLY_PROG | SKEP_F_MMAPABLE | SKEP_F_INNER_MAP;
 	struct skep_map_attr as_array = *attr;
 
 	if (attr->value_size != sizeof(uint32_t) || attr->flags & never)

@@ -45,10 +45,8 @@ static int check_inner(const struct skep_map *inner)
 	case SKEP_MAP_PROG_ARRAY:
 	case SKEP_MAP_CGROUP_STORAGE:
 	case SKEP_MAP_PERCPU_CGROUP_STORAGE:
-	case SKEP_MAP_STRUCT_OPS:
-		return -SKEP_ENOTSUPP;
-	default:
-		return 0;
+	case SKEP_MAP_STRUCT_OPS: return -SKEP_ENOTSUPP;
+	default: return 0;
 	}
 }
 
@@ -78,9 +76,8 @@ static bool sizes_equal(const struct skep_map *a, const struct skep_map *b)
 
 static bool alike(const struct skep_map *a, const struct skep_map *b)
 {
-	return a->type == b->type && a->key_size == b->key_size &&
-	       a->value_size == b->value_size && a->flags == b->flags && fields_equal(a, b) &&
-	       sizes_equal(a, b);
+	return a->type == b->type && a->key_size == b->key_size && a->value_size == b->value_size &&
+	       a->flags == b->flags && fields_equal(a, b) && sizes_equal(a, b);
 }
 
 const struct skep_map *skep_map_inner(const struct skep_map *map)
@@ -109,7 +106,8 @@ static uint32_t id_of(struct skep_map *map, void *inner)
 	return map->env && map->env->id ? map->env->id(map, inner) : 0;
 }
 
-/* --- array_of_maps ------------------------------------------------------------------------------ */
+/* --- array_of_maps ------------------------------------------------------------------------------
+ */
 
 static int array_create(const struct skep_map_attr *attr, struct skep_map **ret)
 {
@@ -157,7 +155,8 @@ const struct skep_map_ops skep_map_array_of_maps_ops = {
 	.next_key = skep_objects_next_key,
 };
 
-/* --- hash_of_maps ------------------------------------------------------------------------------- */
+/* --- hash_of_maps -------------------------------------------------------------------------------
+ */
 
 static int hash_check(const struct skep_map_attr *attr)
 {
@@ -286,8 +285,8 @@ static int hash_next_key(struct skep_map *map, const void *key, void *next)
 }
 
 /* The hash's batch gives pointers; ids go out. */
-static void to_ids(struct skep_map *map, struct skep_map_batch *batch, uint64_t *inners,
-		   uint32_t n, bool delete)
+static void to_ids(struct skep_map *map, struct skep_map_batch *batch, uint64_t *inners, uint32_t n,
+		   bool delete)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		void *inner = (void *)(uintptr_t)inners[i];

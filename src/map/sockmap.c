@@ -6,7 +6,6 @@
  * Source    Linux 6.18, net/core/sock_map.c, for behaviour.
  */
 #include <errno.h>
-#include <limits.h>
 
 #include "map/chains.h"
 #include "map/jhash.h"
@@ -43,11 +42,12 @@ static void *socket_of_fd(struct skep_map *map, const void *value, int *ret_err)
 	return NULL;
 }
 
-/* --- sockmap ------------------------------------------------------------------------------------ */
+/* --- sockmap ------------------------------------------------------------------------------------
+ */
 
 static int create(const struct skep_map_attr *attr, struct skep_map **ret)
 {
-	if (!attr->max_entries || attr->max_entries > INT_MAX || attr->key_size != 4)
+	if (!attr->max_entries || attr->key_size != 4)
 		return -EINVAL;
 	return check_values(attr) ? -EINVAL : skep_objects_create(attr, ret);
 }
@@ -95,7 +95,7 @@ static int sys_lookup(struct skep_map *map, const void *key, void *value, uint64
 	return socket ? skep_objects_cookie(map, socket, value) : -ENOENT;
 }
 
-static int delete(struct skep_map *map, const void *key)
+static int delete (struct skep_map *map, const void *key)
 {
 	uint32_t index = skep_objects_index(key);
 
@@ -116,7 +116,8 @@ const struct skep_map_ops skep_map_sockmap_ops = {
 	.next_key = skep_objects_next_key,
 };
 
-/* --- sockhash ----------------------------------------------------------------------------------- */
+/* --- sockhash -----------------------------------------------------------------------------------
+ */
 
 struct sockhash {
 	struct skep_map map;
@@ -231,8 +232,7 @@ static int hash_update(struct skep_map *map, const void *key, const void *value,
 	return socket ? hash_put_in(map, key, socket, flags) : -EINVAL;
 }
 
-static int hash_sys_update(struct skep_map *map, const void *key, const void *value,
-			   uint64_t flags)
+static int hash_sys_update(struct skep_map *map, const void *key, const void *value, uint64_t flags)
 {
 	int err;
 	void *socket = socket_of_fd(map, value, &err);

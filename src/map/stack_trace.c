@@ -24,7 +24,7 @@
 #define FAST_CMP      (1u << 9)
 #define REUSE_STACKID (1u << 10)
 
-#define MOST_DEPTH 127 /* kernel.perf_event_max_stack */
+#define MOST_DEPTH    127 /* kernel.perf_event_max_stack */
 
 enum { EMPTY = 0, TAKEN = UINT32_MAX }; /* a bucket's word; else a slot's number + 1 */
 
@@ -84,8 +84,8 @@ static struct slot *slot_at(const struct stack_map *stacks, uint32_t number)
 
 static int check(const struct skep_map_attr *attr)
 {
-	const uint32_t known = SKEP_F_NUMA_NODE | SKEP_F_RDONLY | SKEP_F_WRONLY |
-			       SKEP_F_STACK_BUILD_ID;
+	const uint32_t known =
+		SKEP_F_NUMA_NODE | SKEP_F_RDONLY | SKEP_F_WRONLY | SKEP_F_STACK_BUILD_ID;
 	uint32_t frame = frame_bytes(attr->flags);
 
 	if (attr->flags & ~known)
@@ -279,7 +279,7 @@ static int sys_lookup(struct skep_map *map, const void *key, void *value, uint64
 	return word ? 0 : -ENOENT;
 }
 
-static int delete(struct skep_map *map, const void *key)
+static int delete (struct skep_map *map, const void *key)
 {
 	struct stack_map *stacks = (struct stack_map *)map;
 	uint32_t id = skep_objects_index(key), word;

@@ -57,8 +57,8 @@ static int peek(struct skep_ring *ring, void **ret_sample, uint32_t *ret_size)
 
 /* Return how many samples were seen, those passed over not counted, or -errno; @ret_any: whether
  * the consumer moved. */
-static long drain(struct skep_ring *ring,
-		  long (*each)(void *sample, uint32_t size, void *ctx), void *ctx, bool *ret_any)
+static long drain(struct skep_ring *ring, long (*each)(void *sample, uint32_t size, void *ctx),
+		  void *ctx, bool *ret_any)
 {
 	long n = 0, passed = 0, stop = 0;
 

@@ -39,7 +39,7 @@ static int update(struct skep_map *map, const void *key, const void *value, uint
 	return err;
 }
 
-static int delete(struct skep_map *map, const void *key)
+static int delete (struct skep_map *map, const void *key)
 {
 	uint32_t index = skep_objects_index(key);
 

@@ -578,7 +578,9 @@ static void grant_maps(const struct skep_image *image, struct skep_run *run)
 		if (map->type == SKEP_MAP_ARRAY && map->max_entries == 1)
 			skep_run_grant(run, map->values, map->value_size, rights);
 		if (map->type == SKEP_MAP_ARENA)
-			skep_run_grant(run, (void *)(skep_arena_base(map) + (uint32_t)map->extra),
+			skep_run_grant(run,
+				       (void *)(skep_arena_base(map) +
+						(uint32_t)skep_arena_user_start(map)),
 				       (size_t)map->max_entries << 12, rights);
 	}
 }

@@ -70,5 +70,5 @@ uint64_t skep_vm_cast(const struct skep_map *arena, uint64_t address, uint32_t s
 	if (spaces == 1)
 		return base + (uint32_t)address;
 	uint32_t low = (uint32_t)(address - base);
-	return low ? (arena->extra & ~(uint64_t)UINT32_MAX) | low : 0;
+	return low ? (skep_arena_user_start(arena) & ~(uint64_t)UINT32_MAX) | low : 0;
 }

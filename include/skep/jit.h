@@ -1,0 +1,31 @@
+/*
+ * The JIT beyond struct skep_exec (image.h): what the code of a program looks
+ * like, and which abilities of the processor it may use.
+ */
+#ifndef SKEP_JIT_H
+#define SKEP_JIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <skep/image.h>
+
+/** Abilities that not every processor of a kind has. */
+enum {
+	SKEP_JIT_BMI2 = 1 << 0, /* x86-64: shifts by any register */
+	SKEP_JIT_LSE = 1 << 1,  /* aarch64: atomics in one instruction */
+};
+
+/** Those of this processor. */
+unsigned skep_jit_features(void);
+
+/** As skep_exec_jit.compile(), with @features (some of skep_jit_features()) only. */
+int skep_jit_compile(const struct skep_image *image, const struct skep_exec_opts *opts,
+		     unsigned features, struct skep_code **ret);
+
+/** The machine code of @code; borrowed, lives as long as it. */
+const void *skep_jit_code(const struct skep_code *code, size_t *ret_bytes);
+/** Where the code of slot @slot begins in it; for @slot = number of slots: its end. */
+size_t skep_jit_offset(const struct skep_code *code, uint32_t slot);
+
+#endif

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# The core of the machine on another processor: its libraries and the JIT's tests, built for
+# aarch64 and run by qemu. What is printed has cmocka's form, which tests/run counts.
+#
+#	tests/portability/aarch64.sh [FOLDER]	FOLDER: where to build; made anew if not given
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+CC=${AARCH64_CC:-aarch64-linux-gnu-gcc}
+QEMU=${AARCH64_QEMU:-qemu-aarch64-static}
+# In the order of src/layers.txt: what needs nothing but libc.
+LIBRARIES="base isa map image vm jit"
+TESTS="calls code random rows"
+FLAGS=(-std=gnu17 -O1 -g -Wall -Wextra -Wshadow -Wno-unused-parameter
+	-Wno-missing-field-initializers -Wno-sign-compare -Werror -fno-strict-aliasing
+	-D_GNU_SOURCE -DSKEP_VERSION='"test"' -Iinclude -Isrc)
+
+skip()
+{
+	printf '[==========] 1 test(s) run.\n[  SKIPPED ] 1 test(s).\n%s\n' "$1"
+	exit 0
+}
+
+# All sources of a folder of src/, those of other processors left out.
+sources_of()
+{
+	find "src/$1" -name '*.c' ! -path '*/x86_64/*' ! -name 'none.c' ! -name '*_other.c' | sort
+}
+
+for tool in "$CC" "$QEMU"; do
+	command -v "$tool" >/dev/null || skip "there is no $tool here"
+done
+
+if [ $# -gt 0 ]; then
+	folder=$1
+	mkdir -p "$folder"
+else
+	folder=$(mktemp -d)
+	trap 'rm -rf "$folder"' EXIT
+fi
+
+compile()
+{
+	"$CC" "${FLAGS[@]}" -c "$1" -o "$folder/$(tr / - <<<"${1%.c}").o"
+}
+for library in $LIBRARIES; do
+	for source in $(sources_of "$library"); do
+		compile "$source"
+	done
+done
+for name in $TESTS; do
+	"$CC" "${FLAGS[@]}" -static -Itests/portability "tests/jit/test_$name.c" \
+		"$folder"/src-*.o -o "$folder/test_$name"
+	SKEP_JIT_PROGRAMS=${SKEP_JIT_PROGRAMS:-2000} "$QEMU" "$folder/test_$name"
+done
