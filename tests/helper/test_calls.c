@@ -17,23 +17,23 @@
 static void test_loop(void **state)
 {
 	struct test_program p = assemble("*(u64 *)(r10 -8) = 0\n"
-		     "r1 = 1000\n"
-		     "r2 = subprog[each]\n"
-		     "r3 = r10\n"
-		     "r3 += -8\n"
-		     "r4 = 0\n"
-		     "call bpf_loop\n"
-		     "r1 = *(u64 *)(r10 -8)\n"
-		     "r0 <<= 32\n"
-		     "r0 += r1\n"
-		     "exit\n"
-		     "each: r3 = *(u64 *)(r2 +0)\n"
-		     "r3 += r1\n"
-		     "*(u64 *)(r2 +0) = r3\n"
-		     "r0 = 0\n"
-		     "if r1 < 99 goto +1\n"
-		     "r0 = 1\n"
-		     "exit\n");
+					 "r1 = 1000\n"
+					 "r2 = subprog[each]\n"
+					 "r3 = r10\n"
+					 "r3 += -8\n"
+					 "r4 = 0\n"
+					 "call bpf_loop\n"
+					 "r1 = *(u64 *)(r10 -8)\n"
+					 "r0 <<= 32\n"
+					 "r0 += r1\n"
+					 "exit\n"
+					 "each: r3 = *(u64 *)(r2 +0)\n"
+					 "r3 += r1\n"
+					 "*(u64 *)(r2 +0) = r3\n"
+					 "r0 = 0\n"
+					 "if r1 < 99 goto +1\n"
+					 "r0 = 1\n"
+					 "exit\n");
 	assert_int_equal(run_program(&p, NULL), (100ull << 32) + 4950);
 }
 
@@ -59,26 +59,25 @@ static void test_for_each(void **state)
 					 SKEP_MAP_PERCPU_ARRAY};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		struct test_program p =
-			assemble("*(u64 *)(r10 -8) = 0\n"
-				 "r1 = map[id:0]\n"
-				 "r2 = subprog[each]\n"
-				 "r3 = r10\n"
-				 "r3 += -8\n"
-				 "r4 = 0\n"
-				 "call bpf_for_each_map_elem\n"
-				 "r1 = *(u64 *)(r10 -8)\n"
-				 "r0 <<= 32\n"
-				 "r0 += r1\n"
-				 "exit\n"
-				 "each: r1 = *(u32 *)(r2 +0)\n"
-				 "r2 = *(u64 *)(r3 +0)\n"
-				 "r3 = *(u64 *)(r4 +0)\n"
-				 "r3 += r1\n"
-				 "r3 += r2\n"
-				 "*(u64 *)(r4 +0) = r3\n"
-				 "r0 = 0\n"
-				 "exit\n");
+		struct test_program p = assemble("*(u64 *)(r10 -8) = 0\n"
+						 "r1 = map[id:0]\n"
+						 "r2 = subprog[each]\n"
+						 "r3 = r10\n"
+						 "r3 += -8\n"
+						 "r4 = 0\n"
+						 "call bpf_for_each_map_elem\n"
+						 "r1 = *(u64 *)(r10 -8)\n"
+						 "r0 <<= 32\n"
+						 "r0 += r1\n"
+						 "exit\n"
+						 "each: r1 = *(u32 *)(r2 +0)\n"
+						 "r2 = *(u64 *)(r3 +0)\n"
+						 "r3 = *(u64 *)(r4 +0)\n"
+						 "r3 += r1\n"
+						 "r3 += r2\n"
+						 "*(u64 *)(r4 +0) = r3\n"
+						 "r0 = 0\n"
+						 "exit\n");
 		_cleanup_map_ struct skep_map *map = make_map(types[i], 4, 8, 8);
 		p.maps[0] = map;
 		skep_cpu_enter();
@@ -170,7 +169,8 @@ static int keep_sample(void *ctx, struct skep_map *map, uint64_t index, const vo
 static void test_outputs(void **state)
 {
 	uint64_t sample = 0, args[2] = {5, 6};
-	struct skep_world world = {.trace = keep_text, .output = keep_sample, .output_ctx = &sample};
+	struct skep_world world = {
+		.trace = keep_text, .output = keep_sample, .output_ctx = &sample};
 	_cleanup_map_ struct skep_map *map = make_map(SKEP_MAP_PERF_EVENT_ARRAY, 4, 4, 2);
 	uint64_t m = (uintptr_t)map;
 
@@ -243,7 +243,8 @@ static void test_host(void **state)
 	assert_string_equal(comm, "test");
 }
 
-/* --- Timers ------------------------------------------------------------------------------------ */
+/* --- Timers ------------------------------------------------------------------------------------
+ */
 
 /* value: 16 bytes of timer, a count */
 static struct skep_map *make_timer_map(void)
@@ -320,7 +321,8 @@ static void test_timer(void **state)
 	free_program(&p);
 }
 
-/* --- Trees: 50 objects in, in any order; out by their order ------------------------------------- */
+/* --- Trees: 50 objects in, in any order; out by their order -------------------------------------
+ */
 
 static const char tree_text[] = "*(u32 *)(r10 -4) = 0\n"
 				"r1 = map[id:0]\n"
@@ -455,12 +457,12 @@ static void test_effects(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_loop),	   cmocka_unit_test(test_loop_limits),
+		cmocka_unit_test(test_loop),       cmocka_unit_test(test_loop_limits),
 		cmocka_unit_test(test_for_each),   cmocka_unit_test(test_ringbuf),
-		cmocka_unit_test(test_dynptr),	   cmocka_unit_test(test_outputs),
+		cmocka_unit_test(test_dynptr),     cmocka_unit_test(test_outputs),
 		cmocka_unit_test(test_probe_read), cmocka_unit_test(test_host),
-		cmocka_unit_test(test_timer),	   cmocka_unit_test(test_tree),
-		cmocka_unit_test(test_throw),	   cmocka_unit_test(test_locks),
+		cmocka_unit_test(test_timer),      cmocka_unit_test(test_tree),
+		cmocka_unit_test(test_throw),      cmocka_unit_test(test_locks),
 		cmocka_unit_test(test_effects),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
