@@ -65,8 +65,7 @@ static uint64_t refuse(struct skep_run *run, const void *node)
 	return as_r0(-EINVAL);
 }
 
-/* --- Lists -------------------------------------------------------------------------------------
- */
+/* --- Lists -------------------------------------------------------------------------------- */
 
 struct list_node {
 	struct list_node *next, *before;
@@ -147,8 +146,7 @@ DEFINE_KFUNC(list_back)
 	return (uintptr_t)((struct list_head *)ptr_of(r1))->last;
 }
 
-/* --- Trees -------------------------------------------------------------------------------------
- */
+/* --- Trees -------------------------------------------------------------------------------- */
 
 struct tree_node {
 	struct tree_node *parent, *right, *left;

@@ -101,7 +101,7 @@ DEFINE_HELPER(get_branch_snapshot)
 	return as_r0(-ENOENT);
 }
 
-/* --- Stacks ------------------------------------------------------------------------------------
+/* --- Stacks -------------------------------------------------------------------------------
  * The thread's own, by its chain of frame pointers: as far as code was built with them, and
  * never further than memory that is there. There is no kernel's. */
 

@@ -73,8 +73,7 @@ DEFINE_HELPER(skb_pull_data)
 	return as_r0(err);
 }
 
-/* --- The hash ----------------------------------------------------------------------------------
- */
+/* --- The hash ----------------------------------------------------------------------------- */
 
 static uint32_t mix(uint32_t hash, const uint8_t *bytes, size_t n)
 {
@@ -126,8 +125,7 @@ DEFINE_HELPER(set_hash_invalid)
 	return 0;
 }
 
-/* --- Marks -------------------------------------------------------------------------------------
- */
+/* --- Marks -------------------------------------------------------------------------------- */
 
 DEFINE_HELPER(skb_change_type)
 {
@@ -211,8 +209,7 @@ DEFINE_HELPER(skb_ecn_set_ce)
 	return packet->network_off <= linear_bytes(packet) && set_congested(packet);
 }
 
-/* --- Whose packet it is: nobody's here, as in the kernel's test runs ---------------------------
- */
+/* --- Whose packet it is: nobody's here, as in the kernel's test runs ---------------------- */
 
 DEFINE_HELPER(get_cgroup_classid)
 {

@@ -243,8 +243,7 @@ static void test_host(void **state)
 	assert_string_equal(comm, "test");
 }
 
-/* --- Timers ------------------------------------------------------------------------------------
- */
+/* --- Timers ------------------------------------------------------------------------------- */
 
 /* value: 16 bytes of timer, a count */
 static struct skep_map *make_timer_map(void)
@@ -321,8 +320,7 @@ static void test_timer(void **state)
 	free_program(&p);
 }
 
-/* --- Trees: 50 objects in, in any order; out by their order -------------------------------------
- */
+/* --- Trees: 50 objects in, in any order; out by their order ------------------------------- */
 
 static const char tree_text[] = "*(u32 *)(r10 -4) = 0\n"
 				"r1 = map[id:0]\n"

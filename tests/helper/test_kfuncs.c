@@ -77,8 +77,7 @@ static void test_kernel_btf(void **state)
 	assert_null(skep_kfunc("bpf_no_such_function"));
 }
 
-/* --- Objects (trees are in test_calls.c, as their order is a program's callback) ----------------
- */
+/* --- Objects (trees are in test_calls.c, as their order is a program's callback) ---------- */
 
 struct thing {
 	uint64_t list[3], tree[4], number;
