@@ -38,7 +38,7 @@ static uint64_t now_ns(void)
 {
 	struct timespec at;
 
-	timespec_get(&at, TIME_UTC);
+	clock_gettime(CLOCK_REALTIME, &at);
 	return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
 }
 
