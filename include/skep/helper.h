@@ -151,8 +151,8 @@ struct skep_world {
 	/** What an iterator prints: seq_printf(), seq_write(). 0 | -EOVERFLOW; NULL: nowhere. */
 	int (*seq_write)(void *ctx, const void *data, size_t len);
 	void *seq_ctx;
-	int32_t retval;                       /* bpf_get_retval(), bpf_set_retval() */
-	const uint64_t *func_args;            /* bpf_get_func_arg() and the last, bpf_get_func_ret() */
+	int32_t retval;            /* bpf_get_retval(), bpf_set_retval() */
+	const uint64_t *func_args; /* bpf_get_func_arg() and the last, bpf_get_func_ret() */
 	uint32_t n_func_args;
 	/* What the program asked for, for the caller to look at. */
 	uint32_t signal; /* bpf_send_signal(); to the thread alone, if signal_thread */

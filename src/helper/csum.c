@@ -4,9 +4,9 @@
 #include <string.h>
 
 enum {
-	FIELD_BYTES = 0xf,   /* of the changed field: 0 (a difference), 2, 4 */
+	FIELD_BYTES = 0xf, /* of the changed field: 0 (a difference), 2, 4 */
 	PSEUDO_HEADER = 1 << 4,
-	MANGLED_0 = 1 << 5,  /* UDP: 0 is "no checksum" and stays; 0 that comes out is 0xffff */
+	MANGLED_0 = 1 << 5, /* UDP: 0 is "no checksum" and stays; 0 that comes out is 0xffff */
 	ENFORCE = 1 << 6,
 	IPV6 = 1 << 7,
 };
@@ -64,12 +64,13 @@ static int replace(uint8_t *at, uint64_t from, uint64_t to, uint64_t bytes)
 			return -EINVAL;
 		diff = (uint32_t)to;
 		break;
-	case 2: diff = add_32((uint16_t)~(uint16_t)from, (uint16_t)to); break;
+	case 2: diff = add_32((uint16_t) ~(uint16_t)from, (uint16_t)to); break;
 	case 4: diff = add_32(~(uint32_t)from, (uint32_t)to); break;
 	default: return -EINVAL;
 	}
 	memcpy(&sum, at, 2);
-	/* as the kernel extends it: to 32 bits before the complement with a difference or 4 bytes */
+	/* as the kernel extends it: to 32 bits before the complement with a difference or 4 bytes
+	 */
 	sum = bytes == 2 ? (uint16_t)~fold(add_32((uint16_t)~sum, diff))
 			 : (uint16_t)~fold(add_32(diff, ~(uint32_t)sum));
 	memcpy(at, &sum, 2);

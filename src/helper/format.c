@@ -198,9 +198,8 @@ static int parse_number(struct parse *p, struct spec *spec)
 	default: return -EINVAL;
 	}
 	if (!longs)
-		spec->value = spec->conv == CONV_SIGNED
-				      ? (uint64_t)(int64_t)(int32_t)spec->value
-				      : (uint32_t)spec->value;
+		spec->value = spec->conv == CONV_SIGNED ? (uint64_t)(int64_t)(int32_t)spec->value
+							: (uint32_t)spec->value;
 	return take_room(p, longs ? 8 : 4, 4);
 }
 
@@ -324,7 +323,7 @@ static void put_number(struct sink *sink, const struct spec *spec)
 		value = below ? 0 - value : value;
 	}
 	snprintf(digits, sizeof(digits),
-		 spec->conv == CONV_HEX	       ? "%llx"
+		 spec->conv == CONV_HEX         ? "%llx"
 		 : spec->conv == CONV_HEX_UPPER ? "%llX"
 						: "%llu",
 		 (unsigned long long)value);

@@ -99,7 +99,8 @@ DEFINE_KFUNC(cpumask_set_cpu)
 	uint32_t cpu = (uint32_t)r1;
 
 	if (cpu < n_cpus())
-		__atomic_fetch_or(&mask_of(r2)->words[cpu / 64], 1ull << cpu % 64, __ATOMIC_RELAXED);
+		__atomic_fetch_or(&mask_of(r2)->words[cpu / 64], 1ull << cpu % 64,
+				  __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -126,7 +127,8 @@ DEFINE_KFUNC(cpumask_test_and_set_cpu)
 
 	if (cpu >= n_cpus())
 		return 0;
-	return __atomic_fetch_or(&mask_of(r2)->words[cpu / 64], 1ull << cpu % 64, __ATOMIC_ACQ_REL) >>
+	return __atomic_fetch_or(&mask_of(r2)->words[cpu / 64], 1ull << cpu % 64,
+				 __ATOMIC_ACQ_REL) >>
 		       cpu % 64 &
 	       1;
 }

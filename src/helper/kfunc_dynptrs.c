@@ -144,7 +144,7 @@ DEFINE_KFUNC(dynptr_memset)
 		return as_r0(-E2BIG);
 	memset(piece, (int)(uint8_t)r4, sizeof(piece));
 	for (uint32_t done = 0; !err && done < len; done += PIECE)
-		err = dynptr_copy_in(ptr, off + done, piece, len - done < PIECE ? len - done : PIECE,
-				     0);
+		err = dynptr_copy_in(ptr, off + done, piece,
+				     len - done < PIECE ? len - done : PIECE, 0);
 	return as_r0(err);
 }

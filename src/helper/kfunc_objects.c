@@ -20,7 +20,8 @@ static uint64_t make(struct skep_run *run, uint64_t type, uint32_t n_copies)
 {
 	const struct skep_btf *types = run->world ? run->world->types : NULL;
 	int64_t bytes = types ? skep_btf_size(types, (uint32_t)type) : 0;
-	void *object = bytes > 0 && bytes <= INT32_MAX ? object_new((uint32_t)bytes, n_copies) : NULL;
+	void *object =
+		bytes > 0 && bytes <= INT32_MAX ? object_new((uint32_t)bytes, n_copies) : NULL;
 
 	grant(run, object, (size_t)(object ? bytes : 0), SKEP_MAY_READ | SKEP_MAY_WRITE);
 	return (uintptr_t)object;
@@ -64,7 +65,7 @@ static uint64_t refuse(struct skep_run *run, const void *node)
 	return as_r0(-EINVAL);
 }
 
-/* --- Lists ------------------------------------------------------------------------------------- */
+/* --- Lists -------------------------------------------------------------------------------- */
 
 struct list_node {
 	struct list_node *next, *before;
@@ -145,7 +146,7 @@ DEFINE_KFUNC(list_back)
 	return (uintptr_t)((struct list_head *)ptr_of(r1))->last;
 }
 
-/* --- Trees ------------------------------------------------------------------------------------- */
+/* --- Trees -------------------------------------------------------------------------------- */
 
 struct tree_node {
 	struct tree_node *parent, *right, *left;
@@ -222,7 +223,8 @@ DEFINE_KFUNC(rbtree_remove)
 	if (!node || node->owner != tree)
 		return 0;
 	while (node->left && node->right)
-		rotate_up(tree, rank_of(node->left) > rank_of(node->right) ? node->left : node->right);
+		rotate_up(tree,
+			  rank_of(node->left) > rank_of(node->right) ? node->left : node->right);
 	struct tree_node *child = node->left ? node->left : node->right;
 	*place_of(tree, node) = child;
 	if (child)

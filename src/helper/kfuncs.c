@@ -6,8 +6,7 @@
 #include "helper/words.h"
 
 static const struct skep_proto protos[] = {
-#define KFUNC(name, ret, a1, a2, a3, a4, a5, flags, family)                                        \
-	PROTO(ret, a1, a2, a3, a4, a5, flags),
+#define KFUNC(name, ret, a1, a2, a3, a4, a5, flags, family) PROTO(ret, a1, a2, a3, a4, a5, flags),
 #include <skep/kfuncs.def>
 #undef KFUNC
 };

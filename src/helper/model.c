@@ -24,9 +24,12 @@ enum { PID, TGID, COMM, PARENT, REAL_PARENT, LEADER, N_TASK };
 enum { KN, LEVEL, N_CGROUP };
 
 static struct place task_places[N_TASK] = {
-	[PID] = {"pid", -1},	       [TGID] = {"tgid", -1},
-	[COMM] = {"comm", -1},	       [PARENT] = {"parent", -1},
-	[REAL_PARENT] = {"real_parent", -1}, [LEADER] = {"group_leader", -1},
+	[PID] = {"pid", -1},
+	[TGID] = {"tgid", -1},
+	[COMM] = {"comm", -1},
+	[PARENT] = {"parent", -1},
+	[REAL_PARENT] = {"real_parent", -1},
+	[LEADER] = {"group_leader", -1},
 };
 static struct place cgroup_places[N_CGROUP] = {[KN] = {"kn", -1}, [LEVEL] = {"level", -1}};
 static struct place node_place = {"id", -1};

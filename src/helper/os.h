@@ -28,7 +28,8 @@ struct skep_os_ids {
 void skep_os_ids(struct skep_os_ids *ret);
 /** The thread's name, NUL-terminated and padded with NULs. */
 void skep_os_comm(char ret[16]);
-/** The id of this process's cgroup (version 2) @level steps below the root; -1: its own. 0: none. */
+/** The id of this process's cgroup (version 2) @level steps below the root; -1: its own. 0: none.
+ */
 uint64_t skep_os_cgroup_id(int level);
 /** Device and inode of the process's pid name space. */
 void skep_os_pid_ns(uint64_t *ret_dev, uint64_t *ret_ino);

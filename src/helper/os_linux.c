@@ -171,7 +171,7 @@ void skep_os_pid_ns(uint64_t *ret_dev, uint64_t *ret_ino)
 	*ret_ino = st.st_ino;
 }
 
-/* --- Memory below 4 GiB ------------------------------------------------------------------------
+/* --- Memory below 4 GiB -------------------------------------------------------------------
  * The first free place at or behind a mark; the mark moves on, and back with what is freed. */
 
 #define LOW_FIRST ((uintptr_t)0x10000000)

@@ -1,10 +1,11 @@
 /*
- * Where there is no Linux: clocks of the C library, the memory of the process as
+ * Where there is no Linux: clocks of pthreads, the memory of the process as
  * it is, no ids. Memory below 4 GiB is what malloc() happens to give there.
  */
 #include "helper/os.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,7 +16,7 @@ uint64_t skep_os_clock_ns(enum skep_os_clock clock)
 {
 	struct timespec at = {0};
 
-	timespec_get(&at, TIME_UTC);
+	clock_gettime(clock == SKEP_OS_TAI ? CLOCK_REALTIME : CLOCK_MONOTONIC, &at);
 	return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
 }
 

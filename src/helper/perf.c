@@ -71,8 +71,9 @@ static uint64_t no_counter(const struct skep_map *map, uint64_t flags)
 {
 	if (flags & ~INDEX_MASK)
 		return as_r0(-EINVAL);
-	return as_r0((uint32_t)flags != INDEX_MASK && (uint32_t)flags >= map->max_entries ? -E2BIG
-											  : -ENOENT);
+	return as_r0((uint32_t)flags != INDEX_MASK && (uint32_t)flags >= map->max_entries
+			     ? -E2BIG
+			     : -ENOENT);
 }
 
 DEFINE_HELPER(perf_event_read)
@@ -100,7 +101,7 @@ DEFINE_HELPER(get_branch_snapshot)
 	return as_r0(-ENOENT);
 }
 
-/* --- Stacks ------------------------------------------------------------------------------------
+/* --- Stacks -------------------------------------------------------------------------------
  * The thread's own, by its chain of frame pointers: as far as code was built with them, and
  * never further than memory that is there. There is no kernel's. */
 
@@ -140,9 +141,9 @@ DEFINE_HELPER(get_stackid)
 
 	if (r3 & ~(uint64_t)(SKIP_MASK | USER_STACK | FAST_COMPARE | REUSE))
 		return as_r0(-EINVAL);
-	uint32_t n = r3 & USER_STACK
-			     ? walk_stack(ips, most < MOST_DEPTH ? most : MOST_DEPTH, r3 & SKIP_MASK)
-			     : 0;
+	uint32_t n = r3 & USER_STACK ? walk_stack(ips, most < MOST_DEPTH ? most : MOST_DEPTH,
+						  r3 & SKIP_MASK)
+				     : 0;
 	return n ? (uint64_t)skep_stack_map_id(map, ips, n, r3) : as_r0(-EFAULT);
 }
 

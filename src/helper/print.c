@@ -32,7 +32,8 @@ DEFINE_HELPER(trace_vprintk)
 {
 	int err = check_data(r3, (uint32_t)r4);
 
-	return err ? as_r0(err) : trace(run, ptr_of(r1), (uint32_t)r2, ptr_of(r3), (uint32_t)r4 / 8);
+	return err ? as_r0(err)
+		   : trace(run, ptr_of(r1), (uint32_t)r2, ptr_of(r3), (uint32_t)r4 / 8);
 }
 
 /* The NUL is counted. */

@@ -39,6 +39,7 @@ static const struct skep_proto protos[] = {
 #define FAMILY_kptr(name)       skep_helper_##name
 #define FAMILY_dynptr(name)     skep_helper_##name
 #define FAMILY_storage(name)    skep_helper_##name
+#define FAMILY_sockets(name)    skep_helper_##name
 #define FAMILY_trace(name)      skep_helper_##name
 
 static const struct skep_callable helpers[] = {

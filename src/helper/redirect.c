@@ -4,7 +4,7 @@
  */
 #include "helper/packet.h"
 
-enum { ACTION_SHOT = 2, ACTION_REDIRECT = 7 };            /* tc */
+enum { ACTION_SHOT = 2, ACTION_REDIRECT = 7 };               /* tc */
 enum { XDP_ABORTED = 0, XDP_ACTIONS = 3, XDP_REDIRECT = 4 }; /* XDP */
 enum { TO_INGRESS = 1 };
 enum { BROADCAST = 8, EXCLUDE_INGRESS = 16 };

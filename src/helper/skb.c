@@ -36,8 +36,9 @@ DEFINE_HELPER(skb_store_bytes)
 DEFINE_HELPER(skb_load_bytes)
 {
 	uint32_t len = (uint32_t)r4;
-	int err = (uint32_t)r2 > INT32_MAX ? -EFAULT
-					    : packet_read(packet_of(run), (uint32_t)r2, ptr_of(r3), len);
+	int err = (uint32_t)r2 > INT32_MAX
+			  ? -EFAULT
+			  : packet_read(packet_of(run), (uint32_t)r2, ptr_of(r3), len);
 
 	if (err)
 		memset(ptr_of(r3), 0, len);
@@ -72,7 +73,7 @@ DEFINE_HELPER(skb_pull_data)
 	return as_r0(err);
 }
 
-/* --- The hash ---------------------------------------------------------------------------------- */
+/* --- The hash ----------------------------------------------------------------------------- */
 
 static uint32_t mix(uint32_t hash, const uint8_t *bytes, size_t n)
 {
@@ -124,7 +125,7 @@ DEFINE_HELPER(set_hash_invalid)
 	return 0;
 }
 
-/* --- Marks ------------------------------------------------------------------------------------- */
+/* --- Marks -------------------------------------------------------------------------------- */
 
 DEFINE_HELPER(skb_change_type)
 {
@@ -208,7 +209,7 @@ DEFINE_HELPER(skb_ecn_set_ce)
 	return packet->network_off <= linear_bytes(packet) && set_congested(packet);
 }
 
-/* --- Whose packet it is: nobody's here, as in the kernel's test runs --------------------------- */
+/* --- Whose packet it is: nobody's here, as in the kernel's test runs ---------------------- */
 
 DEFINE_HELPER(get_cgroup_classid)
 {

@@ -174,8 +174,8 @@ static int grow(struct skep_packet *packet, uint32_t off, uint32_t len, uint64_t
 		return err;
 	packet->encapsulated = true;
 	if (flags & (ROOM_ENCAP_GRE | ROOM_ENCAP_UDP))
-		packet->transport_off = packet->network_off +
-					(flags & ROOM_ENCAP_IPV6 ? IPV6_BYTES : IPV4_BYTES);
+		packet->transport_off =
+			packet->network_off + (flags & ROOM_ENCAP_IPV6 ? IPV6_BYTES : IPV4_BYTES);
 	skb_set_protocol(packet, flags & ROOM_ENCAP_IPV6 ? TYPE_IPV6 : TYPE_IPV4);
 	return 0;
 }

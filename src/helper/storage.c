@@ -16,7 +16,7 @@ static uint64_t get(struct skep_run *run, struct skep_map *map, void *owner, con
 	return (uintptr_t)value;
 }
 
-static uint64_t delete(struct skep_map *map, void *owner)
+static uint64_t delete (struct skep_map *map, void *owner)
 {
 	return as_r0(owner ? skep_map_storage_delete(map, owner) : -EINVAL);
 }
@@ -28,7 +28,7 @@ DEFINE_HELPER(sk_storage_get)
 
 DEFINE_HELPER(sk_storage_delete)
 {
-	return delete(map_of(r1), ptr_of(r2));
+	return delete (map_of(r1), ptr_of(r2));
 }
 
 DEFINE_HELPER(inode_storage_get)
@@ -38,7 +38,7 @@ DEFINE_HELPER(inode_storage_get)
 
 DEFINE_HELPER(inode_storage_delete)
 {
-	return delete(map_of(r1), ptr_of(r2));
+	return delete (map_of(r1), ptr_of(r2));
 }
 
 DEFINE_HELPER(task_storage_get)
@@ -48,7 +48,7 @@ DEFINE_HELPER(task_storage_get)
 
 DEFINE_HELPER(task_storage_delete)
 {
-	return delete(map_of(r1), ptr_of(r2));
+	return delete (map_of(r1), ptr_of(r2));
 }
 
 DEFINE_HELPER(cgrp_storage_get)
@@ -58,7 +58,7 @@ DEFINE_HELPER(cgrp_storage_get)
 
 DEFINE_HELPER(cgrp_storage_delete)
 {
-	return delete(map_of(r1), ptr_of(r2));
+	return delete (map_of(r1), ptr_of(r2));
 }
 
 /* Of the cgroup that the program is attached to; in a test run, of one that stands for it. */

@@ -38,7 +38,7 @@ static uint64_t now_ns(void)
 {
 	struct timespec at;
 
-	timespec_get(&at, TIME_UTC);
+	clock_gettime(CLOCK_REALTIME, &at);
 	return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
 }
 
@@ -277,8 +277,8 @@ DEFINE_HELPER(timer_init)
 {
 	uint64_t clock = r3 & (CLOCKS - 1);
 
-	if (r3 >= CLOCKS || (clock != CLOCK_WALL && clock != CLOCK_SINCE_BOOT_AWAKE &&
-			     clock != CLOCK_SINCE_BOOT))
+	if (r3 >= CLOCKS ||
+	    (clock != CLOCK_WALL && clock != CLOCK_SINCE_BOOT_AWAKE && clock != CLOCK_SINCE_BOOT))
 		return as_r0(-EINVAL);
 	return as_r0(timer_init(ptr_of(r1), map_of(r2), r3));
 }

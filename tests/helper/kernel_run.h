@@ -24,10 +24,22 @@ struct argument {
 	enum operand kind;
 	uint64_t value; /* a number, or an offset in the buffer */
 };
-#define N(x)  {NUMBER, (uint64_t)(x)}
-#define CTX   {CONTEXT, 0}
-#define BUF   {BUFFER, 0}
-#define AT(o) {BUFFER, (o)}
+#define N(x)                                                                                       \
+	{                                                                                          \
+		NUMBER, (uint64_t)(x)                                                              \
+	}
+#define CTX                                                                                        \
+	{                                                                                          \
+		CONTEXT, 0                                                                         \
+	}
+#define BUF                                                                                        \
+	{                                                                                          \
+		BUFFER, 0                                                                          \
+	}
+#define AT(o)                                                                                      \
+	{                                                                                          \
+		BUFFER, (o)                                                                        \
+	}
 
 struct step {
 	int32_t helper; /* 0: no more */
@@ -138,7 +150,7 @@ static inline int load_program(const struct program *p, uint32_t type, uint32_t 
 		.prog_type = type,
 		.insns = (uintptr_t)p->insns,
 		.insn_cnt = p->n,
-		.license = (uintptr_t)"GPL",
+		.license = (uintptr_t) "GPL",
 		.prog_flags = flags,
 		.log_buf = (uintptr_t)log,
 		.log_size = sizeof(log),
@@ -201,13 +213,13 @@ static inline struct skep_packet *packet_for(uint32_t type, const void *data, ui
 
 static inline uint64_t argument_value(const struct argument *arg, void *ctx, uint8_t *buffer)
 {
-	return arg->kind == CONTEXT ? (uintptr_t)ctx
+	return arg->kind == CONTEXT  ? (uintptr_t)ctx
 	       : arg->kind == BUFFER ? (uintptr_t)(buffer + arg->value)
 				     : arg->value;
 }
 
-static inline void user_run(const struct step *steps, uint32_t type, const void *data,
-			    uint32_t len, struct result *ret)
+static inline void user_run(const struct step *steps, uint32_t type, const void *data, uint32_t len,
+			    struct result *ret)
 {
 	_Alignas(8) uint8_t buffer[BUFFER_BYTES];
 	struct skep_packet *packet = packet_for(type, data, len);

@@ -22,10 +22,10 @@ static uint64_t call(const char *name, uint64_t r1, uint64_t r2, uint64_t r3, ui
 	return row->call(r1, r2, r3, r4, r5, &run);
 }
 
-#define CALL0(name)		   call(name, 0, 0, 0, 0, 0)
-#define CALL1(name, a)		   call(name, (uint64_t)(a), 0, 0, 0, 0)
-#define CALL2(name, a, b)	   call(name, (uint64_t)(a), (uint64_t)(b), 0, 0, 0)
-#define CALL3(name, a, b, c)	   call(name, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), 0, 0)
+#define CALL0(name)          call(name, 0, 0, 0, 0, 0)
+#define CALL1(name, a)       call(name, (uint64_t)(a), 0, 0, 0, 0)
+#define CALL2(name, a, b)    call(name, (uint64_t)(a), (uint64_t)(b), 0, 0, 0)
+#define CALL3(name, a, b, c) call(name, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), 0, 0)
 #define CALL4(name, a, b, c, d)                                                                    \
 	call(name, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), 0)
 #define CALL5(name, a, b, c, d, e)                                                                 \
@@ -55,8 +55,8 @@ static void test_kernel_btf(void **state)
 		skip();
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const char *name = names[i];
-		uint32_t func = skep_btf_find(btf, name, strlen(name),
-					      SKEP_BTF_MASK(SKEP_BTF_FUNC));
+		uint32_t func =
+			skep_btf_find(btf, name, strlen(name), SKEP_BTF_MASK(SKEP_BTF_FUNC));
 		assert_non_null(skep_kfunc(name));
 		unsigned here = n_args(skep_kfunc(name)->proto);
 		if (!func) {
@@ -77,7 +77,7 @@ static void test_kernel_btf(void **state)
 	assert_null(skep_kfunc("bpf_no_such_function"));
 }
 
-/* --- Objects (trees are in test_calls.c, as their order is a program's callback) ---------------- */
+/* --- Objects (trees are in test_calls.c, as their order is a program's callback) ---------- */
 
 struct thing {
 	uint64_t list[3], tree[4], number;
@@ -109,10 +109,9 @@ static void test_lists(void **state)
 	assert_int_equal(CALL1("list_pop_front", (uintptr_t)head), 0);
 	assert_int_equal(CALL1("list_front", (uintptr_t)head), 0);
 	for (uint64_t i = 0; i < 5; i++)
-		assert_int_equal(
-			CALL2(i % 2 ? "list_push_front_impl" : "list_push_back_impl",
-			      (uintptr_t)head, new_thing(i)),
-			0);
+		assert_int_equal(CALL2(i % 2 ? "list_push_front_impl" : "list_push_back_impl",
+				       (uintptr_t)head, new_thing(i)),
+				 0);
 	/* 3 1 0 2 4 */
 	assert_int_equal(number_of(CALL1("list_front", (uintptr_t)head), 0), 3);
 	assert_int_equal(number_of(CALL1("list_back", (uintptr_t)head), 0), 4);
@@ -304,8 +303,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kernel_btf), cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_double_add), cmocka_unit_test(test_masks),
-		cmocka_unit_test(test_numbers),	   cmocka_unit_test(test_bits),
-		cmocka_unit_test(test_texts),	   cmocka_unit_test(test_tasks),
+		cmocka_unit_test(test_numbers),    cmocka_unit_test(test_bits),
+		cmocka_unit_test(test_texts),      cmocka_unit_test(test_tasks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,12 +97,37 @@ static void compare_all(const struct step (*cases)[MOST_STEPS], size_t n, uint32
 #define SIZE_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 enum { /* numbers of helpers.def */
-	SKB_STORE = 9, L3_CSUM = 10, L4_CSUM = 11, VLAN_PUSH = 18, VLAN_POP = 19, REDIRECT = 23,
-	SKB_LOAD = 26, CSUM_DIFF = 28, CHANGE_PROTO = 31, CHANGE_TYPE = 32, CHANGE_TAIL = 38,
-	PULL = 39, CSUM_UPDATE = 40, HASH_INVALID = 41, CHANGE_HEAD = 43, XDP_HEAD = 44,
-	SET_HASH = 48, ROOM = 50, XDP_META = 54, XDP_TAIL = 65, LOAD_REL = 68, ECN = 97,
-	CSUM_LEVEL = 135, PEER = 155, STRTOL = 105, BUFF_LEN = 188, XDP_LOAD = 189,
-	XDP_STORE = 190, TSTAMP = 192, HASH = 34, CLONE = 13,
+       SKB_STORE = 9,
+       L3_CSUM = 10,
+       L4_CSUM = 11,
+       VLAN_PUSH = 18,
+       VLAN_POP = 19,
+       REDIRECT = 23,
+       SKB_LOAD = 26,
+       CSUM_DIFF = 28,
+       CHANGE_PROTO = 31,
+       CHANGE_TYPE = 32,
+       CHANGE_TAIL = 38,
+       PULL = 39,
+       CSUM_UPDATE = 40,
+       HASH_INVALID = 41,
+       CHANGE_HEAD = 43,
+       XDP_HEAD = 44,
+       SET_HASH = 48,
+       ROOM = 50,
+       XDP_META = 54,
+       XDP_TAIL = 65,
+       LOAD_REL = 68,
+       ECN = 97,
+       CSUM_LEVEL = 135,
+       PEER = 155,
+       STRTOL = 105,
+       BUFF_LEN = 188,
+       XDP_LOAD = 189,
+       XDP_STORE = 190,
+       TSTAMP = 192,
+       HASH = 34,
+       CLONE = 13,
 };
 
 static const struct step bytes_cases[][MOST_STEPS] = {
@@ -148,7 +173,8 @@ static const struct step bytes_cases[][MOST_STEPS] = {
 	{{L4_CSUM, {CTX, N(40), N(0x1234), N(0x5678), N(0x12)}}},
 	{{L4_CSUM, {CTX, N(40), N(0x12345678), N(0x9abcdef0), N(4)}}},
 	{{L4_CSUM, {CTX, N(40), N(0x12345678), N(0x9abcdef0), N(0x24)}}},
-	{{SKB_STORE, {CTX, N(40), AT(0), N(2), N(0)}}, {L4_CSUM, {CTX, N(40), N(0), N(0), N(0x20)}}},
+	{{SKB_STORE, {CTX, N(40), AT(0), N(2), N(0)}},
+	 {L4_CSUM, {CTX, N(40), N(0), N(0), N(0x20)}}},
 	{{L4_CSUM, {CTX, N(40), N(7), N(0), N(0)}}},
 	{{L4_CSUM, {CTX, N(40), N(7), N(0), N(0x100)}}},
 	{{CSUM_DIFF, {N(0), N(0), BUF, N(64), N(0)}}},
@@ -194,8 +220,16 @@ static void test_bytes(void **state)
 	compare_all(bytes_cases, SIZE_OF(bytes_cases), BPF_PROG_TYPE_SCHED_CLS);
 }
 
-#define ROOM_CASE(diff, mode, flags) {{ROOM, {CTX, N((uint32_t)(diff)), N(mode), N(flags)}}}
-#define TAG(type)		     N(__builtin_bswap16(type))
+#define ROOM_CASE(diff, mode, flags)                                                               \
+	{                                                                                          \
+		{                                                                                  \
+			ROOM,                                                                      \
+			{                                                                          \
+				CTX, N((uint32_t)(diff)), N(mode), N(flags)                        \
+			}                                                                          \
+		}                                                                                  \
+	}
+#define TAG(type) N(__builtin_bswap16(type))
 
 static const struct step adjust_cases[][MOST_STEPS] = {
 	{{CHANGE_TAIL, {CTX, N(14), N(0)}}},
@@ -227,17 +261,43 @@ static const struct step adjust_cases[][MOST_STEPS] = {
 	{{CHANGE_PROTO, {CTX, TAG(ETH_P_IPV6), N(0)}}, {CHANGE_PROTO, {CTX, TAG(ETH_P_IP), N(0)}}},
 	{{CHANGE_PROTO, {CTX, TAG(ETH_P_IPV6), N(0)}}, {LOAD_REL, {CTX, N(0), BUF, N(16), N(1)}}},
 	{{CHANGE_HEAD, {CTX, N(14), N(0)}}, {CHANGE_PROTO, {CTX, TAG(ETH_P_IPV6), N(0)}}},
-	ROOM_CASE(0, 0, 0), ROOM_CASE(4, 0, 0), ROOM_CASE(4, 1, 0), ROOM_CASE(-4, 0, 0),
-	ROOM_CASE(-4, 1, 0), ROOM_CASE(4, 2, 0), ROOM_CASE(20, 1, 2), ROOM_CASE(40, 1, 4),
-	ROOM_CASE(20, 1, 6), ROOM_CASE(28, 1, 2 | 16), ROOM_CASE(24, 1, 2 | 8),
-	ROOM_CASE(28, 1, 2 | 8 | 16), ROOM_CASE(0xfff, 0, 0), ROOM_CASE(0x1000, 0, 0),
-	ROOM_CASE(-0x1000, 0, 0), ROOM_CASE(-16, 1, 0), ROOM_CASE(-30, 1, 0), ROOM_CASE(-30, 0, 0),
-	ROOM_CASE(-46, 1, 0), ROOM_CASE(-50, 1, 0), ROOM_CASE(-66, 1, 0), ROOM_CASE(-86, 1, 0),
-	ROOM_CASE(-20, 1, 128), ROOM_CASE(-20, 1, 256), ROOM_CASE(-20, 1, 384),
-	ROOM_CASE(20, 1, 128), ROOM_CASE(-20, 1, 2), ROOM_CASE(4, 1, 512), ROOM_CASE(4, 0, 32),
-	ROOM_CASE(4, 0, 1), ROOM_CASE(-4, 0, 1), ROOM_CASE(-4, 0, 32), ROOM_CASE(34, 1, 2 | 64),
-	ROOM_CASE(34, 1, 2 | 64 | 14ull << 56), ROOM_CASE(34, 1, 2 | 14ull << 56),
-	ROOM_CASE(10, 1, 2 | 14ull << 56), ROOM_CASE(34, 1, 2 | 64 | 4ull << 56),
+	ROOM_CASE(0, 0, 0),
+	ROOM_CASE(4, 0, 0),
+	ROOM_CASE(4, 1, 0),
+	ROOM_CASE(-4, 0, 0),
+	ROOM_CASE(-4, 1, 0),
+	ROOM_CASE(4, 2, 0),
+	ROOM_CASE(20, 1, 2),
+	ROOM_CASE(40, 1, 4),
+	ROOM_CASE(20, 1, 6),
+	ROOM_CASE(28, 1, 2 | 16),
+	ROOM_CASE(24, 1, 2 | 8),
+	ROOM_CASE(28, 1, 2 | 8 | 16),
+	ROOM_CASE(0xfff, 0, 0),
+	ROOM_CASE(0x1000, 0, 0),
+	ROOM_CASE(-0x1000, 0, 0),
+	ROOM_CASE(-16, 1, 0),
+	ROOM_CASE(-30, 1, 0),
+	ROOM_CASE(-30, 0, 0),
+	ROOM_CASE(-46, 1, 0),
+	ROOM_CASE(-50, 1, 0),
+	ROOM_CASE(-66, 1, 0),
+	ROOM_CASE(-86, 1, 0),
+	ROOM_CASE(-20, 1, 128),
+	ROOM_CASE(-20, 1, 256),
+	ROOM_CASE(-20, 1, 384),
+	ROOM_CASE(20, 1, 128),
+	ROOM_CASE(-20, 1, 2),
+	ROOM_CASE(4, 1, 512),
+	ROOM_CASE(4, 0, 32),
+	ROOM_CASE(4, 0, 1),
+	ROOM_CASE(-4, 0, 1),
+	ROOM_CASE(-4, 0, 32),
+	ROOM_CASE(34, 1, 2 | 64),
+	ROOM_CASE(34, 1, 2 | 64 | 14ull << 56),
+	ROOM_CASE(34, 1, 2 | 14ull << 56),
+	ROOM_CASE(10, 1, 2 | 14ull << 56),
+	ROOM_CASE(34, 1, 2 | 64 | 4ull << 56),
 	{{ROOM, {CTX, N(20), N(1), N(2)}}, {ROOM, {CTX, N(20), N(1), N(2)}}},
 	{{ROOM, {CTX, N(20), N(1), N(2)}}, {CHANGE_TAIL, {CTX, N(100), N(0)}}},
 	{{ROOM, {CTX, N(28), N(1), N(18)}}, {LOAD_REL, {CTX, N(0), BUF, N(8), N(1)}}},
@@ -281,20 +341,77 @@ static void test_vlan(void **state)
 	compare_all(vlan_cases, SIZE_OF(vlan_cases), BPF_PROG_TYPE_SCHED_CLS);
 }
 
-#define HEAD(n) {XDP_HEAD, {CTX, N((uint32_t)(n))}}
-#define META(n) {XDP_META, {CTX, N((uint32_t)(n))}}
-#define TAIL(n) {XDP_TAIL, {CTX, N((uint32_t)(n))}}
+#define HEAD(n)                                                                                    \
+	{                                                                                          \
+		XDP_HEAD,                                                                          \
+		{                                                                                  \
+			CTX, N((uint32_t)(n))                                                      \
+		}                                                                                  \
+	}
+#define META(n)                                                                                    \
+	{                                                                                          \
+		XDP_META,                                                                          \
+		{                                                                                  \
+			CTX, N((uint32_t)(n))                                                      \
+		}                                                                                  \
+	}
+#define TAIL(n)                                                                                    \
+	{                                                                                          \
+		XDP_TAIL,                                                                          \
+		{                                                                                  \
+			CTX, N((uint32_t)(n))                                                      \
+		}                                                                                  \
+	}
 
 static const struct step xdp_cases[][MOST_STEPS] = {
-	{HEAD(0)}, {HEAD(14)}, {HEAD(50)}, {HEAD(51)}, {HEAD(86)}, {HEAD(87)}, {HEAD(-1)},
-	{HEAD(-100)}, {HEAD(-216)}, {HEAD(-217)}, {HEAD(-256)}, {HEAD(0x7fffffff)},
-	{HEAD(0x80000000)}, {META(0)}, {META(-4)}, {META(-32)}, {META(-33)}, {META(-36)},
-	{META(-128)}, {META(-216)}, {META(-220)}, {META(4)}, {META(-1)}, {META(-252)},
-	{META(-256)}, {META(-8), META(4)}, {META(-8), META(8)}, {META(-8), META(12)},
-	{META(-8), HEAD(14)}, {META(-8), HEAD(-14)}, {META(-8), HEAD(-208)}, {META(-8), HEAD(-209)},
-	{TAIL(0)}, {TAIL(-10)}, {TAIL(-50)}, {TAIL(-51)}, {TAIL(-86)}, {TAIL(-87)}, {TAIL(10)},
-	{TAIL(1000)}, {TAIL(2120)}, {TAIL(2121)}, {TAIL(3456)}, {TAIL(3457)}, {TAIL(0x7fffffff)},
-	{TAIL(0x80000000)}, {TAIL(10), TAIL(-10)}, {HEAD(-20), TAIL(5), META(-4)},
+	{HEAD(0)},
+	{HEAD(14)},
+	{HEAD(50)},
+	{HEAD(51)},
+	{HEAD(86)},
+	{HEAD(87)},
+	{HEAD(-1)},
+	{HEAD(-100)},
+	{HEAD(-216)},
+	{HEAD(-217)},
+	{HEAD(-256)},
+	{HEAD(0x7fffffff)},
+	{HEAD(0x80000000)},
+	{META(0)},
+	{META(-4)},
+	{META(-32)},
+	{META(-33)},
+	{META(-36)},
+	{META(-128)},
+	{META(-216)},
+	{META(-220)},
+	{META(4)},
+	{META(-1)},
+	{META(-252)},
+	{META(-256)},
+	{META(-8), META(4)},
+	{META(-8), META(8)},
+	{META(-8), META(12)},
+	{META(-8), HEAD(14)},
+	{META(-8), HEAD(-14)},
+	{META(-8), HEAD(-208)},
+	{META(-8), HEAD(-209)},
+	{TAIL(0)},
+	{TAIL(-10)},
+	{TAIL(-50)},
+	{TAIL(-51)},
+	{TAIL(-86)},
+	{TAIL(-87)},
+	{TAIL(10)},
+	{TAIL(1000)},
+	{TAIL(2120)},
+	{TAIL(2121)},
+	{TAIL(3456)},
+	{TAIL(3457)},
+	{TAIL(0x7fffffff)},
+	{TAIL(0x80000000)},
+	{TAIL(10), TAIL(-10)},
+	{HEAD(-20), TAIL(5), META(-4)},
 	{{BUFF_LEN, {CTX}}},
 	{TAIL(7), {BUFF_LEN, {CTX}}},
 	{{XDP_LOAD, {CTX, N(0), BUF, N(64)}}},
@@ -318,7 +435,12 @@ static void test_xdp(void **state)
 }
 
 static const struct step frags_cases[][MOST_STEPS] = {
-	{TAIL(1)}, {TAIL(100)}, {TAIL(-100)}, {TAIL(-5000)}, {TAIL(4096)}, {TAIL(-1000), TAIL(10)},
+	{TAIL(1)},
+	{TAIL(100)},
+	{TAIL(-100)},
+	{TAIL(-5000)},
+	{TAIL(4096)},
+	{TAIL(-1000), TAIL(10)},
 	{{BUFF_LEN, {CTX}}},
 	{{XDP_LOAD, {CTX, N(3500), BUF, N(64)}}},
 	{{XDP_LOAD, {CTX, N(3520), BUF, N(64)}}},
