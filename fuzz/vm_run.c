@@ -103,7 +103,7 @@ static void make_maps(void)
 		{.type = SKEP_MAP_PROG_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 4},
 	};
 
-	for (size_t i = 0; !maps[i] && i < 3; i++) {
+	for (size_t i = 0; i < 3 && !maps[i]; i++) {
 		if (skep_map_create(&attrs[i], &maps[i]))
 			abort();
 	}
