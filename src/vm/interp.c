@@ -337,7 +337,7 @@ __attribute__((no_sanitize("address,undefined")))
 #endif
 static uint64_t
 execute(const struct skep_code *code, const struct op *p, const uint64_t args[5],
-			struct skep_run *run, const void *const **ret_handlers)
+	struct skep_run *run, const void *const **ret_handlers)
 {
 	static const void *const handlers[N_HANDLERS] = {
 		&&L_INVALID,
