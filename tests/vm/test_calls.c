@@ -254,8 +254,8 @@ static const char *const endless[] = {
 	"r0 = 0\nagain: w0 ^= 1\nif w0 <= 1 goto again\nexit\n",
 	"r0 = 0\nagain: gotol again\n",
 	"again: call sub\ngoto again\nsub: r0 = 0\nexit\n",
-	"r1 = 100000000\nr2 = subprog[+4]\nr3 = 0\ncall bpf_map_lookup_elem#1\nexit\nr0 = "
-	"0\nexit\n",
+	("r1 = 100000000\nr2 = subprog[+4]\nr3 = 0\ncall bpf_map_lookup_elem#1\nexit\n"
+	 "r0 = 0\nexit\n"),
 };
 
 static void test_budget(void **state)
