@@ -4,7 +4,11 @@ typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 #define AI static inline __attribute__((always_inline))
+#ifdef __clang__
 #define NU _Pragma("clang loop unroll(disable)")
+#else
+#define NU
+#endif
 /* a: FNV-1a over 1024 bytes */
 AI u64 body_fnv(u8 *d, u8 *e) {
   u32 h = 0x811c9dc5;

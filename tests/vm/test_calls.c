@@ -180,8 +180,7 @@ static void test_throw_caught(void **state)
 
 /* --- tail calls ----------------------------------------------------------------------------- */
 
-#define TAIL_CALL(index)                                                                           \
-	"r1 = r6\nr2 = map[id:1]\nr3 = " #index "\ncall bpf_tail_call#12\n"
+#define TAIL_CALL(index) "r1 = r6\nr2 = map[id:1]\nr3 = " #index "\ncall bpf_tail_call#12\n"
 
 static void load(struct skep_program *program, const struct skep_exec *exec, const char *text)
 {
@@ -255,7 +254,8 @@ static const char *const endless[] = {
 	"r0 = 0\nagain: w0 ^= 1\nif w0 <= 1 goto again\nexit\n",
 	"r0 = 0\nagain: gotol again\n",
 	"again: call sub\ngoto again\nsub: r0 = 0\nexit\n",
-	"r1 = 100000000\nr2 = subprog[+4]\nr3 = 0\ncall bpf_map_lookup_elem#1\nexit\nr0 = 0\nexit\n",
+	("r1 = 100000000\nr2 = subprog[+4]\nr3 = 0\ncall bpf_map_lookup_elem#1\nexit\n"
+	 "r0 = 0\nexit\n"),
 };
 
 static void test_budget(void **state)
@@ -289,6 +289,51 @@ static void test_budget_suffices(void **state)
 	skep_image_free(image);
 }
 
+/* --- arenas --------------------------------------------------------------------------------- */
+
+#define ARENA_START 0x7f0012340000ull
+
+static int find_arena(void *ctx, const struct skep_insn *insn, struct skep_map **ret)
+{
+	skep_map_ref(ctx);
+	*ret = ctx;
+	return 0;
+}
+
+/* From user space's view to ours and back; NULL stays NULL. */
+static void test_arena(void **state)
+{
+	const struct skep_map_attr attr = {
+		.type = SKEP_MAP_ARENA, .max_entries = 4, .flags = 1u << 10, .extra = ARENA_START};
+	struct skep_link_env with_arena = {.map = find_arena};
+	struct skep_map *arena = NULL;
+
+	assert_int_equal(skep_map_create(&attr, &arena), 0);
+	with_arena.ctx = arena;
+	assert_true(skep_arena_alloc_pages(arena, ARENA_START, 1, -1, 0) == ARENA_START);
+	struct skep_image *image = link_text("r1 = map[id:1][0]+64\n"
+					     "r2 = addr_space_cast(r1, 0, 1)\n"
+					     "*(u64 *)(r2 +8) = 5\n"
+					     "r3 = *(u64 *)(r2 +8)\n"
+					     "r4 = 0\n"
+					     "r4 = addr_space_cast(r4, 0, 1)\n"
+					     "r4 = addr_space_cast(r4, 1, 0)\n"
+					     "r0 = addr_space_cast(r2, 1, 0)\n"
+					     "r0 += r3\n"
+					     "r0 += r4\n"
+					     "exit\n",
+					     &with_arena);
+	assert_ptr_equal(image->arena, arena);
+	for (size_t i = 0; i < 2; i++) {
+		struct outcome outcome = run_in(execs[i], image, NULL);
+		if (outcome.stop || outcome.r0 != ARENA_START + 64 + 5)
+			fail_msg("%s: %llx, %s", execs[i]->name, (long long)outcome.r0,
+				 outcome.why);
+	}
+	skep_image_free(image);
+	skep_map_unref(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +342,7 @@ int main(void)
 		cmocka_unit_test(test_throw_caught),   cmocka_unit_test(test_tail_call),
 		cmocka_unit_test(test_tail_calls_end), cmocka_unit_test(test_may_goto),
 		cmocka_unit_test(test_budget),         cmocka_unit_test(test_budget_suffices),
+		cmocka_unit_test(test_arena),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
