@@ -212,24 +212,34 @@ static bool slot_holds(const struct stack_map *stacks, const struct slot *slot,
 	return true;
 }
 
+/* Is the stack in the bucket, or may it not be put there? The id, -EEXIST, or -ENOENT: neither. */
+static int64_t judge(const struct stack_map *stacks, const struct wanted *wanted, uint32_t word)
+{
+	if (!word)
+		return -ENOENT;
+	if (slot_holds(stacks, slot_at(stacks, word - 1), wanted))
+		return wanted->bucket;
+	return wanted->flags & REUSE_STACKID ? -ENOENT : -EEXIST;
+}
+
 /* With the bucket's word in hand: the id, or why not; @word becomes what the bucket holds next. */
 static int64_t settle(struct stack_map *stacks, const struct wanted *wanted, uint32_t *word)
 {
+	int64_t id = judge(stacks, wanted, *word);
 	uint32_t fresh;
 
-	if (*word) {
-		const struct slot *slot = slot_at(stacks, *word - 1);
-
-		if ((wanted->flags & FAST_CMP) && slot->hash == wanted->hash)
-			return wanted->bucket;
-		if (slot_holds(stacks, slot, wanted))
-			return wanted->bucket;
-		if (!(wanted->flags & REUSE_STACKID))
-			return -EEXIST;
-	}
+	if (*word && (wanted->flags & FAST_CMP) && slot_at(stacks, *word - 1)->hash == wanted->hash)
+		return wanted->bucket;
+	if (id != -ENOENT && !by_build_id(&stacks->map))
+		return id;
+	/* Build ids are compared once they are found, and that needs a slot, be it for nothing. */
 	fresh = slot_new(stacks);
 	if (!fresh)
 		return -ENOMEM;
+	if (id != -ENOENT) {
+		slot_free(stacks, fresh);
+		return id;
+	}
 	slot_write(stacks, slot_at(stacks, fresh - 1), wanted);
 	slot_free(stacks, *word);
 	*word = fresh;
