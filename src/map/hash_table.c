@@ -24,8 +24,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "map/hash_pool.h"
 #include "map/jhash.h"
@@ -96,15 +94,6 @@ void skep_hash_set_key(const struct skep_hash *hash, struct skep_hash_elem *elem
 
 	for (uint32_t i = 0; i < n; i += 8)
 		skep_word_store(stored + i, key_word((const uint8_t *)key + i, n - i));
-}
-
-static uint64_t random_seed(void)
-{
-	uint64_t seed = 0;
-
-	if (getentropy(&seed, sizeof(seed)))
-		seed = (uint64_t)time(NULL) ^ (uintptr_t)&seed;
-	return seed;
 }
 
 /* --- Chains ---------------------------------------------------------------------------------- */
@@ -303,7 +292,7 @@ static int set_sizes(struct skep_hash *hash)
 	hash->value_off = hash->key_off + (uint32_t)skep_round8(map->key_size);
 	hash->stride = hash->value_off + (is_percpu(map->type) ? 0 : map->elem_size);
 	hash->plain_hash = map->flags & SKEP_F_ZERO_SEED;
-	hash->seed = hash->plain_hash ? 0 : random_seed();
+	hash->seed = hash->plain_hash ? 0 : skep_memory_seed();
 	return 0;
 }
 
