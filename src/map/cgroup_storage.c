@@ -207,7 +207,7 @@ static int percpu_lookup(struct skep_map *map, const void *key, void *value, uin
 	return 0;
 }
 
-static int delete (struct skep_map *map, const void *key)
+static int erase(struct skep_map *map, const void *key)
 {
 	return -EINVAL;
 }
@@ -234,7 +234,7 @@ const struct skep_map_ops skep_map_cgroup_storage_ops = {
 	.free = destroy,
 	.lookup = lookup,
 	.update = update,
-	.delete = delete,
+	.delete = erase,
 	.next_key = next_key,
 };
 
@@ -243,7 +243,7 @@ const struct skep_map_ops skep_map_percpu_cgroup_storage_ops = {
 	.create = create,
 	.free = destroy,
 	.lookup = lookup,
-	.delete = delete,
+	.delete = erase,
 	.sys_lookup = percpu_lookup,
 	.sys_update = percpu_update,
 	.next_key = next_key,

@@ -78,6 +78,19 @@ static void compare_all(int fd, struct skep_map *map, uint32_t value_size, uint3
 			 skep_map_sys_update(map, &next_kernel, kernel, 0));
 }
 
+static void take_away(int fd, struct skep_map *map, uint32_t id, uint32_t value_size)
+{
+	uint8_t kernel[256], ours[256];
+	int err = kernel_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, fd, &id, kernel, 0);
+
+	/* Kernels before 6.18 cannot. */
+	if (err == -524)
+		return;
+	assert_int_equal(err, skep_map_sys_lookup_and_delete(map, &id, ours, 0));
+	if (!err)
+		assert_memory_equal(kernel, ours, value_size);
+}
+
 /* One stack: what the kernel's program got, and what we say of the same addresses. */
 static void step(int deep, int prog, struct skep_map *map, uint64_t flags)
 {
@@ -116,6 +129,8 @@ static void compare_ids(uint32_t value_size, uint32_t max_entries, uint32_t map_
 		if (random() % 4 == 0)
 			assert_int_equal(kernel_elem(BPF_MAP_DELETE_ELEM, fd, &id, NULL, 0),
 					 skep_map_sys_delete(map, &id));
+		if (random() % 4 == 0)
+			take_away(fd, map, (uint32_t)random() % 10, value_size);
 		compare_all(fd, map, value_size, 8);
 	}
 	for (unsigned s = 0; s < MOST_SKIP; s++)
