@@ -133,7 +133,9 @@ static inline void skep_bucket_lock(struct skep_hash_bucket *bucket)
 
 static inline void skep_bucket_unlock(struct skep_hash_bucket *bucket)
 {
-	__atomic_store_n(&bucket->state, bucket->state + 1, __ATOMIC_RELEASE);
+	uint32_t state = __atomic_load_n(&bucket->state, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&bucket->state, state + 1, __ATOMIC_RELEASE);
 }
 
 static inline struct skep_hash_elem *skep_hash_walk(const struct skep_hash *hash, uint32_t h,
