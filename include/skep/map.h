@@ -27,9 +27,9 @@ struct skep_map_ops;
 
 /** Numbers as in Linux's enum bpf_map_type: SKEP_MAP_HASH == BPF_MAP_TYPE_HASH. */
 enum skep_map_type {
-#define MAP_TYPE(number, NAME, ...) SKEP_MAP_##NAME = (number),
+#define SKEP_MAP_TYPE(number, NAME, ...) SKEP_MAP_##NAME = (number),
 #include "map_types.def"
-#undef MAP_TYPE
+#undef SKEP_MAP_TYPE
 	SKEP_MAP_TYPE_CNT
 };
 

@@ -6,10 +6,9 @@
  * BPF_F_ZERO_SEED the same values are mistaken for others, too.
  */
 #include <errno.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "map/jhash.h"
+#include "map/memory.h"
 #include "map/ops.h"
 
 #define CREATE_FLAGS   (SKEP_F_NUMA_NODE | SKEP_F_ZERO_SEED | SKEP_F_ACCESS)
@@ -43,15 +42,6 @@ static uint32_t mask_for(uint32_t entries, uint32_t n_hashes)
 	return bits <= 64 ? 63 : UINT32_MAX >> __builtin_clz(bits - 1);
 }
 
-static uint32_t random_seed(void)
-{
-	uint32_t seed = 0;
-
-	if (getentropy(&seed, sizeof(seed)))
-		seed = (uint32_t)time(NULL);
-	return seed;
-}
-
 static int bloom_create(const struct skep_map_attr *attr, struct skep_map **ret)
 {
 	struct bloom *bloom = skep_map_alloc(attr, sizeof(*bloom));
@@ -61,7 +51,7 @@ static int bloom_create(const struct skep_map_attr *attr, struct skep_map **ret)
 		return -ENOMEM;
 	bloom->n_hashes = attr->extra ? (uint32_t)attr->extra : DEFAULT_HASHES;
 	bloom->mask = mask_for(attr->max_entries, bloom->n_hashes);
-	bloom->seed = attr->flags & SKEP_F_ZERO_SEED ? 0 : random_seed();
+	bloom->seed = attr->flags & SKEP_F_ZERO_SEED ? 0 : (uint32_t)skep_memory_seed();
 	err = skep_map_reserve(&bloom->map, ((uint64_t)bloom->mask + 1) / 8, true);
 	if (err) {
 		skep_map_discard(&bloom->map);

@@ -100,35 +100,54 @@ static bool has_key(const struct skep_map *map, const struct attachment *at, con
 	return at->linked && !memcmp(at->key, key, n);
 }
 
+/* Under the lock. */
+static struct attachment *find_locked(const struct cgroup_storage *storage, const void *key)
+{
+	struct attachment *at = storage->first;
+
+	while (at && !has_key(&storage->by_run.map, at, key))
+		at = at->next;
+	return at;
+}
+
 static struct attachment *find(struct skep_map *map, const void *key)
 {
 	struct cgroup_storage *storage = (struct cgroup_storage *)map;
 	struct attachment *at;
 
 	skep_lock(&storage->lock);
-	for (at = storage->first; at && !has_key(map, at, key); at = at->next)
-		;
+	at = find_locked(storage, key);
 	skep_unlock(&storage->lock);
+	return at;
+}
+
+static struct attachment *attachment_new(const struct skep_map *map, const void *key)
+{
+	struct attachment *at = calloc(1, sizeof(*at) + value_bytes(map));
+
+	if (!at)
+		return NULL;
+	memcpy(at->key, key, map->key_size == LONG_KEY_BYTES ? LONG_KEY_USED_BYTES : map->key_size);
+	at->linked = true;
 	return at;
 }
 
 void *skep_cgroup_storage_link(struct skep_map *map, const void *key)
 {
 	struct cgroup_storage *storage = (struct cgroup_storage *)map;
-	struct attachment *at = find(map, key);
+	struct attachment *at;
 
-	if (at)
-		return at->value;
-	at = calloc(1, sizeof(*at) + value_bytes(map));
-	if (!at)
-		return NULL;
-	memcpy(at->key, key, map->key_size == LONG_KEY_BYTES ? LONG_KEY_USED_BYTES : map->key_size);
-	at->linked = true;
 	skep_lock(&storage->lock);
-	at->next = storage->first;
-	storage->first = at;
+	at = find_locked(storage, key);
+	if (!at) {
+		at = attachment_new(map, key);
+		if (at) {
+			at->next = storage->first;
+			storage->first = at;
+		}
+	}
 	skep_unlock(&storage->lock);
-	return at->value;
+	return at ? at->value : NULL;
 }
 
 void skep_cgroup_storage_unlink(struct skep_map *map, const void *key)
@@ -188,7 +207,7 @@ static int percpu_lookup(struct skep_map *map, const void *key, void *value, uin
 	return 0;
 }
 
-static int delete (struct skep_map *map, const void *key)
+static int erase(struct skep_map *map, const void *key)
 {
 	return -EINVAL;
 }
@@ -215,7 +234,7 @@ const struct skep_map_ops skep_map_cgroup_storage_ops = {
 	.free = destroy,
 	.lookup = lookup,
 	.update = update,
-	.delete = delete,
+	.delete = erase,
 	.next_key = next_key,
 };
 
@@ -224,7 +243,7 @@ const struct skep_map_ops skep_map_percpu_cgroup_storage_ops = {
 	.create = create,
 	.free = destroy,
 	.lookup = lookup,
-	.delete = delete,
+	.delete = erase,
 	.sys_lookup = percpu_lookup,
 	.sys_update = percpu_update,
 	.next_key = next_key,

@@ -13,7 +13,6 @@
 #include <errno.h>
 
 #include "map/hash_pool.h"
-#include "map/lock.h"
 
 /* --- What all hashes share, LRU too ---------------------------------------------------------- */
 
@@ -40,13 +39,13 @@ int skep_hash_delete(struct skep_map *map, const void *key)
 	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, h);
 	struct skep_hash_elem *elem = NULL;
 
-	skep_lock(&bucket->lock);
+	skep_bucket_lock(bucket);
 	link = skep_hash_find_link(hash, bucket, h, key);
 	if (link) {
 		elem = skep_hash_elem(hash, *link);
 		skep_chain_remove(link, elem);
 	}
-	skep_unlock(&bucket->lock);
+	skep_bucket_unlock(bucket);
 	if (!elem)
 		return -ENOENT;
 	give_back(hash, elem);
@@ -73,14 +72,14 @@ int skep_hash_lookup_and_delete(struct skep_map *map, const void *key, void *val
 	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, h);
 	struct skep_hash_elem *elem = NULL;
 
-	skep_lock(&bucket->lock);
+	skep_bucket_lock(bucket);
 	link = skep_hash_find_link(hash, bucket, h, key);
 	if (link) {
 		elem = skep_hash_elem(hash, *link);
 		copy_out(hash, elem, value, flags);
 		skep_chain_remove(link, elem);
 	}
-	skep_unlock(&bucket->lock);
+	skep_bucket_unlock(bucket);
 	if (!elem)
 		return -ENOENT;
 	give_back(hash, elem);
@@ -145,7 +144,7 @@ static int take_bucket(struct skep_hash *hash, uint32_t number, struct skep_map_
 
 	if (!skep_chain_is_elem(skep_chain_next(&bucket->first)))
 		return 0;
-	skep_lock(&bucket->lock);
+	skep_bucket_lock(bucket);
 	n = chain_len(hash, bucket);
 	if (n <= room) {
 		copy_bucket(hash, bucket, batch, batch->count);
@@ -154,7 +153,7 @@ static int take_bucket(struct skep_hash *hash, uint32_t number, struct skep_map_
 			__atomic_store_n(&bucket->first, SKEP_CHAIN_END | number, __ATOMIC_RELEASE);
 		}
 	}
-	skep_unlock(&bucket->lock);
+	skep_bucket_unlock(bucket);
 	free_chain(hash, gone);
 	return n <= room ? (int)n : -ENOSPC;
 }
@@ -248,9 +247,9 @@ int skep_hash_update(struct skep_map *map, const void *key, const void *value, u
 		return -EINVAL;
 	if (flags & SKEP_LOCK && !skep_map_field(map, SKEP_FIELD_SPIN_LOCK))
 		return -EINVAL;
-	skep_lock(&bucket->lock);
+	skep_bucket_lock(bucket);
 	err = put_locked(hash, &change, &old);
-	skep_unlock(&bucket->lock);
+	skep_bucket_unlock(bucket);
 	if (old) {
 		skep_hash_release(hash, old);
 		skep_hash_give_spare(hash, old);
@@ -333,9 +332,9 @@ static int percpu_change(struct skep_map *map, struct skep_hash_change *change)
 		return -EINVAL;
 	change->hash = skep_hash_key(hash, change->key);
 	bucket = skep_hash_bucket(hash, change->hash);
-	skep_lock(&bucket->lock);
+	skep_bucket_lock(bucket);
 	err = percpu_put(hash, change);
-	skep_unlock(&bucket->lock);
+	skep_bucket_unlock(bucket);
 	return err;
 }
 

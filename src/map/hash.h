@@ -16,7 +16,7 @@
 
 struct skep_hash_bucket {
 	uint32_t first; /* a chain's link */
-	uint32_t lock;
+	uint32_t state; /* 1: locked; the rest counts how often it was */
 };
 
 struct skep_hash_pool;
@@ -117,24 +117,57 @@ static inline struct skep_hash_bucket *skep_hash_bucket(const struct skep_hash *
 	return &hash->buckets[h & (hash->n_buckets - 1)];
 }
 
+void skep_bucket_wait(const struct skep_hash_bucket *bucket);
+
+static inline void skep_bucket_lock(struct skep_hash_bucket *bucket)
+{
+	uint32_t state = __atomic_load_n(&bucket->state, __ATOMIC_RELAXED) & ~1u;
+
+	while (!__atomic_compare_exchange_n(&bucket->state, &state, state | 1, false,
+					    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		if (state & 1)
+			skep_bucket_wait(bucket);
+		state &= ~1u;
+	}
+}
+
+static inline void skep_bucket_unlock(struct skep_hash_bucket *bucket)
+{
+	uint32_t state = __atomic_load_n(&bucket->state, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&bucket->state, state + 1, __ATOMIC_RELEASE);
+}
+
+static inline struct skep_hash_elem *skep_hash_walk(const struct skep_hash *hash, uint32_t h,
+						    const void *key, uint32_t *ret_end)
+{
+	uint32_t link = skep_chain_next(&skep_hash_bucket(hash, h)->first);
+
+	while (skep_chain_is_elem(link)) {
+		struct skep_hash_elem *elem = skep_hash_elem(hash, link);
+
+		if (skep_elem_hash(elem) == h && skep_key_equal(hash, elem, key))
+			return elem;
+		link = skep_chain_next(&elem->chain);
+	}
+	*ret_end = link;
+	return NULL;
+}
+
+struct skep_hash_elem *skep_hash_find_again(const struct skep_hash *hash, uint32_t h,
+					    const void *key);
+
 /** Without locks: the element of @key, or NULL. */
 static inline struct skep_hash_elem *skep_hash_find(const struct skep_hash *hash, uint32_t h,
 						    const void *key)
 {
-	uint32_t number = h & (hash->n_buckets - 1), link;
+	const struct skep_hash_bucket *bucket = skep_hash_bucket(hash, h);
+	uint32_t state = __atomic_load_n(&bucket->state, __ATOMIC_ACQUIRE), end = 0;
+	struct skep_hash_elem *elem = skep_hash_walk(hash, h, key, &end);
 
-	do {
-		link = skep_chain_next(&hash->buckets[number].first);
-		while (skep_chain_is_elem(link)) {
-			struct skep_hash_elem *elem = skep_hash_elem(hash, link);
-
-			if (skep_elem_hash(elem) == h && skep_key_equal(hash, elem, key))
-				return elem;
-			link = skep_chain_next(&elem->chain);
-		}
-		/* The end of another chain: an element on the way was moved there. */
-	} while (link && link != (SKEP_CHAIN_END | number));
-	return NULL;
+	if (elem || (!(state & 1) && __atomic_load_n(&bucket->state, __ATOMIC_RELAXED) == state))
+		return elem;
+	return skep_hash_find_again(hash, h, key);
 }
 
 /** With the bucket's lock: the link that leads to @key's element, or NULL. */

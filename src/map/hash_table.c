@@ -14,22 +14,23 @@
  *
  * Readers take no lock. An element that a reader stands on may be deleted,
  * taken for another key and come to another bucket: then the reader ends at
- * that bucket's end, sees that it is not its own, and begins anew. Writers lock
- * the bucket. An update puts a new element in front and takes the old one out,
- * so a reader sees the old value or the new one.
+ * that bucket's end. Writers lock the bucket. An update puts a new element in
+ * front and takes the old one out: a reader that began before the one and comes
+ * by after the other finds neither. So who finds nothing asks whether the
+ * bucket was locked meanwhile, and if so begins anew: a key that is there
+ * throughout is found (the kernel may miss it). Only while a writer holds the
+ * lock for long is a reader content with having come to the right end.
  *
  * Keys are padded with zeros to 8 bytes and compared in words.
  */
 #include "map/hash.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "map/hash_pool.h"
 #include "map/jhash.h"
-#include "map/lock.h"
 #include "map/memory.h"
 
 #define CREATE_FLAGS                                                                               \
@@ -37,6 +38,7 @@
 	 SKEP_F_ZERO_SEED)
 #define KERNEL_ELEM_BYTES 48 /* what the kernel's elements begin with; limits count it */
 #define MOST_BUCKETS      (1u << 27)
+#define MOST_RESERVE      (UINT64_C(1) << 42)
 
 /* --- Hashing and comparing keys -------------------------------------------------------------- */
 
@@ -98,15 +100,6 @@ void skep_hash_set_key(const struct skep_hash *hash, struct skep_hash_elem *elem
 		skep_word_store(stored + i, key_word((const uint8_t *)key + i, n - i));
 }
 
-static uint64_t random_seed(void)
-{
-	uint64_t seed = 0;
-
-	if (getentropy(&seed, sizeof(seed)))
-		seed = (uint64_t)time(NULL) ^ (uintptr_t)&seed;
-	return seed;
-}
-
 /* --- Chains ---------------------------------------------------------------------------------- */
 
 static uint32_t link_to(const struct skep_hash *hash, const struct skep_hash_elem *elem)
@@ -156,6 +149,38 @@ void skep_chain_replace(const struct skep_hash *hash, uint32_t h, struct skep_ha
 void skep_chain_remove(uint32_t *link, const struct skep_hash_elem *elem)
 {
 	__atomic_store_n(link, elem->chain, __ATOMIC_RELEASE);
+}
+
+#define SPINS_TO_YIELD 200
+
+void skep_bucket_wait(const struct skep_hash_bucket *bucket)
+{
+	for (int i = 0; __atomic_load_n(&bucket->state, __ATOMIC_RELAXED) & 1; i++)
+		if (i >= SPINS_TO_YIELD)
+			sched_yield();
+}
+
+#define TRIES_WHILE_LOCKED 100
+
+struct skep_hash_elem *skep_hash_find_again(const struct skep_hash *hash, uint32_t h,
+					    const void *key)
+{
+	const struct skep_hash_bucket *bucket = skep_hash_bucket(hash, h);
+	uint32_t own_end = SKEP_CHAIN_END | (h & (hash->n_buckets - 1)), end = 0;
+	struct skep_hash_elem *elem;
+
+	for (int locked = 0;;) {
+		uint32_t state = __atomic_load_n(&bucket->state, __ATOMIC_ACQUIRE);
+
+		elem = skep_hash_walk(hash, h, key, &end);
+		if (elem)
+			return elem;
+		locked += state & 1;
+		if (!(state & 1) && __atomic_load_n(&bucket->state, __ATOMIC_RELAXED) == state)
+			return NULL;
+		if (locked > TRIES_WHILE_LOCKED && (!end || end == own_end))
+			return NULL;
+	}
 }
 
 int skep_hash_check_flags(bool there, uint64_t flags)
@@ -303,7 +328,7 @@ static int set_sizes(struct skep_hash *hash)
 	hash->value_off = hash->key_off + (uint32_t)skep_round8(map->key_size);
 	hash->stride = hash->value_off + (is_percpu(map->type) ? 0 : map->elem_size);
 	hash->plain_hash = map->flags & SKEP_F_ZERO_SEED;
-	hash->seed = hash->plain_hash ? 0 : random_seed();
+	hash->seed = hash->plain_hash ? 0 : skep_memory_seed();
 	return 0;
 }
 
@@ -312,13 +337,13 @@ struct layout {
 	uint32_t n_elems;
 };
 
-static void lay_out(struct skep_hash *hash, struct layout *at)
+static void lay_out(struct skep_hash *hash, uint32_t n, struct layout *at)
 {
 	struct skep_map *map = &hash->map;
 	uint32_t n_cpus = skep_map_n_cpus();
 	bool spares = !is_lru(map->type) && !is_percpu(map->type);
 
-	at->n_elems = map->max_entries + (spares ? n_cpus : 0);
+	at->n_elems = n + (spares ? n_cpus : 0);
 	at->pools = (uint64_t)hash->n_buckets * sizeof(struct skep_hash_bucket);
 	at->pools = (at->pools + 63) & ~UINT64_C(63);
 	at->elems = at->pools +
@@ -332,14 +357,31 @@ static void lay_out(struct skep_hash *hash, struct layout *at)
 	at->end = at->values + map->cpu_stride * n_cpus;
 }
 
+/* All that max_entries can come to take. Where elements come with use that may be more than there
+ * is address space for: then as many as there is, which no machine can fill. */
+static int reserve(struct skep_hash *hash, uint32_t *n, struct layout *at)
+{
+	struct skep_map *map = &hash->map;
+	bool lazy = map->flags & SKEP_F_NO_PREALLOC;
+	int err = -ENOMEM;
+
+	for (*n = map->max_entries; *n; *n /= 2) {
+		lay_out(hash, *n, at);
+		if (!lazy || at->end <= MOST_RESERVE)
+			err = skep_map_reserve(map, at->end, !lazy);
+		if (!err || !lazy)
+			break;
+	}
+	return err;
+}
+
 static int get_memory(struct skep_hash *hash)
 {
 	struct skep_map *map = &hash->map;
 	struct layout at;
-	int err;
+	uint32_t n;
+	int err = reserve(hash, &n, &at);
 
-	lay_out(hash, &at);
-	err = skep_map_reserve(map, at.end, !(map->flags & SKEP_F_NO_PREALLOC));
 	if (err)
 		return err;
 	hash->buckets = (struct skep_hash_bucket *)map->base;
@@ -350,7 +392,7 @@ static int get_memory(struct skep_hash *hash)
 		return 0;
 	}
 	hash->pools = (struct skep_hash_pool *)(map->base + at.pools);
-	skep_hash_pools_init(hash, map->max_entries, at.n_elems);
+	skep_hash_pools_init(hash, n, at.n_elems);
 	return 0;
 }
 

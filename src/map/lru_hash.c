@@ -11,7 +11,6 @@
 #include <errno.h>
 
 #include "map/hash.h"
-#include "map/lock.h"
 
 static struct skep_lru_elem *lru_elem(struct skep_hash_elem *elem)
 {
@@ -31,13 +30,13 @@ static bool evict(void *arg, uint32_t number)
 	uint32_t *link = &bucket->first;
 	bool there;
 
-	skep_lock(&bucket->lock);
+	skep_bucket_lock(bucket);
 	while (skep_chain_is_elem(*link) && *link != number + 1)
 		link = &skep_hash_elem(hash, *link)->chain;
 	there = *link == number + 1;
 	if (there)
 		skep_chain_remove(link, elem);
-	skep_unlock(&bucket->lock);
+	skep_bucket_unlock(bucket);
 	if (there)
 		skep_hash_release(hash, elem);
 	return there;
@@ -133,9 +132,9 @@ static int lru_update(struct skep_map *map, const void *key, const void *value, 
 	if (!elem)
 		return -ENOMEM;
 	skep_value_set(map, (uint8_t *)elem + hash->value_off, value, map->value_size);
-	skep_lock(&bucket->lock);
+	skep_bucket_lock(bucket);
 	err = replace(hash, &change, elem, &gone);
-	skep_unlock(&bucket->lock);
+	skep_bucket_unlock(bucket);
 	if (err)
 		gone = elem;
 	if (gone) {
@@ -219,9 +218,9 @@ static int percpu_change(struct skep_map *map, struct skep_hash_change *change)
 			return -ENOMEM;
 	}
 	bucket = skep_hash_bucket(hash, change->hash);
-	skep_lock(&bucket->lock);
+	skep_bucket_lock(bucket);
 	err = percpu_put(hash, change, &elem);
-	skep_unlock(&bucket->lock);
+	skep_bucket_unlock(bucket);
 	if (elem)
 		give(hash, elem);
 	return err;

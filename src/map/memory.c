@@ -6,9 +6,12 @@
  * Invariant: what was reserved stays until it is released, zeroed where it was
  * not written.
  */
+#define _CRT_RAND_S /* Windows: rand_s() */
 #include "map/memory.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifdef _WIN32
@@ -43,6 +46,15 @@ void skep_memory_release(void *at, size_t bytes)
 intptr_t skep_memory_show(int fd, const struct skep_memory_view *view)
 {
 	return -ENOSYS;
+}
+
+uint64_t skep_memory_seed(void)
+{
+	unsigned int high = 0, low = 0;
+
+	rand_s(&high);
+	rand_s(&low);
+	return (uint64_t)high << 32 | low;
 }
 
 static uint64_t physical_bytes(void)
@@ -100,6 +112,15 @@ intptr_t skep_memory_show(int fd, const struct skep_memory_view *view)
 	void *at = mmap(view->addr, view->len, view->prot, view->flags, fd, (off_t)view->off);
 
 	return at == MAP_FAILED ? -errno : (intptr_t)at;
+}
+
+uint64_t skep_memory_seed(void)
+{
+	uint64_t seed = 0;
+
+	if (getentropy(&seed, sizeof(seed)))
+		seed = (uint64_t)time(NULL) ^ (uintptr_t)&seed; /* a kernel without getrandom(2) */
+	return seed;
 }
 
 static uint64_t physical_bytes(void)

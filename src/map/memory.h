@@ -26,6 +26,8 @@ intptr_t skep_memory_show(int fd, const struct skep_memory_view *view);
 void skep_memory_release(void *at, size_t bytes);
 size_t skep_memory_page(void);
 size_t skep_memory_round_page(size_t bytes);
+/** What nobody can guess. */
+uint64_t skep_memory_seed(void);
 /** Could the machine ever hold so much? What is allocated in full asks first. */
 bool skep_memory_fits(uint64_t bytes);
 

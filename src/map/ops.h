@@ -93,8 +93,9 @@ enum {
 };
 enum { SKEP_ANY, SKEP_NOEXIST, SKEP_EXIST, SKEP_LOCK = 4 };
 
-#define MAP_TYPE(number, NAME, name, help) extern const struct skep_map_ops skep_map_##name##_ops;
+#define SKEP_MAP_TYPE(number, NAME, name, help)                                                    \
+	extern const struct skep_map_ops skep_map_##name##_ops;
 #include <skep/map_types.def>
-#undef MAP_TYPE
+#undef SKEP_MAP_TYPE
 
 #endif

@@ -8,7 +8,6 @@
 #include "map/ops.h"
 #include "map/pages.h"
 
-/* After ops.h: it has a MAP_TYPE of its own. */
 #ifdef __linux__
 #include <sys/mman.h>
 #endif

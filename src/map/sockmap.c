@@ -95,7 +95,7 @@ static int sys_lookup(struct skep_map *map, const void *key, void *value, uint64
 	return socket ? skep_objects_cookie(map, socket, value) : -ENOENT;
 }
 
-static int delete (struct skep_map *map, const void *key)
+static int erase(struct skep_map *map, const void *key)
 {
 	uint32_t index = skep_objects_index(key);
 
@@ -109,7 +109,7 @@ const struct skep_map_ops skep_map_sockmap_ops = {
 	.free = skep_objects_free,
 	.lookup = skep_objects_object,
 	.update = update,
-	.delete = delete,
+	.delete = erase,
 	.object = skep_objects_object,
 	.sys_lookup = sys_lookup,
 	.sys_update = sys_update,

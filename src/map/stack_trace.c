@@ -212,24 +212,34 @@ static bool slot_holds(const struct stack_map *stacks, const struct slot *slot,
 	return true;
 }
 
+/* Is the stack in the bucket, or may it not be put there? The id, -EEXIST, or -ENOENT: neither. */
+static int64_t judge(const struct stack_map *stacks, const struct wanted *wanted, uint32_t word)
+{
+	if (!word)
+		return -ENOENT;
+	if (slot_holds(stacks, slot_at(stacks, word - 1), wanted))
+		return wanted->bucket;
+	return wanted->flags & REUSE_STACKID ? -ENOENT : -EEXIST;
+}
+
 /* With the bucket's word in hand: the id, or why not; @word becomes what the bucket holds next. */
 static int64_t settle(struct stack_map *stacks, const struct wanted *wanted, uint32_t *word)
 {
+	int64_t id = judge(stacks, wanted, *word);
 	uint32_t fresh;
 
-	if (*word) {
-		const struct slot *slot = slot_at(stacks, *word - 1);
-
-		if ((wanted->flags & FAST_CMP) && slot->hash == wanted->hash)
-			return wanted->bucket;
-		if (slot_holds(stacks, slot, wanted))
-			return wanted->bucket;
-		if (!(wanted->flags & REUSE_STACKID))
-			return -EEXIST;
-	}
+	if (*word && (wanted->flags & FAST_CMP) && slot_at(stacks, *word - 1)->hash == wanted->hash)
+		return wanted->bucket;
+	if (id != -ENOENT && !by_build_id(&stacks->map))
+		return id;
+	/* Build ids are compared once they are found, and that needs a slot, be it for nothing. */
 	fresh = slot_new(stacks);
 	if (!fresh)
 		return -ENOMEM;
+	if (id != -ENOENT) {
+		slot_free(stacks, fresh);
+		return id;
+	}
 	slot_write(stacks, slot_at(stacks, fresh - 1), wanted);
 	slot_free(stacks, *word);
 	*word = fresh;
@@ -260,26 +270,42 @@ int64_t skep_stack_map_id(struct skep_map *map, const uint64_t *ips, uint32_t n,
 	return id;
 }
 
-static int sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags)
+static void slot_read(const struct skep_map *map, const struct slot *slot, void *value)
+{
+	uint32_t bytes = slot->n * frame_bytes(map->flags);
+
+	memcpy(value, slot->data, bytes);
+	memset((uint8_t *)value + bytes, 0, map->value_size - bytes);
+}
+
+/* Read a stack and leave it there, or take it away. */
+static int extract(struct skep_map *map, const void *key, void *value, bool leave)
 {
 	struct stack_map *stacks = (struct stack_map *)map;
-	uint32_t id = skep_objects_index(key), word, bytes;
+	uint32_t id = skep_objects_index(key), word;
 
 	if (id >= stacks->n_buckets)
 		return -ENOENT;
 	word = bucket_take(stacks, id);
-	if (word) {
-		const struct slot *slot = slot_at(stacks, word - 1);
-
-		bytes = slot->n * frame_bytes(map->flags);
-		memcpy(value, slot->data, bytes);
-		memset((uint8_t *)value + bytes, 0, map->value_size - bytes);
-	}
-	bucket_put(stacks, id, word);
+	if (word)
+		slot_read(map, slot_at(stacks, word - 1), value);
+	bucket_put(stacks, id, leave ? word : EMPTY);
+	if (!leave)
+		slot_free(stacks, word);
 	return word ? 0 : -ENOENT;
 }
 
-static int delete (struct skep_map *map, const void *key)
+static int sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags)
+{
+	return extract(map, key, value, true);
+}
+
+static int sys_lookup_and_delete(struct skep_map *map, const void *key, void *value, uint64_t flags)
+{
+	return extract(map, key, value, false);
+}
+
+static int erase(struct skep_map *map, const void *key)
 {
 	struct stack_map *stacks = (struct stack_map *)map;
 	uint32_t id = skep_objects_index(key), word;
@@ -337,7 +363,7 @@ const struct skep_map_ops skep_map_stack_trace_ops = {
 	.free = skep_map_discard,
 	.lookup = lookup,
 	.update = update,
-	.delete = delete,
+	.delete = erase,
 	.sys_lookup = sys_lookup,
 	.sys_lookup_and_delete = sys_lookup_and_delete,
 	.next_key = next_key,

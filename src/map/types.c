@@ -2,9 +2,9 @@
 #include "map/ops.h"
 
 static const struct skep_map_ops *const rows[SKEP_MAP_TYPE_CNT] = {
-#define MAP_TYPE(number, NAME, name, help) [number] = &skep_map_##name##_ops,
+#define SKEP_MAP_TYPE(number, NAME, name, help) [number] = &skep_map_##name##_ops,
 #include <skep/map_types.def>
-#undef MAP_TYPE
+#undef SKEP_MAP_TYPE
 };
 
 const struct skep_map_ops *skep_map_type_ops(uint32_t type)

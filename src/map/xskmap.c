@@ -39,7 +39,7 @@ static int update(struct skep_map *map, const void *key, const void *value, uint
 	return err;
 }
 
-static int delete (struct skep_map *map, const void *key)
+static int erase(struct skep_map *map, const void *key)
 {
 	uint32_t index = skep_objects_index(key);
 
@@ -59,7 +59,7 @@ const struct skep_map_ops skep_map_xskmap_ops = {
 	.free = skep_objects_free,
 	.lookup = skep_objects_object,
 	.sys_update = update,
-	.delete = delete,
+	.delete = erase,
 	.object = skep_objects_object,
 	.sys_lookup = sys_lookup,
 	.next_key = skep_objects_next_key,

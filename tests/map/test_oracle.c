@@ -237,9 +237,87 @@ static const struct oracle_type lock_types[] = {
 	{.type = SKEP_MAP_PERCPU_HASH, .attr = lock_attr, .kernel_attr = lock_kernel_attr},
 };
 
+/* --- Maps of objects and of the system's own: with real ones in test_objects.c ---------------- */
+
+static void object_attr(struct oracle_rng *rng, struct skep_map_attr *attr)
+{
+	attr->key_size = 4;
+	attr->value_size = 4;
+	attr->max_entries = 1 + oracle_below(rng, 6);
+}
+
+static void socket_attr(struct oracle_rng *rng, struct skep_map_attr *attr)
+{
+	object_attr(rng, attr);
+	if (attr->type == SKEP_MAP_SOCKHASH)
+		attr->key_size = some_key_size(rng);
+	attr->value_size = oracle_one_in(rng, 2) ? 4 : 8;
+}
+
+static void stack_attr(struct oracle_rng *rng, struct skep_map_attr *attr)
+{
+	object_attr(rng, attr);
+	attr->value_size = 8 * (1 + oracle_below(rng, 127));
+}
+
+static void ring_attr(struct oracle_rng *rng, struct skep_map_attr *attr)
+{
+	attr->key_size = attr->value_size = 0;
+	attr->max_entries = 4096u << oracle_below(rng, 4);
+}
+
+static void cgroup_attr(struct oracle_rng *rng, struct skep_map_attr *attr)
+{
+	attr->key_size = oracle_one_in(rng, 2) ? 8 : 16;
+	attr->value_size = 1 + oracle_below(rng, 40);
+	attr->max_entries = 0;
+}
+
+/* A descriptor that nobody has. */
+static void no_descriptor(const struct skep_map_attr *attr, uint64_t seed, bool kernel,
+			  uint8_t *value)
+{
+	uint64_t fd = 100000 + seed % 1000;
+
+	memcpy(value, &fd, attr->value_size);
+}
+
+/* No device or the loopback; no queue, or one that is short or too long. */
+static void hop_value(const struct skep_map_attr *attr, uint64_t seed, bool kernel, uint8_t *value)
+{
+	const uint32_t devices[] = {0, 1, 1, 1}, queues[] = {0, 1, 192, 16385};
+	uint64_t word = (attr->type == SKEP_MAP_CPUMAP ? queues : devices)[seed % 4];
+
+	memcpy(value, &word, attr->value_size);
+}
+
 /* ---------------------------------------------------------------------------------------------- */
 
 static const struct oracle_type types[] = {
+	{.type = SKEP_MAP_PROG_ARRAY, .ordered = true, .attr = object_attr, .value = no_descriptor},
+	{.type = SKEP_MAP_PERF_EVENT_ARRAY,
+	 .ordered = true,
+	 .attr = object_attr,
+	 .value = no_descriptor},
+	{.type = SKEP_MAP_CGROUP_ARRAY,
+	 .ordered = true,
+	 .attr = object_attr,
+	 .value = no_descriptor},
+	{.type = SKEP_MAP_DEVMAP, .ordered = true, .attr = socket_attr, .value = hop_value},
+	{.type = SKEP_MAP_DEVMAP_HASH, .ordered = true, .attr = socket_attr, .value = hop_value},
+	{.type = SKEP_MAP_CPUMAP, .ordered = true, .attr = socket_attr, .value = hop_value},
+	{.type = SKEP_MAP_XSKMAP, .ordered = true, .attr = object_attr, .value = no_descriptor},
+	{.type = SKEP_MAP_SOCKMAP, .ordered = true, .attr = socket_attr, .value = no_descriptor},
+	{.type = SKEP_MAP_SOCKHASH, .ordered = true, .attr = socket_attr, .value = no_descriptor},
+	{.type = SKEP_MAP_REUSEPORT_SOCKARRAY,
+	 .ordered = true,
+	 .attr = socket_attr,
+	 .value = no_descriptor},
+	{.type = SKEP_MAP_STACK_TRACE, .ordered = true, .attr = stack_attr},
+	{.type = SKEP_MAP_RINGBUF, .attr = ring_attr},
+	{.type = SKEP_MAP_USER_RINGBUF, .attr = ring_attr},
+	{.type = SKEP_MAP_CGROUP_STORAGE, .ordered = true, .attr = cgroup_attr},
+	{.type = SKEP_MAP_PERCPU_CGROUP_STORAGE, .ordered = true, .attr = cgroup_attr},
 	{.type = SKEP_MAP_ARRAY, .ordered = true, .programs = true, .attr = array_attr},
 	{.type = SKEP_MAP_PERCPU_ARRAY, .ordered = true, .programs = true, .attr = array_attr},
 	{.type = SKEP_MAP_HASH, .programs = true, .attr = hash_attr},

@@ -122,6 +122,55 @@ static void test_own_keys(void **state)
 	}
 }
 
+/* One writes the same keys again and again, the others must find them every time. */
+static void *find_always(void *arg)
+{
+	struct worker *self = arg;
+	uint64_t key, value[2];
+
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		key = random_below(self, 8);
+		if (!self->number)
+			skep_map_update(self->map, &key, value, 0);
+		else if (!skep_map_lookup(self->map, &key))
+			self->done++;
+	}
+	return NULL;
+}
+
+static void test_found_while_replaced(void **state)
+{
+	static const uint32_t types[] = {SKEP_MAP_HASH, SKEP_MAP_LPM_TRIE};
+	uint64_t value[2] = {0};
+
+	for (size_t i = 0; i < 2; i++) {
+		/* Few buckets, so that chains are long. */
+		struct skep_map *map = make(types[i], 8, 8, types[i] == SKEP_MAP_LPM_TRIE);
+
+		for (uint64_t key = 0; key < 8; key++)
+			assert_int_equal(skep_map_update(map, &key, value, 0), 0);
+		assert_int_equal(run(map, find_always), 0);
+		skep_map_unref(map);
+	}
+}
+
+/* A map larger than any machine, which comes with use. */
+static void test_vast(void **state)
+{
+	struct skep_map_attr attr = {.type = SKEP_MAP_HASH,
+				     .key_size = 8,
+				     .value_size = 1 << 20,
+				     .max_entries = 1 << 27,
+				     .flags = 1};
+	_cleanup_map_ struct skep_map *map = NULL;
+	uint64_t key = 7;
+
+	assert_int_equal(skep_map_create(&attr, &map), 0);
+	assert_null(skep_map_lookup(map, &key));
+	attr.flags = 0;
+	assert_int_equal(skep_map_create(&attr, &map), -ENOMEM);
+}
+
 /* All on the same few keys, with everything there is. */
 static void *shared_keys(void *arg)
 {
@@ -276,7 +325,8 @@ static void test_queues(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own_keys), cmocka_unit_test(test_shared_keys),
+		cmocka_unit_test(test_own_keys), cmocka_unit_test(test_found_while_replaced),
+		cmocka_unit_test(test_vast),     cmocka_unit_test(test_shared_keys),
 		cmocka_unit_test(test_cpus),     cmocka_unit_test(test_cpu_nests),
 		cmocka_unit_test(test_fork),     cmocka_unit_test(test_queues),
 	};

@@ -18,9 +18,9 @@ static const struct {
 	int number;
 	const char *name;
 } rows[] = {
-#define MAP_TYPE(number, NAME, name, help) {number, "BPF_MAP_TYPE_" #NAME},
+#define SKEP_MAP_TYPE(number, NAME, name, help) {number, "BPF_MAP_TYPE_" #NAME},
 #include <skep/map_types.def>
-#undef MAP_TYPE
+#undef SKEP_MAP_TYPE
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
