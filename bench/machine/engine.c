@@ -7,6 +7,8 @@
  * FILE holds a program's instructions. Every round measures all engines one
  * after the other, so that what disturbs one disturbs all.
  */
+#include <skep/map.h> /* before <sys/mman.h>, which has a MAP_TYPE of its own */
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,6 @@
 #include <time.h>
 
 #include <skep/image.h>
-#include <skep/map.h>
 
 #include "base/buf.h"
 #include "base/fd.h"
