@@ -36,7 +36,8 @@ struct context {
 		return body_##name(data, end);                                                     \
 	}
 NATIVE(fnv)
-NATIVE(h64) NATIVE(prime) NATIVE(log2) NATIVE(copy) NATIVE(parse)
+NATIVE(h64)
+NATIVE(prime) NATIVE(log2) NATIVE(copy) NATIVE(parse)
 
 	static const struct {
 	const char *name;

@@ -326,9 +326,18 @@ static inline bool charge(struct skep_run *run, uint64_t n)
 
 #define COUNTED_TEST(name)        TEST(L_COUNTED_##name, name, CHARGE(-p->off))
 
-/* With @ret_handlers only the handlers' addresses are given out. */
-static uint64_t execute(const struct skep_code *code, const struct op *p, const uint64_t args[5],
-			struct skep_run *run, const void *const **ret_handlers)
+/*
+ * With @ret_handlers only the handlers' addresses are given out. Sanitizers would look at every
+ * access of every handler, to find what the programs do, not us, and take minutes to compile it.
+ */
+#ifdef __clang__
+__attribute__((no_sanitize("address", "undefined", "coverage")))
+#else
+__attribute__((no_sanitize("address,undefined")))
+#endif
+static uint64_t
+execute(const struct skep_code *code, const struct op *p, const uint64_t args[5],
+	struct skep_run *run, const void *const **ret_handlers)
 {
 	static const void *const handlers[N_HANDLERS] = {
 		&&L_INVALID,

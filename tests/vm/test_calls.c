@@ -180,8 +180,7 @@ static void test_throw_caught(void **state)
 
 /* --- tail calls ----------------------------------------------------------------------------- */
 
-#define TAIL_CALL(index)                                                                           \
-	"r1 = r6\nr2 = map[id:1]\nr3 = " #index "\ncall bpf_tail_call#12\n"
+#define TAIL_CALL(index) "r1 = r6\nr2 = map[id:1]\nr3 = " #index "\ncall bpf_tail_call#12\n"
 
 static void load(struct skep_program *program, const struct skep_exec *exec, const char *text)
 {
@@ -255,7 +254,8 @@ static const char *const endless[] = {
 	"r0 = 0\nagain: w0 ^= 1\nif w0 <= 1 goto again\nexit\n",
 	"r0 = 0\nagain: gotol again\n",
 	"again: call sub\ngoto again\nsub: r0 = 0\nexit\n",
-	"r1 = 100000000\nr2 = subprog[+4]\nr3 = 0\ncall bpf_map_lookup_elem#1\nexit\nr0 = 0\nexit\n",
+	"r1 = 100000000\nr2 = subprog[+4]\nr3 = 0\ncall bpf_map_lookup_elem#1\nexit\nr0 = "
+	"0\nexit\n",
 };
 
 static void test_budget(void **state)
