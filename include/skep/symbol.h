@@ -14,6 +14,7 @@ struct skep_symbol {
 	const char *name;   /* NULL: unknown */
 	const char *module; /* kernel module, or the file it lies in; NULL: unknown */
 	uint64_t offset;    /* from the symbol's start; from the module's start if name is NULL */
+	bool file_missing;  /* processes: the file was deleted before it was read; module says so */
 };
 
 struct skep_diag;
@@ -62,6 +63,32 @@ int skep_usyms_lookup(struct skep_usyms *syms, pid_t pid, uint64_t addr, struct 
 /** Read @pid's mappings now, so that its addresses can be named after it ended. Cheap when known.
  */
 void skep_usyms_note_process(struct skep_usyms *syms, pid_t pid);
+/** Processes and mappings that were not remembered for lack of room while they were watched. */
+uint64_t skep_usyms_dropped(const struct skep_usyms *syms);
+
+struct skep_watch;
+/**
+ * Have the kernel report what processes map from now on, so that addresses of
+ * those that ended before they are asked for have names. Of a file that was
+ * deleted too, only if a descriptor of it was free (128) while it was there.
+ *
+ * @syms     borrowed; until skep_watch_free() used by the watch only and by lookups
+ * @only     the one process to watch; 0: all
+ * Return    0 | -EPERM, -EACCES not allowed | -errno
+ * Cost      0.1 ms a CPU, 68 KiB of the kernel's memory each
+ */
+int skep_watch_open(struct skep_usyms *syms, pid_t only, struct skep_watch **ret);
+void skep_watch_free(struct skep_watch *watch);
+/** To be polled: readable when there is something for skep_watch_step(). NULL: -1. */
+int skep_watch_fd(const struct skep_watch *watch);
+/** Take in what was reported until a moment ago, and a few of the processes that were there before
+ *  the watch. Returns whether there are more of those. NULL is fine. */
+bool skep_watch_step(struct skep_watch *watch);
+/** Take in everything that was reported until now. Waits a millisecond. NULL is fine. */
+void skep_watch_finish(struct skep_watch *watch);
+/** Reports that were lost or not remembered for lack of room. */
+uint64_t skep_watch_lost(const struct skep_watch *watch);
+
 /** Address of @name (function or variable) as @path's symbol table has it, before the file is
  *  moved to where it runs. Return 0 | -ENOENT | -errno */
 int skep_usyms_find(struct skep_usyms *syms, const char *path, const char *name,

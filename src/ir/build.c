@@ -309,10 +309,26 @@ uint32_t skep_ir_load(struct skep_ir_func *f, uint32_t bytes, struct skep_opnd b
 	return inst->dst = skep_ir_reg_new(f);
 }
 
+/*
+ * What is left of a slot, if it begins a word and is less than one. Such a store
+ * writes the whole word, as the rest is nobody's: only that makes the verifier
+ * forget what was there before, and find a loop's rounds alike.
+ */
+static bool ends_slot(const struct skep_ir_func *f, struct skep_opnd base, int64_t off,
+		      uint32_t bytes)
+{
+	int64_t at = base.imm + off;
+
+	return is_slot(base) && at >= 0 && at % 8 == 0 && bytes < 8 &&
+	       at + bytes == f->slots[base.id].bytes;
+}
+
 void skep_ir_store(struct skep_ir_func *f, uint32_t bytes, struct skep_opnd base, int32_t off,
 		   struct skep_opnd value)
 {
 	check_opnd(f, value);
+	if (ends_slot(f, base, off, bytes))
+		bytes = 8;
 	build_access(f, OP_STORE, bytes, base, off)->b = value;
 }
 
@@ -381,7 +397,8 @@ void skep_ir_zero(struct skep_ir_func *f, struct skep_opnd dst, int32_t off, uin
 		return;
 	}
 	for (uint32_t at = 0, size; at < bytes; at += size) {
-		size = piece(at, bytes, align);
+		size = ends_slot(f, dst, off + (int32_t)at, bytes - at) ? bytes - at
+									: piece(at, bytes, align);
 		skep_ir_store(f, size, dst, off + (int32_t)at, I(0));
 	}
 }

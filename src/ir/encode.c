@@ -137,7 +137,7 @@ static void put_alu(struct encoder *e, const struct inst *inst)
 	}
 	b = reg_of(e, inst->b.id);
 	if (b == dst && a != dst) {
-		assert(skep_ir_commutes(inst->sub));
+		assert(!skep_ir_late_b(inst));
 		b = a;
 	} else {
 		put_move(e, dst, a);

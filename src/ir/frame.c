@@ -37,6 +37,12 @@ static uint32_t align_up(uint32_t value, uint32_t align)
 	return (value + align - 1) & ~(align - 1);
 }
 
+/* Whole words: the last bytes of a slot may be stored as one, see skep_ir_store(). */
+static uint32_t room(const struct slot *slot)
+{
+	return align_up(slot->bytes, 8);
+}
+
 static void mark_used(struct skep_ir_func *f)
 {
 	struct skep_opnd *uses[IR_MAX_USES];
@@ -61,13 +67,13 @@ static void place_slot(struct layout *l, uint32_t id)
 		scratch = l->scratch_top[slot->below];
 	}
 	if (slot->place != SLOT_UNUSED && (slot->needs_stack || slot->bytes <= l->threshold)) {
-		stack = align_up(stack + slot->bytes, slot->align);
+		stack = align_up(stack + room(slot), 8);
 		slot->place = SLOT_STACK;
 		slot->off = -(int32_t)stack;
 	} else if (slot->place != SLOT_UNUSED) {
 		slot->place = SLOT_SCRATCH;
-		slot->off = (int32_t)align_up(scratch, slot->align);
-		scratch = (uint32_t)slot->off + slot->bytes;
+		slot->off = (int32_t)align_up(scratch, 8);
+		scratch = (uint32_t)slot->off + room(slot);
 	}
 	l->stack_top[id] = stack;
 	l->scratch_top[id] = scratch;

@@ -133,7 +133,7 @@ bool skep_ir_commutes(enum skep_ir_alu op)
 bool skep_ir_late_b(const struct inst *inst)
 {
 	if (inst->op == OP_ALU)
-		return !skep_ir_commutes(inst->sub);
+		return !skep_ir_commutes(inst->sub) || inst->keeps_a;
 	return skep_ir_is(inst, LATE_B);
 }
 

@@ -44,6 +44,7 @@ struct inst {
 	uint8_t bytes;  /* of memory accesses, extensions and swaps */
 	uint8_t n_args; /* of calls */
 	bool is_signed; /* EXT; LOAD: sign-extend */
+	bool keeps_a;   /* ALU: the result starts as a copy of `a`, though the operation commutes */
 	bool tracked;   /* the kernel must go on knowing the result: never into the scratch */
 	int32_t off;
 	uint32_t dst; /* register, or IR_NONE */

@@ -228,6 +228,29 @@ static void lower_inst(struct lower *l, struct inst *inst)
 	}
 }
 
+/*
+ * A number that an address of the stack is added to becomes, for Linux (seen on
+ * 6.18), an address in the stack of the program, whichever function it is in.
+ * So in called functions it is the address that the number is added to.
+ */
+static void keep_addresses(struct skep_ir_func *f)
+{
+	const uint8_t *kinds = skep_ir_kinds(f);
+
+	for (uint32_t i = 0; i < f->n_order; i++) {
+		for (struct inst *p = f->blocks[f->order[i]]->first; p; p = p->next) {
+			if (p->op != OP_ALU || p->sub != SKEP_IR_ADD || !is_reg(p->b))
+				continue;
+			if (kinds[p->b.id] > kinds[p->a.id]) {
+				struct skep_opnd a = p->a;
+				p->a = p->b;
+				p->b = a;
+			}
+			p->keeps_a = kinds[p->a.id] != KIND_SCALAR;
+		}
+	}
+}
+
 void skep_ir_lower(struct skep_ir_func *f)
 {
 	struct lower l = {.f = f};
@@ -237,4 +260,6 @@ void skep_ir_lower(struct skep_ir_func *f)
 		for (l.at = l.block->first; l.at; l.at = l.at->next)
 			lower_inst(&l, l.at);
 	}
+	if (f->prog != f)
+		keep_addresses(f);
 }

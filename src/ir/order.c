@@ -3,8 +3,8 @@
  * of line.
  *
  * Counts for each block the loops it is in (also the weight of its registers
- * for alloc.c), lets cfg.c order by that, then moves cold blocks (those marked
- * by the front end, and those reached from cold ones only) behind the others.
+ * for alloc.c), drops the guards of what is no loop, lets cfg.c order by that, then moves cold
+ * blocks (those marked by the front end, and those reached from cold ones only) behind the others.
  * Not all to the very end: jumps reach 32 Ki instructions, so a long function
  * gets its cold blocks in several places.
  */
@@ -65,6 +65,22 @@ static void count_loops(struct skep_ir_func *f)
 	}
 }
 
+/*
+ * A loop that always leaves in its first round is none, and needs no guard. Nor
+ * may it have one: Linux (seen on 6.18) takes a may_goto that it meets again,
+ * as in a callback, for the head of a loop, and refuses a program in which it
+ * then finds no way round.
+ */
+static void drop_idle_guards(struct skep_ir_func *f)
+{
+	for (uint32_t i = 0; i < f->n_order; i++) {
+		struct block *block = f->blocks[f->order[i]];
+
+		if (block->last->op == OP_GUARD && !block->depth)
+			skep_ir_become_jump(block->last, block->last->then_block);
+	}
+}
+
 static void spread_cold(struct skep_ir_func *f)
 {
 	for (uint32_t i = 1; i < f->n_order; i++) {
@@ -105,6 +121,7 @@ static void sink_cold(struct skep_ir_func *f)
 void skep_ir_order(struct skep_ir_func *f)
 {
 	count_loops(f);
+	drop_idle_guards(f);
 	skep_ir_cfg(f);
 	spread_cold(f);
 	sink_cold(f);

@@ -99,7 +99,7 @@ static int by_build_id(struct search *search, struct skep_elf **ret)
 static int try_link(const struct search *search, const char *path, struct skep_elf **ret)
 {
 	_cleanup_close_ int fd = skep_procroot_file(search->root_fd, path);
-	uint32_t crc;
+	uint32_t crc = 0;
 
 	if (fd < 0 || skep_debugfile_crc(fd, &crc) < 0 || crc != search->crc)
 		return -ENOENT;

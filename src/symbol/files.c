@@ -271,8 +271,28 @@ static struct skep_file *get(struct skep_files *files, pid_t pid, const struct s
 	file = resolve(files, pid, maps, m);
 	m->file_slot = file ? (uint32_t)(file - files->slots) : NO_FILE;
 	m->file_gen = file ? file->gen : 0;
+	if (file && m->generation) {
+		file->map_dev = m->dev;
+		file->map_generation = m->generation;
+	}
 	share(maps, m);
 	return file;
+}
+
+bool skep_files_share(struct skep_files *files, struct skep_mapping *m)
+{
+	for (size_t i = 0; m->generation && i < SKEP_FILES_MAX; i++) {
+		struct skep_file *file = &files->slots[i];
+
+		if (!file->gen || file->map_generation != m->generation ||
+		    file->map_dev != m->dev || file->key.inode != m->inode)
+			continue;
+		m->file_slot = (uint32_t)i;
+		m->file_gen = file->gen;
+		file->last_use = ++files->clock;
+		return true;
+	}
+	return false;
 }
 
 bool skep_files_pin(struct skep_files *files, pid_t pid, const struct skep_maps *maps,

@@ -26,7 +26,8 @@ struct skep_file_key {
 
 struct skep_file {
 	struct skep_file_key key;
-	uint32_t gen; /* 0: the slot was never used */
+	uint32_t map_dev, map_generation; /* of a mapping that led to it; generation 0: none */
+	uint32_t gen;                     /* 0: the slot was never used */
 	uint64_t last_use;
 	int fd;     /* owned; -1 once the table was built */
 	char *path; /* owned; in its process's root folder */
@@ -48,6 +49,8 @@ void skep_files_done(struct skep_files *files);
 /** Make sure that the file of mapping @m of @pid is known (open, at least). False: no file. */
 bool skep_files_pin(struct skep_files *files, pid_t pid, const struct skep_maps *maps,
 		    struct skep_mapping *m);
+/** Take the file for @m that another mapping of the same inode led to. False: none is known. */
+bool skep_files_share(struct skep_files *files, struct skep_mapping *m);
 /** The table of mapping @m of @pid; good until the next call. NULL: no file, or unreadable. */
 const struct skep_table *skep_files_table(struct skep_files *files, pid_t pid,
 					  const struct skep_maps *maps, struct skep_mapping *m);

@@ -146,6 +146,7 @@ void skep_maps_parse(const char *text, size_t len, struct skep_maps *ret)
 		.data = parse.mappings.data,
 		.n = parse.mappings.len,
 		.paths = parse.paths.data,
+		.paths_len = parse.paths.len,
 		.hash = skep_hash_bytes(text, len),
 	};
 }
@@ -184,4 +185,91 @@ struct skep_mapping *skep_maps_find(const struct skep_maps *maps, uint64_t addr)
 			high = mid;
 	}
 	return low < maps->n && maps->data[low].start <= addr ? &maps->data[low] : NULL;
+}
+
+/* --- One at a time -----------------------------------------------------------------------------
+ */
+
+/* A path that is there already is shared. */
+static uint32_t put_path(struct skep_maps *maps, const char *path)
+{
+	size_t len = strlen(path) + 1;
+
+	for (size_t i = 0; i < maps->n; i++) {
+		if (!strcmp(maps->paths + maps->data[i].path, path))
+			return maps->data[i].path;
+	}
+	if (maps->paths_len && len == 1)
+		return 0;
+	size_t at = maps->paths_len ? maps->paths_len : 1;
+	maps->paths = skep_xrealloc(maps->paths, at + len);
+	maps->paths[0] = maps->paths_len ? maps->paths[0] : '\0';
+	memcpy(maps->paths + at, path, len);
+	maps->paths_len = at + len;
+	return (uint32_t)at;
+}
+
+static void insert_at(struct skep_maps *maps, size_t i, const struct skep_mapping *mapping)
+{
+	memmove(&maps->data[i + 1], &maps->data[i], (maps->n - i) * sizeof(*maps->data));
+	maps->data[i] = *mapping;
+	maps->n++;
+}
+
+/* Clear [start, end): what lies across an end is cut there. Room for one more is needed. */
+static void clear(struct skep_maps *maps, uint64_t start, uint64_t end)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < maps->n; i++) {
+		struct skep_mapping m = maps->data[i], rest = m;
+		if (m.start < start && m.end > end) { /* both ends are left, and no other has any */
+			maps->data[i].end = start;
+			rest.off += end - m.start;
+			rest.start = end;
+			insert_at(maps, i + 1, &rest);
+			return;
+		}
+		if (m.start < start)
+			m.end = m.end < start ? m.end : start;
+		else if (m.end > end && m.start < end) {
+			m.off += end - m.start;
+			m.start = end;
+		} else if (m.start < end)
+			continue;
+		maps->data[kept++] = m;
+	}
+	maps->n = kept;
+}
+
+struct skep_mapping *skep_maps_add(struct skep_maps *maps, const struct skep_mapping *mapping,
+				   const char *path)
+{
+	struct skep_mapping m = *mapping;
+	size_t i = 0;
+
+	if (m.end <= m.start || maps->n + 2 > SKEP_MAPS_MAX_ADDED)
+		return NULL;
+	maps->data = skep_xrealloc(maps->data, (maps->n + 2) * sizeof(*maps->data));
+	clear(maps, m.start, m.end);
+	m.path = put_path(maps, path);
+	while (i < maps->n && maps->data[i].start < m.start)
+		i++;
+	insert_at(maps, i, &m);
+	maps->hash = 0;
+	return &maps->data[i];
+}
+
+void skep_maps_copy_code(const struct skep_maps *from, struct skep_maps *ret)
+{
+	*ret = (struct skep_maps){0};
+	for (size_t i = 0; i < from->n; i++) {
+		if (from->data[i].exec)
+			skep_maps_add(ret, &from->data[i], from->paths + from->data[i].path);
+	}
+}
+
+size_t skep_maps_memory(const struct skep_maps *maps)
+{
+	return maps->n * sizeof(*maps->data) + maps->paths_len;
 }

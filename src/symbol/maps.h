@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #define SKEP_MAPS_MAX_BYTES (64UL << 20) /* of text: over a million mappings */
+#define SKEP_MAPS_MAX_ADDED 4096         /* mappings of one set that were added singly */
 
 struct skep_mapping {
 	uint64_t start, end; /* [start, end) */
@@ -19,14 +20,16 @@ struct skep_mapping {
 	uint32_t dev;        /* major << 20 | minor, as the kernel prints them */
 	uint32_t path;       /* offset in paths; "" when it has none */
 	bool exec, deleted;
+	uint32_t generation;          /* of the inode; 0: not known */
 	uint32_t file_slot, file_gen; /* cache of where its symbols are; see files.h */
 };
 
 struct skep_maps {
 	struct skep_mapping *data; /* owned; ascending, not overlapping */
 	size_t n;
-	char *paths;   /* owned; NUL-terminated strings, the first one empty */
-	uint64_t hash; /* of the text */
+	char *paths; /* owned; NUL-terminated strings, the first one empty */
+	size_t paths_len;
+	uint64_t hash; /* of the text; 0: not read from one */
 };
 
 /** Parse; lines that are not of the kernel's form, or out of order, are left out. */
@@ -34,6 +37,17 @@ void skep_maps_parse(const char *text, size_t len, struct skep_maps *ret);
 void skep_maps_done(struct skep_maps *maps);
 /** Return 0 | -ESRCH no such process | -errno */
 int skep_maps_read(pid_t pid, struct skep_maps *ret);
+/**
+ * Add one mapping, whose path is @path, in place of what was at its addresses.
+ * Return the mapping, valid until the next is added | NULL there is no room, or it is empty.
+ * Cost O(n)
+ */
+struct skep_mapping *skep_maps_add(struct skep_maps *maps, const struct skep_mapping *mapping,
+				   const char *path);
+/** A copy of the mappings of code. */
+void skep_maps_copy_code(const struct skep_maps *from, struct skep_maps *ret);
+/** Bytes held. */
+size_t skep_maps_memory(const struct skep_maps *maps);
 /** The mapping that holds @addr, or NULL. Cost O(log n). */
 struct skep_mapping *skep_maps_find(const struct skep_maps *maps, uint64_t addr);
 

@@ -109,7 +109,7 @@ static bool read_exe(pid_t pid, uint64_t *ret_dev, uint64_t *ret_inode)
 	return true;
 }
 
-static void push_maps(struct skep_process *process, const struct skep_maps *maps)
+void skep_process_push(struct skep_process *process, const struct skep_maps *maps)
 {
 	if (process->n_maps == SKEP_PROCESS_MAX_MAPS)
 		skep_maps_done(&process->maps[--process->n_maps]);
@@ -129,7 +129,7 @@ static bool read_maps(struct skep_process *process)
 		skep_maps_done(&maps);
 		return false;
 	}
-	push_maps(process, &maps);
+	skep_process_push(process, &maps);
 	return true;
 }
 
@@ -146,6 +146,18 @@ int skep_process_init(struct skep_process *ret, pid_t pid)
 	process.checked_ns = process.maps_read_ns = now_ns();
 	*ret = process;
 	return 0;
+}
+
+void skep_process_unread(struct skep_process *ret, pid_t pid)
+{
+	*ret = (struct skep_process){.pid = pid, .ns_pid = pid, .uid = (uid_t)-1};
+}
+
+void skep_process_renew(struct skep_process *process)
+{
+	process->start_time = 0;
+	process->maps_read_ns = 0;
+	skep_perfmap_done(&process->perfmap);
 }
 
 void skep_process_done(struct skep_process *process)
@@ -191,7 +203,7 @@ bool skep_process_refresh(struct skep_process *process)
 
 	return due(&process->maps_read_ns, REFRESH_NS) &&
 	       read_start_time(process->pid, &start_time) == 0 &&
-	       start_time == process->start_time && read_maps(process);
+	       (!process->start_time || start_time == process->start_time) && read_maps(process);
 }
 
 /* In its own root under the pid it knows; of an ended process, where we would find it. */
@@ -218,6 +230,8 @@ bool skep_process_refresh_perfmap(struct skep_process *process)
 
 	if (!due(&process->perfmap_read_ns, PERFMAP_NS))
 		return false;
+	if (!process->start_time)
+		read_status(process);
 	fd = open_perfmap(process);
 	return fd >= 0 && skep_perfmap_update(&process->perfmap, fd, process->uid);
 }

@@ -16,7 +16,7 @@
 
 struct skep_process {
 	pid_t pid;           /* 0: free place */
-	uint64_t start_time; /* tells it from a later process of the same pid */
+	uint64_t start_time; /* tells it from a later process of the same pid; 0: not read */
 	uint64_t exe_dev, exe_inode;
 	uid_t uid;                                    /* effective */
 	pid_t ns_pid;                                 /* as it knows itself */
@@ -28,7 +28,13 @@ struct skep_process {
 
 /** First sight of @pid. Return 0 | -ESRCH | -errno; @ret is untouched on error. */
 int skep_process_init(struct skep_process *ret, pid_t pid);
+/** One of which nothing was read. */
+void skep_process_unread(struct skep_process *ret, pid_t pid);
 void skep_process_done(struct skep_process *process);
+/** Put @maps, which are taken over, before those it had; the oldest may have to go. */
+void skep_process_push(struct skep_process *process, const struct skep_maps *maps);
+/** The pid was given to a new process; what the old one had mapped stays. */
+void skep_process_renew(struct skep_process *process);
 /**
  * See whether it is still the same process running the same program, at most
  * every 50 ms. Reads its mappings again if it executed another; becomes the new

@@ -4,7 +4,7 @@
  *
  * An address is looked for in the newest mappings first, then in older ones,
  * then in the code made at run time. Only one that is found nowhere makes us
- * read the process again.
+ * read the process again. follow.c keeps processes by what the kernel reports.
  */
 #include <skep/symbol.h>
 
@@ -16,26 +16,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "symbol/debugfile.h"
-#include "symbol/files.h"
-#include "symbol/names.h"
-#include "symbol/process.h"
-
-#define PROCESSES_MAX 4096
-#define BUCKETS       1024
-
-struct node {
-	struct skep_process process;
-	struct node *next; /* in its bucket */
-};
-
-struct skep_usyms {
-	bool demangle;
-	struct skep_names names;
-	struct skep_files files;
-	struct node *buckets[BUCKETS]; /* owned chains, by pid */
-	size_t n_processes;
-	uint64_t clock; /* counts uses */
-};
+#include "symbol/usyms.h"
 
 struct skep_usyms *skep_usyms_new(bool demangle)
 {
@@ -51,10 +32,10 @@ void skep_usyms_free(struct skep_usyms *syms)
 {
 	if (!syms)
 		return;
-	for (size_t i = 0; i < BUCKETS; i++) {
-		struct node *next;
+	for (size_t i = 0; i < SKEP_USYMS_BUCKETS; i++) {
+		struct skep_process_node *next;
 
-		for (struct node *node = syms->buckets[i]; node; node = next) {
+		for (struct skep_process_node *node = syms->buckets[i]; node; node = next) {
 			next = node->next;
 			skep_process_done(&node->process);
 			free(node);
@@ -65,21 +46,22 @@ void skep_usyms_free(struct skep_usyms *syms)
 	free(syms);
 }
 
-static struct node **bucket_of(struct skep_usyms *syms, pid_t pid)
+static struct skep_process_node **bucket_of(struct skep_usyms *syms, pid_t pid)
 {
-	return &syms->buckets[(uint32_t)pid % BUCKETS];
+	return &syms->buckets[(uint32_t)pid % SKEP_USYMS_BUCKETS];
 }
 
-static void drop_oldest(struct skep_usyms *syms)
+void skep_usyms_drop_oldest(struct skep_usyms *syms)
 {
-	struct node **oldest = NULL, *node;
+	struct skep_process_node **oldest = NULL, *node;
 
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct node **at = &syms->buckets[i]; *at; at = &(*at)->next)
+	for (size_t i = 0; i < SKEP_USYMS_BUCKETS; i++)
+		for (struct skep_process_node **at = &syms->buckets[i]; *at; at = &(*at)->next)
 			if (!oldest || (*at)->process.last_use < (*oldest)->process.last_use)
 				oldest = at;
 	node = *oldest;
 	*oldest = node->next;
+	syms->followed_bytes -= node->followed_bytes;
 	skep_process_done(&node->process);
 	free(node);
 	syms->n_processes--;
@@ -95,34 +77,49 @@ static void pin_files(struct skep_usyms *syms, struct skep_process *process)
 			skep_files_pin(&syms->files, process->pid, maps, &maps->data[i]);
 }
 
+struct skep_process_node *skep_usyms_put_process(struct skep_usyms *syms,
+						 const struct skep_process *process)
+{
+	struct skep_process_node *node, **bucket = bucket_of(syms, process->pid);
+
+	if (syms->n_processes == SKEP_USYMS_MAX_PROCESSES)
+		skep_usyms_drop_oldest(syms);
+	node = skep_xcalloc(1, sizeof(*node));
+	node->process = *process;
+	node->process.last_use = ++syms->clock;
+	node->next = *bucket;
+	*bucket = node;
+	syms->n_processes++;
+	return node;
+}
+
 static struct skep_process *add_process(struct skep_usyms *syms, pid_t pid)
 {
 	struct skep_process process;
-	struct node *node;
+	struct skep_process_node *node;
 
 	if (skep_process_init(&process, pid) < 0)
 		return NULL;
-	if (syms->n_processes == PROCESSES_MAX)
-		drop_oldest(syms);
-	node = skep_xcalloc(1, sizeof(*node));
-	node->process = process;
-	node->next = *bucket_of(syms, pid);
-	*bucket_of(syms, pid) = node;
-	syms->n_processes++;
+	node = skep_usyms_put_process(syms, &process);
 	pin_files(syms, &node->process);
 	return &node->process;
 }
 
+struct skep_process_node *skep_usyms_find_process(struct skep_usyms *syms, pid_t pid)
+{
+	struct skep_process_node *node = *bucket_of(syms, pid);
+
+	while (node && node->process.pid != pid)
+		node = node->next;
+	return node;
+}
+
 static struct skep_process *get_process(struct skep_usyms *syms, pid_t pid)
 {
-	struct skep_process *process = NULL;
+	struct skep_process_node *node = skep_usyms_find_process(syms, pid);
+	struct skep_process *process = node ? &node->process : add_process(syms, pid);
 
-	for (struct node *node = *bucket_of(syms, pid); node && !process; node = node->next)
-		if (node->process.pid == pid)
-			process = &node->process;
-	if (!process)
-		process = add_process(syms, pid);
-	else if (skep_process_check(process))
+	if (node && !syms->followed && skep_process_check(process))
 		pin_files(syms, process);
 	if (process)
 		process->last_use = ++syms->clock;
@@ -132,6 +129,17 @@ static struct skep_process *get_process(struct skep_usyms *syms, pid_t pid)
 void skep_usyms_note_process(struct skep_usyms *syms, pid_t pid)
 {
 	get_process(syms, pid);
+}
+
+/* Its file cannot be opened any more, in what is left of the process or by its path. */
+static void report_missing(struct skep_usyms *syms, const struct skep_mapping *m, const char *path,
+			   struct skep_symbol *ret)
+{
+	_cleanup_buf_ struct skep_buf text = {0};
+
+	skep_buf_printf(&text, "%s (%s)", path, m->deleted ? "deleted" : "deleted or moved");
+	ret->module = skep_names_plain(&syms->names, text.data);
+	ret->file_missing = true;
 }
 
 /* Fill in what mapping @m tells of @addr; true if that includes a name. */
@@ -145,6 +153,8 @@ static bool name_in_mapping(struct skep_usyms *syms, pid_t pid, const struct ske
 	ret->name = NULL;
 	ret->module = path[0] ? skep_names_plain(&syms->names, path) : NULL;
 	ret->offset = addr - m->start + m->off;
+	if (!table && path[0] == '/')
+		report_missing(syms, m, path, ret);
 	if (!table || skep_table_off_to_addr(table, ret->offset, &file_addr) < 0)
 		return false;
 	ret->offset = file_addr;

@@ -38,9 +38,10 @@ enum skep_expr_kind {
 	SKEP_E_INCDEC,    /* ++x x++ --x x--: op, is_postfix, right */
 	SKEP_E_BINARY,    /* left op right, && and || included */
 	SKEP_E_TERNARY,   /* cond ? left : right */
-	SKEP_E_CAST,      /* (type_name)right */
+	SKEP_E_CAST,      /* (type_name)right, or left: a TYPEOF */
 	SKEP_E_SIZEOF,    /* sizeof(type_name) or sizeof(right) */
 	SKEP_E_OFFSETOF,  /* offsetof(type_name or right, name[.name…]) */
+	SKEP_E_TYPEOF,    /* typeof(type_name or right): only where a type is wanted */
 	SKEP_E_TUPLE,     /* (a, b, …): args; maybe none. (x = a, y = b): elem_name on each */
 	SKEP_E_BLOCK,     /* { body; right }: statements, then the value */
 	SKEP_E_N_KINDS
@@ -105,17 +106,18 @@ struct skep_expr {
 	struct skep_map *map;
 	struct skep_field field; /* FIELD: the member */
 	struct skep_expr *key; /* MAP: the key as one expression (a TUPLE if several); NULL: none */
-	uint32_t param;        /* PARAM: its number; `integer` (and `text`) then are its value */
+	uint64_t percpu_offsets; /* CALL of percpu_kaddr(): where the kernel keeps them */
+	uint32_t param;          /* PARAM: its number; `integer` (and `text`) then are its value */
 };
 
 enum skep_stmt_kind {
 	SKEP_S_EXPR,
-	SKEP_S_ASSIGN,    /* target op= value; target: VAR, MAP */
-	SKEP_S_LET,       /* let $x; let $x = value; let $x: type = value */
-	SKEP_S_IF,        /* cond, body, else_body */
-	SKEP_S_WHILE,     /* cond, body */
-	SKEP_S_UNROLL,    /* value: how often; body */
-	SKEP_S_FOR_MAP,   /* for $kv : @map { body }: target $kv, value the map */
+	SKEP_S_ASSIGN,  /* target op= value; target: VAR, MAP */
+	SKEP_S_LET,     /* let $x; let $x = value; let $x: type = value; cond: a TYPEOF for type */
+	SKEP_S_IF,      /* cond, body, else_body */
+	SKEP_S_WHILE,   /* cond, body */
+	SKEP_S_UNROLL,  /* value: how often; body */
+	SKEP_S_FOR_MAP, /* for $kv : @map { body }: target $kv, value the map */
 	SKEP_S_FOR_RANGE, /* for $i : from..to { body }: target $i, value from, limit to */
 	SKEP_S_BREAK,
 	SKEP_S_CONTINUE,

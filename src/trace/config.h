@@ -29,4 +29,13 @@ void skep_config_init(struct skep_config *config);
  */
 int skep_config_set(struct skep_config *config, const char *name, const char *value);
 
+struct skep_config_value {
+	const char *text; /* NULL: a number, or true or false */
+	uint64_t number;
+	bool is_bool;
+};
+/** One by its name, written as for skep_config_set(). Return 0 | -ENOENT */
+int skep_config_get(const struct skep_config *config, const char *name,
+		    struct skep_config_value *ret);
+
 #endif

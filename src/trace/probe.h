@@ -48,6 +48,16 @@ enum skep_probe_special {
 	SKEP_PROBE_SIGNAL
 };
 
+/** Places that are reached through one raw tracepoint for all of them: see lower/gather.c. */
+struct skep_gather {
+	const struct skep_probe *first; /* the one that is attached */
+	uint32_t n;                     /* places */
+	bool is_exit;                   /* sys_exit, else sys_enter */
+	uint32_t map, n_numbers;        /* the table of places by number; its length */
+	uint32_t compat_off;            /* in the task: the word that tells a 32-bit call */
+	uint32_t number_off;            /* in the registers: the call's number */
+};
+
 struct skep_provider {
 	const char *name;           /* "tracepoint" */
 	const char *const *aliases; /* "t", NULL-terminated */
@@ -86,7 +96,8 @@ struct skep_probe {
 	uint16_t usdt_machine;           /* e_machine of the binary */
 	struct skep_usdt_arg *usdt_args; /* USDT */
 	uint32_t n_usdt_args;
-	uint32_t index; /* in the program's list; the attach cookie */
+	const struct skep_gather *gather; /* NULL: it is attached by itself */
+	uint32_t index;                   /* in the program's list; the attach cookie */
 };
 
 /** What expansion works on. */

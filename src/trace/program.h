@@ -107,6 +107,7 @@ struct skep_trace_program {
 	uint32_t stack_depth[2];
 	uint32_t eraser;    /* program that zeroes words ctx[0] to ctx[1] of cpu_globals */
 	uint32_t loss_off;  /* of u64[SKEP_LOSS_CNT], then u64[n_maps] (full map), in globals */
+	bool names_code;    /* of processes: user stacks, usym() */
 	bool needs_elapsed; /* u64 at elapsed_off of globals: start, ns of boot or monotonic */
 	uint32_t elapsed_off;
 };

@@ -92,7 +92,21 @@ struct skep_type {
 	struct {
 		int64_t min, max, step;
 	} lhist;
-	uint32_t enum_btf; /* INT that is an enum of the kernel's BTF: its id, for printing names */
+	/* INT that is an enum, for printing names: of the kernel's BTF, or of the script. */
+	uint32_t enum_btf;
+	const struct skep_enum *enum_script;
+};
+
+struct skep_enumerator {
+	const char *name;
+	int64_t value;
+};
+
+/** An enum that the script defines. */
+struct skep_enum {
+	const char *name; /* "enum foo", or "" */
+	const struct skep_enumerator *values;
+	uint32_t n;
 };
 
 /** A member of a struct or union. */
@@ -122,6 +136,8 @@ struct skep_types {
 	int btf_err;                  /* why there is none */
 	struct skep_record **records; /* structs defined in the script; arena */
 	uint32_t n_records;
+	struct skep_enum **enums; /* the same for enums */
+	uint32_t n_enums;
 };
 
 void skep_types_init(struct skep_types *types, struct skep_arena *arena);
@@ -138,6 +154,11 @@ extern const struct skep_type skep_type_none, skep_type_u8, skep_type_u16, skep_
 const struct skep_type *skep_type_int(uint32_t bytes, bool is_signed);
 const struct skep_type *skep_type_string(struct skep_types *types, uint32_t size);
 const struct skep_type *skep_type_buffer(struct skep_types *types, uint32_t max_len);
+/** An integer of @bytes whose values have the names of @named. */
+const struct skep_type *skep_type_named_int(struct skep_types *types, uint32_t bytes,
+					    bool is_signed, const struct skep_enum *named);
+/** What an enum of the script is as a member or in a cast. */
+const struct skep_type *skep_enum_type(struct skep_types *types, const struct skep_enum *named);
 const struct skep_type *skep_type_ptr(struct skep_types *types, const struct skep_type *elem,
 				      enum skep_space space);
 const struct skep_type *skep_type_array(struct skep_types *types, const struct skep_type *elem,
@@ -159,6 +180,9 @@ const struct skep_type *skep_type_lhist(struct skep_types *types, int64_t min, i
  *  SKEP_T_NONE). char arrays become strings. */
 const struct skep_type *skep_type_from_btf(struct skep_types *types, uint32_t btf_id,
 					   enum skep_space space);
+/** @type, a pointer or an array, and all it leads to, in another space. */
+const struct skep_type *skep_type_in_space(struct skep_types *types, const struct skep_type *type,
+					   enum skep_space space);
 /** A type by its name in C or in the language: "struct foo", "task_struct", "uint64", "u32",
  *  "unsigned long", "pid_t", "string[16]"…; NULL: no such type. */
 const struct skep_type *skep_type_by_name(struct skep_types *types, const char *name,
@@ -170,6 +194,14 @@ int skep_record_find(struct skep_types *types, const struct skep_record *record,
 
 /** May a value of @b be stored where @a is expected, byte for byte? */
 bool skep_type_same(const struct skep_type *a, const struct skep_type *b);
+/** Which element of @tuple one called @name is, NULL or of no such name: the @i-th. */
+uint32_t skep_tuple_place(const struct skep_type *tuple, const char *name, uint32_t i);
+/** Are integers in them, which skep_type_same() takes for the same, printed by the same names? */
+bool skep_type_same_names(const struct skep_type *a, const struct skep_type *b);
+static inline bool skep_type_is_enum(const struct skep_type *type)
+{
+	return type->kind == SKEP_T_INT && (type->enum_btf || type->enum_script);
+}
 static inline bool skep_type_is_agg(const struct skep_type *type)
 {
 	return type->kind >= SKEP_T_COUNT && type->kind <= SKEP_T_LHIST;

@@ -8,6 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Found by name: uaddr(). */
+extern volatile uint32_t calls_number;
+extern volatile uint8_t calls_byte;
+volatile uint32_t calls_number = 0x33333333;
+volatile uint8_t calls_byte = 0x55;
+
 struct point {
 	int32_t x;
 	int32_t y;

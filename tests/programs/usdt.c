@@ -1,6 +1,7 @@
 /*
  * Static probes (USDT) with known arguments: skep_test:round(number, "text") in
- * each of argv[1] rounds (1 if not given), and skep_test:done(sum) at the end.
+ * each of argv[1] rounds (1 if not given), skep_test:done(sum) at the end, and
+ * skep_test:many(sum, sum + 1, … sum + 11), as many as there can be.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@ int main(int argc, char **argv)
 		DTRACE_PROBE2(skep_test, round, 100 + i, text);
 	}
 	DTRACE_PROBE1(skep_test, done, sum);
+	DTRACE_PROBE12(skep_test, many, sum, sum + 1, sum + 2, sum + 3, sum + 4, sum + 5, sum + 6,
+		       sum + 7, sum + 8, sum + 9, sum + 10, sum + 11);
 	printf("%ld\n", sum);
 	return 0;
 }

@@ -277,6 +277,7 @@ static int run(struct job *job, uint64_t for_ns, int *ret_status)
 		.out_fd = job->out_fd >= 0 ? job->out_fd : STDOUT_FILENO,
 		.err_fd = STDERR_FILENO,
 		.child = job->child.pid ? &job->child : NULL,
+		.pid = job->pid ? job->pid : job->child.pid,
 		.for_ns = for_ns,
 		.notify = notify_line(),
 		.log = given(job, OPT_VERBOSE) ? &job->log : NULL,

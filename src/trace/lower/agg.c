@@ -247,7 +247,7 @@ static void fold_copy(struct skep_lower *l, const struct skep_type *type, const 
 		       R(total->sum), take, done);
 	skep_ir_at(f, take);
 	skep_ir_set(f, total->sum, R(value));
-	skep_ir_set(f, total->n, I(1));
+	skep_ir_set(f, total->n, R(n));
 	skep_ir_jump(f, done);
 	skep_ir_at(f, done);
 }
@@ -270,8 +270,9 @@ struct skep_opnd skep_lower_agg_read(struct skep_lower *l, const struct skep_tra
 	uint32_t head = skep_ir_block(f), body = skep_ir_block(f), found = skep_ir_block(f);
 	uint32_t next = skep_ir_block(f), done = skep_ir_block(f);
 
-	skep_ir_set(f, total.sum, I(0));
-	skep_ir_set(f, total.n, I(0));
+	/* What no round and what some rounds have found are to look alike to the verifier. */
+	skep_ir_set(f, total.sum, skep_lower_blur(l, I(0)));
+	skep_ir_set(f, total.n, skep_lower_blur(l, I(0)));
 	skep_ir_set(f, cpu, skep_lower_blur(l, I(0)));
 	skep_ir_jump(f, head);
 	skep_ir_at(f, head);

@@ -33,11 +33,11 @@ static struct skep_value half(struct skep_lower *l, const struct skep_expr *expr
 
 LOWER(pid)
 {
-	return half(l, expr, BPF_FUNC_get_current_pid_tgid, true);
+	return skep_lower_ids(l, expr->type, true, false);
 }
 LOWER(tid)
 {
-	return half(l, expr, BPF_FUNC_get_current_pid_tgid, false);
+	return skep_lower_ids(l, expr->type, false, false);
 }
 LOWER(gid)
 {
@@ -170,30 +170,31 @@ static int32_t task_off(struct skep_lower *l, const struct skep_expr *expr, cons
 	return 0;
 }
 
-static struct skep_value parent(struct skep_lower *l, const struct skep_expr *expr)
+/* A member of the task that the current one's member @whose points to. */
+static struct skep_value of_other(struct skep_lower *l, const struct skep_expr *expr,
+				  const char *whose, const char *member)
 {
 	struct skep_value task = {.opnd = skep_lower_curtask(l), .space = SKEP_SPACE_KERNEL};
 
-	return (struct skep_value){
-		.opnd = skep_lower_load(l, &task, task_off(l, expr, "real_parent"), 8, false),
-		.space = SKEP_SPACE_KERNEL};
+	task.opnd = skep_lower_load(l, &task, task_off(l, expr, whose), 8, false);
+	return skep_lower_at(l, task.opnd, task_off(l, expr, member), expr->type, task.space);
 }
 
 LOWER(ppid)
 {
-	struct skep_value task = parent(l, expr);
-
-	return skep_value_int(skep_lower_load(l, &task, task_off(l, expr, "tgid"), 4, false),
-			      expr->type);
+	return of_other(l, expr, "real_parent", "tgid");
 }
-
 LOWER(pcomm)
 {
-	struct skep_value task = parent(l, expr);
-
-	task.type = expr->type;
-	task.off = task_off(l, expr, "comm");
-	return task;
+	return of_other(l, expr, "real_parent", "comm");
+}
+LOWER(leader_tid)
+{
+	return of_other(l, expr, "group_leader", "pid");
+}
+LOWER(leader_comm)
+{
+	return of_other(l, expr, "group_leader", "comm");
 }
 
 /* --- Arguments ---------------------------------------------------------------------------------
@@ -274,45 +275,36 @@ static struct skep_value argument(struct skep_lower *l, const struct skep_expr *
 	return skep_value_int(value, expr->type);
 }
 
-LOWER(arg0)
+#define ARGUMENT(n)                                                                                \
+	LOWER(arg##n)                                                                              \
+	{                                                                                          \
+		return argument(l, expr);                                                          \
+	}
+ARGUMENT(0)
+ARGUMENT(1)
+ARGUMENT(2)
+ARGUMENT(3)
+ARGUMENT(4)
+ARGUMENT(5)
+ARGUMENT(6)
+ARGUMENT(7)
+ARGUMENT(8)
+ARGUMENT(9)
+ARGUMENT(10)
+ARGUMENT(11)
+ARGUMENT(12)
+ARGUMENT(13)
+ARGUMENT(14)
+ARGUMENT(15)
+
+/* Constants by the time they get here. */
+LOWER(probetype)
 {
-	return argument(l, expr);
+	return skep_value_int(I(0), expr->type);
 }
-LOWER(arg1)
+LOWER(config)
 {
-	return argument(l, expr);
-}
-LOWER(arg2)
-{
-	return argument(l, expr);
-}
-LOWER(arg3)
-{
-	return argument(l, expr);
-}
-LOWER(arg4)
-{
-	return argument(l, expr);
-}
-LOWER(arg5)
-{
-	return argument(l, expr);
-}
-LOWER(arg6)
-{
-	return argument(l, expr);
-}
-LOWER(arg7)
-{
-	return argument(l, expr);
-}
-LOWER(arg8)
-{
-	return argument(l, expr);
-}
-LOWER(arg9)
-{
-	return argument(l, expr);
+	return skep_value_int(I(0), expr->type);
 }
 
 LOWER(retval)
@@ -325,13 +317,16 @@ LOWER(retval)
 /* --- Where we are
  * --------------------------------------------------------------------------------- */
 
-/* One place is known now; of several, the attach cookie (index + 1) tells which it is. */
+/* One place is known now; of several, the attach cookie or the system call's number tells which it
+ * is: its index + 1. */
 LOWER(probe)
 {
 	if (!l->many_places)
 		return skep_value_int(I(l->probe->index), expr->type);
-	uint32_t cookie = skep_ir_calln(l->f, BPF_FUNC_get_attach_cookie, l->ctx);
-	return skep_value_int(R(skep_ir_alu(l->f, SKEP_IR_SUB, R(cookie), I(1))), expr->type);
+	struct skep_opnd place = l->place;
+	if (!l->probe->gather)
+		place = R(skep_ir_calln(l->f, BPF_FUNC_get_attach_cookie, l->ctx));
+	return skep_value_int(R(skep_ir_alu(l->f, SKEP_IR_SUB, place, I(1))), expr->type);
 }
 
 static struct skep_opnd instruction_pointer(struct skep_lower *l)

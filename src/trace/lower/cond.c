@@ -41,6 +41,12 @@ static void compare_bytes(struct skep_lower *l, const struct skep_expr *expr, ui
 	struct skep_value a = skep_lower_expr(l, expr->left), b = skep_lower_expr(l, expr->right);
 	uint32_t bytes = a.type->size < b.type->size ? a.type->size : b.type->size;
 
+	if (a.type->kind == SKEP_T_TUPLE && a.type->size == b.type->size &&
+	    !skep_type_same(a.type, b.type)) { /* named elements in another order */
+		struct skep_value ordered = skep_lower_temp(l, a.type);
+		skep_lower_store(l, &b, ordered.opnd, 0, a.type);
+		b = ordered;
+	}
 	a = skep_lower_own(l, &a);
 	b = skep_lower_own(l, &b);
 	for (uint32_t at = 0, step; at < bytes; at += step) {

@@ -62,8 +62,11 @@ static bool is_ptr(const struct skep_expr *expr)
 	return expr->type->kind == SKEP_T_PTR;
 }
 
-static struct skep_opnd scaled(struct skep_lower *l, struct skep_opnd n, uint32_t size)
+struct skep_opnd skep_lower_steps(struct skep_lower *l, struct skep_opnd n,
+				  const struct skep_type *ptr)
 {
+	uint32_t size = elem_size(ptr);
+
 	return size == 1 ? n : R(skep_ir_alu(l->f, SKEP_IR_MUL, n, I(size)));
 }
 
@@ -74,8 +77,8 @@ static struct skep_opnd pointer_step(struct skep_lower *l, const struct skep_exp
 	enum skep_ir_alu op = ariths[expr->op].of_unsigned;
 
 	if (is_ptr(expr->left))
-		return R(skep_ir_alu(l->f, op, a, scaled(l, b, elem_size(expr->left->type))));
-	return R(skep_ir_alu(l->f, op, scaled(l, a, elem_size(expr->right->type)), b));
+		return R(skep_ir_alu(l->f, op, a, skep_lower_steps(l, b, expr->left->type)));
+	return R(skep_ir_alu(l->f, op, skep_lower_steps(l, a, expr->right->type), b));
 }
 
 static struct skep_value lower_arith(struct skep_lower *l, const struct skep_expr *expr)
@@ -215,21 +218,32 @@ static struct skep_value lower_cast(struct skep_lower *l, const struct skep_expr
 	return temp;
 }
 
+/* Padding must compare equal in keys. */
+static void zero_padding(struct skep_lower *l, struct skep_opnd dst, int32_t off,
+			 const struct skep_type *type)
+{
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i <= type->n; i++) {
+		uint32_t next = i < type->n ? type->fields[i].off : type->size;
+		if (next > used)
+			skep_lower_zero(l, dst, off + (int32_t)used, next - used);
+		used = i < type->n ? next + type->fields[i].type->size : next;
+	}
+}
+
+/* The elements come in the order in which they are written; named ones find their place. */
 static void tuple_into(struct skep_lower *l, const struct skep_expr *expr, struct skep_opnd dst,
 		       int32_t off, const struct skep_type *type)
 {
 	const struct skep_expr *arg = expr->args;
-	uint32_t used = 0;
 
+	zero_padding(l, dst, off, type);
 	for (uint32_t i = 0; i < type->n && arg; i++, arg = arg->next) {
-		const struct skep_tuple_field *field = &type->fields[i];
-		if (field->off > used) /* padding must compare equal in keys */
-			skep_lower_zero(l, dst, off + (int32_t)used, field->off - used);
+		uint32_t place = skep_tuple_place(type, arg->elem_name, i);
+		const struct skep_tuple_field *field = &type->fields[place];
 		skep_lower_into(l, arg, dst, off + (int32_t)field->off, field->type);
-		used = field->off + field->type->size;
 	}
-	if (type->size > used)
-		skep_lower_zero(l, dst, off + (int32_t)used, type->size - used);
 }
 
 static struct skep_value lower_tuple(struct skep_lower *l, const struct skep_expr *expr)

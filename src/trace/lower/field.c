@@ -25,7 +25,8 @@ static struct skep_value place(struct skep_lower *l, const struct skep_expr *exp
 		.type = value.type->elem, .opnd = value.opnd, .space = space_of(l, value.type)};
 }
 
-/* Bits of a member narrower than its type. */
+/* Bits of a member narrower than its type. As in bpftrace they are a number without a sign,
+ * whatever C makes of `int x:1`: 1, not -1. */
 static struct skep_value bit_field(struct skep_lower *l, const struct skep_value *at,
 				   const struct skep_field *field)
 {
@@ -34,7 +35,7 @@ static struct skep_value bit_field(struct skep_lower *l, const struct skep_value
 	uint32_t up = 64u - field->bit_off - field->bit_size, down = 64u - field->bit_size;
 	uint32_t bits = skep_ir_alu(l->f, SKEP_IR_SHL, word, I(up));
 
-	bits = skep_ir_alu(l->f, type->is_signed ? SKEP_IR_SAR : SKEP_IR_SHR, R(bits), I(down));
+	bits = skep_ir_alu(l->f, SKEP_IR_SHR, R(bits), I(down));
 	return skep_value_int(R(bits), type);
 }
 

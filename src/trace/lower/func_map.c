@@ -24,6 +24,28 @@ FN(has_key)
 	return skep_value_int(skep_lower_map_has(l, call->args->map, key_of(call)), call->type);
 }
 
+/* What was found is read again: an entry that went away in between is 0, as one that is read. */
+FN(find)
+{
+	const struct skep_expr *key = call->args->next, *var = key->next;
+	struct skep_expr read = {.kind = SKEP_E_MAP,
+				 .span = call->span,
+				 .text = call->args->text,
+				 .map = call->args->map,
+				 .key = (struct skep_expr *)key,
+				 .type = var->type};
+	uint32_t yes = skep_ir_block(l->f), done = skep_ir_block(l->f), was = skep_ir_var(l->f);
+
+	skep_ir_set(l->f, was, skep_lower_map_has(l, read.map, key));
+	skep_ir_branch(l->f, SKEP_IR_NE, R(was), I(0), yes, done);
+	skep_ir_at(l->f, yes);
+	struct skep_value value = skep_lower_map_read(l, &read);
+	skep_lower_set_var(l, var->var, &value);
+	skep_ir_jump(l->f, done);
+	skep_ir_at(l->f, done);
+	return skep_value_int(R(was), call->type);
+}
+
 /* The kernel's walk returns how many elements it went over. */
 static struct skep_opnd count_entries(struct skep_lower *l, const struct skep_trace_map *map)
 {

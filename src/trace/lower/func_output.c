@@ -41,6 +41,27 @@ FN(cat)
 	return formatted(l, call, SKEP_EV_CAT);
 }
 
+/* The format lies on the stack; what is text in a value is given by its address. */
+FN(debugf)
+{
+	const char *text = call->args->text;
+	uint32_t size = (uint32_t)strlen(text) + 1, n = 2;
+	uint32_t slot = skep_ir_slot(l->f, size, 8);
+	struct skep_opnd args[5] = {S(slot, 0), I(size)};
+
+	skep_lower_literal(l, text, size - 1, S(slot, 0), 0, size);
+	for (const struct skep_expr *arg = call->args->next; arg; arg = arg->next) {
+		struct skep_value value = skep_lower_expr(l, arg);
+		if (!skep_type_is_scalar(value.type)) {
+			value = skep_lower_own(l, &value);
+			value.opnd = skep_lower_address(l, &value);
+		}
+		args[n++] = value.opnd;
+	}
+	skep_ir_call(l->f, BPF_FUNC_trace_printk, n, args);
+	return nothing;
+}
+
 FN(time)
 {
 	skep_lower_event(l, SKEP_EV_TIME, call->args ? call->args->text : "%H:%M:%S\n", 0, NULL, 0);

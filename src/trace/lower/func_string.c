@@ -141,9 +141,11 @@ FN(strlen)
 {
 	struct skep_ir_func *f = l->f;
 	struct skep_value text = skep_lower_string_source(l, call->args);
-	uint32_t slot = skep_ir_slot(f, call->args->type->size, 1);
+	/* An array may lack the NUL, for which there is room here. */
+	uint32_t room = call->args->type->size + (text.type && !text.is_limited);
+	uint32_t slot = skep_ir_slot(f, room, 1);
 	uint32_t some = skep_ir_block(f), done = skep_ir_block(f), n = skep_ir_var(f);
-	struct skep_opnd len = skep_lower_read_str(l, S(slot, 0), 0, call->args->type->size, &text);
+	struct skep_opnd len = skep_lower_read_str(l, S(slot, 0), 0, room, &text);
 
 	skep_ir_set(f, n, I(0));
 	skep_ir_branch(f, SKEP_IR_NE, len, I(0), some, done);
@@ -167,7 +169,7 @@ FN(strncmp)
  * our own memory, the haystack with a zero behind its last byte.
  */
 static uint32_t search(struct skep_lower *l, const struct skep_value *hay,
-		       const struct skep_value *needle)
+		       const struct skep_value *needle, bool want_index)
 {
 	struct skep_ir_func *f = l->f;
 	uint32_t i = skep_ir_var(f), j = skep_ir_var(f), found = skep_ir_var(f);
@@ -179,7 +181,7 @@ static uint32_t search(struct skep_lower *l, const struct skep_value *hay,
 	uint32_t needle_at = skep_ir_addr(f, needle->opnd, needle->off);
 
 	skep_ir_set(f, i, skep_lower_blur(l, I(0)));
-	skep_ir_set(f, found, I(0));
+	skep_ir_set(f, found, I(want_index ? -1 : 0));
 	skep_ir_jump(f, outer);
 	skep_ir_at(f, outer);
 	skep_ir_loop_guard(f, done);
@@ -208,7 +210,7 @@ static uint32_t search(struct skep_lower *l, const struct skep_value *hay,
 	skep_ir_set(f, i, R(skep_ir_alu(f, SKEP_IR_ADD, R(i), I(1))));
 	skep_ir_jump(f, outer);
 	skep_ir_at(f, yes);
-	skep_ir_set(f, found, I(1));
+	skep_ir_set(f, found, want_index ? R(i) : I(1));
 	skep_ir_jump(f, done);
 	skep_ir_at(f, done);
 	return found;
@@ -226,7 +228,27 @@ FN(strcontains)
 	struct skep_value hay = own_string(l, call->args);
 	struct skep_value needle = own_string(l, call->args->next);
 
-	return skep_value_int(R(search(l, &hay, &needle)), call->type);
+	return skep_value_int(R(search(l, &hay, &needle, false)), call->type);
+}
+
+FN(strstr)
+{
+	struct skep_value hay = own_string(l, call->args);
+	struct skep_value needle = own_string(l, call->args->next);
+
+	return skep_value_int(R(search(l, &hay, &needle, true)), call->type);
+}
+
+FN(write_user)
+{
+	const struct skep_expr *dst = call->args, *src = dst->next;
+	struct skep_opnd to = skep_lower_scalar(l, dst);
+	struct skep_value from = skep_lower_expr(l, src);
+
+	from = skep_lower_own(l, &from);
+	uint32_t err = skep_ir_calln(l->f, BPF_FUNC_probe_write_user, to,
+				     skep_lower_address(l, &from), I(src->next->integer));
+	return skep_value_int(R(skep_ir_cmp(l->f, SKEP_IR_EQ, R(err), I(0))), call->type);
 }
 
 /* --- Numbers that are printed as text -----------------------------------------------------------

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 
+#include "linux/bpf.h"
 #include "trace/lower/lower.h"
 #include "trace/lower/regs.h"
 
@@ -20,6 +21,7 @@ struct skep_value skep_lower_usym(struct skep_lower *l, struct skep_opnd addr,
 {
 	struct skep_value sym = skep_lower_temp(l, type);
 
+	l->program->names_code = true;
 	skep_ir_store(l->f, 8, sym.opnd, 0, addr);
 	skep_ir_store(l->f, 8, sym.opnd, 8, R(current_pid(l)));
 	return sym;
@@ -39,9 +41,56 @@ FN(kaddr)
 {
 	return skep_value_int(I(call->integer), call->type);
 }
+
+/* So far from the probed instruction. When a function returns, the kernel still knows its entry. */
 FN(uaddr)
 {
-	return skep_value_int(I(call->integer), call->type);
+	uint32_t ip = l->probe->provider->is_return
+			      ? skep_ir_calln(l->f, BPF_FUNC_get_func_ip, l->ctx)
+			      : skep_ir_load(l->f, 8, l->ctx, skep_regs_find("ip"));
+
+	return skep_value_int(R(skep_ir_alu(l->f, SKEP_IR_ADD, R(ip), I(call->integer))),
+			      call->type);
+}
+
+/* A CPU that there cannot be has no copy: 0, as for those who test for it. */
+FN(percpu_kaddr)
+{
+	struct skep_ir_func *f = l->f;
+	const struct skep_expr *cpu = call->args->next;
+	uint32_t n = skep_ir_var(f), addr = skep_ir_var(f);
+	uint32_t some = skep_ir_block(f), done = skep_ir_block(f);
+
+	skep_ir_set(f, n,
+		    cpu ? skep_lower_scalar(l, cpu)
+			: R(skep_ir_call(f, BPF_FUNC_get_smp_processor_id, 0, NULL)));
+	skep_ir_set(f, addr, I(0));
+	skep_ir_branch(f, SKEP_IR_ULT, R(n), I(skep_possible_cpus()), some, done);
+	skep_ir_at(f, some);
+	uint32_t step = skep_ir_alu(f, SKEP_IR_SHL, R(n), I(3));
+	struct skep_value at = {
+		.opnd = R(skep_ir_alu(f, SKEP_IR_ADD, R(step), I(call->percpu_offsets))),
+		.space = SKEP_SPACE_KERNEL};
+	struct skep_opnd off = skep_lower_load(l, &at, 0, 8, false);
+	skep_ir_set(f, addr, R(skep_ir_alu(f, SKEP_IR_ADD, off, I(call->integer))));
+	skep_ir_jump(f, done);
+	skep_ir_at(f, done);
+	return skep_value_int(R(addr), call->type);
+}
+
+/* Error numbers are the last 4095 addresses. */
+FN(is_err)
+{
+	struct skep_opnd ptr = skep_lower_scalar(l, call->args);
+
+	return skep_value_int(R(skep_ir_cmp(l->f, SKEP_IR_UGE, ptr, I(-4095))), call->type);
+}
+
+FN(container_of)
+{
+	struct skep_opnd ptr = skep_lower_scalar(l, call->args);
+
+	return skep_value_int(R(skep_ir_alu(l->f, SKEP_IR_SUB, ptr, I(call->integer))), call->type);
 }
 
 FN(reg)
@@ -86,6 +135,8 @@ struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type 
 	uint32_t map = skep_lower_stack_map(l, user, type->n);
 	uint32_t pid = user ? current_pid(l) : skep_ir_mov(f, I(0));
 
+	if (user && type->stack_mode != SKEP_STACK_RAW && type->stack_mode != SKEP_STACK_BUILD_ID)
+		l->program->names_code = true;
 	skep_ir_set(f, id,
 		    R(skep_ir_calln(f, BPF_FUNC_get_stackid, l->ctx, R(skep_ir_map(f, map)),
 				    I(user ? BPF_F_USER_STACK : 0))));

@@ -1,6 +1,8 @@
 /* Clocks, cgroups, signals. */
 #include <linux/bpf.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "trace/lower/lower.h"
@@ -55,6 +57,49 @@ FN(cgroup_path)
 	skep_ir_store(l->f, 8, path.opnd, 8,
 		      I(skep_lower_string_id(l, filter && filter->text ? filter->text : "*")));
 	return path;
+}
+
+/* The initial namespace of processes: its inode's number is fixed (PROC_PID_INIT_INO). */
+#define PID_INIT_INO 0xEFFFFFFCu
+
+/* The helper finds the namespace by where its file lies. A process that it does not hold is 0. */
+static uint32_t ids_in(struct skep_lower *l, const struct stat *ns, bool is_process)
+{
+	uint32_t slot = skep_ir_slot(l->f, sizeof(struct bpf_pidns_info), 4);
+	size_t off = is_process ? offsetof(struct bpf_pidns_info, tgid)
+				: offsetof(struct bpf_pidns_info, pid);
+
+	skep_ir_calln(l->f, BPF_FUNC_get_ns_current_pid_tgid, I(ns->st_dev), I(ns->st_ino),
+		      S(slot, 0), I(sizeof(struct bpf_pidns_info)));
+	return skep_ir_load(l->f, 4, S(slot, 0), (int32_t)off);
+}
+
+struct skep_value skep_lower_ids(struct skep_lower *l, const struct skep_type *type,
+				 bool is_process, bool is_initial)
+{
+	struct stat ns;
+
+	if (!is_initial && !stat("/proc/self/ns/pid", &ns) && ns.st_ino != PID_INIT_INO)
+		return skep_value_int(R(ids_in(l, &ns, is_process)), type);
+	uint32_t both = skep_ir_call(l->f, BPF_FUNC_get_current_pid_tgid, 0, NULL);
+	uint32_t part = is_process ? skep_ir_alu(l->f, SKEP_IR_SHR, R(both), I(32))
+				   : skep_ir_extend(l->f, R(both), 4, false);
+	return skep_value_int(R(part), type);
+}
+
+FN(pid)
+{
+	return skep_lower_ids(l, call->type, true, !strcmp(call->args->text, "init"));
+}
+FN(tid)
+{
+	return skep_lower_ids(l, call->type, false, !strcmp(call->args->text, "init"));
+}
+
+FN(signal_thread)
+{
+	skep_ir_calln(l->f, BPF_FUNC_send_signal_thread, skep_lower_scalar(l, call->args));
+	return (struct skep_value){.type = &skep_type_none};
 }
 
 FN(signal)

@@ -1,5 +1,5 @@
 /*
- * Loops. while and ranges are guarded (see skep_ir_loop_guard()), unroll is
+ * Loops. while and ranges are guarded (see skep_ir_loop_guard()), an outermost unroll is
  * written out, and a for over a map is a callback that the kernel calls for
  * each element.
  *
@@ -90,11 +90,11 @@ static void blur_exprs(struct skep_lower *l, const struct skep_expr *expr)
 
 /*
  * What a callback is given, on the stack, as the kernel forgets what a pointer
- * is anywhere else: how the loop was left, the program's context, and where the
- * captured variables are. Those may be many and long, and so lie wherever
+ * is anywhere else: how the loop was left, the program's context, where the captured
+ * variables are, and the place (see gather.c). Those may be many and long, and so lie wherever
  * there is room.
  */
-enum { BOX_LEFT = 0, BOX_CTX = 8, BOX_CAPTURED = 16, BOX_BYTES = 24 };
+enum { BOX_LEFT = 0, BOX_CTX = 8, BOX_CAPTURED = 16, BOX_PLACE = 24, BOX_BYTES = 32 };
 enum left_by { LEFT_AT_END, LEFT_BY_RETURN };
 
 void skep_lower_box(struct skep_lower *l)
@@ -102,6 +102,8 @@ void skep_lower_box(struct skep_lower *l)
 	l->box = S(skep_ir_slot(l->f, BOX_BYTES, 8), 0);
 	skep_ir_store(l->f, 8, l->box, BOX_LEFT, I(LEFT_AT_END));
 	skep_ir_store(l->f, 8, l->box, BOX_CTX, l->ctx);
+	if (l->probe->gather)
+		skep_ir_store(l->f, 8, l->box, BOX_PLACE, l->place);
 	if (!l->captured_bytes)
 		return;
 	l->captured = S(skep_ir_slot(l->f, l->captured_bytes, 8), 0);
@@ -156,25 +158,26 @@ static void lower_while(struct skep_lower *l, const struct skep_stmt *stmt)
 	skep_ir_at(f, done);
 }
 
-/* The counter is the loop's own: assigning to $i in the body does not change the course. */
-static void lower_range(struct skep_lower *l, const struct skep_stmt *stmt)
+/* Rounds from @start to below @limit; @element sees the round's number, if there is one. */
+static void count_rounds(struct skep_lower *l, const struct skep_stmt *stmt, struct skep_opnd start,
+			 struct skep_opnd limit, const struct skep_var *element)
 {
 	struct skep_ir_func *f = l->f;
 	uint32_t head = skep_ir_block(f), body = skep_ir_block(f), next = skep_ir_block(f);
 	uint32_t done = skep_ir_block(f), exhausted = skep_ir_block(f);
 	uint32_t i = skep_ir_var(f);
-	struct skep_opnd limit = R(skep_ir_mov(f, skep_lower_scalar(l, stmt->limit)));
 
 	blur_assigned(l, stmt->body);
-	skep_ir_set(f, i, skep_lower_blur(l, skep_lower_scalar(l, stmt->value)));
+	skep_ir_set(f, i, skep_lower_blur(l, start));
 	skep_ir_jump(f, head);
 	skep_ir_at(f, head);
 	skep_ir_loop_guard(f, exhausted);
 	skep_ir_branch(f, SKEP_IR_SLT, R(i), limit, body, done);
 	skep_ir_at(f, body);
-	struct skep_value now = skep_value_int(R(i), stmt->target->var->type);
-	if (stmt->target->var->lowered)
-		skep_lower_set_var(l, stmt->target->var, &now);
+	if (element && element->lowered) {
+		struct skep_value now = skep_value_int(R(i), element->type);
+		skep_lower_set_var(l, element, &now);
+	}
 	loop_body(l, stmt, next, done);
 	skep_ir_at(f, next);
 	skep_ir_set(f, i, skep_lower_blur(l, R(skep_ir_alu(f, SKEP_IR_ADD, R(i), I(1)))));
@@ -183,10 +186,22 @@ static void lower_range(struct skep_lower *l, const struct skep_stmt *stmt)
 	skep_ir_at(f, done);
 }
 
+/* The counter is the loop's own: assigning to $i in the body does not change the course. */
+static void lower_range(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	struct skep_opnd limit = R(skep_ir_mov(l->f, skep_lower_scalar(l, stmt->limit)));
+
+	count_rounds(l, stmt, skep_lower_scalar(l, stmt->value), limit, stmt->target->var);
+}
+
+/* Within another loop it would make that so many times as long to verify: there it is a loop. */
 static void lower_unroll(struct skep_lower *l, const struct skep_stmt *stmt)
 {
+	if (l->loop && l->opts->target->may_goto && stmt->unroll_cnt > 1) {
+		count_rounds(l, stmt, I(0), I((int64_t)stmt->unroll_cnt), NULL);
+		return;
+	}
 	uint32_t done = skep_ir_block(l->f);
-
 	for (uint64_t i = 0; i < stmt->unroll_cnt && !skep_ir_ended(l->f); i++) {
 		uint32_t next = skep_ir_block(l->f);
 		loop_body(l, stmt, next, done);
@@ -249,6 +264,8 @@ static void build_callback(struct skep_lower *l, const struct skep_stmt *stmt,
 	l->box = R(skep_ir_param(callback, 3));
 	skep_ir_at_source(callback, stmt->span);
 	l->ctx = R(skep_ir_load(callback, 8, l->box, BOX_CTX));
+	if (l->probe->gather)
+		l->place = R(skep_ir_load(callback, 8, l->box, BOX_PLACE));
 	if (l->captured_bytes)
 		l->captured = R(skep_ir_load(callback, 8, l->box, BOX_CAPTURED));
 	skep_lower_homes_of(l, stmt);
@@ -263,6 +280,7 @@ static void build_callback(struct skep_lower *l, const struct skep_stmt *stmt,
 	l->box = outer.box;
 	l->captured = outer.captured;
 	l->ctx = outer.ctx;
+	l->place = outer.place;
 }
 
 static void lower_for_map(struct skep_lower *l, const struct skep_stmt *stmt)

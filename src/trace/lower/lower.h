@@ -14,7 +14,8 @@
  *
  * Files: program.c (the order of things), storage.c (how maps are kept),
  * expr.c, cond.c, field.c, memory.c (reading and copying), string.c, stmt.c,
- * loop.c, mapop.c, agg.c (count() … lhist()), event.c, func_*.c, builtin.c.
+ * loop.c, mentions.c, gather.c (many system calls through one tracepoint), mapop.c, agg.c (count()
+ * … lhist()), event.c, func_*.c, builtin.c.
  */
 #ifndef SKEP_TRACE_LOWER_H
 #define SKEP_TRACE_LOWER_H
@@ -69,13 +70,14 @@ struct skep_lower {
 	SKEP_VEC(const char *) strings;
 	uint32_t cpu_globals_bytes, globals_bytes;
 	uint32_t zeroes; /* map index */
-	uint32_t n_programs;
+	uint32_t n_programs, n_gathers;
 	bool failed;
 
 	/* of the program being lowered */
 	struct skep_ir_func *f;
 	const struct skep_probe *probe; /* the one place, or the first of several */
-	bool many_places;               /* `probe` is told by the attach cookie */
+	bool many_places;               /* `probe` is told by the attach cookie, or by `place` */
+	struct skep_opnd place;         /* in gathered programs: the place's index + 1 */
 	struct skep_opnd ctx;           /* the program's context */
 	struct skep_loop *loop;
 	struct skep_span span;     /* of the call or statement being lowered, for its events */
@@ -105,12 +107,15 @@ void skep_lower_cond(struct skep_lower *l, const struct skep_expr *expr, uint32_
 		     uint32_t else_block);
 /** The same, and l->proofs keeps what it shows: true in @then_block and what only that leads to;
  *  the caller sets l->n_proofs back where it ends. */
-void skep_lower_test(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
+void skep_lower_test(struct skep_lower *l, const struct skep_expr *given, uint32_t then_block,
 		     uint32_t else_block);
 /** An integer of @type's width and sign from one that may be wider. */
 struct skep_opnd skep_lower_fit(struct skep_lower *l, struct skep_opnd value,
 				const struct skep_type *type);
 struct skep_value skep_value_int(struct skep_opnd opnd, const struct skep_type *type);
+/** What moves a pointer of type @ptr by @n elements: bytes. @n where it is no pointer. */
+struct skep_opnd skep_lower_steps(struct skep_lower *l, struct skep_opnd n,
+				  const struct skep_type *ptr);
 
 /* --- memory.c --------------------------------------------------------------------------- */
 /** A fresh temporary of @type. */
@@ -174,6 +179,10 @@ struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type 
 /** The address with the process it belongs to (func_symbol.c). */
 struct skep_value skep_lower_usym(struct skep_lower *l, struct skep_opnd addr,
 				  const struct skep_type *type);
+/** The id of the current process, or thread: as the initial namespace of them sees it, or ours
+ *  (func_system.c). */
+struct skep_value skep_lower_ids(struct skep_lower *l, const struct skep_type *type,
+				 bool is_process, bool is_initial);
 /** The current task's address. */
 struct skep_opnd skep_lower_curtask(struct skep_lower *l);
 
@@ -237,6 +246,16 @@ void skep_lower_output(struct skep_lower *l, uint32_t slot, uint32_t bytes);
 void skep_lower_advance(struct skep_lower *l, uint32_t end, struct skep_opnd len, uint32_t most);
 /** The index of @text among the program's strings. */
 uint32_t skep_lower_string_id(struct skep_lower *l, const char *text);
+
+/* --- mentions.c, gather.c ----------------------------------------------------------------------
+ */
+/** Does the predicate or the body mention @builtin, or call @function? */
+bool skep_lower_mentions(const struct skep_probe_def *def, enum skep_builtin_id builtin);
+bool skep_lower_mentions_call(const struct skep_probe_def *def, enum skep_function_id function);
+/** Gather the places that one raw tracepoint can reach (probe->gather). Before any program. */
+void skep_lower_gather(struct skep_lower *l);
+/** Begin a gathered program: leave, or know l->place. Nothing in other programs. */
+void skep_lower_gathered_place(struct skep_lower *l);
 
 /* --- storage.c
  * ------------------------------------------------------------------------------------- */

@@ -111,6 +111,10 @@ void skep_lower_read(struct skep_lower *l, struct skep_opnd dst, int32_t dst_off
 		skep_lower_copy(l, dst, dst_off, src->opnd, at.off, bytes);
 		return;
 	}
+	/* A helper's writing does not make the verifier forget what was there: a loop's rounds
+	 * would differ by it. */
+	if (l->loop && dst.kind == SKEP_OPND_SLOT && bytes <= 64)
+		skep_lower_zero(l, dst, dst_off, bytes);
 	/* The context may be passed as an address: helpers take any kernel address here. */
 	uint32_t err = skep_ir_calln(
 		l->f, read_helper(src->space == SKEP_SPACE_CTX ? SKEP_SPACE_KERNEL : src->space),
@@ -148,6 +152,27 @@ struct skep_value skep_lower_at(struct skep_lower *l, struct skep_opnd base, int
 	return skep_value_int(skep_lower_load(l, &at, 0, type->size, type->is_signed), type);
 }
 
+/*
+ * An array of characters that may be full, without a NUL: it is read to where
+ * there is room for one more. Never further than its end, whatever the room.
+ */
+static void store_array(struct skep_lower *l, const struct skep_value *value, struct skep_opnd dst,
+			int32_t off, const struct skep_type *type)
+{
+	uint32_t bytes = value->type->size, mark = skep_ir_slot_mark(l->f);
+
+	if (type->size > bytes) {
+		skep_lower_zero(l, dst, off, type->size);
+		skep_lower_read_str(l, dst, off, bytes + 1, value);
+		return;
+	}
+	uint32_t slot = skep_ir_slot(l->f, bytes + 1, 8);
+	skep_lower_zero(l, S(slot, 0), 0, bytes + 1);
+	skep_lower_read_str(l, S(slot, 0), 0, bytes + 1, value);
+	skep_lower_copy(l, dst, off, S(slot, 0), 0, bytes);
+	skep_ir_slot_release(l->f, mark);
+}
+
 static void store_string(struct skep_lower *l, const struct skep_value *value, struct skep_opnd dst,
 			 int32_t off, const struct skep_type *type)
 {
@@ -156,6 +181,11 @@ static void store_string(struct skep_lower *l, const struct skep_value *value, s
 		uint32_t rest = type->size - value->type->size;
 		if (rest)
 			skep_lower_zero(l, dst, off + (int32_t)value->type->size, rest);
+		return;
+	}
+	if (value->space != SKEP_SPACE_BPF && !value->is_limited &&
+	    value->type->size <= type->size) {
+		store_array(l, value, dst, off, type);
 		return;
 	}
 	skep_lower_zero(l, dst, off, type->size);
@@ -167,7 +197,8 @@ static void store_tuple(struct skep_lower *l, const struct skep_value *value, st
 {
 	skep_lower_zero(l, dst, off, type->size);
 	for (uint32_t i = 0; i < type->n && i < value->type->n; i++) {
-		const struct skep_tuple_field *from = &value->type->fields[i];
+		uint32_t place = skep_tuple_place(value->type, type->fields[i].name, i);
+		const struct skep_tuple_field *from = &value->type->fields[place];
 		struct skep_value field = skep_lower_at(
 			l, value->opnd, value->off + (int32_t)from->off, from->type, value->space);
 		skep_lower_store(l, &field, dst, off + (int32_t)type->fields[i].off,

@@ -30,8 +30,9 @@ void skep_lower_cannot(struct skep_lower *l, struct skep_span span, const char *
 /* "tracepoint_sched_switch": what bpftool shows; the kernel takes 15 characters. */
 static const char *program_name(struct skep_lower *l, const struct skep_probe *probe)
 {
-	const char *last = strrchr(probe->name, ':');
-	char *name = skep_arena_strdup(l->arena, last ? last + 1 : probe->name);
+	const char *full = probe->gather ? probe->attach.target : probe->name;
+	const char *last = strrchr(full, ':');
+	char *name = skep_arena_strdup(l->arena, last ? last + 1 : full);
 
 	for (char *c = name; *c; c++) {
 		bool fine = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
@@ -41,12 +42,18 @@ static const char *program_name(struct skep_lower *l, const struct skep_probe *p
 	return name;
 }
 
+static uint32_t program_type(const struct skep_probe *probe)
+{
+	return probe->gather ? BPF_PROG_TYPE_RAW_TRACEPOINT : probe->provider->prog_type;
+}
+
 /* What libbpf goes by in an ELF file. */
 static const char *section_name(struct skep_lower *l, const struct skep_probe *probe)
 {
-	const char *name = probe->name, *event = strchr(name, ':');
+	const char *name = probe->gather ? probe->attach.target : probe->name;
+	const char *event = strchr(name, ':');
 
-	switch (probe->provider->prog_type) {
+	switch (program_type(probe)) {
 	case BPF_PROG_TYPE_TRACEPOINT: {
 		char *text = skep_arena_printf(l->arena, "tracepoint/%s", event ? event + 1 : name);
 		char *colon = strchr(text, ':');
@@ -101,7 +108,7 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 	const struct skep_probe_def *def = probe->def;
 	struct skep_ir_prog_desc desc = {
 		.name = program_name(l, probe),
-		.type = probe->provider->prog_type,
+		.type = program_type(probe),
 		.section = section_name(l, probe),
 		.span = probe->spec->span,
 	};
@@ -116,6 +123,7 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 	l->n_proofs = 0;
 	skep_ir_at_source(l->f, probe->spec->span);
 	filter_pid(l);
+	skep_lower_gathered_place(l);
 	skep_lower_homes(l, def);
 	if (def->predicate)
 		predicate(l, def->predicate);
@@ -127,61 +135,37 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 
 /* --- Which places share a program --------------------------------------------------------- */
 
-static bool names_in(const struct skep_expr *expr, enum skep_builtin_id builtin);
-
-static bool names_in_stmts(const struct skep_stmt *stmt, enum skep_builtin_id builtin)
-{
-	for (; stmt; stmt = stmt->next) {
-		if (names_in(stmt->target, builtin) || names_in(stmt->value, builtin) ||
-		    names_in(stmt->cond, builtin) || names_in(stmt->limit, builtin) ||
-		    names_in_stmts(stmt->body, builtin) || names_in_stmts(stmt->else_body, builtin))
-			return true;
-	}
-	return false;
-}
-
-static bool names_in(const struct skep_expr *expr, enum skep_builtin_id builtin)
-{
-	for (; expr; expr = expr->next) {
-		if (expr->kind == SKEP_E_IDENT && expr->builtin == builtin)
-			return true;
-		if (names_in(expr->cond, builtin) || names_in(expr->left, builtin) ||
-		    names_in(expr->right, builtin) || names_in(expr->args, builtin) ||
-		    names_in_stmts(expr->body, builtin))
-			return true;
-	}
-	return false;
-}
-
-static bool uses(const struct skep_probe_def *def, enum skep_builtin_id builtin)
-{
-	return names_in(def->predicate, builtin) || names_in_stmts(def->body, builtin);
-}
-
 /* Raw tracepoints have had cookies only since 6.10, so a place is told by its own program there. */
 static bool needs_own_program(const struct skep_probe *probe)
 {
 	const struct skep_probe_def *def = probe->def;
 	bool no_cookie = probe->provider->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT;
 
-	return def->uses_args || probe->provider->ctx == SKEP_CTX_USDT || uses(def, SKEP_BI_func) ||
-	       (no_cookie && uses(def, SKEP_BI_probe));
+	return def->uses_args || probe->provider->ctx == SKEP_CTX_USDT ||
+	       skep_lower_mentions(def, SKEP_BI_func) ||
+	       (no_cookie && skep_lower_mentions(def, SKEP_BI_probe));
+}
+
+/* The same body, of the same kind and reached the same way. */
+static bool same_program(const struct skep_probe *a, const struct skep_probe *b)
+{
+	return a->def == b->def && a->provider == b->provider && a->gather == b->gather;
 }
 
 /* Take every later place of the same body and kind into the program of @first. */
-static void share_program(struct skep_lower *l, uint32_t first, const struct skep_probe_def *def)
+static void share_program(struct skep_lower *l, uint32_t first)
 {
 	struct skep_probe **probes = l->program->probes;
-	bool many = false, by_cookie = uses(def, SKEP_BI_probe);
+	bool by_cookie = skep_lower_mentions(probes[first]->def, SKEP_BI_probe), many = false;
 
 	for (uint32_t i = first + 1; i < l->program->n_probes; i++)
-		many |= probes[i]->def == def && probes[i]->provider == probes[first]->provider;
+		many |= same_program(probes[i], probes[first]);
 	uint32_t prog = lower_program(l, probes[first], many);
 	for (uint32_t i = first; i < l->program->n_probes; i++) {
-		if (probes[i]->def != def || probes[i]->provider != probes[first]->provider)
+		if (!same_program(probes[i], probes[first]))
 			continue;
 		probes[i]->attach.prog = prog;
-		probes[i]->attach.cookie = many && by_cookie ? i + 1 : 0;
+		probes[i]->attach.cookie = many && by_cookie && !probes[i]->gather ? i + 1 : 0;
 	}
 }
 
@@ -190,7 +174,7 @@ static bool is_shared_already(const struct skep_trace_program *program, uint32_t
 	for (uint32_t i = n; i-- > 0;) {
 		if (program->probes[i]->def != program->probes[n]->def)
 			return false; /* the places of one body stand together */
-		if (program->probes[i]->provider == program->probes[n]->provider)
+		if (same_program(program->probes[i], program->probes[n]))
 			return true;
 	}
 	return false;
@@ -211,7 +195,7 @@ static int lower_all(struct skep_lower *l, struct skep_check *check)
 		if (own)
 			probe->attach.prog = lower_program(l, probe, false);
 		else
-			share_program(l, i, probe->def);
+			share_program(l, i);
 	}
 	return l->failed ? -EINVAL : 0;
 }
@@ -267,6 +251,7 @@ static int generate(struct skep_lower *l, struct skep_check *check)
 	skep_lower_storage(l);
 	l->ir = skep_ir_new(l->arena, l->object, l->opts->target);
 	skep_ir_set_scratch_loss(l->ir, skep_lower_globals(l), skep_loss_off(l, SKEP_LOSS_SCRATCH));
+	skep_lower_gather(l);
 	if ((err = lower_all(l, check)))
 		return err;
 	if (clears_aggregates(l->program))

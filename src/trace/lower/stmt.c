@@ -224,13 +224,18 @@ static bool is_aggregate_call(const struct skep_expr *value)
 
 static void assign_map(struct skep_lower *l, const struct skep_stmt *stmt)
 {
-	if (stmt->op != SKEP_OPR_NONE)
-		skep_lower_map_update(l, stmt->target, stmt->op, skep_lower_scalar(l, stmt->value),
-				      false);
-	else if (is_aggregate_call(stmt->value))
+	bool is_step = stmt->op == SKEP_OPR_ADD || stmt->op == SKEP_OPR_SUB;
+
+	if (stmt->op != SKEP_OPR_NONE) {
+		struct skep_opnd value = skep_lower_scalar(l, stmt->value);
+		if (is_step && stmt->target->type)
+			value = skep_lower_steps(l, value, stmt->target->type);
+		skep_lower_map_update(l, stmt->target, stmt->op, value, false);
+	} else if (is_aggregate_call(stmt->value)) {
 		skep_lower_aggregate(l, stmt->target, stmt->value);
-	else
+	} else {
 		skep_lower_map_assign(l, stmt->target, stmt->value);
+	}
 }
 
 /* $x op= value: as the expression ($x op value), assigned. */

@@ -202,8 +202,9 @@ struct skep_opnd skep_lower_str_eq(struct skep_lower *l, const struct skep_expr 
 	uint32_t bytes = va.type->size < limit ? va.type->size : limit;
 	if (is_literal(b)) {
 		uint32_t need = (uint32_t)strlen(b->text) + 1;
-		if (need > va.type->size && limit > va.type->size)
+		if (need - 1 > va.type->size && limit > va.type->size)
 			return I(0);
+		need = need < va.type->size ? need : va.type->size; /* an array may lack the NUL */
 		compare_literal(l, &va, b->text, need < limit ? need : limit, differ);
 	} else {
 		struct skep_value vb = skep_lower_expr(l, b);

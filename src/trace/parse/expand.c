@@ -185,8 +185,10 @@ static bool is_call(const struct skep_expr *e)
 /* pid() is pid, as in newer scripts. */
 static bool is_builtin_call(const struct skep_expr *e)
 {
-	return e->kind == SKEP_E_CALL && !e->n_args && skep_builtin_find(e->text) != SKEP_BI_NONE &&
-	       skep_function_find(e->text) == SKEP_FN_NONE;
+	if (e->kind != SKEP_E_CALL || e->n_args || skep_builtin_find(e->text) == SKEP_BI_NONE)
+		return false;
+	enum skep_function_id function = skep_function_find(e->text);
+	return function == SKEP_FN_NONE || skep_functions[function].least;
 }
 
 static bool fits(const struct skep_macro_param *param, const struct skep_expr *arg)

@@ -145,7 +145,10 @@ static struct skep_expr *cast(struct skep_parser *p)
 	struct skep_expr *e = skep_expr_new(p, SKEP_E_CAST);
 
 	skep_tok_take(p);
-	e->type_name = skep_parse_type_name(p);
+	if (skep_tok_is_word(p, "typeof"))
+		e->left = skep_parse_typeof(p);
+	else
+		e->type_name = skep_parse_type_name(p);
 	skep_tok_expect(p, TOK_RPAREN, NULL);
 	e->right = skep_parse_unary(p);
 	return finish(p, e);

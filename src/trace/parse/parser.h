@@ -122,6 +122,8 @@ static inline struct skep_span skep_parse_span(const struct skep_parser *p, uint
 struct skep_expr *skep_parse_expr(struct skep_parser *p);
 struct skep_expr *skep_parse_unary(struct skep_parser *p);
 struct skep_expr *skep_parse_primary(struct skep_parser *p);
+/** typeof(TYPE or expr), the parser being at the word. */
+struct skep_expr *skep_parse_typeof(struct skep_parser *p);
 /** An expression before a block. "a = b" in it is said to be a mistake. */
 struct skep_expr *skep_parse_condition(struct skep_parser *p);
 /** expr, expr, … up to @close, which is taken. */

@@ -98,29 +98,32 @@ static struct skep_expr *truth(struct skep_parser *p)
 /* What sizeof and offsetof are about: a type or an expression. */
 static void type_or_expr(struct skep_parser *p, struct skep_expr *e)
 {
-	bool is_typeof = skep_tok_is_word(p, "typeof") && skep_tok_ahead(p, 1)->kind == TOK_LPAREN;
-
-	if (is_typeof) { /* the size of its type is the size of the thing */
-		skep_tok_take(p);
-		skep_tok_take(p);
-	}
 	if (skep_parse_at_type(p))
 		e->type_name = skep_parse_type_name(p);
 	else
 		e->right = skep_parse_expr(p);
-	if (is_typeof)
-		skep_tok_expect(p, TOK_RPAREN, NULL);
 }
 
-static struct skep_expr *size_of(struct skep_parser *p)
+static struct skep_expr *about(struct skep_parser *p, enum skep_expr_kind kind)
 {
-	struct skep_expr *e = skep_expr_new(p, SKEP_E_SIZEOF);
+	struct skep_expr *e = skep_expr_new(p, kind);
 
 	skep_tok_take(p);
 	skep_tok_expect(p, TOK_LPAREN, NULL);
 	type_or_expr(p, e);
 	skep_tok_expect(p, TOK_RPAREN, NULL);
 	return finish(p, e);
+}
+
+static struct skep_expr *size_of(struct skep_parser *p)
+{
+	return about(p, SKEP_E_SIZEOF);
+}
+
+/* Whether a type is wanted where it stands is for types/ to say. */
+struct skep_expr *skep_parse_typeof(struct skep_parser *p)
+{
+	return about(p, SKEP_E_TYPEOF);
 }
 
 static const char *member_path(struct skep_parser *p)
@@ -149,7 +152,7 @@ static struct skep_expr *offset_of(struct skep_parser *p)
 	return finish(p, e);
 }
 
-static struct skep_expr *type_of(struct skep_parser *p)
+static struct skep_expr *type_info(struct skep_parser *p)
 {
 	struct skep_expr *e = skep_expr_new(p, SKEP_E_INT);
 
@@ -173,8 +176,14 @@ static const struct {
 	const char *word;
 	struct skep_expr *(*parse)(struct skep_parser *p);
 } words[] = {
-	{"true", truth},     {"false", truth},      {"sizeof", size_of},    {"offsetof", offset_of},
-	{"typeof", type_of}, {"typeinfo", type_of}, {"comptime", comptime}, {"if", if_value},
+	{"true", truth},
+	{"false", truth},
+	{"sizeof", size_of},
+	{"offsetof", offset_of},
+	{"typeof", skep_parse_typeof},
+	{"typeinfo", type_info},
+	{"comptime", comptime},
+	{"if", if_value},
 };
 
 static struct skep_expr *name_or_keyword(struct skep_parser *p)

@@ -79,6 +79,7 @@ static void print_head(struct printer *pr, const struct skep_expr *e)
 	case SKEP_E_CAST: print_about(pr, "cast", e); break;
 	case SKEP_E_SIZEOF: print_about(pr, "sizeof", e); break;
 	case SKEP_E_OFFSETOF: print_about(pr, "offsetof", e); break;
+	case SKEP_E_TYPEOF: print_about(pr, "typeof", e); break;
 	case SKEP_E_TUPLE: skep_buf_puts(pr->out, "tuple"); break;
 	case SKEP_E_BLOCK: skep_buf_puts(pr->out, "value"); break;
 	case SKEP_E_N_KINDS: break;

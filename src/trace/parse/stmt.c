@@ -174,9 +174,9 @@ static struct skep_stmt *let_rule(struct skep_parser *p)
 	s->target = variable(p, "a $variable behind 'let'");
 	if (skep_tok_accept(p, TOK_COLON)) {
 		if (skep_tok_is_word(p, "typeof"))
-			skep_parse_fail(p, SKEP_DIAG_NOT_SUPPORTED, skep_tok(p)->span, "typeof",
-					NULL);
-		s->type_name = skep_parse_type_name(p);
+			s->cond = skep_parse_typeof(p);
+		else
+			s->type_name = skep_parse_type_name(p);
 	}
 	if (skep_tok_accept(p, TOK_SET))
 		s->value = skep_parse_expr(p);

@@ -1,4 +1,6 @@
-/* System calls by number and by name; the rows are made from the C library's header when building.
+/*
+ * System calls by number and by name; the rows are made from the C library's header when building,
+ * then those that it may not have yet. A name that is in both has the same number.
  */
 #include <string.h>
 #include <sys/syscall.h>
@@ -12,6 +14,9 @@ static const struct {
 #define SYSCALL(name) {#name, __NR_##name},
 #include "trace/parse/syscalls.def"
 #undef SYSCALL
+#define NEWER(name, number) {#name, number},
+#include "trace/parse/syscalls_newer.def"
+#undef NEWER
 };
 
 #define N_SYSCALLS (sizeof(syscalls) / sizeof(syscalls[0]))

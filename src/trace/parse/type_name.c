@@ -150,11 +150,30 @@ static bool starts_operand(enum skep_tok kind, bool *ret_is_operator)
 	       kind == TOK_NOT || kind == TOK_TILDE || kind == TOK_BAD;
 }
 
+/* "(" "typeof" "(" … ")" ")": nothing else ends so. */
+static bool at_typeof_cast(struct skep_parser *p)
+{
+	const struct skep_token *word = skep_tok_ahead(p, 1);
+	uint32_t n = 2, depth = 0;
+
+	if (word->kind != TOK_IDENT || strcmp(word->text, "typeof") != 0)
+		return false;
+	for (;; n++) {
+		enum skep_tok kind = skep_tok_ahead(p, n)->kind;
+		depth += kind == TOK_LPAREN;
+		depth -= kind == TOK_RPAREN && depth;
+		if (!depth || kind == TOK_END)
+			return skep_tok_ahead(p, n + 1)->kind == TOK_RPAREN;
+	}
+}
+
 bool skep_parse_at_cast(struct skep_parser *p)
 {
 	struct shape shape;
 	bool is_operator;
 
+	if (at_typeof_cast(p))
+		return true;
 	if (!look_at_type(p, 1, &shape) || skep_tok_ahead(p, shape.n)->kind != TOK_RPAREN)
 		return false;
 	if (shape.is_certain || shape.ends_in_star)
@@ -176,6 +195,8 @@ bool skep_parse_at_type(struct skep_parser *p)
 	end = skep_tok_ahead(p, shape.n)->kind;
 	if (end != TOK_RPAREN && end != TOK_COMMA)
 		return false;
+	if (p->macro && skep_macro_param_find(p->macro, shape.name))
+		return false; /* which may be given a type or a value */
 	return shape.is_certain || !is_value_name(p, shape.name);
 }
 

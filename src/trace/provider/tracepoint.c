@@ -136,8 +136,11 @@ static int read_id(int events_fd, const char *name, uint64_t *ret)
 	if (len <= 0)
 		return len ? -errno : -ENOENT;
 	text[len] = '\0';
-	*ret = strtoull(text, NULL, 10);
-	return *ret ? 0 : -ENOENT;
+	uint64_t id = strtoull(text, NULL, 10);
+	if (!id)
+		return -ENOENT;
+	*ret = id;
+	return 0;
 }
 
 /* --- Expansion ---------------------------------------------------------------------------- */
@@ -164,7 +167,7 @@ static int expand_matches(struct skep_expand *x, const struct skep_probe_spec *s
 
 	match_events(x->arena, events_fd, category, event, &names);
 	for (size_t i = 0; i < names.len && !err; i++) {
-		uint64_t id;
+		uint64_t id = 0;
 		if (!read_id(events_fd, names.data[i], &id))
 			err = add_place(x, spec, names.data[i], id);
 	}
@@ -204,7 +207,7 @@ static int fail_missing(struct skep_expand *x, const struct skep_probe_spec *spe
 int skep_tracepoint_expand(struct skep_expand *x, const struct skep_probe_spec *spec)
 {
 	_cleanup_close_ int events_fd = -1;
-	uint64_t id;
+	uint64_t id = 0;
 	int err;
 
 	/* tracepoint:*sleep* means the event's name. */

@@ -105,8 +105,7 @@ static struct skep_view bit_field(const struct skep_field *field, const struct s
 	unsigned left = 64 - (field->bit_size < 64 ? field->bit_size : 64);
 	unsigned up = left > field->bit_off ? left - field->bit_off : 0;
 	bits <<= up & 63;
-	*room = field->type->is_signed ? (uint64_t)((int64_t)bits >> (left & 63))
-				       : bits >> (left & 63);
+	*room = bits >> (left & 63); /* no sign: see lower/field.c */
 	at.at = (const uint8_t *)room;
 	return at;
 }

@@ -54,6 +54,8 @@ static void add_symbol(const struct frame *frame, bool with_offset, bool with_mo
 		}
 	} else {
 		add_address(buf, frame->addr);
+		if (sym.file_missing && !with_module)
+			skep_buf_printf(buf, " (%s)", sym.module);
 		sym.module = NULL;
 	}
 	if (!with_module || !frame->is_user)

@@ -101,10 +101,9 @@ const char *skep_view_bytes(const struct skep_view *view, size_t *ret_len)
 }
 
 /*
- * Text without a NUL within its type was cut. So was what str() read and that
- * fills its room but for the NUL, which the kernel always puts; other types
- * (comm, a literal) may be full by right, and a length that the script asked
- * for is no loss.
+ * Cut is what str() read and that fills its room but for the NUL, which the
+ * kernel always puts; other types (comm, a literal, an array without a NUL) may
+ * be full by right, and a length that the script asked for is no loss.
  */
 bool skep_view_is_cut(const struct skep_output *out, const struct skep_view *view, size_t len)
 {
@@ -113,7 +112,7 @@ bool skep_view_is_cut(const struct skep_output *out, const struct skep_view *vie
 
 	if (!view->at || view->type->is_explicit || !size)
 		return false;
-	return len == size || (len + 1 == size && (size == read_most || size == read_most + 1));
+	return len + 1 == size && (size == read_most || size == read_most + 1);
 }
 
 /* --- Styles ----------------------------------------------------------------------------------- */
@@ -153,11 +152,22 @@ static void print_none(struct skep_printer *p, const struct skep_view *view)
 	skep_buf_puts(p->buf, "null");
 }
 
+static const char *script_name(const struct skep_enum *named, uint64_t mask, uint64_t value)
+{
+	for (uint32_t i = 0; i < named->n; i++) {
+		if ((((uint64_t)named->values[i].value ^ value) & mask) == 0)
+			return named->values[i].name;
+	}
+	return NULL;
+}
+
 const char *skep_enum_name(struct skep_output *out, const struct skep_type *type, uint64_t value)
 {
 	const struct skep_btf *btf = out->program->types.btf;
 	uint64_t mask = type->size < 8 ? (1ull << (8 * type->size)) - 1 : UINT64_MAX;
 
+	if (type->enum_script)
+		return script_name(type->enum_script, mask, value);
 	for (uint32_t i = 0; btf && i < skep_btf_n_members(btf, type->enum_btf); i++) {
 		const char *name;
 		int64_t known;
@@ -176,7 +186,7 @@ static void print_int(struct skep_printer *p, const struct skep_view *view)
 		skep_buf_puts(p->buf, value ? "true" : "false");
 		return;
 	}
-	if (view->type->enum_btf && !is_json(p)) {
+	if (skep_type_is_enum(view->type) && !is_json(p)) {
 		const char *name = skep_enum_name(p->out, view->type, value);
 		if (name) {
 			skep_buf_puts(p->buf, name);

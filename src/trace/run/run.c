@@ -41,6 +41,7 @@ struct run {
 	struct skep_session *session;
 	struct skep_map_reader maps;
 	struct skep_output out;
+	struct skep_watch *watch; /* of what processes map; NULL: nobody asks, or not allowed */
 	struct skep_ringbuf *ring, *control;
 	struct skep_buf text, errors;
 	int signal_fd;
@@ -216,12 +217,13 @@ static bool consume(struct run *run)
 {
 	int64_t n = 0;
 
+	bool more = skep_watch_step(run->watch);
 	if (run->ring && !run->ending)
 		n = skep_ringbuf_consume(run->ring, 0, on_record, run);
 	if (run->control && !run->ending && !skep_ringbuf_pending(run->ring))
 		n += skep_ringbuf_consume(run->control, 0, on_record, run);
 	flush(run);
-	return n != 0;
+	return n != 0 || more;
 }
 
 /* --- Start
@@ -292,9 +294,12 @@ static void run_special(struct run *run, enum skep_probe_special special, int si
 	}
 }
 
-static bool attach_one(struct run *run, const struct skep_probe *probe)
+/* How many places attaching @probe reaches: 0 if another one is attached for it. */
+static uint32_t places_of(const struct skep_probe *probe)
 {
-	return skep_session_attach(run->session, &probe->attach, run->diag) == 0;
+	if (probe->special != SKEP_PROBE_ATTACHED)
+		return 0;
+	return !probe->gather ? 1 : probe->gather->first == probe ? probe->gather->n : 0;
 }
 
 /*
@@ -309,10 +314,10 @@ static uint32_t attach_all(struct run *run, uint32_t *ret_wanted)
 	for (uint32_t i = 0; i < 2 * n; i++) {
 		const struct skep_probe *probe = run->program->probes[i < n ? i : 2 * n - 1 - i];
 		bool is_uprobe = probe->attach.type == SKEP_ATTACH_UPROBE;
-		if (probe->special != SKEP_PROBE_ATTACHED || is_uprobe != (i >= n))
-			continue;
-		++*ret_wanted;
-		attached += attach_one(run, probe);
+		uint32_t places = is_uprobe == (i >= n) ? places_of(probe) : 0;
+		*ret_wanted += places;
+		if (places && !skep_session_attach(run->session, &probe->attach, run->diag))
+			attached += places;
 	}
 	return attached;
 }
@@ -344,6 +349,13 @@ static int attach(struct run *run)
 	return 0;
 }
 
+/* Who may not watch has no names of processes that ended, as before. */
+static void watch_processes(struct run *run)
+{
+	if (run->program->names_code)
+		skep_watch_open(run->out.usyms, run->opts->pid, &run->watch);
+}
+
 static int start(struct run *run)
 {
 	int err =
@@ -352,6 +364,7 @@ static int start(struct run *run)
 	if (err || (err = open_maps(run)))
 		return err;
 	take_signals(run);
+	watch_processes(run);
 	if (!run->opts->quiet)
 		skep_output_attached(&run->out, run->program->n_probes, errors_to(run));
 	flush(run);
@@ -409,6 +422,7 @@ static void wait_for_more(struct run *run, bool busy)
 			       ? skep_session_map_fd(run->session, run->program->ring_control)
 			       : -1,
 		 .events = POLLIN},
+		{.fd = skep_watch_fd(run->watch), .events = POLLIN},
 	};
 	int timeout = wait_ms(run);
 
@@ -443,6 +457,8 @@ static void print_losses(struct run *run)
 
 	for (uint32_t i = 0; i < SKEP_LOSS_CNT; i++) {
 		uint64_t n = skep_map_loss(&run->maps, program->loss_off + 8 * i);
+		if (i == SKEP_LOSS_MAPPING)
+			n += skep_watch_lost(run->watch);
 		if (n)
 			skep_output_loss(&run->out, i, n, errors_to(run));
 	}
@@ -504,6 +520,7 @@ static void finish(struct run *run)
 {
 	if (!run->output_gone) {
 		skep_session_detach_all(run->session);
+		skep_watch_finish(run->watch);
 		if (run->exited)
 			drop_rest(run);
 		else
@@ -524,6 +541,7 @@ static void done(struct run *run)
 	skep_map_reader_done(&run->maps);
 	skep_session_close(run->session);
 	skep_ksyms_free(run->out.ksyms);
+	skep_watch_free(run->watch);
 	skep_usyms_free(run->out.usyms);
 	skep_output_done(&run->out);
 	skep_buf_done(&run->text);

@@ -78,8 +78,35 @@ static const struct skep_type *tuple_member(struct skep_typer *t, struct skep_ex
 	return TYPE_ERROR(t, expr->span, MEMBER_UNKNOWN, skep_typer_name(t, type), expr->text);
 }
 
+static bool is_config(const struct skep_expr *expr)
+{
+	size_t skip = expr->text && !strncmp(expr->text, OTHER_PREFIX, strlen(OTHER_PREFIX))
+			      ? strlen(OTHER_PREFIX)
+			      : 0;
+
+	return expr->kind == SKEP_E_IDENT && skep_builtin_find(expr->text + skip) == SKEP_BI_config;
+}
+
+/* config.NAME: becomes the literal that it stands for. */
+static const struct skep_type *setting(struct skep_typer *t, struct skep_expr *expr)
+{
+	struct skep_config_value value;
+
+	if (skep_config_get(t->check->config, expr->text, &value))
+		return TYPE_ERROR(t, expr->span, CONFIG_UNKNOWN, expr->text);
+	expr->kind = value.text ? SKEP_E_STRING : SKEP_E_INT;
+	expr->integer = (int64_t)value.number;
+	expr->is_bool_lit = value.is_bool;
+	expr->is_unsigned_lit = !value.is_bool;
+	expr->text = value.text;
+	expr->text_len = value.text ? (uint32_t)strlen(value.text) : 0;
+	return skep_type_expr(t, expr);
+}
+
 const struct skep_type *skep_type_field(struct skep_typer *t, struct skep_expr *expr)
 {
+	if (is_config(expr->left))
+		return setting(t, expr);
 	const struct skep_type *type = skep_type_value(t, expr->left);
 
 	if (!type)
@@ -152,6 +179,15 @@ const struct skep_type *skep_type_index(struct skep_typer *t, struct skep_expr *
 	}
 }
 
+/* As a value of its own an enumerator has 64 bits, whatever members of its enum have. */
+static const struct skep_type *wide_enum(struct skep_typer *t, const struct skep_type *type)
+{
+	struct skep_type *wide = skep_arena_dup(t->arena, type, sizeof(*type));
+
+	wide->size = wide->align = 8;
+	return wide;
+}
+
 /* An enumerator of the kernel keeps its enum, so that it is printed by name. */
 static const struct skep_type *kernel_enumerator(struct skep_typer *t, struct skep_expr *expr)
 {
@@ -162,7 +198,7 @@ static const struct skep_type *kernel_enumerator(struct skep_typer *t, struct sk
 	    skep_btf_find_enumerator(btf, expr->text, strlen(expr->text), &expr->integer, &id))
 		return NULL;
 	expr->is_const = true;
-	return skep_type_from_btf(t->types, id, SKEP_SPACE_NONE);
+	return wide_enum(t, skep_type_from_btf(t->types, id, SKEP_SPACE_NONE));
 }
 
 static const struct skep_type *unknown_name(struct skep_typer *t, const struct skep_expr *expr)
@@ -178,6 +214,18 @@ static const struct skep_type *unknown_name(struct skep_typer *t, const struct s
 	return NULL;
 }
 
+const struct skep_type *skep_type_enumerator(struct skep_typer *t, struct skep_expr *expr)
+{
+	const struct skep_type *type = skep_enumerator_find(t->types, expr->text, &expr->integer);
+
+	if (!type && skep_constant_find(expr->text, &expr->integer))
+		type = &skep_type_s64;
+	if (!type)
+		return kernel_enumerator(t, expr);
+	expr->is_const = true;
+	return type;
+}
+
 const struct skep_type *skep_type_ident(struct skep_typer *t, struct skep_expr *expr)
 {
 	const struct skep_type *type;
@@ -185,15 +233,11 @@ const struct skep_type *skep_type_ident(struct skep_typer *t, struct skep_expr *
 	/* bpftrace's own library knows each builtin by a second name. */
 	size_t skip =
 		strncmp(expr->text, OTHER_PREFIX, strlen(OTHER_PREFIX)) ? 0 : strlen(OTHER_PREFIX);
-	expr->builtin = skep_builtin_find(expr->text + skip);
+	if (expr->builtin == SKEP_BI_NONE) /* one that is a text has put it where its name was */
+		expr->builtin = skep_builtin_find(expr->text + skip);
 	if (expr->builtin != SKEP_BI_NONE)
 		return skep_type_builtin(t, expr);
-	if (skep_script_enumerator(t->check->script, expr->text, &expr->integer) ||
-	    skep_constant_find(expr->text, &expr->integer)) {
-		expr->is_const = true;
-		return &skep_type_s64;
-	}
-	if ((type = kernel_enumerator(t, expr)))
+	if ((type = skep_type_enumerator(t, expr)))
 		return type;
 	return unknown_name(t, expr);
 }

@@ -251,6 +251,8 @@ static const struct skep_type *step_var(struct skep_typer *t, struct skep_expr *
 	struct skep_expr *target = expr->right;
 	const struct skep_type *type = skep_type_value(t, target);
 
+	if (type && skep_type_is_enum(type))
+		skep_var_assign(t, target->var, skep_type_int(8, type->is_signed), NULL);
 	if (!type || is_number(type))
 		return type;
 	return TYPE_ERROR(t, expr->span, OPERAND, skep_operator_name(expr->op),

@@ -234,6 +234,18 @@ static const struct skep_type *in_space(struct skep_types *types, const struct s
 	return copy;
 }
 
+const struct skep_type *skep_type_in_space(struct skep_types *types, const struct skep_type *type,
+					   enum skep_space space)
+{
+	if (type->kind != SKEP_T_PTR && type->kind != SKEP_T_ARRAY && type->kind != SKEP_T_RECORD)
+		return type;
+	struct skep_type *copy = skep_arena_dup(types->arena, type, sizeof(*type));
+	copy->space = space;
+	if (type->elem)
+		copy->elem = skep_type_in_space(types, type->elem, space);
+	return copy;
+}
+
 int skep_record_find(struct skep_types *types, const struct skep_record *record, const char *name,
 		     enum skep_space space, struct skep_field *ret)
 {

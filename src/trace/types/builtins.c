@@ -134,6 +134,27 @@ static const struct skep_type *type_func(struct skep_typer *t, struct skep_expr 
 	return provider->space == SKEP_SPACE_USER ? &skep_type_usym : &skep_type_ksym;
 }
 
+static const struct skep_type *type_probetype(struct skep_typer *t, struct skep_expr *expr)
+{
+	const char *name = provider_name(t);
+
+	if (!strcmp(name, "begin") || !strcmp(name, "end"))
+		name = "special";
+	expr->is_const = true;
+	expr->text = name;
+	expr->text_len = (uint32_t)strlen(name);
+	return skep_type_string(t->types, expr->text_len + 1);
+}
+
+/* As a whole it is nothing: its members are constants, see skep_type_field(). */
+static const struct skep_type *type_config(struct skep_typer *t, struct skep_expr *expr)
+{
+	TYPE_ERROR(t, expr->span, NO_VALUE, expr->text);
+	if (t->diag)
+		skep_diag_try(t->diag, "name a setting: config.max_strlen");
+	return NULL;
+}
+
 static const struct skep_type *type_stack(struct skep_typer *t, struct skep_expr *expr)
 {
 	const struct skep_config *config = t->check->config;
@@ -169,24 +190,52 @@ static const struct row {
 	const struct skep_type *type;
 	typer_fn *typer; /* where the type depends on the place */
 } rows[SKEP_BI_CNT] = {
-	[SKEP_BI_args] = {.typer = type_args},      [SKEP_BI_arg0] = {.typer = type_arg},
-	[SKEP_BI_arg1] = {.typer = type_arg},       [SKEP_BI_arg2] = {.typer = type_arg},
-	[SKEP_BI_arg3] = {.typer = type_arg},       [SKEP_BI_arg4] = {.typer = type_arg},
-	[SKEP_BI_arg5] = {.typer = type_arg},       [SKEP_BI_arg6] = {.typer = type_arg},
-	[SKEP_BI_arg7] = {.typer = type_arg},       [SKEP_BI_arg8] = {.typer = type_arg},
-	[SKEP_BI_arg9] = {.typer = type_arg},       [SKEP_BI_retval] = {.typer = type_retval},
-	[SKEP_BI_ctx] = {.typer = type_ctx},        [SKEP_BI_pid] = {&skep_type_u32},
-	[SKEP_BI_tid] = {&skep_type_u32},           [SKEP_BI_ppid] = {&skep_type_u32},
-	[SKEP_BI_uid] = {&skep_type_u32},           [SKEP_BI_gid] = {&skep_type_u32},
-	[SKEP_BI_username] = {&skep_type_username}, [SKEP_BI_comm] = {.typer = type_comm},
-	[SKEP_BI_pcomm] = {.typer = type_comm},     [SKEP_BI_cpu] = {&skep_type_u32},
-	[SKEP_BI_ncpus] = {&skep_type_u32},         [SKEP_BI_numaid] = {&skep_type_u32},
-	[SKEP_BI_nsecs] = {&skep_type_u64},         [SKEP_BI_elapsed] = {&skep_type_u64},
-	[SKEP_BI_jiffies] = {&skep_type_u64},       [SKEP_BI_rand] = {&skep_type_u32},
-	[SKEP_BI_cgroup] = {&skep_type_u64},        [SKEP_BI_curtask] = {.typer = type_curtask},
-	[SKEP_BI_func] = {.typer = type_func},      [SKEP_BI_probe] = {&skep_type_probe},
-	[SKEP_BI_kstack] = {.typer = type_stack},   [SKEP_BI_ustack] = {.typer = type_stack},
-	[SKEP_BI_cpid] = {.typer = type_cpid},      [SKEP_BI_usermode] = {.typer = type_usermode},
+	[SKEP_BI_args] = {.typer = type_args},
+	[SKEP_BI_arg0] = {.typer = type_arg},
+	[SKEP_BI_arg1] = {.typer = type_arg},
+	[SKEP_BI_arg2] = {.typer = type_arg},
+	[SKEP_BI_arg3] = {.typer = type_arg},
+	[SKEP_BI_arg4] = {.typer = type_arg},
+	[SKEP_BI_arg5] = {.typer = type_arg},
+	[SKEP_BI_arg6] = {.typer = type_arg},
+	[SKEP_BI_arg7] = {.typer = type_arg},
+	[SKEP_BI_arg8] = {.typer = type_arg},
+	[SKEP_BI_arg9] = {.typer = type_arg},
+	[SKEP_BI_retval] = {.typer = type_retval},
+	[SKEP_BI_arg10] = {.typer = type_arg},
+	[SKEP_BI_arg11] = {.typer = type_arg},
+	[SKEP_BI_arg12] = {.typer = type_arg},
+	[SKEP_BI_arg13] = {.typer = type_arg},
+	[SKEP_BI_arg14] = {.typer = type_arg},
+	[SKEP_BI_arg15] = {.typer = type_arg},
+	[SKEP_BI_leader_tid] = {&skep_type_u32},
+	[SKEP_BI_leader_comm] = {.typer = type_comm},
+	[SKEP_BI_probetype] = {.typer = type_probetype},
+	[SKEP_BI_config] = {.typer = type_config},
+	[SKEP_BI_ctx] = {.typer = type_ctx},
+	[SKEP_BI_pid] = {&skep_type_u32},
+	[SKEP_BI_tid] = {&skep_type_u32},
+	[SKEP_BI_ppid] = {&skep_type_u32},
+	[SKEP_BI_uid] = {&skep_type_u32},
+	[SKEP_BI_gid] = {&skep_type_u32},
+	[SKEP_BI_username] = {&skep_type_username},
+	[SKEP_BI_comm] = {.typer = type_comm},
+	[SKEP_BI_pcomm] = {.typer = type_comm},
+	[SKEP_BI_cpu] = {&skep_type_u32},
+	[SKEP_BI_ncpus] = {&skep_type_u32},
+	[SKEP_BI_numaid] = {&skep_type_u32},
+	[SKEP_BI_nsecs] = {&skep_type_u64},
+	[SKEP_BI_elapsed] = {&skep_type_u64},
+	[SKEP_BI_jiffies] = {&skep_type_u64},
+	[SKEP_BI_rand] = {&skep_type_u32},
+	[SKEP_BI_cgroup] = {&skep_type_u64},
+	[SKEP_BI_curtask] = {.typer = type_curtask},
+	[SKEP_BI_func] = {.typer = type_func},
+	[SKEP_BI_probe] = {&skep_type_probe},
+	[SKEP_BI_kstack] = {.typer = type_stack},
+	[SKEP_BI_ustack] = {.typer = type_stack},
+	[SKEP_BI_cpid] = {.typer = type_cpid},
+	[SKEP_BI_usermode] = {.typer = type_usermode},
 };
 
 const struct skep_type *skep_type_builtin(struct skep_typer *t, struct skep_expr *expr)

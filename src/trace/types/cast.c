@@ -22,8 +22,6 @@ const struct skep_type *skep_type_named(struct skep_typer *t, const char *name,
 {
 	const struct skep_type *type;
 
-	if (skep_script_enum(t->check->script, name))
-		return &skep_type_u32;
 	if ((type = skep_type_by_name(t->types, name, skep_typer_space(t))))
 		return type;
 	TYPE_ERROR(t, span, TYPE_UNKNOWN, name);
@@ -87,7 +85,7 @@ static const struct skep_type *cast_to_ptr(struct skep_typer *t, const struct sk
 		return bad_cast(t, expr, to);
 	if (from->kind != SKEP_T_PTR || from->space == SKEP_SPACE_NONE)
 		return to;
-	return skep_type_by_name(t->types, expr->type_name, from->space);
+	return skep_type_in_space(t->types, to, from->space);
 }
 
 static const struct skep_type *cast_to_int(struct skep_typer *t, const struct skep_expr *expr,
@@ -140,7 +138,8 @@ static const struct skep_type *cast_to(struct skep_typer *t, const struct skep_e
 const struct skep_type *skep_type_cast(struct skep_typer *t, struct skep_expr *expr)
 {
 	const struct skep_type *from = skep_type_value(t, expr->right);
-	const struct skep_type *to = skep_type_named(t, expr->type_name, expr->span);
+	const struct skep_type *to = expr->left ? skep_type_of(t, expr->left)
+						: skep_type_named(t, expr->type_name, expr->span);
 
 	return from && to ? cast_to(t, expr, to) : NULL;
 }
@@ -148,8 +147,20 @@ const struct skep_type *skep_type_cast(struct skep_typer *t, struct skep_expr *e
 static const struct skep_type *type_in_question(struct skep_typer *t, struct skep_expr *expr)
 {
 	if (!expr->type_name)
-		return skep_type_value(t, expr->right);
+		return skep_type_of(t, expr->right);
+	struct skep_expr name = {.kind = SKEP_E_IDENT, .text = expr->type_name};
+	const struct skep_type *type = skep_type_enumerator(t, &name);
+	if (type)
+		return type;
 	return skep_type_named(t, expr->type_name, expr->span);
+}
+
+const struct skep_type *skep_type_of(struct skep_typer *t, struct skep_expr *expr)
+{
+	if (expr->kind != SKEP_E_TYPEOF)
+		return skep_type_value(t, expr);
+	expr->type = type_in_question(t, expr);
+	return expr->type;
 }
 
 const struct skep_type *skep_type_sizeof(struct skep_typer *t, struct skep_expr *expr)

@@ -120,15 +120,15 @@ static int set_bool(const char *value, bool *field)
 	return -EINVAL;
 }
 
+static const char *const modes[] = {
+	[SKEP_STACK_BPFTRACE] = "bpftrace",
+	[SKEP_STACK_PERF] = "perf",
+	[SKEP_STACK_RAW] = "raw",
+	[SKEP_STACK_BUILD_ID] = "build_id",
+};
+
 static int set_stack_mode(const char *value, enum skep_stack_mode *field)
 {
-	static const char *const modes[] = {
-		[SKEP_STACK_BPFTRACE] = "bpftrace",
-		[SKEP_STACK_PERF] = "perf",
-		[SKEP_STACK_RAW] = "raw",
-		[SKEP_STACK_BUILD_ID] = "build_id",
-	};
-
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (!strcmp(modes[i], value)) {
 			*field = (enum skep_stack_mode)i;
@@ -170,4 +170,22 @@ int skep_config_set(struct skep_config *config, const char *name, const char *va
 	case KIND_STACK_MODE: return set_stack_mode(value, field);
 	default: return set_choice(setting, value, field);
 	}
+}
+
+int skep_config_get(const struct skep_config *config, const char *name,
+		    struct skep_config_value *ret)
+{
+	const struct setting *setting = find_setting(name);
+
+	if (!setting)
+		return -ENOENT;
+	const void *field = (const char *)config + setting->off;
+	*ret = (struct skep_config_value){.is_bool = setting->kind == KIND_BOOL};
+	switch (setting->kind) {
+	case KIND_UINT: ret->number = *(const uint64_t *)field; break;
+	case KIND_BOOL: ret->number = *(const bool *)field; break;
+	case KIND_STACK_MODE: ret->text = modes[*(const enum skep_stack_mode *)field]; break;
+	default: ret->text = *(const char *const *)field; break;
+	}
+	return 0;
 }

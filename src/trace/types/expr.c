@@ -135,6 +135,12 @@ static const struct skep_type *type_ternary(struct skep_typer *t, struct skep_ex
 	return type;
 }
 
+/* Where a type is wanted it is not asked for its value. */
+static const struct skep_type *type_typeof(struct skep_typer *t, struct skep_expr *expr)
+{
+	return TYPE_ERROR(t, expr->span, TYPE_AS_VALUE);
+}
+
 static const struct skep_type *(*const typers[SKEP_E_N_KINDS])(struct skep_typer *t,
 							       struct skep_expr *expr) = {
 	[SKEP_E_INT] = type_int,
@@ -155,6 +161,7 @@ static const struct skep_type *(*const typers[SKEP_E_N_KINDS])(struct skep_typer
 	[SKEP_E_CAST] = skep_type_cast,
 	[SKEP_E_SIZEOF] = skep_type_sizeof,
 	[SKEP_E_OFFSETOF] = skep_type_offsetof,
+	[SKEP_E_TYPEOF] = type_typeof,
 	[SKEP_E_TUPLE] = type_tuple,
 	[SKEP_E_BLOCK] = skep_type_block_value,
 };

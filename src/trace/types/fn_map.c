@@ -160,6 +160,24 @@ CHECK(has_key)
 	return skep_map_add_key(t, map, call->args->next) ? &skep_type_bool : NULL;
 }
 
+CHECK(find)
+{
+	struct skep_map *map = whole_map(t, call);
+	struct skep_expr *var = call->args->next->next;
+
+	if (!map)
+		return NULL;
+	if (var->kind != SKEP_E_VAR)
+		return TYPE_ERROR(t, var->span, ARG_LITERAL, "find", "a $variable");
+	map->is_read = true;
+	if (!skep_map_add_key(t, map, call->args->next))
+		return NULL;
+	const struct skep_type *value = skep_map_value(t, map, call->span);
+	skep_var_assign(t, skep_var_target(t, var, value, NULL), value, NULL);
+	var->type = var->var->type;
+	return value ? &skep_type_bool : NULL;
+}
+
 CHECK(clear)
 {
 	struct skep_map *map = whole_map(t, call);

@@ -35,6 +35,19 @@ CHECK(warnf)
 	return formatted(t, call);
 }
 
+/* What the kernel's own printing takes: numbers, and text of ours. */
+CHECK(debugf)
+{
+	if (skep_want_text(t, call, 0))
+		skep_check_format(t, call);
+	for (uint32_t i = 1; i < call->n_args; i++) {
+		const struct skep_type *type = skep_call_arg(call, i)->type;
+		if (type && !skep_type_is_scalar(type) && type->kind != SKEP_T_STRING)
+			skep_bad_arg(t, call, i, "a number or a string");
+	}
+	return &skep_type_none;
+}
+
 CHECK(cat)
 {
 	return formatted(t, call);

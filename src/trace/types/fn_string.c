@@ -115,6 +115,18 @@ CHECK(buf)
 	return size ? skep_type_buffer(t->types, size) : NULL;
 }
 
+/* The kernel looks at the bytes to be written: they are ours, and their number is known. */
+CHECK(write_user)
+{
+	const struct skep_type *src = call->args->next->type;
+
+	if (!skep_want_address(t, call, 0) || !src)
+		return NULL;
+	if (!skep_want_const(t, call, 2, 1, skep_type_is_scalar(src) ? 8 : src->size))
+		return NULL;
+	return &skep_type_bool;
+}
+
 CHECK(strlen)
 {
 	return skep_want_string(t, call, 0) ? &skep_type_u64 : NULL;
@@ -132,6 +144,13 @@ CHECK(strcontains)
 	bool is_good = skep_want_string(t, call, 0) && skep_want_string(t, call, 1);
 
 	return is_good ? &skep_type_bool : NULL;
+}
+
+CHECK(strstr)
+{
+	bool is_good = skep_want_string(t, call, 0) && skep_want_string(t, call, 1);
+
+	return is_good ? &skep_type_s64 : NULL;
 }
 
 CHECK(strerror)

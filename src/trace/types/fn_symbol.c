@@ -1,6 +1,7 @@
 /* Checks of the functions on addresses, stacks and registers: ksym() … ustack(). */
 #include "trace/types/typer.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ struct skep_known {
 	const char *path; /* NULL: the kernel */
 	const char *name;
 	uint64_t addr, size;
+	bool is_moved; /* files: loaded at another address in every process */
 	int err;
 };
 
@@ -63,6 +65,18 @@ static int take_symbol(void *ctx, const struct skep_elf_sym *sym)
 	return 1;
 }
 
+/* A program linked to fixed addresses has none at 0. */
+static bool is_moved(const struct skep_elf *elf)
+{
+	struct skep_elf_segment segment;
+
+	for (uint32_t i = 0; i < skep_elf_n_segments(elf); i++) {
+		if (!skep_elf_segment(elf, i, &segment) && segment.type == PT_LOAD)
+			return segment.addr < 0x1000;
+	}
+	return true;
+}
+
 static void look_up_file(struct skep_known *known)
 {
 	struct skep_elf *elf = NULL;
@@ -70,7 +84,22 @@ static void look_up_file(struct skep_known *known)
 	known->err = skep_elf_open(known->path, &elf, NULL);
 	if (!known->err && skep_elf_for_each_symbol(elf, take_symbol, known) != 1)
 		known->err = -ENOENT;
+	known->is_moved = !known->err && is_moved(elf);
 	skep_elf_free(elf);
+}
+
+/* The address of the probed instruction in the file's own terms. */
+static uint64_t probed_address(const struct skep_attach *attach)
+{
+	uint64_t off = attach->uprobe.file_off, addr;
+	struct skep_elf *elf = NULL;
+
+	if (skep_elf_open(attach->uprobe.path, &elf, NULL))
+		return off;
+	if (skep_elf_off_to_addr(elf, off, &addr))
+		addr = off;
+	skep_elf_free(elf);
+	return addr;
 }
 
 static const struct skep_known *look_up(struct skep_typer *t, const char *path, const char *name)
@@ -107,7 +136,25 @@ CHECK(kaddr)
 	return &skep_type_u64;
 }
 
-/* The symbol's size says how much lies there: 1, 2, 4 or else 8 bytes. */
+CHECK(percpu_kaddr)
+{
+	if (call->n_args > 1 && !skep_want_int(t, call, 1))
+		return NULL;
+	if (!skep_check_fn_kaddr(t, call))
+		return NULL;
+	const struct skep_known *offsets = look_up(t, NULL, SKEP_PERCPU_OFFSETS);
+	if (offsets->err)
+		return TYPE_ERROR(t, call->args->span, KADDR, SKEP_PERCPU_OFFSETS);
+	call->is_const = false;
+	call->percpu_offsets = offsets->addr;
+	return skep_type_ptr(t->types, &skep_type_u64, SKEP_SPACE_KERNEL);
+}
+
+/*
+ * The symbol's size says how much lies there: 1, 2, 4 or else 8 bytes. Where the
+ * file lies in the process nobody knows now; the distance from the probed
+ * instruction is the same everywhere.
+ */
 CHECK(uaddr)
 {
 	const struct skep_attach *attach = &t->probe->attach;
@@ -124,8 +171,10 @@ CHECK(uaddr)
 	uint32_t bytes = known->size == 1 || known->size == 2 || known->size == 4
 				 ? (uint32_t)known->size
 				 : 8;
-	call->is_const = true;
+	call->is_const = !known->is_moved;
 	call->integer = (int64_t)known->addr;
+	if (known->is_moved)
+		call->integer -= (int64_t)probed_address(attach);
 	return skep_type_ptr(t->types, skep_type_int(bytes, false), SKEP_SPACE_USER);
 }
 

@@ -85,6 +85,32 @@ CHECK(signal)
 	return &skep_type_none;
 }
 
+CHECK(signal_thread)
+{
+	return skep_check_fn_signal(t, call);
+}
+
+static const struct skep_type *check_namespace(struct skep_typer *t, const struct skep_expr *call)
+{
+	const struct skep_expr *arg = call->args;
+
+	if (arg->kind != SKEP_E_IDENT ||
+	    (strcmp(arg->text, "curr_ns") != 0 && strcmp(arg->text, "init") != 0))
+		return TYPE_ERROR(t, arg->span, ARG_LITERAL, skep_function_name(call),
+				  "curr_ns or init");
+	return &skep_type_u32;
+}
+
+CHECK(pid)
+{
+	return check_namespace(t, call);
+}
+
+CHECK(tid)
+{
+	return check_namespace(t, call);
+}
+
 CHECK(override)
 {
 	const struct skep_provider *provider = t->probe->provider;

@@ -127,13 +127,17 @@ static bool is_param_text(const struct skep_expr *arg)
 /* An argument that the function's own check looks at as it is written. */
 static bool is_no_value(const struct skep_expr *call, const struct skep_expr *arg)
 {
-	bool is_first = arg == call->args;
+	bool is_first = arg == call->args, is_last = !arg->next;
 
 	switch (call->function) {
 	case SKEP_FN_kstack:
 	case SKEP_FN_ustack:
+	case SKEP_FN_pid:
+	case SKEP_FN_tid:
 	case SKEP_FN_nsecs: return is_first && arg->kind == SKEP_E_IDENT;
 	case SKEP_FN_str: return is_first && is_param_text(arg);
+	case SKEP_FN_find: return is_first || is_last;
+	case SKEP_FN_container_of: return !is_first;
 	case SKEP_FN_print:
 	case SKEP_FN_len: return is_first && arg->kind == SKEP_E_MAP;
 	default: return is_first && (skep_functions[call->function].flags & FN_MAP);

@@ -83,7 +83,7 @@ static bool fits_key(const struct skep_type *type)
 static void settle(struct skep_typer *t, const struct skep_type **slot,
 		   const struct skep_type *type)
 {
-	if (*slot && skep_type_same(*slot, type))
+	if (*slot && skep_type_same(*slot, type) && skep_type_same_names(*slot, type))
 		return;
 	*slot = type;
 	t->maps_changed = true;

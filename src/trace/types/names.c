@@ -114,6 +114,15 @@ static const struct skep_type *script_record(struct skep_types *types, const cha
 	return NULL;
 }
 
+static const struct skep_type *script_enum(struct skep_types *types, const char *name)
+{
+	for (uint32_t i = 0; i < types->n_enums; i++) {
+		if (types->enums[i]->name[0] && tag_matches(types->enums[i]->name, name))
+			return skep_enum_type(types, types->enums[i]);
+	}
+	return NULL;
+}
+
 static uint32_t kinds_of_tag(const char **name)
 {
 	static const struct {
@@ -164,7 +173,7 @@ static const struct skep_type *base_type(struct skep_types *types, const char *n
 		return skep_type_buffer(types, 0);
 	if ((type = c_int(name)) || (type = named_int(name)))
 		return type;
-	if ((type = script_record(types, name, space)))
+	if ((type = script_record(types, name, space)) || (type = script_enum(types, name)))
 		return type;
 	return kernel_type(types, name, space);
 }

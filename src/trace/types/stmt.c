@@ -69,7 +69,7 @@ static void assign_var(struct skep_typer *t, struct skep_stmt *stmt)
 	if (stmt->op != SKEP_OPR_NONE) {
 		const struct skep_type *held = skep_type_value(t, target);
 		type = type && held ? assigned_type(t, stmt, held) : NULL;
-		if (type && !skep_type_unify(t, held, type))
+		if (type && (skep_type_is_enum(held) || !skep_type_unify(t, held, type)))
 			skep_var_assign(t, target->var, type, stmt->value);
 		return;
 	}
@@ -100,7 +100,9 @@ static void update_map(struct skep_typer *t, struct skep_stmt *stmt)
 	if (!map->value && value->kind == SKEP_T_INT)
 		held = skep_type_int(8, value->is_signed);
 	const struct skep_type *type = assigned_type(t, stmt, held);
-	skep_map_add_value(t, stmt->target, type ? held : NULL, stmt->span);
+	if (type && !skep_type_is_enum(held)) /* an enum's name is no more that of the result */
+		type = held;
+	skep_map_add_value(t, stmt->target, type, stmt->span);
 }
 
 static void assign_map(struct skep_typer *t, struct skep_stmt *stmt)
@@ -138,9 +140,10 @@ static bool can_be_held(const struct skep_type *type)
 
 static const struct skep_type *declared_type(struct skep_typer *t, const struct skep_stmt *stmt)
 {
-	if (!stmt->type_name)
+	if (!stmt->type_name && !stmt->cond)
 		return NULL;
-	const struct skep_type *type = skep_type_named(t, stmt->type_name, stmt->span);
+	const struct skep_type *type = stmt->cond ? skep_type_of(t, stmt->cond)
+						  : skep_type_named(t, stmt->type_name, stmt->span);
 	if (type && !can_be_held(type))
 		return TYPE_ERROR(t, stmt->span, VAR_TYPE, skep_typer_name(t, type));
 	return type;
@@ -159,7 +162,7 @@ static void type_let(struct skep_typer *t, struct skep_stmt *stmt)
 	if (type && !var->type)
 		var->type = is_open ? skep_type_string(t->types, 1) : type;
 	var->is_typed = type && !is_open;
-	var->is_broken = stmt->type_name && !type;
+	var->is_broken = (stmt->type_name || stmt->cond) && !type;
 	if (stmt->value)
 		skep_var_assign(t, var, value, stmt->value);
 	stmt->target->type = var->type;

@@ -87,21 +87,16 @@ static const struct skep_type *array_of(struct layout *l, const struct skep_fiel
 	return skep_type_array(l->check->types, elem, (uint32_t)def->array_len);
 }
 
-static const struct skep_type *named_type(struct layout *l, const char *name)
-{
-	if (skep_script_enum(l->check->script, name))
-		return &skep_type_u32;
-	return skep_type_by_name(l->check->types, name, SKEP_SPACE_NONE);
-}
-
 static const struct skep_type *field_type(struct layout *l, const struct skep_field_def *def)
 {
 	const struct skep_type *type;
 
 	if (def->inner)
-		type = def->inner->is_enum ? &skep_type_u32 : inner_type(l, def->inner);
+		type = def->inner->is_enum
+			       ? skep_enum_type(l->check->types, skep_enum_of(l->check, def->inner))
+			       : inner_type(l, def->inner);
 	else
-		type = named_type(l, def->type_name);
+		type = skep_type_by_name(l->check->types, def->type_name, SKEP_SPACE_NONE);
 	if (!type) {
 		skep_diag_add(l->diag, SKEP_DIAG_TYPE_UNKNOWN, def->span, def->type_name);
 		return NULL;
@@ -249,30 +244,9 @@ int skep_check_structs(struct skep_check *check)
 {
 	size_t n_before = check->diag->n_errors;
 
+	skep_check_enums(check);
 	add_records(check);
 	lay_out_all(check, NULL);
 	lay_out_all(check, check->diag);
 	return check->diag->n_errors == n_before ? 0 : -EINVAL;
-}
-
-bool skep_script_enum(const struct skep_script *script, const char *name)
-{
-	for (const struct skep_struct_def *def = script->structs; def; def = def->next) {
-		if (def->is_enum && def->name[0] && !strcmp(def->name, name))
-			return true;
-	}
-	return false;
-}
-
-bool skep_script_enumerator(const struct skep_script *script, const char *name, int64_t *ret)
-{
-	for (const struct skep_struct_def *def = script->structs; def; def = def->next) {
-		for (const struct skep_expr *i = def->values; i; i = i->next) {
-			if (!strcmp(i->text, name)) {
-				*ret = i->integer;
-				return true;
-			}
-		}
-	}
-	return false;
 }

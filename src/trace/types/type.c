@@ -89,6 +89,16 @@ static struct skep_type *new_type(struct skep_types *types, enum skep_type_kind 
 	return type;
 }
 
+const struct skep_type *skep_type_named_int(struct skep_types *types, uint32_t bytes,
+					    bool is_signed, const struct skep_enum *named)
+{
+	struct skep_type *type = new_type(types, SKEP_T_INT, bytes, bytes);
+
+	type->is_signed = is_signed;
+	type->enum_script = named;
+	return type;
+}
+
 const struct skep_type *skep_type_string(struct skep_types *types, uint32_t size)
 {
 	return new_type(types, SKEP_T_STRING, size, 1);
@@ -215,9 +225,20 @@ static bool same_record(const struct skep_record *a, const struct skep_record *b
 	return a->size == b->size && a->btf_id == b->btf_id && !strcmp(a->name, b->name);
 }
 
+uint32_t skep_tuple_place(const struct skep_type *tuple, const char *name, uint32_t i)
+{
+	for (uint32_t j = 0; name && j < tuple->n; j++) {
+		if (tuple->fields[j].name && !strcmp(tuple->fields[j].name, name))
+			return j;
+	}
+	return i;
+}
+
 static bool same_tuple(const struct skep_type *a, const struct skep_type *b)
 {
 	for (uint32_t i = 0; i < a->n; i++) {
+		if (skep_tuple_place(b, a->fields[i].name, i) != i)
+			return false;
 		if (a->fields[i].off != b->fields[i].off ||
 		    !skep_type_same(a->fields[i].type, b->fields[i].type))
 			return false;
@@ -248,6 +269,19 @@ bool skep_type_same(const struct skep_type *a, const struct skep_type *b)
 	case SKEP_T_STATS: return a->is_signed == b->is_signed;
 	default: return true;
 	}
+}
+
+bool skep_type_same_names(const struct skep_type *a, const struct skep_type *b)
+{
+	if (a == b || a->kind != b->kind || a->n != b->n)
+		return a == b;
+	if (a->kind == SKEP_T_INT)
+		return a->enum_btf == b->enum_btf && a->enum_script == b->enum_script;
+	for (uint32_t i = 0; a->kind == SKEP_T_TUPLE && i < a->n; i++) {
+		if (!skep_type_same_names(a->fields[i].type, b->fields[i].type))
+			return false;
+	}
+	return true;
 }
 
 /* Kinds whose name says it all; the others are printed below. */

@@ -84,10 +84,15 @@ const struct skep_type *skep_type_field(struct skep_typer *t, struct skep_expr *
 const struct skep_type *skep_type_index(struct skep_typer *t, struct skep_expr *expr);
 const struct skep_type *skep_type_tuple_at(struct skep_typer *t, struct skep_expr *expr);
 const struct skep_type *skep_type_ident(struct skep_typer *t, struct skep_expr *expr);
+/** The IDENT @expr as an enumerator or a constant of the system; NULL: it is none (not reported).
+ */
+const struct skep_type *skep_type_enumerator(struct skep_typer *t, struct skep_expr *expr);
 /** The type that `a op b` has; reports what cannot be, at @span. */
 const struct skep_type *skep_type_operation(struct skep_typer *t, enum skep_operator op,
 					    const struct skep_expr *left,
 					    const struct skep_expr *right, struct skep_span span);
+/** The type that @expr is (typeof(…)) or has. */
+const struct skep_type *skep_type_of(struct skep_typer *t, struct skep_expr *expr);
 /** A type by name, with an error where there is none. */
 const struct skep_type *skep_type_named(struct skep_typer *t, const char *name,
 					struct skep_span span);
@@ -203,9 +208,15 @@ void skep_check_format(struct skep_typer *t, const struct skep_expr *call);
 
 /* preamble.c, structs.c */
 int skep_check_structs(struct skep_check *check);
-/** Whether the script defines "enum NAME". */
-bool skep_script_enum(const struct skep_script *script, const char *name);
-/** An enumerator of the script's own enums. */
-bool skep_script_enumerator(const struct skep_script *script, const char *name, int64_t *ret);
+
+/* enums.c */
+/** Fill types->enums with the script's. */
+void skep_check_enums(struct skep_check *check);
+/** That of one of the script's definitions. */
+const struct skep_enum *skep_enum_of(const struct skep_check *check,
+				     const struct skep_struct_def *def);
+/** An enumerator of the script's own enums: its type (64 bits) and value; NULL: there is none. */
+const struct skep_type *skep_enumerator_find(struct skep_types *types, const char *name,
+					     int64_t *ret);
 
 #endif

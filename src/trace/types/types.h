@@ -13,6 +13,9 @@
 /** Size of the string that syscall_name() gives. */
 #define SKEP_SYSCALL_BYTES 32
 
+/** The kernel's array of where each CPU's copies of variables lie, from the symbols' addresses. */
+#define SKEP_PERCPU_OFFSETS "__per_cpu_offset"
+
 struct skep_typer;
 
 /** What all passes over one script share. The caller fills all but the last. */

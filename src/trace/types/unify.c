@@ -27,13 +27,13 @@ static const struct skep_type *unify_ints(const struct skep_type *a, const struc
 		return b;
 	if (b->is_bool)
 		return a;
-	if (a->enum_btf && a->enum_btf == b->enum_btf)
+	if (skep_type_is_enum(a) && skep_type_same_names(a, b))
 		return a->size >= b->size ? a : b;
 	uint32_t size = a->size > b->size ? a->size : b->size;
 	return skep_type_int(size, a->is_signed);
 }
 
-/* Elements are copied by position: named ones must be in the same order. */
+/* Elements go by position, those with names by these. */
 static bool same_name(const struct skep_tuple_field *a, const struct skep_tuple_field *b)
 {
 	return a->name && b->name ? !strcmp(a->name, b->name) : a->name == b->name;
@@ -47,9 +47,10 @@ static const struct skep_type *unify_tuples(struct skep_typer *t, const struct s
 	const struct skep_type **fields =
 		skep_arena_array(t->arena, const struct skep_type *, a->n ? a->n : 1);
 	for (uint32_t i = 0; i < a->n; i++) {
-		if (!same_name(&a->fields[i], &b->fields[i]))
+		uint32_t j = skep_tuple_place(b, a->fields[i].name, i);
+		if (!same_name(&a->fields[i], &b->fields[j]))
 			return NULL;
-		fields[i] = unify(t, a->fields[i].type, b->fields[i].type, depth + 1);
+		fields[i] = unify(t, a->fields[i].type, b->fields[j].type, depth + 1);
 		if (!fields[i])
 			return NULL;
 	}
@@ -94,7 +95,7 @@ static const struct skep_type *kept_int(struct skep_typer *t, const struct skep_
 {
 	if (type->is_bool || type->size == 8)
 		return type;
-	if (!type->enum_btf)
+	if (!skep_type_is_enum(type))
 		return skep_type_int(8, type->is_signed);
 	struct skep_type *wide = skep_arena_dup(t->arena, type, sizeof(*type));
 	wide->size = wide->align = 8;

@@ -180,8 +180,8 @@ struct skep_var *skep_var_declare(struct skep_typer *t, struct skep_expr *expr)
 
 static bool is_flexible(const struct skep_type *type, const struct skep_expr *value)
 {
-	return type->kind == SKEP_T_INT && type == &skep_type_s64 && value && value->is_const &&
-	       value->integer >= 0;
+	return type->kind == SKEP_T_INT && type->size == 8 && type->is_signed && value &&
+	       value->is_const && value->integer >= 0;
 }
 
 /* An integer grows to the larger size; the first that is no plain literal decides the sign. */
@@ -192,10 +192,12 @@ static const struct skep_type *grow_int(const struct skep_var *var, const struct
 	bool is_signed = var->is_flexible ? type->is_signed : old->is_signed;
 	uint32_t size = old->size > type->size ? old->size : type->size;
 
+	if (skep_type_is_enum(old) && skep_type_same_names(old, type))
+		return old->size >= size ? old : type;
+	if (is_flex && skep_type_is_enum(old)) /* some number is not one of its names */
+		return skep_type_int(size, old->is_signed);
 	if (is_flex || (old->is_bool && type->is_bool))
 		return old->is_bool && !type->is_bool ? type : old;
-	if (old->enum_btf && old->enum_btf == type->enum_btf)
-		return old;
 	return skep_type_int(size, is_signed);
 }
 
@@ -282,7 +284,8 @@ void skep_var_assign(struct skep_typer *t, struct skep_var *var, const struct sk
 		mismatch(t, var, type, value);
 		return;
 	}
-	if (!skep_type_same(grown, var->type) || grown->is_signed != var->type->is_signed) {
+	bool is_same = skep_type_same(grown, var->type) && skep_type_same_names(grown, var->type);
+	if (!is_same || grown->is_signed != var->type->is_signed) {
 		var->type = grown;
 		t->vars_changed = true;
 	}

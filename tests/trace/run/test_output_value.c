@@ -158,8 +158,8 @@ static void test_records(void **state)
 	const struct skep_record record = {
 		.name = "struct Foo", .size = 16, .align = 4, .fields = fields, .n_fields = 6};
 	check(&b, skep_type_record(&b.program.types, &record, SKEP_SPACE_BPF), &value,
-	      "{ .m = 2, .n = 3, .x = 5, .y = -1, .z = 26, .name = abc }",
-	      "{\"m\": 2, \"n\": 3, \"x\": 5, \"y\": -1, \"z\": 26, \"name\": \"abc\"}");
+	      "{ .m = 2, .n = 3, .x = 5, .y = 3, .z = 26, .name = abc }",
+	      "{\"m\": 2, \"n\": 3, \"x\": 5, \"y\": 3, \"z\": 26, \"name\": \"abc\"}");
 	const struct skep_record empty = {.name = "struct Empty", .size = 0, .align = 1};
 	check(&b, skep_type_record(&b.program.types, &empty, SKEP_SPACE_BPF), &value, "{}", "{}");
 	bench_done(&b);

@@ -50,7 +50,7 @@ static void wrong_values_change_nothing(void **state)
 		{"max_strlenn", "64", -ENOENT},
 		{"", "1", -ENOENT},
 		{"max_strlen", "0", -EINVAL},
-		{"max_strlen", "8193", -EINVAL},
+		{"max_strlen", "16385", -EINVAL},
 		{"max_strlen", "-1", -EINVAL},
 		{"max_strlen", "12x", -EINVAL},
 		{"max_strlen", "", -EINVAL},

@@ -1,0 +1,237 @@
+/*
+ * Perf rings of side-band records, one for each CPU; see perfring.h.
+ *
+ * A ring is one page that says where it begins and ends, and its bytes behind.
+ * The kernel moves data_head, we move data_tail, both count up for ever; a
+ * record may go over the end to the beginning, and is then put together in
+ * `joined`. A process moves between CPUs, so the rings are merged by the
+ * records' times: what was mapped before an execution must not seem to come
+ * after it.
+ */
+#include "linux/perfring.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/fd.h"
+#include "linux/bpf.h"
+
+#define CPUS_MAX         8192
+#define WAKEUP_BYTES     4096 /* some 30 records: five programs started */
+#define RECORD_BYTES_MAX 65536
+
+struct ring {
+	int fd;                            /* owned */
+	struct perf_event_mmap_page *page; /* owned mapping, page and data */
+	uint64_t head, tail;               /* what may be read now */
+};
+
+struct skep_perfrings {
+	struct ring *rings; /* owned */
+	unsigned n;
+	size_t bytes, page_bytes;
+	int epoll_fd; /* owned */
+	uint64_t lost;
+	uint64_t joined[RECORD_BYTES_MAX / 8];
+};
+
+/* --- Opening --------------------------------------------------------------------------------- */
+
+static int open_event(int cpu)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_DUMMY,
+		.sample_type = PERF_SAMPLE_TIME,
+		.sample_id_all = 1,
+		.mmap = 1,
+		.mmap2 = 1,
+		.comm = 1,
+		.comm_exec = 1,
+		.task = 1,
+		.watermark = 1,
+		.wakeup_watermark = WAKEUP_BYTES,
+		.use_clockid = 1,
+		.clockid = CLOCK_MONOTONIC,
+	};
+
+	return skep_perf_event_open(&attr, -1, cpu, -1, 0);
+}
+
+static int open_ring(struct skep_perfrings *rings, int cpu)
+{
+	struct ring *ring = &rings->rings[rings->n];
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+	_cleanup_close_ int fd = open_event(cpu);
+
+	if (fd == -ENODEV) /* the CPU went away */
+		return 0;
+	if (fd < 0)
+		return fd;
+	void *page = mmap(NULL, rings->page_bytes + rings->bytes, PROT_READ | PROT_WRITE,
+			  MAP_SHARED, fd, 0);
+	if (page == MAP_FAILED)
+		return -errno;
+	*ring = (struct ring){.page = page};
+	ring->fd = TAKE_FD(fd);
+	rings->n++;
+	return epoll_ctl(rings->epoll_fd, EPOLL_CTL_ADD, ring->fd, &event) < 0 ? -errno : 0;
+}
+
+static int open_rings(struct skep_perfrings *rings)
+{
+	_cleanup_free_ unsigned *cpus = skep_xcalloc(CPUS_MAX, sizeof(*cpus));
+	unsigned n = skep_online_cpus(cpus, CPUS_MAX);
+	int err = 0;
+
+	rings->rings = skep_xcalloc(n, sizeof(*rings->rings));
+	rings->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (rings->epoll_fd < 0)
+		return -errno;
+	for (unsigned i = 0; i < n && !err; i++)
+		err = open_ring(rings, (int)cpus[i]);
+	return err;
+}
+
+int skep_perfrings_open(size_t bytes, struct skep_perfrings **ret)
+{
+	struct skep_perfrings *rings = skep_xcalloc(1, sizeof(*rings));
+
+	rings->bytes = bytes;
+	rings->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	rings->epoll_fd = -1;
+	int err = open_rings(rings);
+	if (err) {
+		skep_perfrings_free(rings);
+		return err;
+	}
+	*ret = rings;
+	return 0;
+}
+
+void skep_perfrings_free(struct skep_perfrings *rings)
+{
+	if (!rings)
+		return;
+	for (unsigned i = 0; i < rings->n; i++) {
+		munmap(rings->rings[i].page, rings->page_bytes + rings->bytes);
+		skep_close(&rings->rings[i].fd);
+	}
+	skep_close(&rings->epoll_fd);
+	free(rings->rings);
+	free(rings);
+}
+
+int skep_perfrings_fd(const struct skep_perfrings *rings)
+{
+	return rings->epoll_fd;
+}
+
+uint64_t skep_perfrings_lost(const struct skep_perfrings *rings)
+{
+	return rings->lost;
+}
+
+/* --- Reading --------------------------------------------------------------------------------- */
+
+static const uint8_t *data_of(const struct skep_perfrings *rings, const struct ring *ring)
+{
+	return (const uint8_t *)ring->page + rings->page_bytes;
+}
+
+static void copy_out(const struct skep_perfrings *rings, const struct ring *ring, uint64_t from,
+		     void *to, size_t bytes)
+{
+	size_t at = from & (rings->bytes - 1);
+	size_t first = bytes < rings->bytes - at ? bytes : rings->bytes - at;
+
+	memcpy(to, data_of(rings, ring) + at, first);
+	memcpy((uint8_t *)to + first, data_of(rings, ring), bytes - first);
+}
+
+/* The next record's header; false: there is none, or what is there makes no sense. */
+static bool next_header(const struct skep_perfrings *rings, const struct ring *ring,
+			struct perf_event_header *ret)
+{
+	if (ring->head - ring->tail < sizeof(*ret))
+		return false;
+	copy_out(rings, ring, ring->tail, ret, sizeof(*ret));
+	return ret->size >= sizeof(*ret) + sizeof(uint64_t) && ret->size % 8 == 0 &&
+	       ret->size <= ring->head - ring->tail;
+}
+
+static bool next_time(const struct skep_perfrings *rings, const struct ring *ring, uint64_t *ret)
+{
+	struct perf_event_header header;
+
+	if (!next_header(rings, ring, &header))
+		return false;
+	copy_out(rings, ring, ring->tail + header.size - sizeof(*ret), ret, sizeof(*ret));
+	return true;
+}
+
+static struct ring *oldest(const struct skep_perfrings *rings, uint64_t until_ns)
+{
+	struct ring *found = NULL;
+	uint64_t time_ns;
+
+	for (unsigned i = 0; i < rings->n; i++) {
+		if (!next_time(rings, &rings->rings[i], &time_ns) || time_ns >= until_ns)
+			continue;
+		until_ns = time_ns;
+		found = &rings->rings[i];
+	}
+	return found;
+}
+
+static void count_lost(struct skep_perfrings *rings, const struct skep_perf_record *record)
+{
+	uint64_t lost[2]; /* id, number */
+
+	if (record->type != PERF_RECORD_LOST || record->size < sizeof(lost))
+		return;
+	memcpy(lost, record->data, sizeof(lost));
+	rings->lost += lost[1];
+}
+
+static void take(struct skep_perfrings *rings, struct ring *ring, skep_perf_record_fn fn, void *ctx)
+{
+	struct perf_event_header header;
+
+	next_header(rings, ring, &header);
+	size_t bytes = header.size - sizeof(header), body = bytes - sizeof(uint64_t);
+	copy_out(rings, ring, ring->tail + sizeof(header), rings->joined, bytes);
+	struct skep_perf_record record = {
+		.type = header.type,
+		.misc = header.misc,
+		.data = rings->joined,
+		.size = body,
+		.time_ns = rings->joined[body / 8],
+	};
+	ring->tail += header.size;
+	__atomic_store_n(&ring->page->data_tail, ring->tail, __ATOMIC_RELEASE);
+	count_lost(rings, &record);
+	fn(ctx, &record);
+}
+
+void skep_perfrings_consume(struct skep_perfrings *rings, uint64_t until_ns, skep_perf_record_fn fn,
+			    void *ctx)
+{
+	struct epoll_event events[16];
+	struct ring *ring;
+
+	while (epoll_wait(rings->epoll_fd, events, 16, 0) == 16) /* no longer ready */
+		;
+	for (unsigned i = 0; i < rings->n; i++)
+		rings->rings[i].head =
+			__atomic_load_n(&rings->rings[i].page->data_head, __ATOMIC_ACQUIRE);
+	while ((ring = oldest(rings, until_ns)))
+		take(rings, ring, fn, ctx);
+}

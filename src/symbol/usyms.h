@@ -1,0 +1,50 @@
+/* The processes that are remembered, for usyms.c and follow.c. Private to src/symbol. */
+#ifndef SKEP_SYMBOL_USYMS_H
+#define SKEP_SYMBOL_USYMS_H
+
+#include <skep/symbol.h>
+
+#include "symbol/files.h"
+#include "symbol/names.h"
+#include "symbol/process.h"
+
+#define SKEP_USYMS_MAX_PROCESSES 4096
+#define SKEP_USYMS_MAX_FOLLOWED  (64UL << 20) /* bytes of mappings that were followed */
+#define SKEP_USYMS_BUCKETS       1024
+
+struct skep_process_node {
+	struct skep_process process;
+	size_t followed_bytes;          /* of its mappings, as counted in skep_usyms */
+	struct skep_process_node *next; /* in its bucket */
+};
+
+struct skep_usyms {
+	bool demangle;
+	bool followed; /* the kernel tells of new mappings, so processes are not looked at again */
+	struct skep_names names;
+	struct skep_files files;
+	struct skep_process_node *buckets[SKEP_USYMS_BUCKETS]; /* owned chains, by pid */
+	size_t n_processes, followed_bytes;
+	uint64_t n_dropped; /* processes and mappings that there was no room for */
+	uint64_t clock;     /* counts uses */
+};
+
+struct skep_process_node *skep_usyms_find_process(struct skep_usyms *syms, pid_t pid);
+/** Remember @process, which is taken over, in place of the least recently used if need be. */
+struct skep_process_node *skep_usyms_put_process(struct skep_usyms *syms,
+						 const struct skep_process *process);
+/** Forget the least recently used; there must be one. */
+void skep_usyms_drop_oldest(struct skep_usyms *syms);
+
+/* --- follow.c: what the kernel reports, in order of time ------------------------------------ */
+
+/** The process's code is now also at mapping->start…; its flags and slots are not looked at. */
+void skep_usyms_on_map(struct skep_usyms *syms, pid_t pid, const struct skep_mapping *mapping,
+		       const char *path);
+void skep_usyms_on_fork(struct skep_usyms *syms, pid_t pid, pid_t parent);
+/** All it had mapped is gone. */
+void skep_usyms_on_exec(struct skep_usyms *syms, pid_t pid);
+/** A process that was there before: read its mappings, without holding on to its files. */
+void skep_usyms_on_sight(struct skep_usyms *syms, pid_t pid);
+
+#endif

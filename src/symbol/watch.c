@@ -1,0 +1,192 @@
+/*
+ * Watches what processes map, for follow.c: records of the kernel, from
+ * perfring.c, in their own layout.
+ *
+ *	MMAP2	pid tid | start len | offset | major minor | inode | generation |
+ *		prot flags | path…
+ *	COMM	pid tid | name…			misc: was it an execution
+ *	FORK	pid parent tid parent's tid
+ *
+ * A record is in its ring a moment after its time. So that none is overtaken by
+ * a later one from another CPU, the last millisecond waits for the next step.
+ *
+ * Processes that were there before are read from /proc a few at a time, between
+ * the steps: starting a script is not to wait for that.
+ */
+#include <skep/symbol.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "linux/perfring.h"
+#include "symbol/usyms.h"
+#include "symbol/watch.h"
+
+#define RING_BYTES    (64UL * 1024)
+#define SETTLE_NS     1000000
+#define SIGHTS_A_STEP 16
+
+struct skep_watch {
+	struct skep_usyms *syms; /* borrowed */
+	struct skep_perfrings *rings;
+	DIR *proc; /* owned; NULL: all processes were seen */
+	pid_t only;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+/* --- Records ---------------------------------------------------------------------------------- */
+
+struct mmap2 {
+	uint32_t pid, tid;
+	uint64_t start, len, off;
+	uint32_t major, minor;
+	uint64_t inode, generation;
+	uint32_t prot, flags;
+};
+
+struct ids {
+	uint32_t pid, other;
+};
+
+static void on_mmap2(struct skep_usyms *syms, pid_t only, const struct skep_perf_record *record)
+{
+	const char *path = (const char *)record->data + sizeof(struct mmap2);
+	struct mmap2 from;
+
+	if (record->size <= sizeof(from) || !memchr(path, '\0', record->size - sizeof(from)))
+		return;
+	memcpy(&from, record->data, sizeof(from));
+	struct skep_mapping m = {
+		.start = from.start,
+		.end = from.start + from.len,
+		.off = from.off,
+		.inode = from.inode,
+		.dev = from.major << 20 | from.minor,
+		.generation = (uint32_t)from.generation,
+	};
+	if (!only || (pid_t)from.pid == only)
+		skep_usyms_on_map(syms, (pid_t)from.pid, &m, path);
+}
+
+void skep_watch_record(struct skep_usyms *syms, pid_t only, const struct skep_perf_record *record)
+{
+	struct ids ids;
+
+	if (record->type == PERF_RECORD_MMAP2)
+		on_mmap2(syms, only, record);
+	if (record->size < sizeof(ids))
+		return;
+	memcpy(&ids, record->data, sizeof(ids));
+	if (only && (pid_t)ids.pid != only)
+		return;
+	if (record->type == PERF_RECORD_FORK)
+		skep_usyms_on_fork(syms, (pid_t)ids.pid, (pid_t)ids.other);
+	else if (record->type == PERF_RECORD_COMM && record->misc & PERF_RECORD_MISC_COMM_EXEC)
+		skep_usyms_on_exec(syms, (pid_t)ids.pid);
+}
+
+static void on_record(void *ctx, const struct skep_perf_record *record)
+{
+	const struct skep_watch *watch = ctx;
+
+	skep_watch_record(watch->syms, watch->only, record);
+}
+
+/* --- The watch ---------------------------------------------------------------------------------
+ */
+
+int skep_watch_open(struct skep_usyms *syms, pid_t only, struct skep_watch **ret)
+{
+	struct skep_perfrings *rings;
+	int err = skep_perfrings_open(RING_BYTES, &rings);
+
+	if (err)
+		return err;
+	struct skep_watch *watch = skep_xcalloc(1, sizeof(*watch));
+	*watch = (struct skep_watch){.syms = syms, .rings = rings, .only = only};
+	if (!only)
+		watch->proc = opendir("/proc");
+	else
+		skep_usyms_note_process(syms, only);
+	syms->followed = true;
+	*ret = watch;
+	return 0;
+}
+
+static void close_proc(struct skep_watch *watch)
+{
+	if (watch->proc)
+		closedir(watch->proc);
+	watch->proc = NULL;
+}
+
+void skep_watch_free(struct skep_watch *watch)
+{
+	if (!watch)
+		return;
+	watch->syms->followed = false;
+	skep_perfrings_free(watch->rings);
+	close_proc(watch);
+	free(watch);
+}
+
+int skep_watch_fd(const struct skep_watch *watch)
+{
+	return watch ? skep_perfrings_fd(watch->rings) : -1;
+}
+
+static void see_some(struct skep_watch *watch)
+{
+	const struct dirent *entry;
+
+	for (int i = 0; watch->proc && i < SIGHTS_A_STEP;) {
+		entry = readdir(watch->proc);
+		if (!entry) {
+			close_proc(watch);
+			return;
+		}
+		char *end;
+		long pid = strtol(entry->d_name, &end, 10);
+		if (*end || pid <= 0)
+			continue;
+		skep_usyms_on_sight(watch->syms, (pid_t)pid);
+		i++;
+	}
+}
+
+bool skep_watch_step(struct skep_watch *watch)
+{
+	if (!watch)
+		return false;
+	skep_perfrings_consume(watch->rings, now_ns() - SETTLE_NS, on_record, watch);
+	see_some(watch);
+	return watch->proc;
+}
+
+void skep_watch_finish(struct skep_watch *watch)
+{
+	const struct timespec settle = {.tv_nsec = SETTLE_NS};
+
+	if (!watch)
+		return;
+	uint64_t until_ns = now_ns();
+	nanosleep(&settle, NULL);
+	skep_perfrings_consume(watch->rings, until_ns, on_record, watch);
+}
+
+uint64_t skep_watch_lost(const struct skep_watch *watch)
+{
+	return watch ? skep_perfrings_lost(watch->rings) + skep_usyms_dropped(watch->syms) : 0;
+}
