@@ -157,6 +157,9 @@ uint32_t skep_cpu_current(void);
 
 /** The value of @key or NULL. What it points to is the map's. */
 void *skep_map_lookup(struct skep_map *map, const void *key);
+/** What skep_map_lookup() comes to for @map, for code that calls it directly; NULL: ask there. */
+typedef void *skep_map_lookup_function(struct skep_map *map, const void *key);
+skep_map_lookup_function *skep_map_lookup_of(const struct skep_map *map);
 /** Return 0 | -E2BIG full | -EEXIST | -ENOENT | -EINVAL flags | -EBUSY … */
 int skep_map_update(struct skep_map *map, const void *key, const void *value, uint64_t flags);
 int skep_map_delete(struct skep_map *map, const void *key);

@@ -14,7 +14,8 @@
 
 #include "jit/jit.h"
 
-/* --- For the emitters ---------------------------------------------------------------------------- */
+/* --- For the emitters ----------------------------------------------------------------------------
+ */
 
 bool skep_jit_reserve(struct jit_unit *unit, size_t bytes)
 {
@@ -45,7 +46,8 @@ uint32_t skep_jit_mask(const struct jit_unit *unit)
 	return ((uint32_t)mix(unit->seed + unit->slot) & 0x3fffffff) | 0x40000000;
 }
 
-/* --- Compiling ------------------------------------------------------------------------------------ */
+/* --- Compiling
+ * ------------------------------------------------------------------------------------ */
 
 static void unit_done(struct jit_unit *unit)
 {

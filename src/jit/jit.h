@@ -61,7 +61,7 @@ struct jit_unit {
 	unsigned features; /* skep_jit_features() of the processor, or fewer */
 	uint64_t seed;     /* of blinding; differs from compilation to compilation */
 
-	uint32_t *at;     /* n_insns + 1: where a slot's code begins, in this pass if it was reached */
+	uint32_t *at; /* n_insns + 1: where a slot's code begins, in this pass if it was reached */
 	uint8_t *marks;   /* of each slot */
 	uint16_t *narrow; /* of each slot: registers whose upper half is known to be 0 before it */
 	int32_t *map_at;  /* of each call: which of the image's maps r1 is, -1: unknown */
@@ -111,7 +111,8 @@ int skep_jit_memory_new(size_t bytes, struct skep_code *code);
 int skep_jit_memory_seal(struct skep_code *code, const uint8_t *from, size_t bytes);
 void skep_jit_memory_free(struct skep_code *code);
 
-/* --- runtime.c: what code calls beside helpers ------------------------------------------------- */
+/* --- runtime.c: what code calls beside helpers -------------------------------------------------
+ */
 
 struct jit_tail_result {
 	uint64_t r0, done;
@@ -122,7 +123,8 @@ struct jit_tail_result skep_jit_tail_call(uint64_t ctx, uint64_t map, uint64_t i
 int64_t skep_jit_packet_load(uint64_t off, uint64_t size, uint64_t r3, uint64_t r4, uint64_t r5,
 			     struct skep_run *run);
 
-/* --- the processor's part: x86_64/ or aarch64/ -------------------------------------------------- */
+/* --- the processor's part: x86_64/ or aarch64/ --------------------------------------------------
+ */
 
 /** Emit the whole image from unit->len = 0, for this pass. Errors are left in unit->error. */
 void skep_jit_emit(struct jit_unit *unit);
@@ -131,7 +133,8 @@ extern const int64_t skep_jit_near_bytes;
 /** Is there a rule for @op? */
 bool skep_jit_knows(enum skep_op op);
 
-/* --- for both ---------------------------------------------------------------------------------- */
+/* --- for both ----------------------------------------------------------------------------------
+ */
 
 /** Room for one more sequence: @bytes; false, and unit->error set: no memory. */
 bool skep_jit_reserve(struct jit_unit *unit, size_t bytes);

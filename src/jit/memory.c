@@ -14,9 +14,9 @@
 
 #include "jit/jit.h"
 
-#define NEAR_START  ((uintptr_t)1 << 30)
-#define NEAR_BYTES  ((uintptr_t)3 << 28)
-#define NEAR_TRIES  8
+#define NEAR_START ((uintptr_t)1 << 30)
+#define NEAR_BYTES ((uintptr_t)3 << 28)
+#define NEAR_TRIES 8
 
 /* The next place to try, from NEAR_START on. */
 static atomic_uintptr_t next_near;

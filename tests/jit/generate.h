@@ -35,10 +35,10 @@ static inline uint32_t draw(struct maker *m, uint32_t below)
 static inline int32_t draw_imm(struct maker *m)
 {
 	static const int32_t edges[] = {
-		0,     1,     -1,    2,	      3,	 5,	    7,	      8,	 15,
-		16,    31,    32,    33,      63,	 64,	    127,      128,	 -128,
-		-129,  255,   256,   0x7fff,  0x8000,	 0xffff,    0x10000,  INT32_MAX, INT32_MIN,
-		-2,    100,   1000,  -1000,   0x1000193, 0x3fffffff, -0x8000, 0x40000000};
+		0,    1,   -1,   2,      3,         5,          7,       8,         15,
+		16,   31,  32,   33,     63,        64,         127,     128,       -128,
+		-129, 255, 256,  0x7fff, 0x8000,    0xffff,     0x10000, INT32_MAX, INT32_MIN,
+		-2,   100, 1000, -1000,  0x1000193, 0x3fffffff, -0x8000, 0x40000000};
 	uint32_t which = draw(m, 64);
 	if (which < sizeof(edges) / sizeof(*edges))
 		return edges[which];
@@ -104,8 +104,8 @@ static inline void put_access(struct maker *m)
 	const struct row *row = draw_row(m, is_access);
 	bool loads = (row->code & 7) == SKEP_LDX || row_has(row, "load_acquire");
 	int other = draw_dst(m), off = -8 * (1 + (int)draw(m, STACK_WORDS));
-	put(m->code, row_insn(row, loads ? other : SKEP_R10, loads ? SKEP_R10 : other, off,
-			      draw_imm(m)));
+	put(m->code,
+	    row_insn(row, loads ? other : SKEP_R10, loads ? SKEP_R10 : other, off, draw_imm(m)));
 }
 
 static inline void put_jump(struct maker *m)
@@ -119,7 +119,8 @@ static inline void put_jump(struct maker *m)
 	put(m->code, row_insn(row, dst, src, 0, draw_imm(m)));
 }
 
-/* --- What compilers write ------------------------------------------------------------------------------ */
+/* --- What compilers write
+ * ------------------------------------------------------------------------------ */
 
 static inline void put_pair(struct maker *m)
 {
@@ -131,8 +132,8 @@ static inline void put_pair(struct maker *m)
 	bool shift = op != SKEP_ADD && op != SKEP_MUL;
 	int32_t value = shift ? (int32_t)draw(m, 32) : draw_imm(m);
 	put(m->code, skep_insn_raw(cls | SKEP_MOV | SKEP_X, a, b, 0, 0));
-	put(m->code, skep_insn_raw(cls | op | (imm ? SKEP_K : SKEP_X), a, imm ? 0 : c, 0,
-				   imm ? value : 0));
+	put(m->code,
+	    skep_insn_raw(cls | op | (imm ? SKEP_K : SKEP_X), a, imm ? 0 : c, 0, imm ? value : 0));
 }
 
 static inline void put_rotation(struct maker *m)
@@ -182,8 +183,8 @@ static inline void put_shift_if_any(struct maker *m)
 	put(m->code, skep_insn_raw(cls | SKEP_MOV | SKEP_X, b, a, 0, 0));
 	put(m->code, skep_insn_raw(cls | SKEP_RSH, b, 0, 0, n));
 	put(m->code, skep_insn_raw(jmp | SKEP_JGT, a, 0, 1, (int32_t)((1u << n) - 1)));
-	put(m->code, skep_insn_raw((draw(m, 2) ? SKEP_ALU64 : SKEP_ALU) | SKEP_MOV | SKEP_X, b, a,
-				   0, 0));
+	put(m->code,
+	    skep_insn_raw((draw(m, 2) ? SKEP_ALU64 : SKEP_ALU) | SKEP_MOV | SKEP_X, b, a, 0, 0));
 }
 
 static inline void put_some(struct maker *m);
@@ -219,10 +220,10 @@ static inline void put_constant(struct maker *m)
 
 static inline void put_some(struct maker *m)
 {
-	static void (*const kinds[])(struct maker *m) = {
-		put_arithmetic, put_arithmetic, put_arithmetic,	  put_arithmetic, put_access,
-		put_access,	put_jump,	put_jump,	  put_pair,	  put_rotation,
-		put_extension,	put_choice,	put_shift_if_any, put_loop,	  put_constant,
+	static void (*const kinds[])(struct maker * m) = {
+		put_arithmetic, put_arithmetic, put_arithmetic,   put_arithmetic, put_access,
+		put_access,     put_jump,       put_jump,         put_pair,       put_rotation,
+		put_extension,  put_choice,     put_shift_if_any, put_loop,       put_constant,
 	};
 	land(m, false);
 	if (m->code->n < MOST_SLOTS - 150)

@@ -20,7 +20,8 @@
 
 #define N(array) (sizeof(array) / sizeof(*(array)))
 
-/* --- The helpers of these programs ------------------------------------------------------------------------- */
+/* --- The helpers of these programs
+ * ------------------------------------------------------------------------- */
 
 static uint64_t do_lookup(uint64_t map, uint64_t key, uint64_t r3, uint64_t r4, uint64_t r5,
 			  struct skep_run *run)
@@ -112,7 +113,9 @@ static struct skep_image *link_text(const char *text)
 	return image;
 }
 
-/* --- Running ------------------------------------------------------------------------------------------------ */
+/* --- Running
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static struct skep_program loaded(const struct skep_image *image, const struct skep_exec *exec,
 				  const struct skep_exec_opts *opts)
@@ -157,12 +160,15 @@ static uint64_t run_text(const char *text)
 	return want.r0;
 }
 
-/* --- Calls --------------------------------------------------------------------------------------------------- */
+/* --- Calls
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static void helpers_get_their_arguments(void **state)
 {
-	const char *text = "r1 = 1\nr2 = 2\nr3 = 3\nr4 = 4\nr5 = 5\nr6 = 66\ncall bpf_ktime_get_ns\n"
-			   "r0 += r6\nexit\n";
+	const char *text =
+		"r1 = 1\nr2 = 2\nr3 = 3\nr4 = 4\nr5 = 5\nr6 = 66\ncall bpf_ktime_get_ns\n"
+		"r0 += r6\nexit\n";
 	uint64_t cpu = skep_cpu_enter();
 	assert_int_equal(run_text(text), 1 + 6 + 15 + 28 + 55 + cpu + 1 + 66);
 	skep_cpu_leave();
@@ -170,22 +176,24 @@ static void helpers_get_their_arguments(void **state)
 
 static void functions_keep_registers_and_stacks(void **state)
 {
-	const char *text = "r6 = 1\nr7 = 2\nr8 = 3\nr9 = 4\n*(u64 *)(r10 -8) = 100\nr1 = 10\n"
-			   "call one\nr0 += r6\nr0 += r7\nr0 += r8\nr0 += r9\nr1 = *(u64 *)(r10 -8)\n"
-			   "r0 += r1\nexit\n"
-			   "one:\nr6 = r1\nr7 = 1000\n*(u64 *)(r10 -8) = 5\n*(u64 *)(r10 -512) = 6\n"
-			   "call two\nr0 += r6\nr0 += r7\nr1 = *(u64 *)(r10 -8)\nr0 += r1\nexit\n"
-			   "two:\nr9 = 7\nr1 = 1\nr2 = 1\nr3 = 1\nr4 = 1\nr5 = 1\ncall "
-			   "bpf_ktime_get_ns\n*(u64 *)(r10 -8) = 55\nr0 += r9\nr0 *= 0\nexit\n";
+	const char *text =
+		"r6 = 1\nr7 = 2\nr8 = 3\nr9 = 4\n*(u64 *)(r10 -8) = 100\nr1 = 10\n"
+		"call one\nr0 += r6\nr0 += r7\nr0 += r8\nr0 += r9\nr1 = *(u64 *)(r10 -8)\n"
+		"r0 += r1\nexit\n"
+		"one:\nr6 = r1\nr7 = 1000\n*(u64 *)(r10 -8) = 5\n*(u64 *)(r10 -512) = 6\n"
+		"call two\nr0 += r6\nr0 += r7\nr1 = *(u64 *)(r10 -8)\nr0 += r1\nexit\n"
+		"two:\nr9 = 7\nr1 = 1\nr2 = 1\nr3 = 1\nr4 = 1\nr5 = 1\ncall "
+		"bpf_ktime_get_ns\n*(u64 *)(r10 -8) = 55\nr0 += r9\nr0 *= 0\nexit\n";
 	assert_int_equal(run_text(text), 1000 + 10 + 5 + 10 + 100);
 }
 
 static void callbacks_come_back(void **state)
 {
-	const char *text = "*(u64 *)(r10 -8) = 0\nr1 = 10\nr2 = subprog[+9]\nr3 = r10\nr3 += -8\n"
-			   "r4 = 0\ncall bpf_loop\nr1 = *(u64 *)(r10 -8)\nr0 *= 1000\nr0 += r1\nexit\n"
-			   "r1 += 1\nr3 = *(u64 *)(r2 +0)\nr3 += r1\n*(u64 *)(r2 +0) = r3\nr0 = 0\n"
-			   "if r1 != 7 goto +1\nr0 = 1\nexit\n";
+	const char *text =
+		"*(u64 *)(r10 -8) = 0\nr1 = 10\nr2 = subprog[+9]\nr3 = r10\nr3 += -8\n"
+		"r4 = 0\ncall bpf_loop\nr1 = *(u64 *)(r10 -8)\nr0 *= 1000\nr0 += r1\nexit\n"
+		"r1 += 1\nr3 = *(u64 *)(r2 +0)\nr3 += r1\n*(u64 *)(r2 +0) = r3\nr0 = 0\n"
+		"if r1 != 7 goto +1\nr0 = 1\nexit\n";
 	assert_int_equal(run_text(text), 7000 + 28);
 }
 
@@ -203,7 +211,8 @@ static void may_goto_ends_loops(void **state)
 	assert_int_equal(run_text(text), SKEP_MAY_GOTO_ROUNDS);
 }
 
-/* --- Budgets: what is left is the same to the last instruction ----------------------------------------------- */
+/* --- Budgets: what is left is the same to the last instruction
+ * ----------------------------------------------- */
 
 static void compare_budgets(const char *text)
 {
@@ -230,13 +239,15 @@ static void budgets_end_runs(void **state)
 	};
 	for (size_t i = 0; i < N(texts); i++)
 		compare_budgets(texts[i]);
-	struct result endless = run_by(&skep_exec_jit, texts[1], &(struct skep_exec_opts){.budget = 1},
-				       100000);
+	struct result endless =
+		run_by(&skep_exec_jit, texts[1], &(struct skep_exec_opts){.budget = 1}, 100000);
 	assert_int_equal(endless.stop, SKEP_STOP_BUDGET);
 	assert_int_equal(endless.r0, 0);
 }
 
-/* --- Maps ------------------------------------------------------------------------------------------------------ */
+/* --- Maps
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static struct skep_map *new_map(uint32_t type, uint32_t key, uint32_t value, uint32_t n)
 {
@@ -310,7 +321,9 @@ static void the_cpu_is_the_runs(void **state)
 			 0);
 }
 
-/* --- Tail calls ------------------------------------------------------------------------------------------------ */
+/* --- Tail calls
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static const struct skep_program *callees[3];
 
@@ -332,8 +345,11 @@ static struct skep_map *program_array(void)
 {
 	static const struct skep_map_env env = {
 		.get = get_program, .id = program_id, .put = put_program};
-	struct skep_map_attr attr = {.type = SKEP_MAP_PROG_ARRAY, .key_size = 4, .value_size = 4,
-				     .max_entries = 4, .env = &env};
+	struct skep_map_attr attr = {.type = SKEP_MAP_PROG_ARRAY,
+				     .key_size = 4,
+				     .value_size = 4,
+				     .max_entries = 4,
+				     .env = &env};
 	struct skep_map *map;
 	assert_int_equal(skep_map_create(&attr, &map), 0);
 	return map;
@@ -343,7 +359,8 @@ static uint64_t run_tail(const struct skep_exec *first, const struct skep_exec *
 			 const char *main_text, const char *callee_text)
 {
 	maps[0] = program_array();
-	struct skep_image *main_image = link_text(main_text), *callee_image = link_text(callee_text);
+	struct skep_image *main_image = link_text(main_text),
+			  *callee_image = link_text(callee_text);
 	struct skep_program main_program = loaded(main_image, first, NULL);
 	struct skep_program callee = loaded(callee_image, second, NULL);
 	struct skep_run run = {.budget = UINT64_MAX};
@@ -366,7 +383,8 @@ static void compare_tail(const char *main_text, const char *callee_text, uint64_
 {
 	static const struct skep_exec *const execs[] = {&skep_exec_interp, &skep_exec_jit};
 	for (size_t i = 0; i < 4; i++)
-		assert_int_equal(run_tail(execs[i & 1], execs[i >> 1], main_text, callee_text), want);
+		assert_int_equal(run_tail(execs[i & 1], execs[i >> 1], main_text, callee_text),
+				 want);
 }
 
 static void tail_calls_go_on_elsewhere(void **state)
@@ -386,11 +404,15 @@ static void tail_calls_go_on_elsewhere(void **state)
 	compare_tail(jump, again, E2BIG + 33 * 1000000);
 }
 
-/* --- Arenas ---------------------------------------------------------------------------------------------------- */
+/* --- Arenas
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void casts_reach_the_arena(void **state)
 {
-	struct skep_map_attr attr = {.type = SKEP_MAP_ARENA, .max_entries = 4, .flags = 1 << 10,
+	struct skep_map_attr attr = {.type = SKEP_MAP_ARENA,
+				     .max_entries = 4,
+				     .flags = 1 << 10,
 				     .extra = 0x100200000000};
 	assert_int_equal(skep_map_create(&attr, &maps[0]), 0);
 	uint64_t base = skep_arena_base(maps[0]);
@@ -404,8 +426,10 @@ static void casts_reach_the_arena(void **state)
 		run_text(text);
 		snprintf(text, sizeof(text), form, at + base, "1, 0", "0, 1");
 		run_text(text);
-		snprintf(text, sizeof(text), "r1 = map[id:0]\nr2 = %#llx ll\n"
-			 "r0 = addr_space_cast(r2, 0, 1)\nexit\n", at);
+		snprintf(text, sizeof(text),
+			 "r1 = map[id:0]\nr2 = %#llx ll\n"
+			 "r0 = addr_space_cast(r2, 0, 1)\nexit\n",
+			 at);
 		assert_int_equal(run_text(text), base + (uint32_t)at);
 	}
 	skep_map_unref(maps[0]);

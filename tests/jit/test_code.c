@@ -48,7 +48,9 @@ static uint64_t run_code(const struct skep_image *image, struct skep_code *code,
 	return skep_exec_jit.call(&program, 0, args, &run);
 }
 
-/* --- Memory --------------------------------------------------------------------------------------------------- */
+/* --- Memory
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 /* The rights of the mapping that holds @at, as /proc/self/maps has them. */
 static void rights_at(uintptr_t at, char rights[5])
@@ -60,7 +62,8 @@ static void rights_at(uintptr_t at, char rights[5])
 	while (fgets(line, sizeof(line), file)) {
 		unsigned long start, end;
 		char found[8];
-		if (sscanf(line, "%lx-%lx %4s", &start, &end, found) == 3 && at >= start && at < end)
+		if (sscanf(line, "%lx-%lx %4s", &start, &end, found) == 3 && at >= start &&
+		    at < end)
 			memcpy(rights, found, 5);
 	}
 	fclose(file);
@@ -87,7 +90,9 @@ static void code_is_executable_and_fenced(void **state)
 	skep_image_free(image);
 }
 
-/* --- Constants ------------------------------------------------------------------------------------------------ */
+/* --- Constants
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static bool has_bytes(const struct skep_code *code, uint32_t value)
 {
@@ -106,10 +111,10 @@ static const char *const constants =
 	"*(u32 *)(r10 -16) = 0x26457513\nif r0 == 0x33166247 goto +1\n"
 	"if w0 s> 0x36055512 goto +0\nif r2 & 0x41231056 goto +0\nr0 += r2\nr0 += r3\n"
 	"r2 = *(u64 *)(r10 -8)\nr0 += r2\nexit\n";
-static const uint32_t numbers[] = {
-	0x5a5a1234, 0x11223344, 0xaabbccdd, 0x3c3c4321, 0x71828182, 0x31415926,
-	0x27182818, 0x7eeeeeee, 0x16180339, 0x14142135, 0x17320508, 0x22360679,
-	0x26457513, 0x33166247, 0x36055512, 0x41231056};
+static const uint32_t numbers[] = {0x5a5a1234, 0x11223344, 0xaabbccdd, 0x3c3c4321,
+				   0x71828182, 0x31415926, 0x27182818, 0x7eeeeeee,
+				   0x16180339, 0x14142135, 0x17320508, 0x22360679,
+				   0x26457513, 0x33166247, 0x36055512, 0x41231056};
 
 static void hidden_constants_are_not_in_the_code(void **state)
 {
@@ -132,7 +137,9 @@ static void hidden_constants_are_not_in_the_code(void **state)
 	skep_image_free(image);
 }
 
-/* --- Sizes ---------------------------------------------------------------------------------------------------- */
+/* --- Sizes
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static size_t bytes_of(const char *text)
 {
@@ -151,7 +158,7 @@ static void frames_hold_what_is_used(void **state)
 	assert_true(least <= 20);
 	assert_true(bytes_of("r6 = 0\nr0 = 0\nexit\n") > least);
 	assert_true(bytes_of("r6 = 0\nr0 = 0\nexit\n") < bytes_of("r6 = 0\nr7 = 0\nr0 = 0\nr8 = 0\n"
-								    "r9 = 0\nexit\n"));
+								  "r9 = 0\nexit\n"));
 	assert_true(bytes_of("*(u64 *)(r10 -8) = 0\nr0 = 0\nexit\n") > least + 8);
 }
 

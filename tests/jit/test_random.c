@@ -22,7 +22,8 @@ static uint64_t random64(void)
 static void random_state_of(struct state *state)
 {
 	static const uint64_t edges[] = {
-		0, 1, UINT64_MAX, INT64_MAX, (uint64_t)INT64_MIN, UINT32_MAX, INT32_MAX, 0x80000000, 16};
+		0,          1,         UINT64_MAX, INT64_MAX, (uint64_t)INT64_MIN,
+		UINT32_MAX, INT32_MAX, 0x80000000, 16};
 	uint64_t *words = (uint64_t *)state;
 	for (size_t i = 0; i < sizeof(*state) / 8; i++) {
 		uint64_t r = random64();

@@ -40,10 +40,10 @@ static const uint64_t values[] = {0,
 				  (uint64_t)INT64_MIN,
 				  UINT64_MAX - 1,
 				  UINT64_MAX};
-static const int32_t imms[] = {0,	1,	   -1,	  2,	      3,	  8,	     10,
-			       31,	32,	   63,	  127,	      128,	  -128,	     -129,
-			       255,	4095,	   4096,  0xffff,     0x12345678, -0x1234567, 0x40000000,
-			       INT32_MAX, INT32_MIN};
+static const int32_t imms[] = {0,          1,          -1,         2,         3,        8,
+			       10,         31,         32,         63,        127,      128,
+			       -128,       -129,       255,        4095,      4096,     0xffff,
+			       0x12345678, -0x1234567, 0x40000000, INT32_MAX, INT32_MIN};
 static const int16_t offs[] = {0, 8, -8, 120, 128, -128, -136, 248, 256, -256, -264, 1024};
 
 /* What memory instructions reach: in the middle of it, so that offsets have room. */
@@ -62,8 +62,8 @@ static void engines_init(struct engines *engines, const struct code *code, unsig
 	static const struct skep_link_env no_names;
 	struct skep_exec_opts opts = {.blind_constants = blind};
 	struct skep_code *a, *b;
-	assert_int_equal(
-		skep_image_link(code->insns, code->n, 0, &no_names, NULL, &engines->image), 0);
+	assert_int_equal(skep_image_link(code->insns, code->n, 0, &no_names, NULL, &engines->image),
+			 0);
 	assert_int_equal(skep_exec_interp.compile(engines->image, &opts, &a), 0);
 	assert_int_equal(skep_jit_compile(engines->image, &opts, features, &b), 0);
 	make_ready(engines->image, &skep_exec_interp, a, &engines->interp);
@@ -97,8 +97,7 @@ static void compare(const char *name, const struct engines *engines, const struc
 		return;
 	for (int r = 0; r < N_SEEN; r++)
 		print_message("r%d %#llx: interpreter %#llx, JIT %#llx\n", r,
-			      (unsigned long long)in->regs[r],
-			      (unsigned long long)want.out.regs[r],
+			      (unsigned long long)in->regs[r], (unsigned long long)want.out.regs[r],
 			      (unsigned long long)got.out.regs[r]);
 	fail_msg("%s differs", name);
 }
@@ -224,7 +223,8 @@ static void constants(void **state)
 		int32_t low = lower[i / N_SEEN / N(upper)];
 		struct state in;
 		background(&in);
-		program_of(&code, skep_insn_raw(SKEP_LD | SKEP_DW | SKEP_IMM, dst, 0, 0, low), high);
+		program_of(&code, skep_insn_raw(SKEP_LD | SKEP_DW | SKEP_IMM, dst, 0, 0, low),
+			   high);
 		engines_init(&engines, &code, skep_jit_features(), i % 2);
 		compare("LD64_IMM", &engines, &in);
 		engines_done(&engines);
@@ -232,7 +232,8 @@ static void constants(void **state)
 	seen[SKEP_OP_LD64_IMM] = true;
 }
 
-/* --- Memory: every base, every other register, offsets of every length ------------------------------------- */
+/* --- Memory: every base, every other register, offsets of every length
+ * ------------------------------------- */
 
 static void try_access(const struct row *row, int base, int other, int off)
 {
@@ -272,7 +273,8 @@ static void memory(void **state)
 	}
 }
 
-/* --- Packet loads ---------------------------------------------------------------------------------------------- */
+/* --- Packet loads
+ * ---------------------------------------------------------------------------------------------- */
 
 static uint64_t run_packet(const struct skep_exec *exec, const struct skep_image *image,
 			   struct skep_world *world, uint64_t ind)
@@ -291,9 +293,10 @@ static uint64_t packet_result(const struct row *row, int32_t imm, uint64_t ind,
 			      struct skep_world *world)
 {
 	static const struct skep_link_env no_names;
-	const struct skep_insn insns[] = {
-		skep_alu64_reg(SKEP_MOV, SKEP_R6, SKEP_R1), skep_alu64_reg(SKEP_MOV, SKEP_R7, SKEP_R2),
-		row_insn(row, 0, SKEP_R7, 0, imm), skep_alu64_imm(SKEP_ADD, SKEP_R0, 1), skep_exit()};
+	const struct skep_insn insns[] = {skep_alu64_reg(SKEP_MOV, SKEP_R6, SKEP_R1),
+					  skep_alu64_reg(SKEP_MOV, SKEP_R7, SKEP_R2),
+					  row_insn(row, 0, SKEP_R7, 0, imm),
+					  skep_alu64_imm(SKEP_ADD, SKEP_R0, 1), skep_exit()};
 	struct skep_image *image;
 	assert_int_equal(skep_image_link(insns, N(insns), 3, &no_names, NULL, &image), 0);
 	uint64_t a = run_packet(&skep_exec_interp, image, world, ind);
@@ -305,13 +308,17 @@ static uint64_t packet_result(const struct row *row, int32_t imm, uint64_t ind,
 
 static void packet_loads(void **state)
 {
-	static const int32_t places[] = {0,  1,	 12, 28, 29,	   30,	      31,	32,
-					 33, 40, -1, 34, -0x100000, -0x200000, INT32_MIN, -0x100000 + 4};
+	static const int32_t places[] = {0,         1,         12,        28,           29, 30,
+					 31,        32,        33,        40,           -1, 34,
+					 -0x100000, -0x200000, INT32_MIN, -0x100000 + 4};
 	uint8_t bytes[32], behind[4] = {0xd1, 0xd2, 0xd3, 0xd4};
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(0x80 + i);
-	struct skep_packet packet = {.data = bytes, .end = bytes + 32, .frags = behind,
-				     .frags_bytes = 4, .network_off = 14};
+	struct skep_packet packet = {.data = bytes,
+				     .end = bytes + 32,
+				     .frags = behind,
+				     .frags_bytes = 4,
+				     .network_off = 14};
 	struct skep_world world = {.packet = &packet}, none = {0};
 	for (int op = SKEP_OP_LD_ABS8; op <= SKEP_OP_LD_IND32; op++) {
 		for (size_t i = 0; i < N(places); i++)
@@ -324,15 +331,17 @@ static void packet_loads(void **state)
 	assert_int_equal(packet_result(&rows[SKEP_OP_LD_ABS16], 35, 0, &world), 0);
 }
 
-/* --- The rest has tests of its own: test_calls.c ------------------------------------------------------------------ */
+/* --- The rest has tests of its own: test_calls.c
+ * ------------------------------------------------------------------ */
 
 static void every_row_was_seen(void **state)
 {
-	static const enum skep_op elsewhere[] = {
-		SKEP_OP_CALL_HELPER, SKEP_OP_CALL_LOCAL, SKEP_OP_CALL_KFUNC, SKEP_OP_ADDR_SPACE_CAST,
-		/* linking makes plain constants of these */
-		SKEP_OP_LD64_MAP_FD, SKEP_OP_LD64_MAP_VALUE, SKEP_OP_LD64_BTF_ID, SKEP_OP_LD64_FUNC,
-		SKEP_OP_LD64_MAP_IDX, SKEP_OP_LD64_MAP_IDX_VALUE};
+	static const enum skep_op elsewhere[] = {SKEP_OP_CALL_HELPER, SKEP_OP_CALL_LOCAL,
+						 SKEP_OP_CALL_KFUNC, SKEP_OP_ADDR_SPACE_CAST,
+						 /* linking makes plain constants of these */
+						 SKEP_OP_LD64_MAP_FD, SKEP_OP_LD64_MAP_VALUE,
+						 SKEP_OP_LD64_BTF_ID, SKEP_OP_LD64_FUNC,
+						 SKEP_OP_LD64_MAP_IDX, SKEP_OP_LD64_MAP_IDX_VALUE};
 	for (size_t i = 0; i < N(elsewhere); i++)
 		seen[elsewhere[i]] = true;
 	for (size_t op = 1; op < N(seen); op++)
@@ -343,10 +352,13 @@ static void every_row_was_seen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(arithmetic),	cmocka_unit_test(tests_and_jumps),
+		cmocka_unit_test(arithmetic),
+		cmocka_unit_test(tests_and_jumps),
 		cmocka_unit_test(plain_jumps),
-		cmocka_unit_test(constants),	cmocka_unit_test(memory),
-		cmocka_unit_test(packet_loads), cmocka_unit_test(every_row_was_seen),
+		cmocka_unit_test(constants),
+		cmocka_unit_test(memory),
+		cmocka_unit_test(packet_loads),
+		cmocka_unit_test(every_row_was_seen),
 	};
 	return cmocka_run_group_tests_name("jit/rows", tests, NULL, NULL);
 }

@@ -31,11 +31,11 @@ struct CMUnitTest {
 		if (!(ok))                                                                         \
 			fail_msg("%s", what);                                                      \
 	} while (0)
-#define assert_true(value)	    check_or_fail(value, #value)
-#define assert_false(value)	    check_or_fail(!(value), "not " #value)
-#define assert_null(value)	    check_or_fail((value) == NULL, #value " is not NULL")
-#define assert_non_null(value)	    check_or_fail((value) != NULL, #value " is NULL")
-#define assert_string_equal(a, b)   check_or_fail(!strcmp(a, b), #a " differs from " #b)
+#define assert_true(value)            check_or_fail(value, #value)
+#define assert_false(value)           check_or_fail(!(value), "not " #value)
+#define assert_null(value)            check_or_fail((value) == NULL, #value " is not NULL")
+#define assert_non_null(value)        check_or_fail((value) != NULL, #value " is NULL")
+#define assert_string_equal(a, b)     check_or_fail(!strcmp(a, b), #a " differs from " #b)
 #define assert_string_not_equal(a, b) check_or_fail(strcmp(a, b), #a " is " #b)
 #define assert_int_equal(a, b)                                                                     \
 	do {                                                                                       \

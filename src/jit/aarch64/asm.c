@@ -65,14 +65,15 @@ static uint32_t regs(enum a_reg d, enum a_reg n, enum a_reg m)
 	return (uint32_t)d | (uint32_t)n << 5 | (uint32_t)m << 16;
 }
 
-/* --- Arithmetic ------------------------------------------------------------------------------------- */
+/* --- Arithmetic
+ * ------------------------------------------------------------------------------------- */
 
 void a_alu(struct jit_unit *u, enum a_alu op, enum a_width w, enum a_reg dst, enum a_reg a,
 	   enum a_reg b)
 {
 	static const uint32_t ops[] = {
-		[A_ADD] = 0x0b000000, [A_SUB] = 0x4b000000,  [A_SUBS] = 0x6b000000,
-		[A_AND] = 0x0a000000, [A_ORR] = 0x2a000000,  [A_EOR] = 0x4a000000,
+		[A_ADD] = 0x0b000000,  [A_SUB] = 0x4b000000, [A_SUBS] = 0x6b000000,
+		[A_AND] = 0x0a000000,  [A_ORR] = 0x2a000000, [A_EOR] = 0x4a000000,
 		[A_ANDS] = 0x6a000000,
 	};
 	word(u, ops[op] | sf(w) | regs(dst, a, b));
@@ -180,8 +181,8 @@ static void bitfield(struct jit_unit *u, bool is_signed, enum a_width w, enum a_
 	word(u, op | (uint32_t)from << 16 | (uint32_t)to << 10 | regs(dst, a, 0));
 }
 
-void a_shift_imm(struct jit_unit *u, enum a_shift op, enum a_width w, enum a_reg dst,
-		 enum a_reg a, int count)
+void a_shift_imm(struct jit_unit *u, enum a_shift op, enum a_width w, enum a_reg dst, enum a_reg a,
+		 int count)
 {
 	int bits = w == W64 ? 64 : 32;
 	if (op == A_LSL)
@@ -207,10 +208,11 @@ void a_csel(struct jit_unit *u, enum a_cond cc, enum a_reg dst, enum a_reg yes, 
 	word(u, I_CSEL | sf(W64) | (uint32_t)cc << 12 | regs(dst, yes, no));
 }
 
-/* --- Memory ------------------------------------------------------------------------------------------- */
+/* --- Memory
+ * ------------------------------------------------------------------------------------------- */
 
-void a_access(struct jit_unit *u, enum a_access op, enum a_width w, enum a_reg reg,
-	      enum a_reg base, int32_t off)
+void a_access(struct jit_unit *u, enum a_access op, enum a_width w, enum a_reg reg, enum a_reg base,
+	      int32_t off)
 {
 	uint32_t what = size(w) | (uint32_t)op << 22 | regs(reg, base, 0);
 	if (off >= 0 && off % (1 << w) == 0 && off >> w < 4096)
@@ -262,7 +264,8 @@ void a_pop2(struct jit_unit *u, enum a_reg a, enum a_reg b)
 	word(u, (uint32_t)I_LDP_POST | 2 << 15 | (uint32_t)b << 10 | regs(a, SP, 0));
 }
 
-/* --- Control --------------------------------------------------------------------------------------------- */
+/* --- Control
+ * --------------------------------------------------------------------------------------------- */
 
 static uint32_t distance(const struct jit_unit *u, size_t to, int bits)
 {

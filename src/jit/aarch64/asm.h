@@ -80,16 +80,16 @@ void a_div(struct jit_unit *u, bool is_signed, enum a_width w, enum a_reg dst, e
 	   enum a_reg b);
 void a_shift(struct jit_unit *u, enum a_shift op, enum a_width w, enum a_reg dst, enum a_reg a,
 	     enum a_reg count);
-void a_shift_imm(struct jit_unit *u, enum a_shift op, enum a_width w, enum a_reg dst,
-		 enum a_reg a, int count);
+void a_shift_imm(struct jit_unit *u, enum a_shift op, enum a_width w, enum a_reg dst, enum a_reg a,
+		 int count);
 void a_extend(struct jit_unit *u, bool is_signed, enum a_width from, enum a_width to,
 	      enum a_reg dst, enum a_reg src);
 void a_rev(struct jit_unit *u, enum a_width w, enum a_reg dst, enum a_reg src);
 void a_csel(struct jit_unit *u, enum a_cond cc, enum a_reg dst, enum a_reg yes, enum a_reg no);
 
 /* memory */
-void a_access(struct jit_unit *u, enum a_access op, enum a_width w, enum a_reg reg,
-	      enum a_reg base, int32_t off);
+void a_access(struct jit_unit *u, enum a_access op, enum a_width w, enum a_reg reg, enum a_reg base,
+	      int32_t off);
 void a_access_index(struct jit_unit *u, enum a_access op, enum a_width w, enum a_reg reg,
 		    enum a_reg base, enum a_reg index);
 void a_load_acquire(struct jit_unit *u, enum a_width w, enum a_reg reg, enum a_reg at);

@@ -5,7 +5,6 @@
 #include <skep/map.h>
 
 #include "jit/aarch64/emit.h"
-#include "map/ops.h"
 
 static void call_c(struct jit_unit *u, uintptr_t function)
 {
@@ -22,7 +21,8 @@ static void obey_stop(struct jit_unit *u)
 	skep_jit_a64_leave_if(u, CC_NE, u->func->leave_zero);
 }
 
-/* --- Looking up maps ---------------------------------------------------------------------------------------- */
+/* --- Looking up maps
+ * ---------------------------------------------------------------------------------------- */
 
 static bool is_array(const struct skep_map *map)
 {
@@ -60,13 +60,15 @@ static bool map_lookup(struct jit_unit *u)
 		array_lookup(u, map);
 		return true;
 	}
-	if (!map->ops || !map->ops->lookup)
+	skep_map_lookup_function *lookup = skep_map_lookup_of(map);
+	if (!lookup)
 		return false;
-	call_c(u, (uintptr_t)map->ops->lookup);
+	call_c(u, (uintptr_t)lookup);
 	return true;
 }
 
-/* --- Helpers and functions ------------------------------------------------------------------------------------ */
+/* --- Helpers and functions
+ * ------------------------------------------------------------------------------------ */
 
 /* struct jit_tail_result comes back in x0 and x1. */
 static void tail_call(struct jit_unit *u)
@@ -107,7 +109,8 @@ A_RULE(call_local)
 		obey_stop(u);
 }
 
-/* --- Packet loads of classic BPF ---------------------------------------------------------------------------------- */
+/* --- Packet loads of classic BPF
+ * ---------------------------------------------------------------------------------- */
 
 A_RULE(packet_load)
 {

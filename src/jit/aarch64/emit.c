@@ -11,7 +11,10 @@
 #include "jit/aarch64/emit.h"
 
 #define MOST_BYTES 512 /* one step of the emission writes less */
-#define RULE(name, ...) {.emit = skep_jit_a64_##name, __VA_ARGS__}
+#define RULE(name, ...)                                                                            \
+	{                                                                                          \
+		.emit = skep_jit_a64_##name, __VA_ARGS__                                           \
+	}
 
 /* The forms an arithmetic instruction comes in. */
 #define BOTH(NAME, function, number, ...)                                                          \
@@ -125,12 +128,12 @@ unsigned skep_jit_features(void)
 
 enum a_reg a_of(int r)
 {
-	static const uint8_t map[SKEP_N_REGS] = {A_R0, X0,  X1,	 X2,  X3, X4,
-						 X19,  X20, X21, X22, X24};
+	static const uint8_t map[SKEP_N_REGS] = {A_R0, X0, X1, X2, X3, X4, X19, X20, X21, X22, X24};
 	return map[r < SKEP_N_REGS ? r : 0];
 }
 
-/* --- Frames --------------------------------------------------------------------------------------------- */
+/* --- Frames
+ * --------------------------------------------------------------------------------------------- */
 
 /* Callee-saved registers to be kept, two by two. */
 static int saved_regs(const struct jit_func *func, enum a_reg saved[8])
@@ -208,7 +211,8 @@ static void early_ends(struct jit_unit *u)
 	skep_jit_a64_epilogue(u);
 }
 
-/* --- The walk --------------------------------------------------------------------------------------------- */
+/* --- The walk
+ * --------------------------------------------------------------------------------------------- */
 
 static void emit_func(struct jit_unit *u, const struct skep_image_func *func)
 {

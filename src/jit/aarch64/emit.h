@@ -9,9 +9,9 @@
 
 #include "jit/aarch64/asm.h"
 
-#define A_R0      X7
-#define A_RUN     X23
-#define A_RUN_ARG X5
+#define A_R0         X7
+#define A_RUN        X23
+#define A_RUN_ARG    X5
 #define a_run(field) A_RUN, (int32_t)offsetof(struct skep_run, field)
 
 struct a_rule {

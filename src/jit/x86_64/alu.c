@@ -84,11 +84,11 @@ X_RULE(neg)
 	x_unary(u, rule->op, rule->w, x_of(insn->dst));
 }
 
-/* --- Shifts ---------------------------------------------------------------------------------------- */
+/* --- Shifts
+ * ---------------------------------------------------------------------------------------- */
 
 /* Without BMI2 the count must be in cl, which is r4: everybody moves over. */
-static void shift_by_cl(struct jit_unit *u, const struct skep_insn *insn,
-			const struct x_rule *rule)
+static void shift_by_cl(struct jit_unit *u, const struct skep_insn *insn, const struct x_rule *rule)
 {
 	enum x_reg dst = x_of(insn->dst), src = x_of(insn->src);
 	if (src == RCX && dst != RCX) {
@@ -117,7 +117,8 @@ X_RULE(shift)
 		x_mov(u, W32, dst, dst);
 }
 
-/* --- Byte order -------------------------------------------------------------------------------------- */
+/* --- Byte order
+ * -------------------------------------------------------------------------------------- */
 
 X_RULE(narrow)
 {

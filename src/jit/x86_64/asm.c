@@ -72,7 +72,8 @@ enum {
 	REX_W = 8,
 };
 
-/* --- Bytes ------------------------------------------------------------------------------------- */
+/* --- Bytes -------------------------------------------------------------------------------------
+ */
 
 static void byte(struct jit_unit *u, int value)
 {
@@ -92,7 +93,8 @@ static bool fits8(int64_t value)
 	return value == (int8_t)value;
 }
 
-/* --- Prefixes, opcode, ModRM --------------------------------------------------------------------- */
+/* --- Prefixes, opcode, ModRM ---------------------------------------------------------------------
+ */
 
 static void opcode(struct jit_unit *u, int op, int rex)
 {
@@ -120,8 +122,8 @@ static int byte_rex(bool is_byte, int reg)
 
 static void op_reg(struct jit_unit *u, int op, enum x_width w, int reg, enum x_reg rm)
 {
-	int rex = rex_bits(w, reg, 0, rm) | byte_rex(op & BYTE_REG, reg) |
-		  byte_rex(op & BYTE_RM, rm);
+	int rex =
+		rex_bits(w, reg, 0, rm) | byte_rex(op & BYTE_REG, reg) | byte_rex(op & BYTE_RM, rm);
 	opcode(u, op, rex);
 	byte(u, 3 << 6 | (reg & 7) << 3 | (rm & 7));
 }
@@ -132,15 +134,17 @@ static void op_mem(struct jit_unit *u, int op, enum x_width w, int reg, struct x
 	bool sib = m.index != NO_REG || (m.base & 7) == RSP;
 	/* rbp and r13 as base have no form without displacement */
 	int mod = m.disp == 0 && (m.base & 7) != RBP ? 0 : fits8(m.disp) ? 1 : 2;
-	opcode(u, op, rex_bits(w, reg, m.index == NO_REG ? 0 : index, m.base) |
-			      byte_rex(op & BYTE_REG, reg));
+	opcode(u, op,
+	       rex_bits(w, reg, m.index == NO_REG ? 0 : index, m.base) |
+		       byte_rex(op & BYTE_REG, reg));
 	byte(u, mod << 6 | (reg & 7) << 3 | (sib ? RSP : m.base & 7));
 	if (sib)
 		byte(u, m.scale << 6 | (index & 7) << 3 | (m.base & 7));
 	bytes(u, (uint32_t)m.disp, mod == 0 ? 0 : mod == 1 ? 1 : 4);
 }
 
-/* --- Moves ---------------------------------------------------------------------------------------- */
+/* --- Moves
+ * ---------------------------------------------------------------------------------------- */
 
 void x_mov(struct jit_unit *u, enum x_width w, enum x_reg dst, enum x_reg src)
 {
@@ -188,8 +192,7 @@ void x_movzx(struct jit_unit *u, enum x_width from, enum x_reg dst, enum x_reg s
 		x_mov(u, from, dst, src);
 }
 
-void x_movsx(struct jit_unit *u, enum x_width from, enum x_width to, enum x_reg dst,
-	     enum x_reg src)
+void x_movsx(struct jit_unit *u, enum x_width from, enum x_width to, enum x_reg dst, enum x_reg src)
 {
 	static const int ops[] = {
 		[W8] = OP_MOVSX8 | BYTE_RM, [W16] = OP_MOVSX16, [W32] = OP_MOVSXD};
@@ -221,7 +224,8 @@ void x_pop(struct jit_unit *u, enum x_reg reg)
 	opcode(u, OP_POP + (reg & 7), rex_bits(W32, 0, 0, reg));
 }
 
-/* --- Memory --------------------------------------------------------------------------------------- */
+/* --- Memory
+ * --------------------------------------------------------------------------------------- */
 
 void x_load(struct jit_unit *u, enum x_width w, enum x_reg dst, struct x_mem mem)
 {
@@ -253,15 +257,13 @@ void x_store_imm(struct jit_unit *u, enum x_width w, struct x_mem mem, int32_t i
 	bytes(u, (uint32_t)imm, w == W8 ? 1 : w == W16 ? 2 : 4);
 }
 
-void x_alu_mem_imm(struct jit_unit *u, enum x_alu op, enum x_width w, struct x_mem mem,
-		   int32_t imm)
+void x_alu_mem_imm(struct jit_unit *u, enum x_alu op, enum x_width w, struct x_mem mem, int32_t imm)
 {
 	op_mem(u, fits8(imm) ? OP_ALU_IMM8 : OP_ALU_IMM32, w, op, mem);
 	bytes(u, (uint32_t)imm, fits8(imm) ? 1 : 4);
 }
 
-void x_lock_alu(struct jit_unit *u, enum x_alu op, enum x_width w, struct x_mem mem,
-		enum x_reg src)
+void x_lock_alu(struct jit_unit *u, enum x_alu op, enum x_width w, struct x_mem mem, enum x_reg src)
 {
 	op_mem(u, PREFIX_LOCK | OP_ALU_RM_R | op << 3, w, src, mem);
 }
@@ -281,7 +283,8 @@ void x_xchg(struct jit_unit *u, enum x_width w, struct x_mem mem, enum x_reg src
 	op_mem(u, sized(OP_XCHG, OP_XCHG8, w), w, src, mem);
 }
 
-/* --- Arithmetic ----------------------------------------------------------------------------------- */
+/* --- Arithmetic
+ * ----------------------------------------------------------------------------------- */
 
 void x_alu(struct jit_unit *u, enum x_alu op, enum x_width w, enum x_reg dst, enum x_reg src)
 {
@@ -354,8 +357,8 @@ void x_shift_cl(struct jit_unit *u, enum x_shift op, enum x_width w, enum x_reg 
 }
 
 /* VEX: c4 | ~R ~X ~B map:5 | W ~vvvv:4 L pp:2 | opcode | ModRM */
-void x_shift_by(struct jit_unit *u, enum x_shift op, enum x_width w, enum x_reg dst,
-		enum x_reg src, enum x_reg count)
+void x_shift_by(struct jit_unit *u, enum x_shift op, enum x_width w, enum x_reg dst, enum x_reg src,
+		enum x_reg count)
 {
 	int pp = op == X_SHL ? VEX_PP_66 : op == X_SHR ? VEX_PP_F2 : VEX_PP_F3;
 	byte(u, BYTE_VEX3);
@@ -370,7 +373,8 @@ void x_bswap(struct jit_unit *u, enum x_width w, enum x_reg reg)
 	opcode(u, OP_BSWAP + (reg & 7), rex_bits(w, 0, 0, reg));
 }
 
-/* --- Control --------------------------------------------------------------------------------------- */
+/* --- Control
+ * --------------------------------------------------------------------------------------- */
 
 size_t x_jump_ahead(struct jit_unit *u, enum x_cond cc)
 {

@@ -117,8 +117,8 @@ void x_sign_into_rdx(struct jit_unit *u, enum x_width w); /* cdq, cqo */
 void x_shift_imm(struct jit_unit *u, enum x_shift op, enum x_width w, enum x_reg reg, int count);
 void x_shift_cl(struct jit_unit *u, enum x_shift op, enum x_width w, enum x_reg reg);
 /* BMI2's shlx, shrx, sarx: dst = src shifted by count */
-void x_shift_by(struct jit_unit *u, enum x_shift op, enum x_width w, enum x_reg dst,
-		enum x_reg src, enum x_reg count);
+void x_shift_by(struct jit_unit *u, enum x_shift op, enum x_width w, enum x_reg dst, enum x_reg src,
+		enum x_reg count);
 void x_bswap(struct jit_unit *u, enum x_width w, enum x_reg reg);
 
 /* control */

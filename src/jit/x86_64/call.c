@@ -3,8 +3,9 @@
  * into r9 and a call instruction. Look-ups in arrays, of which everything is
  * known when the program is loaded, are no call at all.
  */
+#include <skep/map.h>
+
 #include "jit/x86_64/emit.h"
-#include "map/ops.h"
 
 static void call_c(struct jit_unit *u, const void *function)
 {
@@ -19,12 +20,13 @@ static void obey_stop(struct jit_unit *u)
 	x_jump_far(u, CC_NE, u->func->leave_zero);
 }
 
-/* --- Looking up maps ------------------------------------------------------------------------------------ */
+/* --- Looking up maps
+ * ------------------------------------------------------------------------------------ */
 
 static bool is_array(const struct skep_map *map)
 {
-	return (map->type == SKEP_MAP_ARRAY || map->type == SKEP_MAP_PERCPU_ARRAY) &&
-	       map->values && map->max_entries <= INT32_MAX && map->elem_size <= INT32_MAX;
+	return (map->type == SKEP_MAP_ARRAY || map->type == SKEP_MAP_PERCPU_ARRAY) && map->values &&
+	       map->max_entries <= INT32_MAX && map->elem_size <= INT32_MAX;
 }
 
 static void scale(struct jit_unit *u, enum x_reg reg, uint32_t by)
@@ -70,13 +72,15 @@ static bool map_lookup(struct jit_unit *u)
 		array_lookup(u, map);
 		return true;
 	}
-	if (!map->ops || !map->ops->lookup)
+	skep_map_lookup_function *lookup = skep_map_lookup_of(map);
+	if (!lookup)
 		return false;
-	x_call_c(u, map->ops->lookup);
+	x_call_c(u, (const void *)lookup);
 	return true;
 }
 
-/* --- Helpers -------------------------------------------------------------------------------------------- */
+/* --- Helpers
+ * -------------------------------------------------------------------------------------------- */
 
 static void tail_call(struct jit_unit *u)
 {
@@ -115,7 +119,8 @@ X_RULE(call_local)
 		obey_stop(u);
 }
 
-/* --- Packet loads of classic BPF ------------------------------------------------------------------------ */
+/* --- Packet loads of classic BPF
+ * ------------------------------------------------------------------------ */
 
 X_RULE(packet_load)
 {

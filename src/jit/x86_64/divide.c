@@ -60,8 +60,7 @@ static void special_unsigned(struct jit_unit *u, const struct x_rule *rule, enum
 		x_mov(u, W32, dst, dst);
 }
 
-static void divide_reg(struct jit_unit *u, const struct skep_insn *insn,
-		       const struct x_rule *rule)
+static void divide_reg(struct jit_unit *u, const struct skep_insn *insn, const struct x_rule *rule)
 {
 	enum x_reg dst = x_of(insn->dst), by = x_of(insn->src);
 	if (by == RAX || by == RDX) {
@@ -85,7 +84,8 @@ static void divide_reg(struct jit_unit *u, const struct skep_insn *insn,
 	x_land(u, done);
 }
 
-/* --- By a constant ---------------------------------------------------------------------------------- */
+/* --- By a constant
+ * ---------------------------------------------------------------------------------- */
 
 /* By 1 and powers of two, unsigned. */
 static void divide_by_power(struct jit_unit *u, const struct x_rule *rule, enum x_reg dst,
@@ -116,8 +116,7 @@ static bool is_power(const struct x_rule *rule, int32_t imm)
 	return by && !(by & (by - 1)) && (imm > 0 || rule->w == W32);
 }
 
-static void divide_imm(struct jit_unit *u, const struct skep_insn *insn,
-		       const struct x_rule *rule)
+static void divide_imm(struct jit_unit *u, const struct skep_insn *insn, const struct x_rule *rule)
 {
 	enum x_reg dst = x_of(insn->dst);
 	if (insn->imm == 0) {

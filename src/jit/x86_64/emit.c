@@ -10,9 +10,12 @@
  */
 #include "jit/x86_64/emit.h"
 
-#define MOST_BYTES  512 /* one step of the emission writes less */
-#define LOOP_ALIGN  16
-#define RULE(name, ...) {.emit = skep_jit_x86_##name, __VA_ARGS__}
+#define MOST_BYTES 512 /* one step of the emission writes less */
+#define LOOP_ALIGN 16
+#define RULE(name, ...)                                                                            \
+	{                                                                                          \
+		.emit = skep_jit_x86_##name, __VA_ARGS__                                           \
+	}
 
 /* The forms an arithmetic instruction comes in. */
 #define BOTH(NAME, function, number)                                                               \
@@ -134,7 +137,8 @@ enum x_reg x_of(int r)
 	return regs[r < SKEP_N_REGS ? r : 0];
 }
 
-/* --- Frames --------------------------------------------------------------------------------------- */
+/* --- Frames
+ * --------------------------------------------------------------------------------------- */
 
 /* Callee-saved registers to be kept, in the order they are pushed. */
 static int saved_regs(const struct jit_func *func, enum x_reg saved[5])
@@ -209,7 +213,8 @@ static void early_ends(struct jit_unit *u)
 	skep_jit_x86_epilogue(u);
 }
 
-/* --- The walk --------------------------------------------------------------------------------------- */
+/* --- The walk
+ * --------------------------------------------------------------------------------------- */
 
 static uint32_t emit_slot(struct jit_unit *u, uint32_t slot)
 {

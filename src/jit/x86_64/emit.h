@@ -9,8 +9,8 @@
 
 #include "jit/x86_64/asm.h"
 
-#define X_RUN     R12
-#define X_RUN_ARG R9
+#define X_RUN        R12
+#define X_RUN_ARG    R9
 #define x_run(field) x_at(X_RUN, (int32_t)offsetof(struct skep_run, field))
 
 struct x_rule {

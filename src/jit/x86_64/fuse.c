@@ -23,7 +23,8 @@ static enum x_width width_of(const struct skep_insn *insn)
 	return (insn->code & 7) == SKEP_ALU64 || (insn->code & 7) == SKEP_JMP ? W64 : W32;
 }
 
-/* --- a = b; a op= c: three operands ------------------------------------------------------------------------ */
+/* --- a = b; a op= c: three operands
+ * ------------------------------------------------------------------------ */
 
 static bool fuse_lea(struct jit_unit *u, const struct skep_insn *mov)
 {
@@ -44,8 +45,11 @@ static bool fuse_shift(struct jit_unit *u, const struct skep_insn *mov)
 	int op = shift->code & 0xf0;
 	if (!(shift->code & SKEP_X) || shift->src == shift->dst || !(u->features & SKEP_JIT_BMI2))
 		return false;
-	x_shift_by(u, op == SKEP_LSH ? X_SHL : op == SKEP_RSH ? X_SHR : X_SAR, width_of(mov),
-		   x_of(mov->dst), x_of(mov->src), x_of(shift->src));
+	x_shift_by(u,
+		   op == SKEP_LSH   ? X_SHL
+		   : op == SKEP_RSH ? X_SHR
+				    : X_SAR,
+		   width_of(mov), x_of(mov->dst), x_of(mov->src), x_of(shift->src));
 	return true;
 }
 
@@ -80,7 +84,8 @@ static uint32_t three_operands(struct jit_unit *u, uint32_t slot)
 	}
 }
 
-/* --- b = a; b >>= n; a <<= width - n; a |= b: rotation --------------------------------------------------------- */
+/* --- b = a; b >>= n; a <<= width - n; a |= b: rotation
+ * --------------------------------------------------------- */
 
 static bool is_imm_op(const struct skep_insn *insn, const struct skep_insn *like, int op, int dst)
 {
@@ -115,7 +120,8 @@ static uint32_t rotation(struct jit_unit *u, uint32_t slot)
 	return 4;
 }
 
-/* --- a <<= 32; a >>= 32: an upper half made 0, or the sign's ---------------------------------------------------- */
+/* --- a <<= 32; a >>= 32: an upper half made 0, or the sign's
+ * ---------------------------------------------------- */
 
 static uint32_t extension(struct jit_unit *u, uint32_t slot)
 {
@@ -133,7 +139,8 @@ static uint32_t extension(struct jit_unit *u, uint32_t slot)
 	return 2;
 }
 
-/* --- 16 bits of a packet: a = *(u16 *); a = be16 a ----------------------------------------------------------------- */
+/* --- 16 bits of a packet: a = *(u16 *); a = be16 a
+ * ----------------------------------------------------------------- */
 
 static uint32_t network_order(struct jit_unit *u, uint32_t slot)
 {
@@ -147,7 +154,8 @@ static uint32_t network_order(struct jit_unit *u, uint32_t slot)
 	return 2;
 }
 
-/* --- if … goto over a move: conditional move ------------------------------------------------------------------------ */
+/* --- if … goto over a move: conditional move
+ * ------------------------------------------------------------------------ */
 
 static bool is_branch(const struct jit_unit *u, uint32_t slot)
 {
@@ -161,14 +169,14 @@ static enum x_reg moved_value(struct jit_unit *u, uint32_t slot)
 {
 	const struct skep_insn *mov = jit_insn(u, slot);
 	enum skep_op op = op_at(u, slot);
-	if (op == SKEP_OP_MOV64_REG ||
-	    (op == SKEP_OP_MOV32_REG && x_is_narrow(u, slot, mov->src)))
+	if (op == SKEP_OP_MOV64_REG || (op == SKEP_OP_MOV32_REG && x_is_narrow(u, slot, mov->src)))
 		return x_of(mov->src);
 	if (op == SKEP_OP_MOV32_REG)
 		x_mov(u, W32, R11, x_of(mov->src));
 	else
 		x_mov_imm(u, R11,
-			  op == SKEP_OP_MOV64_IMM ? (uint64_t)(int64_t)mov->imm : (uint32_t)mov->imm);
+			  op == SKEP_OP_MOV64_IMM ? (uint64_t)(int64_t)mov->imm
+						  : (uint32_t)mov->imm);
 	return R11;
 }
 
@@ -205,7 +213,8 @@ static uint32_t conditional_move(struct jit_unit *u, uint32_t slot)
 	return slots;
 }
 
-/* --- a = 1; if … goto +1; a = 0: the condition itself ---------------------------------------------------------------- */
+/* --- a = 1; if … goto +1; a = 0: the condition itself
+ * ---------------------------------------------------------------- */
 
 static bool is_mov_of(const struct jit_unit *u, uint32_t slot, int dst, int32_t imm)
 {
@@ -230,7 +239,8 @@ static uint32_t set_condition(struct jit_unit *u, uint32_t slot)
 	return 3;
 }
 
-/* --- b = a; b >>= n; if a >= 1 << n goto +1; b = a: shifted if anything is left --------------------------------------- */
+/* --- b = a; b >>= n; if a >= 1 << n goto +1; b = a: shifted if anything is left
+ * --------------------------------------- */
 
 static bool is_reg_mov(const struct jit_unit *u, uint32_t slot, int dst, int src)
 {
@@ -263,7 +273,8 @@ static uint32_t shift_if_any(struct jit_unit *u, uint32_t slot)
 	return 4;
 }
 
-/* --- a += n; if a != 0 goto …: addition has compared already ---------------------------------------------------------- */
+/* --- a += n; if a != 0 goto …: addition has compared already
+ * ---------------------------------------------------------- */
 
 static bool is_zero_test(const struct skep_insn *branch, const struct skep_insn *add)
 {
@@ -294,9 +305,9 @@ static uint32_t count_down(struct jit_unit *u, uint32_t slot)
 
 uint32_t skep_jit_x86_fuse(struct jit_unit *u, uint32_t slot)
 {
-	static uint32_t (*const rules[])(struct jit_unit *u, uint32_t slot) = {
-		shift_if_any,  three_operands, rotation,	extension, network_order,
-		set_condition,  conditional_move, count_down,
+	static uint32_t (*const rules[])(struct jit_unit * u, uint32_t slot) = {
+		shift_if_any,  three_operands, rotation,         extension,
+		network_order, set_condition,  conditional_move, count_down,
 	};
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
 		uint32_t slots = rules[i](u, slot);

@@ -56,10 +56,10 @@ X_RULE(jump)
 		skep_jit_x86_jump_to(u, u->slot, CC_ALWAYS);
 }
 
-/* --- Comparisons -------------------------------------------------------------------------------------- */
+/* --- Comparisons
+ * -------------------------------------------------------------------------------------- */
 
-static void compare_imm(struct jit_unit *u, const struct skep_insn *insn, enum x_width w,
-			bool bits)
+static void compare_imm(struct jit_unit *u, const struct skep_insn *insn, enum x_width w, bool bits)
 {
 	enum x_reg dst = x_of(insn->dst);
 	if (bits)
@@ -82,7 +82,7 @@ static void compare_reg(struct jit_unit *u, const struct skep_insn *insn, enum x
 static enum x_cond condition(int op)
 {
 	static const uint8_t conditions[16] = {
-		[SKEP_JEQ >> 4] = CC_E,	  [SKEP_JNE >> 4] = CC_NE,  [SKEP_JGT >> 4] = CC_A,
+		[SKEP_JEQ >> 4] = CC_E,   [SKEP_JNE >> 4] = CC_NE,  [SKEP_JGT >> 4] = CC_A,
 		[SKEP_JGE >> 4] = CC_AE,  [SKEP_JLT >> 4] = CC_B,   [SKEP_JLE >> 4] = CC_BE,
 		[SKEP_JSGT >> 4] = CC_G,  [SKEP_JSGE >> 4] = CC_GE, [SKEP_JSLT >> 4] = CC_L,
 		[SKEP_JSLE >> 4] = CC_LE, [SKEP_JSET >> 4] = CC_NE,
