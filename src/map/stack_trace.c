@@ -318,14 +318,6 @@ static int erase(struct skep_map *map, const void *key)
 	return word ? 0 : -ENOENT;
 }
 
-/* Linux 6.18 and on. */
-static int sys_lookup_and_delete(struct skep_map *map, const void *key, void *value, uint64_t flags)
-{
-	int err = sys_lookup(map, key, value, flags);
-
-	return err ? err : delete (map, key);
-}
-
 static bool bucket_used(const struct stack_map *stacks, uint32_t id)
 {
 	return id < stacks->n_buckets &&
