@@ -13,7 +13,6 @@
 /** Abilities that not every processor of a kind has. */
 enum {
 	SKEP_JIT_BMI2 = 1 << 0, /* x86-64: shifts by any register */
-	SKEP_JIT_LSE = 1 << 1,  /* aarch64: atomics in one instruction */
 };
 
 /** Those of this processor. */
