@@ -430,9 +430,11 @@ static int check_batch(const struct skep_map *map, const struct skep_map_batch *
 	return check_lock_flag(map, batch->elem_flags);
 }
 
-/* Key by key, as next_key goes; out_batch is the last key, in_batch the one to go on from. */
+/* Key by key, as next_key goes; out_batch is the last key, in_batch the one to go on from. @next
+ * and
+ * @last have room for a key each. */
 static int walk_batch(struct skep_map *map, struct skep_map_batch *batch, uint8_t *next,
-		      const void **last)
+		      uint8_t *last)
 {
 	uint32_t room = batch->count, done = 0, value_size = skep_map_sys_value_size(map);
 	const void *at = batch->in_batch;
@@ -447,21 +449,20 @@ static int walk_batch(struct skep_map *map, struct skep_map_batch *batch, uint8_
 				 batch->elem_flags);
 		if (err && err != -ENOENT)
 			return err;
-		at = memcpy((uint8_t *)*last, next, map->key_size);
+		at = memcpy(last, next, map->key_size);
 		if (!err)
 			memcpy((uint8_t *)batch->keys + (size_t)done++ * map->key_size, next,
 			       map->key_size);
 	}
 	batch->count = done;
 	if (done)
-		memcpy(batch->out_batch, at, map->key_size);
+		memcpy(batch->out_batch, last, map->key_size);
 	return err;
 }
 
 static int generic_lookup_batch(struct skep_map *map, struct skep_map_batch *batch)
 {
 	_cleanup_free_ uint8_t *keys = NULL;
-	const void *last;
 	int err = check_batch(map, batch);
 
 	if (err || !batch->count)
@@ -469,8 +470,7 @@ static int generic_lookup_batch(struct skep_map *map, struct skep_map_batch *bat
 	keys = malloc((size_t)map->key_size * 2);
 	if (!keys)
 		return -ENOMEM;
-	last = keys + map->key_size;
-	return walk_batch(map, batch, keys, &last);
+	return walk_batch(map, batch, keys, keys + map->key_size);
 }
 
 int skep_map_sys_lookup_batch(struct skep_map *map, struct skep_map_batch *batch)
