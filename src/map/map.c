@@ -223,6 +223,11 @@ void skep_map_unref(struct skep_map *map)
 
 /* --- A program's side ------------------------------------------------------------------------ */
 
+skep_map_lookup_function *skep_map_lookup_of(const struct skep_map *map)
+{
+	return map->ops->lookup;
+}
+
 void *skep_map_lookup(struct skep_map *map, const void *key)
 {
 	return map->ops->lookup ? map->ops->lookup(map, key) : NULL;
