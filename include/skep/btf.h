@@ -94,6 +94,22 @@ uint32_t skep_btf_strip(const struct skep_btf *btf, uint32_t id);
 /** What a pointer, typedef, modifier, array (its element), function (its prototype), prototype
  *  (its return) or variable refers to; 0 otherwise. */
 uint32_t skep_btf_target(const struct skep_btf *btf, uint32_t id);
+/** Which member or parameter of its target a declaration tag is on; -1: the whole, or no tag. */
+int32_t skep_btf_tag_component(const struct skep_btf *btf, uint32_t id);
+/** The whole file as it was opened, header to strings; borrowed. */
+const void *skep_btf_bytes(const struct skep_btf *btf, uint32_t *ret_size);
+/** The string at @off; NULL: there is none. */
+const char *skep_btf_string(const struct skep_btf *btf, uint32_t off);
+
+/**
+ * What the kernel demands of BTF that is loaded, beyond what skep_btf_parse() does: of the file's
+ * header (to be asked first), and of every type.
+ *
+ * @log    the kernel's words for what is wrong are appended; NULL: not wanted
+ * Return  0 | -EINVAL | -E2BIG | -524 (the kernel's ENOTSUPP)
+ */
+int skep_btf_check_header(const uint8_t *data, uint32_t size, struct skep_buf *log);
+int skep_btf_check_types(const struct skep_btf *btf, struct skep_buf *log);
 
 struct skep_btf_int {
 	uint8_t bits;

@@ -364,3 +364,23 @@ int skep_btf_find_enumerator(struct skep_btf *btf, const char *name, size_t len,
 	*ret_enum = id;
 	return 0;
 }
+
+int32_t skep_btf_tag_component(const struct skep_btf *btf, uint32_t id)
+{
+	const struct wire_type *type = btf_record(btf, id);
+
+	return type && wire_kind(type->info) == SKEP_BTF_DECL_TAG
+		       ? *(const int32_t *)btf_behind(type)
+		       : -1;
+}
+
+const char *skep_btf_string(const struct skep_btf *btf, uint32_t off)
+{
+	return btf_string(btf, off);
+}
+
+const void *skep_btf_bytes(const struct skep_btf *btf, uint32_t *ret_size)
+{
+	*ret_size = (uint32_t)(btf->strings + btf->str_len - (const char *)btf->bytes);
+	return btf->bytes;
+}

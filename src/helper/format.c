@@ -308,7 +308,7 @@ static void put_digits(struct sink *sink, const struct spec *spec, char sign, co
 	}
 	if (sign)
 		text[0] = sign;
-	memcpy(text + (sign != 0), digits, n);
+	memcpy(text + (sign != 0), digits, n + 1);
 	put_padded(sink, spec, text, len);
 }
 

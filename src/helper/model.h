@@ -19,7 +19,7 @@ size_t model_task_bytes(void);
 void *model_cgroup(int level);
 void *model_cgroup_by_id(uint64_t id);
 /** Steps below the root. */
-int model_cgroup_level(const void *cgroup);
+int model_cgroup_level(const void *memory);
 size_t model_cgroup_bytes(void);
 
 #endif

@@ -58,8 +58,9 @@ void skep_os_ids(struct skep_os_ids *ret)
 
 void skep_os_comm(char ret[16])
 {
-	memset(ret, 0, 16);
-	memcpy(ret, "skep", 4);
+	static const char name[16] = "skep";
+
+	memcpy(ret, name, sizeof(name));
 }
 
 uint64_t skep_os_cgroup_id(int level)

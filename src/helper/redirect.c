@@ -85,7 +85,7 @@ DEFINE_HELPER(redirect_map)
 	return XDP_REDIRECT;
 }
 
-enum { MTU = 1500, CHECK_SEGMENTS = 1, MTU_TOO_LONG = 1, MTU_SEGMENTS = 2, LONGEST = 65535 };
+enum { MTU = 1500, CHECK_SEGMENTS = 1, MTU_TOO_LONG = 1, MTU_SEGMENTS = 2 };
 
 /* Devices here all have the usual MTU. *r3: in, a length to check instead of the packet's; out,
  * the MTU. */
@@ -99,7 +99,7 @@ DEFINE_HELPER(check_mtu)
 		return as_r0(-EINVAL);
 	bytes = (*mtu ? (int64_t)*mtu + ETHERNET_BYTES : (int64_t)len) + off;
 	*mtu = MTU;
-	if (bytes <= MTU + ETHERNET_BYTES && bytes <= LONGEST)
+	if (bytes <= MTU + ETHERNET_BYTES)
 		return 0;
 	return MTU_TOO_LONG;
 }

@@ -1,16 +1,15 @@
 /*
  * BTF_LOAD, and BTF as an object.
  *
- * The header is looked at as the kernel does, because loaders try features by what it says of it;
- * the records by the reader (src/btf), which is about as strict and has words of its own.
+ * What it may say is src/btf's business (strict.c); here is how it comes in and who holds it.
  */
 #include "machine/machine.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-#include "btf/reader.h"
-#include "skep/diag.h"
+#include <skep/btf.h>
+#include <skep/diag.h>
 
 #define MOST_BYTES   (16u << 20)
 #define BTF_F_TOKEN  (1u << 16)
@@ -28,73 +27,11 @@ int machine_btf_object_get(struct skep_machine *machine, int fd, struct btf_obje
 
 /* --- Checking ------------------------------------------------------------------------------- */
 
-static int refuse(struct log *log, int err, const char *why)
-{
-	machine_log_printf(log, "%s\n", why);
-	return err;
-}
-
-static int check_header_tail(const uint8_t *data, uint32_t hdr_len, struct log *log)
-{
-	for (uint32_t i = sizeof(struct wire_header); i < hdr_len; i++)
-		if (data[i])
-			return refuse(log, -E2BIG, "Unsupported btf_header");
-	return 0;
-}
-
-/* Types, then strings, one behind the other, up to the end. */
-static int check_sections(const struct wire_header *header, uint32_t size, struct log *log)
-{
-	uint64_t type_end = (uint64_t)header->type_off + header->type_len;
-
-	if (header->hdr_len == size)
-		return refuse(log, -EINVAL, "No data");
-	if (header->type_off % 4)
-		return refuse(log, -EINVAL, "Unaligned type_off");
-	if (header->type_off || header->str_off < type_end)
-		return refuse(log, -EINVAL,
-			      header->type_off ? "Unsupported section found"
-					       : "Section overlap found");
-	if (header->str_off > type_end)
-		return refuse(log, -EINVAL, "Unsupported section found");
-	if (header->hdr_len + (uint64_t)header->str_off + header->str_len != size)
-		return refuse(log, -EINVAL,
-			      header->hdr_len + (uint64_t)header->str_off + header->str_len > size
-				      ? "Total section length too long"
-				      : "Unsupported section found");
-	return 0;
-}
-
-static int check_header(const uint8_t *data, uint32_t size, struct log *log)
-{
-	struct wire_header header;
-	int err;
-
-	if (size < offsetof(struct wire_header, hdr_len) + sizeof(header.hdr_len))
-		return refuse(log, -EINVAL, "hdr_len not found");
-	memcpy(&header, data, size < sizeof(header) ? size : sizeof(header));
-	if (size < header.hdr_len)
-		return refuse(log, -EINVAL, "btf_header not found");
-	if (header.hdr_len > sizeof(header)) {
-		err = check_header_tail(data, header.hdr_len, log);
-		if (err)
-			return err;
-	}
-	if (header.hdr_len < sizeof(header))
-		memset((char *)&header + header.hdr_len, 0, sizeof(header) - header.hdr_len);
-	if (header.magic != WIRE_MAGIC)
-		return refuse(log, -EINVAL, "Invalid magic");
-	if (header.version != WIRE_VERSION)
-		return refuse(log, -SKEP_ENOTSUPP, "Unsupported version");
-	if (header.flags)
-		return refuse(log, -SKEP_ENOTSUPP, "Unsupported flags");
-	return check_sections(&header, size, log);
-}
-
 static int parse(struct btf_object *object, struct log *log)
 {
 	_cleanup_diag_ struct skep_diag diag = {0};
-	int err = check_header(object->data, object->size, log);
+	struct skep_buf *words = log->level ? &log->text : NULL;
+	int err = skep_btf_check_header(object->data, object->size, words);
 
 	if (err)
 		return err;
@@ -104,7 +41,7 @@ static int parse(struct btf_object *object, struct log *log)
 				   diag.n_items && diag.items[0].what ? diag.items[0].what
 								      : "malformed BTF");
 	else
-		err = machine_btf_check(object->btf, log);
+		err = skep_btf_check_types(object->btf, words);
 	return err;
 }
 
@@ -190,9 +127,7 @@ static struct btf_object *make_kernel_object(struct skep_machine *machine)
 
 	object->btf = machine->kernel_btf;
 	object->is_kernel = true;
-	object->data = object->btf->bytes;
-	object->size = (uint32_t)(object->btf->strings + object->btf->str_len -
-				  (const char *)object->btf->bytes);
+	object->data = (void *)skep_btf_bytes(object->btf, &object->size);
 	object->object.refs = 1; /* the machine's */
 	fd = machine_object_publish(&object->object, -1, O_RDONLY);
 	if (fd < 0) {

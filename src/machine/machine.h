@@ -227,12 +227,12 @@ static inline void object_putp(struct object **object)
 #define object_of(type, ptr) ((struct type *)((char *)(ptr)-offsetof(struct type, object)))
 
 /* how an object of each kind ends; called without the lock */
-void machine_map_object_free(struct object *object);
+void machine_map_object_free(struct object *at);
 void machine_prog_object_free(struct object *object);
-void machine_btf_object_free(struct object *object);
+void machine_btf_object_free(struct object *at);
 void machine_link_object_free(struct object *object);
 /** The last descriptor and pin of a map are gone. */
-void machine_map_object_unused(struct object *object);
+void machine_map_object_unused(struct object *at);
 
 /* --- log.c --------------------------------------------------------------------------------- */
 
@@ -275,9 +275,6 @@ int machine_map_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t 
 			    struct skep_map_field *ret);
 
 /** What BTF_LOAD demands of types beyond that they can be read. Return 0 | -EINVAL | -ENOTSUPP */
-int machine_btf_check(const struct skep_btf *btf, struct log *log);
-/** The string at @off; "" if there is none. */
-const char *machine_btf_name(const struct skep_btf *btf, uint32_t off);
 
 /** func_info and line_info of a program that was linked. Return 0 | -errno, words to @log */
 int machine_prog_check_funcs(struct skep_machine *machine, struct request *req,

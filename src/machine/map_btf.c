@@ -9,7 +9,7 @@
 #include "machine/machine.h"
 #include "machine/map.h"
 
-#include "btf/reader.h"
+#include <skep/btf.h>
 
 #include <string.h>
 
@@ -175,10 +175,9 @@ static int find_tag(struct skep_btf *btf, struct holder holder, const char **ret
 	uint32_t n = skep_btf_n_types(btf);
 
 	for (uint32_t id = 1; id <= n; id++) {
-		const struct wire_type *record = btf_record(btf, id);
-
-		if (skep_btf_kind(btf, id) != SKEP_BTF_DECL_TAG || record->type != holder.id ||
-		    *(const uint32_t *)btf_behind(record) != holder.member ||
+		if (skep_btf_kind(btf, id) != SKEP_BTF_DECL_TAG ||
+		    skep_btf_target(btf, id) != holder.id ||
+		    skep_btf_tag_component(btf, id) != (int32_t)holder.member ||
 		    strncmp(skep_btf_name(btf, id), "contains:", 9))
 			continue;
 		*ret = skep_btf_name(btf, id) + 9;

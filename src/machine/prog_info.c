@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "btf/reader.h"
+#include <skep/btf.h>
 
 #define MIN_FUNC_RECORD sizeof(struct wire_func_info)
 #define MIN_LINE_RECORD sizeof(struct wire_line_info)
@@ -145,7 +145,7 @@ static int check_line(const struct prog_object *prog, uint32_t i, uint32_t *func
 		machine_log_printf(log, "Invalid insn code at line_info[%u].insn_off\n", i);
 		return -EINVAL;
 	}
-	if (!btf_string(btf, line->line_off) || !btf_string(btf, line->file_name_off)) {
+	if (!skep_btf_string(btf, line->line_off) || !skep_btf_string(btf, line->file_name_off)) {
 		machine_log_printf(log, "Invalid line_info[%u].line_off or .file_name_off\n", i);
 		return -EINVAL;
 	}

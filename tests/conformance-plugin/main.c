@@ -192,7 +192,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *args)
 
 /* The ways to run that this build has. */
 static const struct skep_exec *const execs[] = {&skep_exec_interp, &skep_exec_checked,
-						 &skep_exec_jit};
+						&skep_exec_jit};
 
 static const struct skep_exec *find_exec(const char *name)
 {

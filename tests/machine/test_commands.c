@@ -132,88 +132,88 @@ static void test_bad_calls(void **state)
 
 /* --- maps ------------------------------------------------------------------------------------- */
 
+/* What maps may be like, and may not. */
+static const struct attr_map_create map_attrs[] = {
+	{0, 4, 4, 1},
+	{1, 4, 4, 1},
+	{1, 0, 4, 1},
+	{1, 4, 0, 1},
+	{1, 4, 4, 0},
+	{1, 600, 8, 10},
+	{2, 4, 4, 1},
+	{2, 8, 4, 1},
+	{2, 4, 0, 1},
+	{2, 4, 4, 0},
+	{2, 4, 4, 1, .flags = 1},
+	{2, 4, 4, 1, .flags = 1 << 3},
+	{2, 4, 4, 1, .flags = 1 << 4},
+	{2, 4, 4, 1, .flags = 3 << 3},
+	{2, 4, 4, 1, .flags = 1 << 7},
+	{2, 4, 4, 1, .flags = 3 << 7},
+	{2, 4, 4, 1, .flags = 1 << 10},
+	{2, 4, 4, 1, .flags = 1 << 16},
+	{2, 4, 4, 1, .flags = 1u << 31},
+	{2, 4, 4, 1, .extra = 1},
+	{2, 4, 4, 1, .ifindex = 1},
+	{2, 4, 4, 1, .flags = 4, .numa_node = 0},
+	{2, 4, 4, 1, .flags = 4, .numa_node = 1000},
+	{2, 4, 4, 1, .name = "good_name.1"},
+	{2, 4, 4, 1, .name = "bad name"},
+	{2, 4, 4, 1, .name = "bad-name"},
+	{2, 4, 4, 1,
+	 .name = {'l', 'o', 'n', 'g', 'l', 'o', 'n', 'g', 'l', 'o', 'n', 'g', 'l', 'o', 'n', 'g'}},
+	{2, 4, 4, 1, .btf_key_type_id = 1},
+	{2, 4, 4, 1, .btf_value_type_id = 1},
+	{2, 4, 4, 1, .btf_key_type_id = 1, .btf_value_type_id = 1},
+	{2, 4, 4, 1, .btf_vmlinux_value_type_id = 1},
+	{2, 4, 4, 1, .excl_prog_hash_size = 32},
+	{3, 4, 4, 4},
+	{3, 4, 8, 4},
+	{4, 4, 4, 4},
+	{6, 4, 8, 4},
+	{6, 4, 40000, 4},
+	{7, 4, 8, 4},
+	{7, 4, 7, 4},
+	{9, 4, 8, 4},
+	{11, 8, 8, 4, .flags = 1},
+	{11, 8, 8, 4},
+	{12, 4, 4, 4},
+	{12, 4, 4, 4, .inner_map_fd = 9999},
+	{13, 4, 4, 4},
+	{14, 4, 4, 4},
+	{15, 4, 4, 4},
+	{16, 4, 4, 4},
+	{17, 4, 4, 4},
+	{18, 4, 4, 4},
+	{20, 4, 8, 4},
+	{22, 0, 4, 4},
+	{22, 4, 4, 4},
+	{23, 0, 4, 4},
+	{24, 4, 4, 0, .flags = 1},
+	{25, 4, 4, 4},
+	{26, 4, 64, 1},
+	{27, 0, 0, 4096},
+	{27, 0, 0, 4095},
+	{27, 4, 0, 4096},
+	{29, 4, 4, 0, .flags = 1},
+	{30, 0, 4, 4},
+	{30, 0, 4, 4, .extra = 5},
+	{30, 0, 4, 4, .extra = 16},
+	{31, 0, 0, 4096},
+	{33, 0, 0, 10, .flags = 1 << 10},
+	{33, 0, 0, 10},
+	{34, 4, 4, 4},
+	{1000, 4, 4, 4},
+};
+
 static void test_map_create(void **state)
 {
-	static const struct attr_map_create attrs[] = {
-		{0, 4, 4, 1},
-		{1, 4, 4, 1},
-		{1, 0, 4, 1},
-		{1, 4, 0, 1},
-		{1, 4, 4, 0},
-		{1, 600, 8, 10},
-		{2, 4, 4, 1},
-		{2, 8, 4, 1},
-		{2, 4, 0, 1},
-		{2, 4, 4, 0},
-		{2, 4, 4, 1, .flags = 1},
-		{2, 4, 4, 1, .flags = 1 << 3},
-		{2, 4, 4, 1, .flags = 1 << 4},
-		{2, 4, 4, 1, .flags = 3 << 3},
-		{2, 4, 4, 1, .flags = 1 << 7},
-		{2, 4, 4, 1, .flags = 3 << 7},
-		{2, 4, 4, 1, .flags = 1 << 10},
-		{2, 4, 4, 1, .flags = 1 << 16},
-		{2, 4, 4, 1, .flags = 1u << 31},
-		{2, 4, 4, 1, .extra = 1},
-		{2, 4, 4, 1, .ifindex = 1},
-		{2, 4, 4, 1, .flags = 4, .numa_node = 0},
-		{2, 4, 4, 1, .flags = 4, .numa_node = 1000},
-		{2, 4, 4, 1, .name = "good_name.1"},
-		{2, 4, 4, 1, .name = "bad name"},
-		{2, 4, 4, 1, .name = "bad-name"},
-		{2, 4, 4, 1,
-		 .name = {'l', 'o', 'n', 'g', 'l', 'o', 'n', 'g', 'l', 'o', 'n', 'g', 'l', 'o', 'n',
-			  'g'}},
-		{2, 4, 4, 1, .btf_key_type_id = 1},
-		{2, 4, 4, 1, .btf_value_type_id = 1},
-		{2, 4, 4, 1, .btf_key_type_id = 1, .btf_value_type_id = 1},
-		{2, 4, 4, 1, .btf_vmlinux_value_type_id = 1},
-		{2, 4, 4, 1, .excl_prog_hash_size = 32},
-		{3, 4, 4, 4},
-		{3, 4, 8, 4},
-		{4, 4, 4, 4},
-		{6, 4, 8, 4},
-		{6, 4, 40000, 4},
-		{7, 4, 8, 4},
-		{7, 4, 7, 4},
-		{9, 4, 8, 4},
-		{11, 8, 8, 4, .flags = 1},
-		{11, 8, 8, 4},
-		{12, 4, 4, 4},
-		{12, 4, 4, 4, .inner_map_fd = 9999},
-		{13, 4, 4, 4},
-		{14, 4, 4, 4},
-		{15, 4, 4, 4},
-		{16, 4, 4, 4},
-		{17, 4, 4, 4},
-		{18, 4, 4, 4},
-		{20, 4, 8, 4},
-		{22, 0, 4, 4},
-		{22, 4, 4, 4},
-		{23, 0, 4, 4},
-		{24, 4, 4, 0, .flags = 1},
-		{25, 4, 4, 4},
-		{26, 4, 64, 1},
-		{27, 0, 0, 4096},
-		{27, 0, 0, 4095},
-		{27, 4, 0, 4096},
-		{29, 4, 4, 0, .flags = 1},
-		{30, 0, 4, 4},
-		{30, 0, 4, 4, .extra = 5},
-		{30, 0, 4, 4, .extra = 16},
-		{31, 0, 0, 4096},
-		{33, 0, 0, 10, .flags = 1 << 10},
-		{33, 0, 0, 10},
-		{34, 4, 4, 4},
-		{1000, 4, 4, 4},
-	};
-
 	NEED_KERNEL();
-	for (size_t i = 0; i < sizeof(attrs) / sizeof(*attrs); i++) {
-		union attr attr = {.map_create = attrs[i]};
+	for (size_t i = 0; i < sizeof(map_attrs) / sizeof(*map_attrs); i++) {
+		union attr attr = {.map_create = map_attrs[i]};
 		char what[64];
 
-		snprintf(what, sizeof(what), "map %zu of type %u", i, attrs[i].type);
+		snprintf(what, sizeof(what), "map %zu of type %u", i, map_attrs[i].type);
 		check_fd(CMD_MAP_CREATE, &attr, sizeof(attr), what);
 	}
 }
@@ -431,50 +431,53 @@ static union attr load_attr(uint32_t type)
 					  .license = ptr("GPL")}};
 }
 
+/* A program that loads, but for one field. */
+static const struct {
+	const char *what;
+	size_t off;
+	uint64_t value;
+	size_t size;
+} prog_changes[] = {
+#define CHANGE(field, to)                                                                          \
+	{                                                                                          \
+#field " = " #to, offsetof(union attr, prog_load.field), (uint64_t)(to),           \
+			sizeof(((union attr *)NULL)->prog_load.field)                              \
+	}
+	CHANGE(insn_cnt, 0),
+	CHANGE(insn_cnt, 1000001),
+	CHANGE(insn_cnt, 1),
+	CHANGE(insns, 0),
+	CHANGE(insns, 8),
+	CHANGE(license, 0),
+	CHANGE(license, 8),
+	CHANGE(flags, 1),
+	CHANGE(flags, 2),
+	CHANGE(flags, 4),
+	CHANGE(flags, 16),
+	CHANGE(flags, 1 << 8),
+	CHANGE(flags, 1 << 16),
+	CHANGE(flags, 1u << 31),
+	CHANGE(kern_version, 1234),
+	CHANGE(log_level, 1),
+	CHANGE(log_level, 4),
+	CHANGE(log_level, 16),
+	CHANGE(log_size, 100),
+	CHANGE(log_buf, 8),
+	CHANGE(expected_attach_type, 1),
+	CHANGE(expected_attach_type, 1000),
+	CHANGE(btf_fd, 9999),
+	CHANGE(func_info_cnt, 1),
+	CHANGE(line_info_cnt, 1),
+	CHANGE(attach_btf_id, 1),
+	CHANGE(attach_fd, 9999),
+	CHANGE(token_fd, 1),
+	CHANGE(fd_array, 8),
+	CHANGE(ifindex, 1),
+#undef CHANGE
+};
+
 static void test_prog_load(void **state)
 {
-	static const struct {
-		const char *what;
-		size_t off;
-		uint64_t value;
-		size_t size;
-	} changes[] = {
-#define CHANGE(field, to)                                                                          \
-	{#field " = " #to, offsetof(union attr, prog_load.field), (uint64_t)(to),                  \
-	 sizeof(((union attr *)NULL)->prog_load.field)}
-		CHANGE(insn_cnt, 0),
-		CHANGE(insn_cnt, 1000001),
-		CHANGE(insn_cnt, 1),
-		CHANGE(insns, 0),
-		CHANGE(insns, 8),
-		CHANGE(license, 0),
-		CHANGE(license, 8),
-		CHANGE(flags, 1),
-		CHANGE(flags, 2),
-		CHANGE(flags, 4),
-		CHANGE(flags, 16),
-		CHANGE(flags, 1 << 8),
-		CHANGE(flags, 1 << 16),
-		CHANGE(flags, 1u << 31),
-		CHANGE(kern_version, 1234),
-		CHANGE(log_level, 1),
-		CHANGE(log_level, 4),
-		CHANGE(log_level, 16),
-		CHANGE(log_size, 100),
-		CHANGE(log_buf, 8),
-		CHANGE(expected_attach_type, 1),
-		CHANGE(expected_attach_type, 1000),
-		CHANGE(btf_fd, 9999),
-		CHANGE(func_info_cnt, 1),
-		CHANGE(line_info_cnt, 1),
-		CHANGE(attach_btf_id, 1),
-		CHANGE(attach_fd, 9999),
-		CHANGE(token_fd, 1),
-		CHANGE(fd_array, 8),
-		CHANGE(ifindex, 1),
-#undef CHANGE
-	};
-
 	NEED_KERNEL();
 	for (uint32_t type = 0; type < PROG_TYPE_CNT + 2; type++) {
 		union attr attr = load_attr(type);
@@ -486,11 +489,12 @@ static void test_prog_load(void **state)
 			continue; /* refused by the verifier, or not configured here */
 		check_fd(CMD_PROG_LOAD, &attr, sizeof(attr), what);
 	}
-	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+	for (size_t i = 0; i < sizeof(prog_changes) / sizeof(*prog_changes); i++) {
 		union attr attr = load_attr(PROG_SOCKET_FILTER);
 
-		memcpy(attr.bytes + changes[i].off, &changes[i].value, changes[i].size);
-		check_fd(CMD_PROG_LOAD, &attr, sizeof(attr), changes[i].what);
+		memcpy(attr.bytes + prog_changes[i].off, &prog_changes[i].value,
+		       prog_changes[i].size);
+		check_fd(CMD_PROG_LOAD, &attr, sizeof(attr), prog_changes[i].what);
 	}
 }
 

@@ -135,7 +135,7 @@ struct rnd_state {
  */
 
 static const struct skep_exec *const execs[] = {&skep_exec_interp, &skep_exec_checked,
-						 &skep_exec_jit};
+						&skep_exec_jit};
 static unsigned passed, failed, refused;
 
 static uint32_t length_of(const struct bpf_test *test)

@@ -1,31 +1,35 @@
 /*
- * What BTF_LOAD demands of a type beyond what makes it readable (src/btf has looked at bounds,
- * names and references before): that its fields mean something, and that types fit into each other.
+ * What the kernel demands of BTF that is loaded, beyond what makes it readable (check.c has looked
+ * at bounds, names and references): that its header is one it knows, that fields mean something,
+ * and that types fit into each other. Loaders try the kernel's features by what it says of them, so
+ * the order of the questions and the words are its own.
  *
  * One row a kind: what its record may have, and a function for the rest.
  *
  * Source  behaviour of Linux 6.18, kernel/bpf/btf.c
  */
-#include "machine/machine.h"
-
-#include <ctype.h>
-#include <string.h>
-
 #include "btf/reader.h"
 
-#define MOST_NAME   512
-#define MOST_TYPE   0x000fffff
-#define INFO_MASK   0x9f00ffffu /* bits that mean something */
-#define INT_MASK    0x0fffffffu
-#define MOST_LINKS  64 /* types in one another */
-#define MOST_BITS   128
-#define NO_MEMBER   UINT32_MAX
-#define LAST_FUNC   2 /* linkage: static, global, extern */
-#define LAST_GLOBAL 1 /* of variables */
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+#define MOST_NAME       512
+#define MOST_TYPE       0x000fffff
+#define INFO_MASK       0x9f00ffffu /* bits that mean something */
+#define INT_MASK        0x0fffffffu
+#define MOST_LINKS      64 /* types in one another */
+#define MOST_BITS       128
+#define NO_MEMBER       UINT32_MAX
+#define LAST_FUNC       2   /* linkage: static, global, extern */
+#define LAST_GLOBAL     1   /* of variables */
+#define KERNEL_ENOTSUPP 524 /* not among the C library's errors */
 
 struct check {
 	const struct skep_btf *btf;
-	struct log *log;
+	struct skep_buf *log; /* NULL: no words wanted */
 	uint32_t id;
 	const struct wire_type *type;
 };
@@ -36,8 +40,16 @@ enum { MAY_VLEN = 1, MAY_KFLAG = 2 };
 
 static int refuse(const struct check *check, const char *why)
 {
-	machine_log_printf(check->log, "[%u] %s\n", check->id, why);
+	if (check->log)
+		skep_buf_printf(check->log, "[%u] %s\n", check->id, why);
 	return -EINVAL;
+}
+
+static const char *name_at(const struct skep_btf *btf, uint32_t off)
+{
+	const char *name = btf_string(btf, off);
+
+	return name ? name : "";
 }
 
 /* --- Names ------------------------------------------------------------------------------------ */
@@ -69,7 +81,7 @@ static bool is_section(const char *name)
 
 static bool name_fits(const struct check *check, uint32_t off, enum naming naming)
 {
-	const char *name = machine_btf_name(check->btf, off);
+	const char *name = name_at(check->btf, off);
 
 	switch (naming) {
 	case NAME_NONE: return !off;
@@ -109,7 +121,7 @@ static int check_int(const struct check *check)
 		return refuse(check, "nr_bits exceeds type_size");
 	if (encoding & (encoding - 1) || encoding > WIRE_INT_BOOL) {
 		refuse(check, "Unsupported encoding");
-		return -SKEP_ENOTSUPP;
+		return -KERNEL_ENOTSUPP;
 	}
 	return 0;
 }
@@ -375,14 +387,7 @@ static int check_type(const struct check *check)
 	return kinds[kind].check(check);
 }
 
-const char *machine_btf_name(const struct skep_btf *btf, uint32_t off)
-{
-	const char *name = btf_string(btf, off);
-
-	return name ? name : "";
-}
-
-int machine_btf_check(const struct skep_btf *btf, struct log *log)
+int skep_btf_check_types(const struct skep_btf *btf, struct skep_buf *log)
 {
 	uint32_t n = skep_btf_n_types(btf);
 	int err = 0;
@@ -393,4 +398,71 @@ int machine_btf_check(const struct skep_btf *btf, struct log *log)
 		err = check_type(&check);
 	}
 	return err;
+}
+
+/* --- The header ------------------------------------------------------------------------------- */
+
+static int refuse_header(struct skep_buf *log, int err, const char *why)
+{
+	if (log)
+		skep_buf_printf(log, "%s\n", why);
+	return err;
+}
+
+static int check_header_tail(const uint8_t *data, uint32_t hdr_len, struct skep_buf *log)
+{
+	for (uint32_t i = sizeof(struct wire_header); i < hdr_len; i++)
+		if (data[i])
+			return refuse_header(log, -E2BIG, "Unsupported btf_header");
+	return 0;
+}
+
+/* Types, then strings, one behind the other, up to the end. */
+static int check_sections(const struct wire_header *header, uint32_t size, struct skep_buf *log)
+{
+	uint64_t type_end = (uint64_t)header->type_off + header->type_len;
+
+	if (header->hdr_len == size)
+		return refuse_header(log, -EINVAL, "No data");
+	if (header->type_off % 4)
+		return refuse_header(log, -EINVAL, "Unaligned type_off");
+	if (header->type_off || header->str_off < type_end)
+		return refuse_header(log, -EINVAL,
+				     header->type_off ? "Unsupported section found"
+						      : "Section overlap found");
+	if (header->str_off > type_end)
+		return refuse_header(log, -EINVAL, "Unsupported section found");
+	if (header->hdr_len + (uint64_t)header->str_off + header->str_len != size)
+		return refuse_header(log, -EINVAL,
+				     header->hdr_len + (uint64_t)header->str_off + header->str_len >
+						     size
+					     ? "Total section length too long"
+					     : "Unsupported section found");
+	return 0;
+}
+
+int skep_btf_check_header(const uint8_t *data, uint32_t size, struct skep_buf *log)
+{
+	struct wire_header header;
+	int err;
+
+	if (size < offsetof(struct wire_header, hdr_len) + sizeof(header.hdr_len))
+		return refuse_header(log, -EINVAL, "hdr_len not found");
+	memcpy(&header, data, size < sizeof(header) ? size : sizeof(header));
+	if (size < header.hdr_len)
+		return refuse_header(log, -EINVAL, "btf_header not found");
+	if (header.hdr_len > sizeof(header)) {
+		err = check_header_tail(data, header.hdr_len, log);
+		if (err)
+			return err;
+	}
+	if (header.hdr_len < sizeof(header))
+		memset((char *)&header + header.hdr_len, 0, sizeof(header) - header.hdr_len);
+	if (header.magic != WIRE_MAGIC)
+		return refuse_header(log, -EINVAL, "Invalid magic");
+	if (header.version != WIRE_VERSION)
+		return refuse_header(log, -KERNEL_ENOTSUPP, "Unsupported version");
+	if (header.flags)
+		return refuse_header(log, -KERNEL_ENOTSUPP, "Unsupported flags");
+	return check_sections(&header, size, log);
 }
