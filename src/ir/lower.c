@@ -233,20 +233,39 @@ static void lower_inst(struct lower *l, struct inst *inst)
  * 6.18), an address in the stack of the program, whichever function it is in.
  * So in called functions it is the address that the number is added to.
  */
+static void keep_address(struct skep_ir_func *f, struct block *block, struct inst *add,
+			 const uint8_t *kinds)
+{
+	struct inst *mov;
+
+	if (kinds[add->b.id] > kinds[add->a.id]) {
+		struct skep_opnd a = add->a;
+
+		add->a = add->b;
+		add->b = a;
+	}
+	add->keeps_a = kinds[add->a.id] != KIND_SCALAR;
+	if (!add->keeps_a || add->dst != add->b.id)
+		return;
+	/* The number's register cannot become the address's copy while it is still to be read. */
+	mov = skep_ir_inst_new(f, OP_MOV, add->span);
+	mov->dst = add->dst;
+	add->dst = skep_ir_reg_new(f);
+	mov->a = R(add->dst);
+	skep_ir_insert_before(block, add->next, mov);
+}
+
 static void keep_addresses(struct skep_ir_func *f)
 {
 	const uint8_t *kinds = skep_ir_kinds(f);
 
 	for (uint32_t i = 0; i < f->n_order; i++) {
-		for (struct inst *p = f->blocks[f->order[i]]->first; p; p = p->next) {
-			if (p->op != OP_ALU || p->sub != SKEP_IR_ADD || !is_reg(p->b))
-				continue;
-			if (kinds[p->b.id] > kinds[p->a.id]) {
-				struct skep_opnd a = p->a;
-				p->a = p->b;
-				p->b = a;
-			}
-			p->keeps_a = kinds[p->a.id] != KIND_SCALAR;
+		struct block *block = f->blocks[f->order[i]];
+
+		for (struct inst *p = block->first, *next; p; p = next) {
+			next = p->next;
+			if (p->op == OP_ALU && p->sub == SKEP_IR_ADD && is_reg(p->b))
+				keep_address(f, block, p, kinds);
 		}
 	}
 }
