@@ -19,12 +19,18 @@
 
 #define KERNEL_UNUSED __attribute__((unused))
 
-/* Results as the library has them: 0 or more, or -errno. */
+#define MOST_TRIES    1000
+
+/* Results as the library has them: 0 or more, or -errno. A storage whose owner another process uses
+ * at the same moment is refused with EAGAIN, to be asked for again. */
 static inline int kernel_bpf(int cmd, union bpf_attr *attr)
 {
-	long r = syscall(__NR_bpf, cmd, attr, sizeof(*attr));
+	for (int i = 0;; i++) {
+		long r = syscall(__NR_bpf, cmd, attr, sizeof(*attr));
 
-	return r < 0 ? -errno : (int)r;
+		if (r >= 0 || errno != EAGAIN || i == MOST_TRIES)
+			return r < 0 ? -errno : (int)r;
+	}
 }
 
 static inline int kernel_map(uint32_t type, uint32_t key, uint32_t value, uint32_t max,
