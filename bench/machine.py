@@ -1,11 +1,12 @@
 """How fast the machine runs programs: six small ones, as a ratio to the same C as native code.
 
-    bench/machine.py [ROUNDS]
+    ./dev bench machine [--rounds N]
 
 Needs clang-19 and a configured build folder (BUILD, or build/). Prints a table, a line a
 program, and the geometric means. bench/machine/engine.c has the list of engines.
 """
 
+import argparse
 import collections
 import os
 import statistics
@@ -68,7 +69,10 @@ def print_table(ns):
 
 
 def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7, help="runs, the median of which counts")
+    rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as folder:
         compile_programs(Path(folder))
         print_table(measure(Path(folder), rounds))
