@@ -112,7 +112,7 @@ struct skep_ir_func {
 	uint32_t chain_bytes;  /* the same with the deepest chain of calls below */
 	uint32_t insn;         /* first instruction within the program */
 	bool has_guard;
-	bool has_loop; /* or a callee has: enclose.c */
+	bool has_loop;                       /* or a callee has: enclose.c */
 	bool collecting, collected, emitted; /* emit.c: being walked, walked, compiled */
 	uint32_t level;                      /* of calls: 1 for a program */
 	uint8_t *kinds;                      /* per register, enum reg_kind: kinds.c */
