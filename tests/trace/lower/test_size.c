@@ -94,12 +94,12 @@ static void test_long_texts(void **state)
  * Ways through loops must not multiply: each of these leaves strings of other lengths behind. On
  * the stack they would be told apart, and eight of them be 58,000 instructions for the verifier.
  */
-static void test_ways(void **state)
+static void walk_ways(const char *what, const char *loops)
 {
 	_cleanup_buf_ struct skep_buf script = {0};
 	struct compiled c;
 
-	skep_buf_puts(&script, "BEGIN { for $i : 1..cpid { for $j : 1..ppid {\n");
+	skep_buf_printf(&script, "BEGIN { @m[1] = 1; %s\n", loops);
 	for (int i = 0; i < 8; i++)
 		skep_buf_printf(&script,
 				"\tif ((nsecs & %d ? pcomm : str(curtask->comm)) == \"%.*s\") {\n"
@@ -107,10 +107,17 @@ static void test_ways(void **state)
 				1 << i, i + 1, "abcdefgh", 2 * i + 2, "zyxwvutsrqponmlk");
 	skep_buf_puts(&script, "} } }\n");
 	compiled_run(&c, script.data);
-	fprintf(stderr, "8 ways through loops: the verifier walked through %u instructions\n",
+	fprintf(stderr, "8 ways through %s: the verifier walked through %u instructions\n", what,
 		compiled_verified_insns(&c));
 	assert_true(compiled_verified_insns(&c) < 10000);
 	compiled_done(&c);
+}
+
+static void test_ways(void **state)
+{
+	walk_ways("loops", "for $i : 1..cpid { for $j : 1..ppid {");
+	/* Here the callback has a scratch of its own, of one of eight levels. */
+	walk_ways("a loop in a callback", "for ($kv : @m) { for $j : 1..$kv.1 {");
 }
 
 static void test_probes(void **state)
