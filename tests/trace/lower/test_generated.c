@@ -10,7 +10,6 @@
  */
 #include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -170,13 +169,6 @@ static uint64_t number_from(const char *name, uint64_t otherwise)
 	return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-static void on_abort(int nr)
-{
-	dprintf(2, "crashed on seed %llu\n", (unsigned long long)run->seed);
-	signal(nr, SIG_DFL);
-	raise(nr);
-}
-
 static void summarize(uint64_t all_ns)
 {
 	const uint64_t *counts = run->counts;
@@ -235,8 +227,6 @@ static void try_seeds(uint64_t from, uint64_t to)
 	int fd = open(seed_file(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	assert_true(fd >= 0);
-	signal(SIGABRT, on_abort);
-	signal(SIGSEGV, on_abort);
 	for (uint64_t seed = from; seed < to; seed++) {
 		note_seed(fd, seed);
 		try_seed(seed);
