@@ -101,35 +101,48 @@ static unsigned long batch_size(const struct way *way, const struct subject *sub
 	return n;
 }
 
-/* The best of short batches: what else the machine does between them is not measured. */
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * The lower quartile of short batches. What else the machine does between them is not measured;
+ * the very best are not to be trusted: in virtual machines the clock now and then counts too little.
+ */
+static double quartile(double *ns)
+{
+	qsort(ns, N_BATCHES, sizeof(*ns), by_value);
+	return ns[N_BATCHES / 4];
+}
+
 static double measure(const struct way *way, const struct subject *subject, void *state)
 {
 	unsigned long n = batch_size(way, subject, state);
+	double ns[N_BATCHES];
 	uint64_t result;
-	double best = way->batch(subject, state, n, &result);
 
-	for (int i = 0; i < N_BATCHES; i++) {
-		double took = way->batch(subject, state, n, &result);
-		best = took < best ? took : best;
-	}
-	return best / (double)n / subject->ops;
+	for (int i = 0; i < N_BATCHES; i++)
+		ns[i] = way->batch(subject, state, n, &result);
+	return quartile(ns) / (double)n / subject->ops;
 }
 
 /* How long it takes to make code of it. */
 static double measure_compile(const struct subject *subject)
 {
-	double best = 1e9;
+	double ns[N_BATCHES];
 
 	for (int i = 0; i < N_BATCHES; i++) {
-		double start = bench_now_ns(), took;
+		double start = bench_now_ns();
 		struct skep_code *code = NULL;
 		if (skep_exec_jit.compile(subject->image, &(struct skep_exec_opts){0}, &code))
 			exit(1);
-		took = bench_now_ns() - start;
-		best = took < best ? took : best;
+		ns[i] = bench_now_ns() - start;
 		skep_exec_jit.free(code);
 	}
-	return best;
+	return quartile(ns);
 }
 
 /* All ways on @subject; those that can run it must agree. */
