@@ -86,6 +86,7 @@ struct skep_code {
 	bool budget;
 	uint32_t *at;          /* n_insns + 1 offsets in the code */
 	skep_function **entry; /* of each function */
+	skep_function *main;   /* the first of them */
 };
 
 /* --- flow.c ----------------------------------------------------------------------------------- */
