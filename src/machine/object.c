@@ -208,6 +208,7 @@ void machine_object_sweep(struct skep_machine *machine)
 	bool more;
 
 	machine_pin_sweep(machine);
+	skep_grace_poll();
 	/* What is freed lets go of others, whose descriptors may be closed as well: they had a
 	 * reference of their own for that, so one round is enough for each chain. */
 	do {
