@@ -59,6 +59,16 @@ static void grant(struct skep_run *run, const struct entry *entry)
 	if (entry->extra)
 		skep_run_grant(run, entry->extra, entry->extra_bytes,
 			       SKEP_MAY_READ | SKEP_MAY_WRITE);
+	if (entry->value)
+		skep_run_grant(run, entry->value, entry->value_bytes,
+			       SKEP_MAY_READ | SKEP_MAY_WRITE);
+}
+
+/* A program's own types, unless whoever drives the machine knows better. */
+static const struct skep_btf *types_for(const struct prog_object *prog,
+					const struct skep_world *world)
+{
+	return world->types || !prog->btf ? world->types : prog->btf->btf;
 }
 
 static uint32_t run_on_cpu(struct prog_object *prog, const struct entry *entry)
@@ -68,11 +78,14 @@ static uint32_t run_on_cpu(struct prog_object *prog, const struct entry *entry)
 		.budget = machine->opts.budget ? machine->opts.budget : UINT64_MAX,
 		.world = entry->world,
 	};
+	const struct skep_btf *types = entry->world->types;
 	uint64_t r0;
 
 	if (prog->checked)
 		grant(&run, entry);
+	entry->world->types = types_for(prog, entry->world);
 	r0 = skep_program_run(&prog->program, entry->ctx, &run);
+	entry->world->types = types;
 	if (prog->checked) {
 		keep_fault(prog, &run);
 		skep_check_free(run.check);
