@@ -70,6 +70,8 @@ static uint32_t run_on_cpu(struct prog_object *prog, const struct entry *entry)
 	};
 	uint64_t r0;
 
+	if (entry->world)
+		entry->world->types = prog->btf ? prog->btf->btf : NULL;
 	if (prog->checked)
 		grant(&run, entry);
 	r0 = skep_program_run(&prog->program, entry->ctx, &run);
