@@ -181,6 +181,10 @@ void skep_timers_forget(const struct skep_program *program);
  *  skep_map_env.release_fields. */
 void skep_kept_release(struct skep_map *map, void *value);
 
+/** Bytes from @at to the end of what helpers have made there: a program's own object, a task, a
+ *  cgroup. 0: nothing of the kind. Cost O(objects). */
+size_t skep_object_left(const void *at);
+
 /** What programs see as the task of the calling thread, of one of the process's threads by its
  *  number, and as the process's cgroup by its id: the owners of storages. NULL: none. */
 void *skep_task_current(void);
