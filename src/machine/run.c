@@ -81,6 +81,8 @@ static uint32_t run_on_cpu(struct prog_object *prog, const struct entry *entry)
 	const struct skep_btf *types = entry->world->types;
 	uint64_t r0;
 
+	if (entry->world)
+		entry->world->types = prog->btf ? prog->btf->btf : NULL;
 	if (prog->checked)
 		grant(&run, entry);
 	entry->world->types = types_for(prog, entry->world);
