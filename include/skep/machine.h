@@ -94,9 +94,11 @@ struct skep_machine_counts {
 };
 void skep_machine_count(struct skep_machine *machine, struct skep_machine_counts *ret);
 
-/** What the checked interpreter refused in the last run of @program; false: nothing. */
+/** What stopped the last run of @program: the checked interpreter, or the budget; false: nothing.
+ *  Runs that are repeated in one call end with the first that is stopped. */
+#define SKEP_FAULT_ANYWHERE UINT32_MAX
 struct skep_fault {
-	uint32_t insn;
+	uint32_t insn; /* SKEP_FAULT_ANYWHERE: the program was just too long at it */
 	char why[160]; /* one plain sentence */
 };
 bool skep_machine_fault(struct skep_machine *machine, const struct skep_program *program,
