@@ -35,7 +35,7 @@ static void listen_to(struct skep_buf *said)
 
 /* --- The file -------------------------------------------------------------------------------- */
 
-bool skep_elf_is(const void *data, size_t len)
+bool skep_elffile_is(const void *data, size_t len)
 {
 	return len >= SELFMAG && !memcmp(data, ELFMAG, SELFMAG);
 }
@@ -67,7 +67,7 @@ static int check_file(const char *path, const struct skep_buf *bytes, struct ske
 									      : ELFDATA2MSB;
 	Elf64_Ehdr header = {0};
 
-	if (!skep_elf_is(bytes->data ? bytes->data : "", bytes->len) ||
+	if (!skep_elffile_is(bytes->data ? bytes->data : "", bytes->len) ||
 	    bytes->len < sizeof(header))
 		return skep_diag_fail(diag, -EINVAL, SKEP_DIAG_ELF_FORMAT, SKEP_NOWHERE, path);
 	memcpy(&header, bytes->data, sizeof(header));
@@ -90,10 +90,10 @@ static void object_name(const char *path, char ret[64])
 	snprintf(ret, 64, "%.*s", (int)strcspn(name, "."), name);
 }
 
-int skep_elf_open(const char *path, struct skep_buf *bytes, struct skep_elf *ret,
+int skep_elffile_open(const char *path, struct skep_buf *bytes, struct skep_elffile *ret,
 		  struct skep_diag *diag)
 {
-	struct skep_elf elf = {.path = path, .bytes = *bytes};
+	struct skep_elffile elf = {.path = path, .bytes = *bytes};
 	char name[64];
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
 	int err = check_file(path, &elf.bytes, diag);
@@ -104,17 +104,17 @@ int skep_elf_open(const char *path, struct skep_buf *bytes, struct skep_elf *ret
 	if (!err) {
 		elf.object = bpf_object__open_mem(elf.bytes.data, elf.bytes.len, &opts);
 		if (!elf.object)
-			err = skep_elf_explain(&elf, false, -errno, diag);
+			err = skep_elffile_explain(&elf, false, -errno, diag);
 	}
 	listening = NULL;
 	if (err)
-		skep_elf_close(&elf);
+		skep_elffile_close(&elf);
 	else
 		*ret = elf;
 	return err;
 }
 
-void skep_elf_close(struct skep_elf *elf)
+void skep_elffile_close(struct skep_elffile *elf)
 {
 	bpf_object__close(elf->object);
 	elf->object = NULL;
@@ -126,7 +126,7 @@ void skep_elf_close(struct skep_elf *elf)
 
 typedef SKEP_VEC(const char *) names_vec;
 
-static void list_names(const struct skep_elf *elf, names_vec *ret)
+static void list_names(const struct skep_elffile *elf, names_vec *ret)
 {
 	struct bpf_program *prog;
 
@@ -146,7 +146,7 @@ static void why_names(const names_vec *names, struct skep_diag *diag)
 		      names->len > 40 ? ", …" : "");
 }
 
-int skep_elf_find(const struct skep_elf *elf, const char *name, struct bpf_program **ret,
+int skep_elffile_find(const struct skep_elffile *elf, const char *name, struct bpf_program **ret,
 		  struct skep_diag *diag)
 {
 	names_vec names = {0};
@@ -235,7 +235,7 @@ static void prepare_maps(const struct bpf_object *object, bool all, struct skep_
 	}
 }
 
-int skep_elf_load(struct skep_elf *elf, const struct bpf_program *only, struct skep_diag *diag)
+int skep_elffile_load(struct skep_elffile *elf, const struct bpf_program *only, struct skep_diag *diag)
 {
 	int err;
 
@@ -246,5 +246,5 @@ int skep_elf_load(struct skep_elf *elf, const struct bpf_program *only, struct s
 	listen_to(&elf->said);
 	err = bpf_object__load(elf->object);
 	listening = NULL;
-	return err ? skep_elf_explain(elf, true, err, diag) : 0;
+	return err ? skep_elffile_explain(elf, true, err, diag) : 0;
 }

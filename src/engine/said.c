@@ -123,7 +123,7 @@ static void why_said(const char *said, struct skep_diag *diag)
 	}
 }
 
-static int explain_words(const struct skep_elf *elf, bool loading, const char *said, int err,
+static int explain_words(const struct skep_elffile *elf, bool loading, const char *said, int err,
 			 struct skep_diag *diag)
 {
 	const char *what = strerror_of(err), *hint = NULL;
@@ -142,7 +142,7 @@ static int explain_words(const struct skep_elf *elf, bool loading, const char *s
 	return err;
 }
 
-int skep_elf_explain(const struct skep_elf *elf, bool loading, int err, struct skep_diag *diag)
+int skep_elffile_explain(const struct skep_elffile *elf, bool loading, int err, struct skep_diag *diag)
 {
 	const char *said = elf->said.data ? elf->said.data : "";
 	char name[64];

@@ -69,7 +69,7 @@ struct job {
 	bool json;
 	struct skep_diag diag;
 	struct skep_engine engine;
-	struct skep_elf elf;
+	struct skep_elffile elf;
 	struct skep_view view;
 	struct skep_buf out;
 };
@@ -235,7 +235,7 @@ static int load_maps(struct job *job)
 	{
 		bpf_program__set_autoload(prog, false);
 	}
-	return skep_elf_load(&job->elf, NULL, &job->diag);
+	return skep_elffile_load(&job->elf, NULL, &job->diag);
 }
 
 static int open_engine(struct job *job)
@@ -252,14 +252,14 @@ static int open_of_object(struct job *job, const char *path, const char *name)
 	_cleanup_buf_ struct skep_buf bytes = {0};
 	struct bpf_map *map, *found = NULL;
 	size_t n = 0;
-	int err = skep_file_read(path, SKEP_ELF_MOST_BYTES, &bytes);
+	int err = skep_file_read(path, SKEP_ELFFILE_MOST_BYTES, &bytes);
 
 	if (err)
 		return skep_diag_fail(&job->diag, err, SKEP_DIAG_FILE_READ, SKEP_NOWHERE, path,
 				      strerror(-err));
 	err = open_engine(job);
 	if (!err)
-		err = skep_elf_open(path, &bytes, &job->elf, &job->diag);
+		err = skep_elffile_open(path, &bytes, &job->elf, &job->diag);
 	if (err)
 		return err;
 	bpf_object__for_each_map(map, job->elf.object)
@@ -513,7 +513,7 @@ int skep_cmd_map(int argc, char **argv)
 		fwrite(job.out.data, 1, job.out.len, stdout);
 	skep_diag_show(&job.diag);
 	skep_view_done(&job.view);
-	skep_elf_close(&job.elf);
+	skep_elffile_close(&job.elf);
 	skep_engine_close(&job.engine);
 	skep_buf_done(&job.out);
 	return status < 0 ? 1 : status;

@@ -53,7 +53,7 @@ int prog_verb_asm(struct prog_job *job)
 
 	if (!job->n_words)
 		return prog_needs(job, "a FILE to assemble; -: standard input");
-	err = prog_read_file(job, job->words[0], SKEP_ELF_MOST_BYTES, &bytes);
+	err = prog_read_file(job, job->words[0], SKEP_ELFFILE_MOST_BYTES, &bytes);
 	if (!err)
 		err = prog_read_insns(job, job->words[0], &bytes, &insns, &n);
 	if (err)

@@ -214,14 +214,14 @@ static int list_of_object(struct prog_job *job, const struct skep_buf *bytes, co
 	struct skep_buf copy = {0};
 	int err;
 
-	skep_elf_close(&job->elf);
+	skep_elffile_close(&job->elf);
 	skep_buf_add(&copy, bytes->data, bytes->len);
-	err = skep_elf_open(job->words[0], &copy, &job->elf, &job->diag);
+	err = skep_elffile_open(job->words[0], &copy, &job->elf, &job->diag);
 	if (!err)
-		err = skep_elf_find(&job->elf, name, &job->program, &job->diag);
+		err = skep_elffile_find(&job->elf, name, &job->program, &job->diag);
 	if (err)
 		return err;
-	if (skep_elf_load(&job->elf, job->program, &job->diag)) {
+	if (skep_elffile_load(&job->elf, job->program, &job->diag)) {
 		list_unloaded(job);
 		return 0;
 	}
@@ -231,7 +231,7 @@ static int list_of_object(struct prog_job *job, const struct skep_buf *bytes, co
 
 static int list_object(struct prog_job *job, struct skep_buf *bytes)
 {
-	_cleanup_elf_ struct skep_elf elf = {0};
+	_cleanup_elffile_ struct skep_elffile elf = {0};
 	struct skep_buf copy = {0};
 	struct bpf_program *prog;
 	bool first = true;
@@ -241,7 +241,7 @@ static int list_object(struct prog_job *job, struct skep_buf *bytes)
 		return list_of_object(job, bytes, job->words[1]);
 	skep_buf_add(&copy, bytes->data, bytes->len);
 	if (!err)
-		err = skep_elf_open(job->words[0], &copy, &elf, &job->diag);
+		err = skep_elffile_open(job->words[0], &copy, &elf, &job->diag);
 	else
 		skep_buf_done(&copy);
 	if (err)
@@ -257,7 +257,7 @@ static int list_object(struct prog_job *job, struct skep_buf *bytes)
 			return err;
 		prog_flush(job);
 	}
-	return first ? skep_elf_find(&elf, NULL, &prog, &job->diag) : 0;
+	return first ? skep_elffile_find(&elf, NULL, &prog, &job->diag) : 0;
 }
 
 static int list_bare(struct prog_job *job, const char *path, const struct skep_buf *bytes)
@@ -289,7 +289,7 @@ static int list_hex(struct prog_job *job, const char *hex)
 {
 	_cleanup_buf_ struct skep_buf bytes = {0};
 
-	if (skep_hex_parse(hex, SKEP_ELF_MOST_BYTES, &bytes)) {
+	if (skep_hex_parse(hex, SKEP_ELFFILE_MOST_BYTES, &bytes)) {
 		skep_diag_add(&job->diag, SKEP_DIAG_HEX_DIGITS, SKEP_NOWHERE, hex);
 		return 2;
 	}
@@ -312,10 +312,10 @@ int prog_verb_disasm(struct prog_job *job)
 		err = prog_open_id(job, id, &prog);
 		return err ? err : list_program(job, &prog);
 	}
-	err = prog_read_file(job, job->words[0], SKEP_ELF_MOST_BYTES, &bytes);
+	err = prog_read_file(job, job->words[0], SKEP_ELFFILE_MOST_BYTES, &bytes);
 	if (err)
 		return err;
-	return bytes.len && skep_elf_is(bytes.data, bytes.len)
+	return bytes.len && skep_elffile_is(bytes.data, bytes.len)
 		       ? list_object(job, &bytes)
 		       : list_bare(job, job->words[0], &bytes);
 }

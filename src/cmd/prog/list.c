@@ -149,10 +149,10 @@ static int list_object(struct prog_job *job)
 	_cleanup_buf_ struct skep_buf bytes = {0};
 	struct skep_columns table;
 	struct bpf_program *prog;
-	int err = prog_read_file(job, job->words[0], SKEP_ELF_MOST_BYTES, &bytes);
+	int err = prog_read_file(job, job->words[0], SKEP_ELFFILE_MOST_BYTES, &bytes);
 
 	if (!err)
-		err = skep_elf_open(job->words[0], &bytes, &job->elf, &job->diag);
+		err = skep_elffile_open(job->words[0], &bytes, &job->elf, &job->diag);
 	if (err)
 		return err;
 	heads(&table, "lllrl", names);

@@ -140,12 +140,12 @@ static int load_bare(struct prog_job *job, const char *path, const struct skep_b
 static int load_object(struct prog_job *job, const char *path, struct skep_buf *bytes)
 {
 	const char *name = job->n_words > 1 ? job->words[1] : NULL;
-	int err = skep_elf_open(path, bytes, &job->elf, &job->diag), fd;
+	int err = skep_elffile_open(path, bytes, &job->elf, &job->diag), fd;
 
 	if (!err)
-		err = skep_elf_find(&job->elf, name, &job->program, &job->diag);
+		err = skep_elffile_find(&job->elf, name, &job->program, &job->diag);
 	if (!err)
-		err = skep_elf_load(&job->elf, job->program, &job->diag);
+		err = skep_elffile_load(&job->elf, job->program, &job->diag);
 	if (err)
 		return err;
 	fd = dup(bpf_program__fd(job->program));
@@ -171,11 +171,11 @@ int prog_load(struct prog_job *job, struct skep_prog *ret)
 {
 	_cleanup_buf_ struct skep_buf bytes = {0};
 	const char *path = job->words[0];
-	int err = prog_read_file(job, path, SKEP_ELF_MOST_BYTES, &bytes);
+	int err = prog_read_file(job, path, SKEP_ELFFILE_MOST_BYTES, &bytes);
 
 	if (err)
 		return err;
-	if (!bytes.len || !skep_elf_is(bytes.data, bytes.len))
+	if (!bytes.len || !skep_elffile_is(bytes.data, bytes.len))
 		return prog_load_bytes(job, path, &bytes, ret);
 	return read_loaded(job, path, load_object(job, path, &bytes), ret);
 }

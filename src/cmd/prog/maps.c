@@ -152,9 +152,9 @@ int prog_verb_maps(struct prog_job *job)
 			list_program(job, &prog);
 		return err;
 	}
-	err = prog_read_file(job, job->words[0], SKEP_ELF_MOST_BYTES, &bytes);
+	err = prog_read_file(job, job->words[0], SKEP_ELFFILE_MOST_BYTES, &bytes);
 	if (!err)
-		err = skep_elf_open(job->words[0], &bytes, &job->elf, &job->diag);
+		err = skep_elffile_open(job->words[0], &bytes, &job->elf, &job->diag);
 	if (!err)
 		list_object(job);
 	return err;

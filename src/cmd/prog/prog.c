@@ -232,7 +232,7 @@ static int dispatch(struct prog_job *job)
 
 static void done(struct prog_job *job)
 {
-	skep_elf_close(&job->elf);
+	skep_elffile_close(&job->elf);
 	skep_engine_close(&job->engine);
 	skep_buf_done(&job->out);
 	skep_buf_done(&job->printed);

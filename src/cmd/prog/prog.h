@@ -23,7 +23,7 @@ struct prog_job {
 	bool json;
 	struct skep_diag diag;
 	struct skep_engine engine;
-	struct skep_elf elf;
+	struct skep_elffile elf;
 	struct bpf_program *program; /* of elf; NULL: what was loaded is not from an object */
 	struct skep_buf out;         /* what goes to standard output */
 	struct skep_buf printed;     /* by the program, bpf_printk() */
