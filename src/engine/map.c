@@ -174,6 +174,12 @@ int skep_view_delete(struct skep_view *view)
 	return skep_bpf_map_delete(view->fd, view->key);
 }
 
+bool skep_view_is_variables(const struct skep_view *view)
+{
+	return view->btf && view->value_type &&
+	       skep_btf_kind(view->btf, view->value_type) == SKEP_BTF_DATASEC;
+}
+
 bool skep_view_is_zero(const struct skep_view *view)
 {
 	size_t n = (size_t)view->n_cpus * view->stride;

@@ -47,6 +47,8 @@ int skep_view_update(struct skep_view *view);
 int skep_view_delete(struct skep_view *view);
 /** Is every byte of the value zero? */
 bool skep_view_is_zero(const struct skep_view *view);
+/** One array element whose members are an object's global variables. */
+bool skep_view_is_variables(const struct skep_view *view);
 /** Has it elements that can be asked for one by one? If not, why, in a few words. */
 const char *skep_view_unreadable(const struct skep_view *view);
 

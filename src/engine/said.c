@@ -18,6 +18,7 @@
 #include <skep/load.h>
 
 #include "engine/elffile.h"
+#include "linux/privilege.h"
 
 #define LOG_BEGIN "-- BEGIN PROG LOAD LOG --\n"
 #define LOG_END   "-- END PROG LOAD LOG --"
@@ -104,23 +105,34 @@ static const char *find_log(const char *said, size_t *ret_len)
 
 static const char *without_prefix(const char *line)
 {
-	static const char prefix[] = "libbpf: ";
+	static const char prefix[] = "libbpf:";
 
-	return strncmp(line, prefix, sizeof(prefix) - 1) ? line : line + sizeof(prefix) - 1;
+	line += strncmp(line, prefix, sizeof(prefix) - 1) ? 0 : sizeof(prefix) - 1;
+	return line + strspn(line, " ");
 }
 
 /* The first few lines: what comes behind them follows from them. */
 static void why_said(const char *said, struct skep_diag *diag)
 {
-	const char *at = said;
+	int n = 0;
 
-	for (int i = 0; i < 4 && *at; i++) {
-		size_t len = strcspn(at, "\n");
+	for (const char *at = said; n < 4 && *at; at += strcspn(at, "\n"), at += *at == '\n') {
+		const char *line = without_prefix(at);
+		size_t len = strcspn(line, "\n");
 
-		skep_diag_why(diag, "libbpf says: %.*s", (int)(len < 300 ? len : 300),
-			      without_prefix(at));
-		at += len + (at[len] == '\n');
+		if (len)
+			skep_diag_why(diag, "libbpf says: %.*s", (int)(len < 300 ? len : 300), line);
+		n += len > 0;
 	}
+}
+
+/* The kernel refused before there was a program to speak of. */
+static int explain_rights(const struct skep_elffile *elf, int err, struct skep_diag *diag)
+{
+	char action[128];
+
+	snprintf(action, sizeof(action), "load %s into the kernel", elf->path);
+	return skep_privilege_fail(diag, err, SKEP_PRIVILEGE_NETWORK, SKEP_NOWHERE, action);
 }
 
 static int explain_words(const struct skep_elffile *elf, bool loading, const char *said, int err,
@@ -149,6 +161,8 @@ int skep_elffile_explain(const struct skep_elffile *elf, bool loading, int err, 
 	size_t len;
 	const char *log = find_log(said, &len);
 
+	if (loading && err == -EPERM && (!log || !len))
+		return explain_rights(elf, err, diag);
 	if (!log || !len)
 		return explain_words(elf, loading, said, err, diag);
 	name_before(said, log, name);

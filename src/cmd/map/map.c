@@ -422,6 +422,8 @@ static int verb_update(struct job *job)
 		return err;
 	if (job->n_words < 2)
 		return needs(job, "a VALUE behind the key");
+	if (job->elf.object)
+		return needs(job, "a map of the kernel for this: an object's is gone when skep ends");
 	if (skep_view_parse_value(&job->view, job->words[1], &job->diag))
 		return 2;
 	err = skep_view_update(&job->view);
@@ -434,6 +436,8 @@ static int verb_delete(struct job *job)
 
 	if (err)
 		return err;
+	if (job->elf.object)
+		return needs(job, "a map of the kernel for this: an object's is gone when skep ends");
 	err = skep_view_delete(&job->view);
 	if (err == -ENOENT)
 		return skep_diag_fail(&job->diag, err, SKEP_DIAG_KEY_NONE, SKEP_NOWHERE,

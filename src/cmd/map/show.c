@@ -49,8 +49,10 @@ void map_show_entry(const struct map_show *show, const struct skep_view *view)
 		return;
 	}
 	skep_buf_puts(out, "  ");
-	skep_view_key_text(view, false, out);
-	skep_buf_puts(out, ": ");
+	if (!skep_view_is_variables(view)) {
+		skep_view_key_text(view, false, out);
+		skep_buf_puts(out, ": ");
+	}
 	skep_view_value_text(view, false, out);
 	skep_buf_addc(out, '\n');
 }

@@ -11,7 +11,8 @@
 #include "linux/bpf.h"
 #include "linux/privilege.h"
 
-#define LOG_BYTES (1u << 20)
+#define LOG_BYTES       (1u << 20)
+#define MOST_COMPLAINTS 1
 
 bool prog_is_id(const char *word, uint32_t *ret)
 {
@@ -36,18 +37,31 @@ static bool is_text(const struct skep_buf *bytes)
 	return true;
 }
 
-/* "r0 = 2; exit": the assembler takes a line an instruction, and ";" begins a comment. */
+/* All but the last, which tells why this was read so. */
+static void drop_item(struct skep_diag *diag, size_t at)
+{
+	struct skep_diag_item *item = &diag->items[at];
+
+	free(item->what);
+	free(item->why);
+	free(item->hint);
+	memmove(item, item + 1, (diag->n_items - at - 1) * sizeof(*item));
+	diag->n_items--;
+}
+
 static int assemble(struct prog_job *job, const char *path, const struct skep_buf *bytes,
 		    struct skep_insn **ret, size_t *ret_n)
 {
-	const struct skep_source source = {path, bytes->data ? bytes->data : "", bytes->len};
-	int err;
+	const struct skep_source source = {path, bytes->data, bytes->len};
+	struct skep_diag diag = {.source = &source};
+	int err = skep_asm(source.text, source.len, ret, ret_n, &diag);
 
-	job->diag.source = &source;
-	err = skep_asm(source.text, source.len, ret, ret_n, &job->diag);
-	if (err)
-		skep_diag_show(&job->diag); /* while its source is there */
-	job->diag.source = NULL;
+	if (err && strcmp(job->options.args[0], "asm"))
+		skep_diag_why(&diag, "%s is no ELF file, so it was read as instructions in text form",
+			      path);
+	while (diag.n_items > MOST_COMPLAINTS + 1) /* what is no such text fails in every line */
+		drop_item(&diag, MOST_COMPLAINTS);
+	skep_diag_show(&diag);
 	return err;
 }
 
