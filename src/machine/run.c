@@ -45,11 +45,14 @@ static bool find_fault(const struct skep_machine *machine, const struct skep_run
 
 	if (run->check && skep_check_fault(run->check, &ret->insn, &why)) {
 		snprintf(ret->why, sizeof(ret->why), "%s", why);
+		snprintf(ret->registers, sizeof(ret->registers), "%s",
+			 skep_check_registers(run->check));
 		return true;
 	}
 	if (run->stop != SKEP_STOP_BUDGET)
 		return false;
 	ret->insn = SKEP_FAULT_ANYWHERE;
+	ret->registers[0] = '\0';
 	snprintf(ret->why, sizeof(ret->why), "it did not end within %llu instructions",
 		 (unsigned long long)machine->opts.budget);
 	return true;

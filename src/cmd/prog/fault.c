@@ -40,6 +40,8 @@ bool prog_tell_fault(struct prog_job *job, struct skep_prog *prog)
 		skep_diag_why(&job->diag, "%s:%u:%u: %s", line.file, line.line, line.col,
 			      line.text);
 	why_insns(job, prog, fault.insn);
+	if (fault.registers[0])
+		skep_diag_why(&job->diag, "registers: %s", fault.registers);
 	return true;
 }
 

@@ -11,6 +11,8 @@
 #include "cmd/map/show.h"
 #include "cmd/prog/prog.h"
 #include "engine/map.h"
+#include "engine/value.h"
+#include "linux/ringbuf.h"
 #include "sink/columns.h"
 #include "sink/jsonw.h"
 
@@ -26,14 +28,64 @@ static bool is_constant(const struct skep_view *view)
 	return strstr(view->info.name, ".rodata") || strstr(view->info.name, ".kconfig");
 }
 
+/* --- Ring buffers: the records that the runs left, which are taken out --------------------------- */
+
+#define MOST_RECORD_BYTES 32
+
+struct records {
+	struct prog_job *job;
+	uint64_t n;
+};
+
+static int show_record(void *ctx, const void *data, size_t size)
+{
+	struct records *records = ctx;
+	struct skep_buf *out = &records->job->out;
+	size_t shown = size > MOST_RECORD_BYTES && !records->job->json ? MOST_RECORD_BYTES : size;
+
+	if (records->n++ >= MOST_SHOWN && !records->job->json)
+		return 0;
+	if (records->job->json)
+		skep_buf_printf(out, "{\"type\": \"record\", \"bytes\": \"");
+	else
+		skep_buf_printf(out, "  %zu bytes: ", size);
+	skep_hex_print(data, shown, records->job->json ? "" : " ", out);
+	skep_buf_puts(out, records->job->json ? "\"}\n" : shown < size ? " …\n" : "\n");
+	return 0;
+}
+
+static void show_ring(struct prog_job *job, const struct skep_view *view)
+{
+	struct records records = {.job = job};
+	struct skep_ringbuf *ring = NULL;
+
+	if (skep_ringbuf_open(view->fd, view->info.max_entries, &ring))
+		return;
+	if (!job->json)
+		skep_buf_printf(&job->out, "%s (ringbuf, at most %u)\n", view->info.name,
+				view->info.max_entries);
+	skep_ringbuf_consume(ring, 0, show_record, &records);
+	if (!job->json && records.n > MOST_SHOWN)
+		skep_buf_printf(&job->out, "  … and %llu more; --json shows all\n",
+				(unsigned long long)(records.n - MOST_SHOWN));
+	if (!job->json && !records.n)
+		skep_buf_puts(&job->out, "  (empty)\n");
+	skep_ringbuf_free(ring);
+}
+
+/* --- All ----------------------------------------------------------------------------------------- */
+
 static void show_after(struct prog_job *job, int fd)
 {
 	_cleanup_view_ struct skep_view view = {.fd = -1};
 	struct map_show show = {.json = job->json, .most = MOST_SHOWN, .skip_zeros = true,
 				.out = &job->out};
 
-	if (fd >= 0 && !skep_view_open(fd, &view) && !is_constant(&view) &&
-	    !skep_view_unreadable(&view))
+	if (fd < 0 || skep_view_open(fd, &view) || is_constant(&view))
+		return;
+	if (view.info.type == SKEP_MAP_RINGBUF)
+		show_ring(job, &view);
+	else if (!skep_view_unreadable(&view))
 		map_show(&show, &view);
 }
 
