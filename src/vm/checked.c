@@ -36,6 +36,7 @@ bool skep_checked_refuse(struct skep_checked *vm, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
+	skep_check_note_registers(vm->run, vm->frame->r, vm->frame->set);
 	skep_check_refuse(vm->run, vm->pc, "%s", why);
 	return false;
 }
