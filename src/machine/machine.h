@@ -161,6 +161,9 @@ struct request {
 
 /* --- user.c -------------------------------------------------------------------------------- */
 
+/** How many of the @n bytes at @at, from the first one on, may be read or (@write) written.
+ *  Cost  none on the thread's own stack, else a system call for each page */
+size_t machine_user_span(uint64_t at, size_t n, bool write);
 /** Copy from and to the caller's memory. Return 0 | -EFAULT */
 int machine_user_read(void *ret, uint64_t from, size_t n);
 int machine_user_write(uint64_t to, const void *data, size_t n);
