@@ -124,6 +124,7 @@ struct variable {
 };
 
 #define OBJECT_BUCKETS 1024
+#define HOST_BUCKETS   64
 
 struct skep_machine {
 	struct skep_machine_opts opts;
@@ -133,6 +134,8 @@ struct skep_machine {
 	uint32_t since_sweep;                   /* objects made since */
 	SKEP_VEC(struct pin) pins;
 	SKEP_VEC(struct variable) variables;
+	struct host_object *hosts[HOST_BUCKETS]; /* by name */
+	uint32_t n_hosts;
 	SKEP_VEC(struct link_object *) attached; /* borrowed: in the order of attachment */
 	struct skep_btf *kernel_btf;             /* NULL: none */
 	struct btf_object *kernel_btf_object;    /* made when first asked for */
