@@ -119,6 +119,7 @@ void skep_machine_free(struct skep_machine *machine)
 	if (!machine)
 		return;
 	machine_pin_drop_all(machine);
+	machine_attach_drop_all(machine);
 	for (int kind = OBJECT_KINDS; kind-- > 0;)
 		while (close_one(machine, kind))
 			;

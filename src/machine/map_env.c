@@ -115,6 +115,8 @@ void machine_map_object_unused(struct object *at)
 
 	if (object->map->type == SKEP_MAP_PROG_ARRAY)
 		skep_map_clear_objects(object->map);
+	if (object->map->type == SKEP_MAP_SOCKMAP || object->map->type == SKEP_MAP_SOCKHASH)
+		machine_attach_drop_map(object);
 }
 
 int machine_map_identity_fd(const struct skep_map *map)

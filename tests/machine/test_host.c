@@ -112,14 +112,18 @@ static int perf_event(void)
 	return (int)syscall(__NR_perf_event_open, &attr, -1, 0, -1, 0);
 }
 
-static char cgroups[] = "/tmp/skep-cgroup-XXXXXX";
-
+/* Of a mount that nobody sees once it is open. */
 static void add_cgroups(void)
 {
-	if (!mkdtemp(cgroups) || mount("none", cgroups, "cgroup2", 0, NULL))
-		return;
-	add(open(cgroups, O_RDONLY | O_DIRECTORY), "root cgroup");
-	add(openat(kinds[n_kinds - 1].fd, "cgroup.procs", O_RDONLY), "file of a cgroup");
+	char dir[] = "/tmp/skep-cgroup-XXXXXX";
+
+	assert_non_null(mkdtemp(dir));
+	if (!mount("none", dir, "cgroup2", 0, NULL)) {
+		add(open(dir, O_RDONLY | O_DIRECTORY), "root cgroup");
+		add(openat(kinds[n_kinds - 1].fd, "cgroup.procs", O_RDONLY), "file of a cgroup");
+		umount2(dir, MNT_DETACH);
+	}
+	rmdir(dir);
 }
 
 static void add_others(void)
@@ -153,8 +157,6 @@ static int teardown(void **state)
 	for (unsigned i = 0; i < n_kinds; i++)
 		if (kinds[i].fd >= 0 && kinds[i].fd != 987654)
 			close(kinds[i].fd);
-	umount(cgroups);
-	rmdir(cgroups);
 	return counts.maps != 0;
 }
 
