@@ -103,6 +103,7 @@ struct link_object {
 	enum skep_hook kind; /* what it hangs on */
 	char hook[64];
 	bool detached;
+	bool plain; /* attached without a link: see attach.c */
 };
 
 /** Objects of one kind by id, ascending. */
@@ -124,6 +125,7 @@ struct variable {
 };
 
 #define OBJECT_BUCKETS 1024
+#define HOST_BUCKETS   64
 
 struct skep_machine {
 	struct skep_machine_opts opts;
@@ -133,6 +135,8 @@ struct skep_machine {
 	uint32_t since_sweep;                   /* objects made since */
 	SKEP_VEC(struct pin) pins;
 	SKEP_VEC(struct variable) variables;
+	struct host_object *hosts[HOST_BUCKETS]; /* by name */
+	uint32_t n_hosts;
 	SKEP_VEC(struct link_object *) attached; /* borrowed: in the order of attachment */
 	struct skep_btf *kernel_btf;             /* NULL: none */
 	struct btf_object *kernel_btf_object;    /* made when first asked for */
@@ -188,6 +192,8 @@ bool machine_handle_is_open(const struct handle *handle);
  *  Return 0 | -EBADF */
 int machine_handle_identify(int fd, struct handle *ret, int *ret_mode);
 
+/** This thread's network name space. Return a descriptor | -errno */
+int machine_netns_open(void);
 /** A descriptor that reads @data from its beginning. Return it | -errno */
 int machine_text_new(const void *data, size_t len);
 
@@ -300,6 +306,16 @@ int machine_link_task_fd(struct object *object, struct request *req);
 
 int machine_link_object_get(struct skep_machine *machine, uint32_t fd, struct link_object **ret);
 bool machine_link_is_iter(const struct link_object *link);
+/** Is @prog one for that attach type? */
+bool machine_link_fits(const struct prog_object *prog, uint32_t attach_type);
+/** A link of @prog that is not on its hook yet: @ret is the caller's to free. Return 0 | -errno */
+int machine_link_prepare(struct prog_object *prog, const struct attr_link_create *attr,
+			 struct link_object **ret);
+/** Fill in @link's place: where programs of @type hang on @target. Return 0 | -errno */
+int machine_link_name(uint32_t target, uint32_t type, struct link_object *link);
+/** Let go of what was attached without links. */
+void machine_attach_drop_all(struct skep_machine *machine);
+void machine_attach_drop_map(const struct map_object *map);
 /** Its program, with a reference. */
 struct prog_object *machine_link_prog(struct link_object *link);
 

@@ -223,6 +223,7 @@ void machine_map_object_free(struct object *at)
 	struct skep_machine *machine = at->machine;
 
 	if (object->map) {
+		machine_map_object_unused(at);
 		pthread_mutex_lock(&machine->lock);
 		if (object->map->owner)
 			machine->memory_bytes -= object->map->memory_bytes;
