@@ -17,6 +17,9 @@
 
 #ifdef __linux__
 #include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #endif
 
 #define ETH_BYTES                    14
@@ -56,12 +59,24 @@ static uint16_t to_be16(uint16_t x)
 	return (uint16_t)(x >> 8 | x << 8);
 }
 
+#ifdef __linux__
+/* if_indextoname() would bring half a netlink library into a static program. */
+static bool system_has_device(uint32_t ifindex)
+{
+	struct ifreq request = {.ifr_ifindex = (int)ifindex};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool found = fd >= 0 && !ioctl(fd, SIOCGIFNAME, &request);
+
+	if (fd >= 0)
+		close(fd);
+	return found;
+}
+#endif
+
 bool machine_device_exists(uint32_t ifindex)
 {
 #ifdef __linux__
-	char name[IF_NAMESIZE];
-
-	return ifindex == LO_IFINDEX || if_indextoname(ifindex, name);
+	return ifindex == LO_IFINDEX || system_has_device(ifindex);
 #else
 	return ifindex == LO_IFINDEX;
 #endif
