@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+
+#define LO_IFINDEX 1
 
 uint64_t skep_os_clock_ns(enum skep_os_clock clock)
 {
@@ -169,6 +172,13 @@ void skep_os_pid_ns(uint64_t *ret_dev, uint64_t *ret_ino)
 		memset(&st, 0, sizeof(st));
 	*ret_dev = st.st_dev;
 	*ret_ino = st.st_ino;
+}
+
+bool skep_device_exists(uint32_t ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	return ifindex == LO_IFINDEX || if_indextoname(ifindex, name);
 }
 
 /* --- Memory below 4 GiB -------------------------------------------------------------------

@@ -76,7 +76,7 @@ static void env_put(struct skep_map *map, void *element)
 
 static bool env_device(struct skep_map *map, uint32_t ifindex)
 {
-	return machine_device_exists(ifindex);
+	return skep_device_exists(ifindex);
 }
 
 static void env_wake(struct skep_map *map, bool force)
