@@ -45,8 +45,8 @@ static void complain(struct lab_case *lab, enum lab_engine a, enum lab_engine b)
 	lab_run(a, lab, &of_a, NULL);
 	lab_run(b, lab, &of_b, NULL);
 	lab_print(lab, &text);
-	print_error("%s and %s differ: %s\n%s\n", lab_engine_names[a], lab_engine_names[b],
-		    lab_differ(&of_a, &of_b, what), text.data);
+	fprintf(stderr, "%s and %s differ: %s\n%s\n", lab_engine_names[a], lab_engine_names[b],
+		lab_differ(&of_a, &of_b, what), text.data);
 }
 
 /* Small and straight first, then all that there is. */
