@@ -184,6 +184,7 @@ static const struct step bytes_cases[][MOST_STEPS] = {
 	{{CSUM_DIFF, {BUF, N(16), AT(16), N(16), N(0)}}},
 	{{CSUM_DIFF, {BUF, N(16), AT(16), N(8), N(0xfffe0001)}}},
 	{{CSUM_DIFF, {BUF, N(16), BUF, N(16), N(0)}}},
+	{{CSUM_DIFF, {BUF, N(4), N(0), N(0), N(0x36251403)}}}, /* the seed is what is there */
 	{{CSUM_DIFF, {BUF, N(6), BUF, N(4), N(0)}}},
 	{{CSUM_DIFF, {BUF, N(7), BUF, N(5), N(9)}}},
 	{{CSUM_DIFF, {BUF, N(1), N(0), N(0), N(0xffffffff)}}},

@@ -147,7 +147,9 @@ static void put_main(struct gen *g)
 {
 	uint32_t n = 1 + gen_below(g, g->size->most_units);
 
+	/* The context's address is in r6 alone: shrinking leaves these two as they are. */
 	gen_put(g, skep_alu64_reg(SKEP_MOV, SKEP_R6, SKEP_R1));
+	gen_put(g, skep_alu64_imm(SKEP_MOV, SKEP_R1, 0));
 	for (int reg = 0; reg <= 9; reg++)
 		if (reg != SKEP_R6)
 			set_number(g, reg);

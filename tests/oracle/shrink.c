@@ -52,7 +52,8 @@ static bool are_maps_used(const struct lab_case *lab)
 /** What a smaller case must still show. */
 struct dispute {
 	enum lab_engine a, b;
-	bool refused; /* by the checked interpreter, where the kernel takes it: that is the dispute */
+	bool refused; /* by the checked interpreter, where the kernel takes it: that is the dispute
+		       */
 };
 
 /* Do they still disagree, on a program that nothing else is wrong with? What the checked
@@ -120,7 +121,7 @@ static void blank(struct lab_case *lab, uint32_t from, uint32_t n)
 	for (uint32_t i = from; i < from + n && i < lab->n; i++) {
 		bool wide = is_wide(&lab->insns[i]);
 
-		if ((i && is_wide(&lab->insns[i - 1])) ||
+		if (i < 2 || is_wide(&lab->insns[i - 1]) ||
 		    is_needed(&lab->insns[i], loops, addresses))
 			continue;
 		lab->insns[i] = nothing;

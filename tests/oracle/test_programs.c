@@ -38,15 +38,17 @@ static void complain(struct lab_case *lab, enum lab_engine a, enum lab_engine b)
 {
 	_cleanup_buf_ struct skep_buf text = {0};
 	struct lab_outcome of_a, of_b;
+	const char *differs;
 	char what[200];
 
 	if (!getenv("SKEP_NO_SHRINK"))
 		lab_shrink(lab, a, b);
 	lab_run(a, lab, &of_a, NULL);
 	lab_run(b, lab, &of_b, NULL);
+	differs = lab_differ(&of_a, &of_b, what);
 	lab_print(lab, &text);
 	fprintf(stderr, "%s and %s differ: %s\n%s\n", lab_engine_names[a], lab_engine_names[b],
-		lab_differ(&of_a, &of_b, what), text.data);
+		differs ? differs : "it does not run", text.data);
 }
 
 /* Small and straight first, then all that there is. */
