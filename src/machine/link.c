@@ -128,10 +128,8 @@ static bool is_bound_to_type(uint32_t prog_type)
 
 static int name_device(const struct attr_link_create *attr, struct link_object *link)
 {
-#ifdef __linux__
-	if (!machine_device_exists(attr->target))
+	if (!skep_device_exists(attr->target))
 		return -ENODEV;
-#endif
 	snprintf(link->hook, sizeof(link->hook), "%u", attr->target);
 	return 0;
 }

@@ -15,13 +15,6 @@
 
 #include <string.h>
 
-#ifdef __linux__
-#include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-#endif
-
 #define ETH_BYTES                    14
 #define ETH_IP                       0x0800
 #define ETH_IPV6                     0x86dd
@@ -57,29 +50,6 @@ static uint16_t be16_at(const uint8_t *at)
 static uint16_t to_be16(uint16_t x)
 {
 	return (uint16_t)(x >> 8 | x << 8);
-}
-
-#ifdef __linux__
-/* if_indextoname() would bring half a netlink library into a static program. */
-static bool system_has_device(uint32_t ifindex)
-{
-	struct ifreq request = {.ifr_ifindex = (int)ifindex};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool found = fd >= 0 && !ioctl(fd, SIOCGIFNAME, &request);
-
-	if (fd >= 0)
-		close(fd);
-	return found;
-}
-#endif
-
-bool machine_device_exists(uint32_t ifindex)
-{
-#ifdef __linux__
-	return ifindex == LO_IFINDEX || system_has_device(ifindex);
-#else
-	return ifindex == LO_IFINDEX;
-#endif
 }
 
 /* --- skb ------------------------------------------------------------------------------------ */
@@ -242,7 +212,7 @@ static int prepare_skb(const struct prog_object *prog, const struct wire_sk_buff
 	uint32_t len = (uint32_t)(packet->end - packet->data);
 	int err;
 
-	if (given->ifindex > 1 && !machine_device_exists(given->ifindex))
+	if (given->ifindex > 1 && !skep_device_exists(given->ifindex))
 		return -ENODEV;
 	packet->protocol = ethernet_type(packet->data, len);
 	packet->network_off = ETH_BYTES;
@@ -338,7 +308,7 @@ static int check_xdp_device(const struct wire_xdp_md *given)
 {
 	if (given->egress_ifindex || (!given->ingress_ifindex && given->rx_queue_index))
 		return -EINVAL;
-	if (given->ingress_ifindex && !machine_device_exists(given->ingress_ifindex))
+	if (given->ingress_ifindex && !skep_device_exists(given->ingress_ifindex))
 		return -ENODEV;
 	return given->rx_queue_index ? -EINVAL : 0;
 }
