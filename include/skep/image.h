@@ -163,7 +163,7 @@ struct skep_run {
 	uint32_t tail_calls;                /* made so far */
 	uint32_t depth;                     /* frames now, callbacks and tail calls included */
 	uint32_t cpu;                       /* set for programs that call anything */
-	struct skep_check *check; /* the checked interpreter's regions; NULL: unchecked */
+	struct skep_check *check;           /* the checked interpreter's regions; NULL: unchecked */
 	struct skep_world *world; /* packet, task and time as this run sees them (helper.h) */
 	/* bpf_throw() goes here; the cookie is then in `thrown`. */
 	jmp_buf *unwind;
