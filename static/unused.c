@@ -1,11 +1,13 @@
 /*
  * For the static program (./dev dist) only: what libraries refer to and nothing here comes to call.
- * The linker takes these for it, and leaves out 60 kB that would lie there dead.
+ * The linker takes these for it, and leaves out 70 kB that would lie there dead.
  *
  * libelf can compress sections, for which it wants zlib's deflate(): BPF objects are only read
- * here, and what cannot be compressed is said so. The C library unwinds the stack of a thread that
- * is cancelled: no thread is, and the tables for it are left out too (program.ld).
+ * here, and what cannot be compressed is said so. libbpf can attach to USDT probes; skep has its
+ * own way, and attaches no object of libbpf's. The C library unwinds the stack of a thread that is
+ * cancelled: no thread is, and the tables for it are left out too (program.ld).
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <zlib.h>
 
@@ -38,6 +40,28 @@ int deflateParams(z_streamp stream, int level, int strategy)
 int deflateEnd(z_streamp stream)
 {
 	return Z_STREAM_ERROR;
+}
+
+struct bpf_object;
+struct usdt_manager;
+struct usdt_manager *usdt_manager_new(struct bpf_object *object);
+void usdt_manager_free(struct usdt_manager *manager);
+struct bpf_link *usdt_manager_attach_usdt(struct usdt_manager *manager);
+
+struct usdt_manager *usdt_manager_new(struct bpf_object *object)
+{
+	errno = ENOTSUP;
+	return NULL;
+}
+
+void usdt_manager_free(struct usdt_manager *manager)
+{
+}
+
+struct bpf_link *usdt_manager_attach_usdt(struct usdt_manager *manager)
+{
+	errno = ENOTSUP;
+	return NULL;
 }
 
 #define NEVER_CALLED(name)                                                                         \

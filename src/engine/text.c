@@ -134,7 +134,8 @@ static int parse_string(uint32_t len, const char *text, uint8_t *ret, struct ske
 	if (strlen(text) > len)
 		return wrong(diag, text, wanted);
 	memset(ret, 0, len);
-	memcpy(ret, text, strlen(text));
+	for (size_t i = 0; text[i]; i++) /* the array may be filled to its end, without a NUL */
+		ret[i] = (uint8_t)text[i];
 	return 0;
 }
 

@@ -4,6 +4,7 @@
  */
 #include <linux/bpf.h>
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 char LICENSE[] SEC("license") = "GPL";
@@ -87,6 +88,17 @@ SEC("socket")
 int keep_twenty(struct __sk_buff *skb)
 {
 	return 20;
+}
+
+/* As in the kernel, but not where: libbpf finds the offset. */
+struct task_struct {
+	int pid;
+} __attribute__((preserve_access_index));
+
+SEC("raw_tp/sched_switch")
+int task_pid(struct bpf_raw_tracepoint_args *ctx)
+{
+	return BPF_CORE_READ((struct task_struct *)ctx->args[1], pid);
 }
 
 SEC("xdp")

@@ -77,10 +77,10 @@ static void test_print(void **state)
 	const struct sample sample = {7, "sh", -2, {1, 2, 65535}};
 	const struct sample odd = {7, {'a', 0, 'b'}, 0, {0}};
 	const uint32_t number = 4000000000;
-	const uint64_t pointer = 0xffff888000001000;
+	const uint64_t pointer = 0xffff888000001001;
 
 	assert_prints(u32_type, &number, 4, "4000000000", "4000000000");
-	assert_prints(pointer_type, &pointer, 8, "0xffff888000001000", "\"18446612682070036480\"");
+	assert_prints(pointer_type, &pointer, 8, "0xffff888000001001", "\"18446612682070036481\"");
 	assert_prints(sample_type, &sample, sizeof(sample),
 		      "{pid: 7, comm: \"sh\", delta: -2, ports: [1, 2, 65535]}",
 		      "{\"pid\": 7, \"comm\": \"sh\", \"delta\": -2, \"ports\": [1, 2, 65535]}");

@@ -6,8 +6,10 @@
 #include <ctype.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <skep/map.h>
@@ -189,6 +191,14 @@ static int open_id(struct job *job, const char *word)
 /* --- Of an object ------------------------------------------------------------------------------
  */
 
+/* What lies in a BPF file system, wherever that is mounted. */
+static bool is_pin(const char *path)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
+}
+
 /* "prog.o:.rodata" → "prog.o" and ".rodata"; without ":NAME" the only map. */
 static bool split_file(const char *word, char **ret_path, const char **ret_name)
 {
@@ -196,7 +206,7 @@ static bool split_file(const char *word, char **ret_path, const char **ret_name)
 
 	*ret_path = colon ? strndup(word, (size_t)(colon - word)) : strdup(word);
 	*ret_name = colon ? colon + 1 : NULL;
-	return *ret_path && !access(*ret_path, F_OK) && strncmp(*ret_path, "/sys/fs/bpf", 11);
+	return *ret_path && !access(*ret_path, F_OK) && !is_pin(*ret_path);
 }
 
 /* libbpf calls data sections "OBJECT.rodata"; people say ".rodata". */
