@@ -27,7 +27,9 @@ struct skep_map;
 struct skep_world;
 
 struct skep_machine_opts {
-	const struct skep_exec *exec; /* NULL: the checked interpreter, as nothing is proven */
+	/* NULL: the checked interpreter, as nothing is proven of a program. The others trust what they
+	 * run: what a program may do to this process is the choice of who names one. */
+	const struct skep_exec *exec;
 	struct skep_exec_opts exec_opts;
 	uint64_t budget;       /* instructions a run may take; 0: no limit */
 	uint64_t most_memory;  /* bytes of all maps together; 0: no limit */
@@ -94,10 +96,13 @@ struct skep_machine_counts {
 };
 void skep_machine_count(struct skep_machine *machine, struct skep_machine_counts *ret);
 
-/** What the checked interpreter refused in the last run of @program; false: nothing. */
+/** What stopped the last run of @program: the checked interpreter, or the budget; false: nothing.
+ *  Runs that are repeated in one call end with the first that is stopped. */
+#define SKEP_FAULT_ANYWHERE UINT32_MAX
 struct skep_fault {
-	uint32_t insn;
-	char why[160]; /* one plain sentence */
+	uint32_t insn;       /* SKEP_FAULT_ANYWHERE: the program was just too long at it */
+	char why[160];       /* one plain sentence */
+	char registers[400]; /* "r0 = 0, r1 = packet+4 of 60 bytes"; "": not known */
 };
 bool skep_machine_fault(struct skep_machine *machine, const struct skep_program *program,
 			struct skep_fault *ret);

@@ -69,6 +69,7 @@ struct skep_map_env {
 	void *(*get)(struct skep_map *map, int fd, int *ret_err);
 	/** The element's number as the syscall side reads it (a program's or map's id). */
 	uint32_t (*id)(struct skep_map *map, void *object);
+	/** Some time after it left the map: @map's env_ctx may be gone by then. */
 	void (*put)(struct skep_map *map, void *object);
 	/** A value is about to be overwritten or freed: cancel timers, release kptrs, free lists.
 	 */
@@ -152,6 +153,15 @@ uint32_t skep_cpu_enter(void);
 void skep_cpu_leave(void);
 /** The CPU this thread is; outside skep_cpu_enter() any. */
 uint32_t skep_cpu_current(void);
+/**
+ * What is taken out of a map (a program, an inner map, a socket) is given back to its environment
+ * when every program that ran at that moment has left its CPU. Normally nobody has to ask for it.
+ * skep_grace_poll() gives back what can go now; skep_grace_wait() waits until nothing is left to,
+ * before what the environment stands on goes. Neither is called by a program, or with a lock held
+ * that env->put takes.
+ */
+void skep_grace_poll(void);
+void skep_grace_wait(void);
 
 /* --- A program's side; keys and values in memory that the program owns ------------------------ */
 

@@ -16,9 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -174,11 +176,16 @@ void skep_os_pid_ns(uint64_t *ret_dev, uint64_t *ret_ino)
 	*ret_ino = st.st_ino;
 }
 
+/* if_indextoname() would bring half a netlink library into a static program. */
 bool skep_device_exists(uint32_t ifindex)
 {
-	char name[IF_NAMESIZE];
+	struct ifreq request = {.ifr_ifindex = (int)ifindex};
+	int fd = ifindex == LO_IFINDEX ? -1 : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool found = fd >= 0 && !ioctl(fd, SIOCGIFNAME, &request);
 
-	return ifindex == LO_IFINDEX || if_indextoname(ifindex, name);
+	if (fd >= 0)
+		close(fd);
+	return found || ifindex == LO_IFINDEX;
 }
 
 /* --- Memory below 4 GiB -------------------------------------------------------------------

@@ -101,11 +101,19 @@ static void mark_near(struct jit_unit *unit)
 	}
 }
 
+static void emit_functions(struct jit_unit *unit)
+{
+	for (uint32_t f = 0; f < unit->image->n_funcs && skep_jit_reserve(unit, MOST_BYTES); f++) {
+		unit->func = &unit->funcs[f];
+		skep_jit_emit(unit, &unit->image->funcs[f]);
+	}
+}
+
 static int run_pass(struct jit_unit *unit, enum jit_pass pass)
 {
 	unit->pass = pass;
 	unit->len = 0;
-	skep_jit_emit(unit);
+	emit_functions(unit);
 	unit->at[unit->image->n_insns] = (uint32_t)unit->len;
 	if (pass <= JIT_BOUND_NEAR)
 		mark_near(unit);
@@ -150,6 +158,7 @@ static void set_entries(const struct jit_unit *unit, struct skep_code *code)
 		uintptr_t at = (uintptr_t)code->code + unit->funcs[f].entry;
 		code->entry[f] = (skep_function *)at;
 	}
+	code->main = code->entry[0];
 }
 
 int skep_jit_compile(const struct skep_image *image, const struct skep_exec_opts *opts,
@@ -207,6 +216,14 @@ static uint64_t call(const struct skep_program *program, uint32_t func, const ui
 	return code->entry[func](args[0], args[1], args[2], args[3], args[4], run);
 }
 
+static uint64_t enter(const struct skep_program *program, void *ctx, struct skep_run *run)
+{
+	const struct skep_code *code = program->code;
+	if (code->budget && !pay(program->image, 0, run))
+		return 0;
+	return code->main((uintptr_t)ctx, 0, 0, 0, 0, run);
+}
+
 const void *skep_jit_code(const struct skep_code *code, size_t *ret_bytes)
 {
 	*ret_bytes = code->code_bytes;
@@ -223,4 +240,5 @@ const struct skep_exec skep_exec_jit = {
 	.compile = compile,
 	.call = call,
 	.free = code_free,
+	.enter = enter,
 };

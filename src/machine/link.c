@@ -7,6 +7,7 @@
  *
  * Source  behaviour of Linux 6.18, kernel/bpf/syscall.c: link_create() and what it calls
  */
+#include "machine/iter.h"
 #include "machine/map.h"
 #include "machine/prog.h"
 #include "machine/run.h"
@@ -14,10 +15,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-
-#ifdef __linux__
-#include <net/if.h>
-#endif
 
 #define LINK_F_REPLACE 4u
 #define MOST_ON_HOOK   64
@@ -41,7 +38,16 @@ enum link_type {
 	LINK_SOCKMAP,
 };
 
-enum target { ON_DEVICE, ON_FD, ON_MAP, ON_FUNCTION, ON_TRACEPOINT, ON_NETFILTER, ON_NOTHING };
+enum target {
+	ON_DEVICE,
+	ON_FD,
+	ON_MAP,
+	ON_FUNCTION,
+	ON_TRACEPOINT,
+	ON_NETFILTER,
+	ON_ITER,
+	ON_NOTHING
+};
 
 /* Which program may be linked where. The first row that fits. */
 static const struct row {
@@ -77,6 +83,8 @@ static const struct row {
 	 SKEP_HOOK_SOCKMAP},
 	{PROG_SK_SKB, ATTACH_SK_SKB_STREAM_PARSER, ATTACH_SK_SKB_STREAM_VERDICT, LINK_SOCKMAP,
 	 ON_MAP, SKEP_HOOK_SOCKMAP},
+	{PROG_SK_SKB, ATTACH_SK_SKB_VERDICT, ATTACH_SK_SKB_VERDICT, LINK_SOCKMAP, ON_MAP,
+	 SKEP_HOOK_SOCKMAP},
 	{PROG_NETFILTER, ATTACH_NETFILTER, ATTACH_NETFILTER, LINK_NETFILTER, ON_NETFILTER,
 	 SKEP_HOOK_NETFILTER},
 	{PROG_TRACING, ATTACH_TRACE_FENTRY, ATTACH_TRACE_FENTRY, LINK_TRACING, ON_FUNCTION,
@@ -87,8 +95,7 @@ static const struct row {
 	 SKEP_HOOK_ENTRY},
 	{PROG_TRACING, ATTACH_TRACE_RAW_TP, ATTACH_TRACE_RAW_TP, LINK_RAW_TRACEPOINT, ON_TRACEPOINT,
 	 SKEP_HOOK_RAW_TRACEPOINT},
-	{PROG_TRACING, ATTACH_TRACE_ITER, ATTACH_TRACE_ITER, LINK_ITER, ON_FUNCTION,
-	 SKEP_HOOK_ITER},
+	{PROG_TRACING, ATTACH_TRACE_ITER, ATTACH_TRACE_ITER, LINK_ITER, ON_ITER, SKEP_HOOK_ITER},
 	{PROG_LSM, ATTACH_LSM_MAC, ATTACH_LSM_MAC, LINK_TRACING, ON_FUNCTION, SKEP_HOOK_LSM},
 	{PROG_LSM, ATTACH_LSM_CGROUP, ATTACH_LSM_CGROUP, LINK_CGROUP, ON_FUNCTION, SKEP_HOOK_LSM},
 	{PROG_PERF_EVENT, ATTACH_PERF_EVENT, ATTACH_PERF_EVENT, LINK_PERF_EVENT, ON_FD,
@@ -122,9 +129,7 @@ static bool is_bound_to_type(uint32_t prog_type)
 static int name_device(const struct attr_link_create *attr, struct link_object *link)
 {
 #ifdef __linux__
-	char name[IF_NAMESIZE];
-
-	if (!if_indextoname(attr->target, name))
+	if (!skep_device_exists(attr->target))
 		return -ENODEV;
 #endif
 	snprintf(link->hook, sizeof(link->hook), "%u", attr->target);
@@ -197,6 +202,9 @@ static int name_target(const struct attr_link_create *attr, enum target target,
 		link->cookie = attr->tracing_cookie;
 		snprintf(link->hook, sizeof(link->hook), "%.*s", (int)sizeof(link->hook) - 1, name);
 		return attr->target ? -EINVAL : 0;
+	case ON_ITER:
+		snprintf(link->hook, sizeof(link->hook), "%.*s", (int)sizeof(link->hook) - 1, name);
+		return machine_iter_attach(attr, link);
 	case ON_NETFILTER:
 		link->priority = attr->priority;
 		snprintf(link->hook, sizeof(link->hook), "%u:%u", attr->pf, attr->hooknum);
@@ -247,6 +255,60 @@ static bool is_taken(struct skep_machine *machine, const struct link_object *lin
 	return taken;
 }
 
+/* Of whatever programs: those that say what type they take, then those that take what they were
+ * loaded for. */
+static const struct row *row_of_type(uint32_t attach_type)
+{
+	const struct row *any = NULL;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (attach_type < rows[i].first || attach_type > rows[i].last)
+			continue;
+		if (rows[i].last != ATTACH_CNT)
+			return &rows[i];
+		any = any ? any : &rows[i];
+	}
+	return any;
+}
+
+int machine_link_name(uint32_t target, uint32_t type, struct link_object *link)
+{
+	const struct attr_link_create attr = {.target = target, .type = type};
+	const struct row *row = row_of_type(type);
+
+	if (!row)
+		return -EINVAL;
+	link->kind = row->hook;
+	link->attach_type = type;
+	return name_target(&attr, row->target, link);
+}
+
+bool machine_link_fits(const struct prog_object *prog, uint32_t attach_type)
+{
+	return row_of(prog->type, attach_type) &&
+	       (!is_bound_to_type(prog->type) || attach_type == prog->expected_attach_type);
+}
+
+int machine_link_prepare(struct prog_object *prog, const struct attr_link_create *attr,
+			 struct link_object **ret)
+{
+	const struct row *row = row_of(prog->type, attr->type);
+	_cleanup_link_ struct link_object *link = NULL;
+	int err;
+
+	if (!machine_link_fits(prog, attr->type))
+		return -EINVAL;
+	link = new_link(prog->object.machine, row, attr->type);
+	machine_object_ref(&prog->object);
+	link->prog = prog;
+	link->target = attr->target;
+	link->flags = attr->flags;
+	err = name_target(attr, row->target, link);
+	if (!err)
+		*ret = TAKE_PTR(link);
+	return err;
+}
+
 /* Publish and attach. *@link is the machine's then. */
 static int settle(struct link_object **link)
 {
@@ -284,7 +346,6 @@ int machine_cmd_link_create(struct skep_machine *machine, struct request *req)
 	const struct attr_link_create *attr = &req->attr.link_create;
 	_cleanup_link_ struct link_object *link = NULL;
 	struct prog_object *prog;
-	const struct row *row;
 	int err;
 
 	if (attr->type == ATTACH_STRUCT_OPS)
@@ -292,16 +353,8 @@ int machine_cmd_link_create(struct skep_machine *machine, struct request *req)
 	err = machine_prog_object_get(machine, (int)attr->prog_fd, &prog);
 	if (err)
 		return err;
-	row = row_of(prog->type, attr->type);
-	if (!row || (is_bound_to_type(prog->type) && attr->type != prog->expected_attach_type)) {
-		machine_object_put(&prog->object);
-		return -EINVAL;
-	}
-	link = new_link(machine, row, attr->type);
-	link->prog = prog;
-	link->target = attr->target;
-	link->flags = attr->flags;
-	err = name_target(attr, row->target, link);
+	err = machine_link_prepare(prog, attr, &link);
+	machine_object_put(&prog->object);
 	return err ? err : settle(&link);
 }
 
@@ -321,7 +374,7 @@ int machine_cmd_raw_tracepoint_open(struct skep_machine *machine, struct request
 		static const struct attr_link_create none;
 		const struct row *at = row_of(link->prog->type, link->prog->expected_attach_type);
 
-		if (attr->name || !at)
+		if (attr->name || !at || at->hook == SKEP_HOOK_ITER)
 			return -EINVAL;
 		link->type = at->link_type;
 		link->kind = at->hook;
@@ -367,7 +420,7 @@ void machine_link_object_free(struct object *object)
 	free(link);
 }
 
-static int link_object_get(struct skep_machine *machine, uint32_t fd, struct link_object **ret)
+int machine_link_object_get(struct skep_machine *machine, uint32_t fd, struct link_object **ret)
 {
 	struct object *object;
 	int err = machine_object_get(machine, (int)fd, OBJECT_LINK, &object, NULL);
@@ -375,6 +428,22 @@ static int link_object_get(struct skep_machine *machine, uint32_t fd, struct lin
 	if (!err)
 		*ret = object_of(link_object, object);
 	return err;
+}
+
+bool machine_link_is_iter(const struct link_object *link)
+{
+	return link->type == LINK_ITER;
+}
+
+struct prog_object *machine_link_prog(struct link_object *link)
+{
+	struct prog_object *prog;
+
+	pthread_mutex_lock(&link->object.machine->lock);
+	prog = link->prog;
+	prog->object.refs++;
+	pthread_mutex_unlock(&link->object.machine->lock);
+	return prog;
 }
 
 #define BIT(type) (1u << LINK_##type)
@@ -397,7 +466,8 @@ static int replace(struct link_object *link, struct prog_object *fresh,
 	struct prog_object *was;
 	int err = 0;
 
-	if (!can(link, BIT(CGROUP) | BIT(NETNS) | BIT(XDP) | BIT(TCX) | BIT(NETKIT) | BIT(SOCKMAP)))
+	if (!can(link, BIT(CGROUP) | BIT(NETNS) | BIT(XDP) | BIT(TCX) | BIT(NETKIT) | BIT(SOCKMAP) |
+			       BIT(ITER)))
 		return -EINVAL;
 	pthread_mutex_lock(&link->object.machine->lock);
 	was = link->prog;
@@ -406,7 +476,8 @@ static int replace(struct link_object *link, struct prog_object *fresh,
 	else if (old && was != old)
 		err = -EPERM;
 	else if (was->type != fresh->type ||
-		 was->expected_attach_type != fresh->expected_attach_type)
+		 was->expected_attach_type != fresh->expected_attach_type ||
+		 was->attach_btf_id != fresh->attach_btf_id)
 		err = -EINVAL;
 	if (!err) {
 		link->prog = fresh;
@@ -445,7 +516,7 @@ int machine_cmd_link_update(struct skep_machine *machine, struct request *req)
 
 	if (attr->flags & ~LINK_F_REPLACE)
 		return -EINVAL;
-	err = link_object_get(machine, attr->link_fd, &link);
+	err = machine_link_object_get(machine, attr->link_fd, &link);
 	if (err)
 		return err;
 	err = link->type == LINK_STRUCT_OPS ? -EOPNOTSUPP : update(machine, attr, link);
@@ -456,7 +527,7 @@ int machine_cmd_link_update(struct skep_machine *machine, struct request *req)
 int machine_cmd_link_detach(struct skep_machine *machine, struct request *req)
 {
 	struct link_object *link;
-	int err = link_object_get(machine, req->attr.word, &link);
+	int err = machine_link_object_get(machine, req->attr.word, &link);
 
 	if (err)
 		return err;
@@ -469,22 +540,6 @@ int machine_cmd_link_detach(struct skep_machine *machine, struct request *req)
 	} else {
 		err = -EOPNOTSUPP;
 	}
-	machine_object_put(&link->object);
-	return err;
-}
-
-/* Iterators read the kernel's own structures, which the machine has none of. */
-int machine_cmd_iter_create(struct skep_machine *machine, struct request *req)
-{
-	struct link_object *link;
-	int err;
-
-	if (req->attr.iter.flags)
-		return -EINVAL;
-	err = link_object_get(machine, req->attr.iter.link_fd, &link);
-	if (err)
-		return err;
-	err = link->type == LINK_ITER ? -EOPNOTSUPP : -EINVAL;
 	machine_object_put(&link->object);
 	return err;
 }
@@ -584,6 +639,10 @@ static int describe(const struct link_object *link, struct info_link *info)
 		info->netfilter.priority = link->priority;
 		sscanf(link->hook, "%u:%u", &info->netfilter.pf, &info->netfilter.hooknum);
 		return 0;
+	case LINK_ITER:
+		info->iter.map_id = link->map ? link->map->object.id : 0;
+		return put_name(machine_iter_name(link), info->iter.target_name,
+				&info->iter.target_name_len);
 	case LINK_STRUCT_OPS:
 	case LINK_SOCKMAP: info->struct_ops.map_id = link->map->object.id; return 0;
 	default: return 0;
@@ -633,46 +692,4 @@ int machine_link_task_fd(struct object *object, struct request *req)
 	    request_put(req, task_fd.probe_addr, 0))
 		return -EFAULT;
 	return err;
-}
-
-/* --- PROG_ATTACH, from before there were links --------------------------------------------------
- */
-
-/* An attachment without a link has nothing that would end it with the process, and no hook of the
- * machine's outlives that: so it is refused, after the kernel's checks. */
-int machine_cmd_prog_attach(struct skep_machine *machine, struct request *req)
-{
-	struct prog_object *prog;
-	int err;
-
-	if (req->attr.attach.type >= ATTACH_CNT)
-		return -EINVAL;
-	err = machine_prog_object_get(machine, (int)req->attr.attach.prog_fd, &prog);
-	if (err)
-		return err;
-	err = row_of(prog->type, req->attr.attach.type) ? -EOPNOTSUPP : -EINVAL;
-	machine_object_put(&prog->object);
-	return err;
-}
-
-int machine_cmd_prog_detach(struct skep_machine *machine, struct request *req)
-{
-	return req->attr.attach.type >= ATTACH_CNT ? -EINVAL : -ENOENT;
-}
-
-int machine_cmd_prog_query(struct skep_machine *machine, struct request *req)
-{
-	struct attr_query *attr = &req->attr.query;
-
-	struct handle handle;
-	int mode;
-
-	if (attr->type >= ATTACH_CNT || attr->query_flags & ~1u)
-		return -EINVAL;
-	/* What is named by a descriptor: cgroups and name spaces. */
-	if (attr->type <= ATTACH_CGROUP_SETSOCKOPT && attr->type != ATTACH_LIRC_MODE2 &&
-	    machine_handle_identify((int)attr->target, &handle, &mode))
-		return -EBADF;
-	return request_put(req, query.attach_flags, 0) || request_put(req, query.count, 0) ? -EFAULT
-											   : 0;
 }

@@ -103,6 +103,7 @@ struct link_object {
 	enum skep_hook kind; /* what it hangs on */
 	char hook[64];
 	bool detached;
+	bool plain; /* attached without a link: see attach.c */
 };
 
 /** Objects of one kind by id, ascending. */
@@ -124,6 +125,7 @@ struct variable {
 };
 
 #define OBJECT_BUCKETS 1024
+#define HOST_BUCKETS   64
 
 struct skep_machine {
 	struct skep_machine_opts opts;
@@ -133,6 +135,8 @@ struct skep_machine {
 	uint32_t since_sweep;                   /* objects made since */
 	SKEP_VEC(struct pin) pins;
 	SKEP_VEC(struct variable) variables;
+	struct host_object *hosts[HOST_BUCKETS]; /* by name */
+	uint32_t n_hosts;
 	SKEP_VEC(struct link_object *) attached; /* borrowed: in the order of attachment */
 	struct skep_btf *kernel_btf;             /* NULL: none */
 	struct btf_object *kernel_btf_object;    /* made when first asked for */
@@ -161,6 +165,9 @@ struct request {
 
 /* --- user.c -------------------------------------------------------------------------------- */
 
+/** How many of the @n bytes at @at, from the first one on, may be read or (@write) written.
+ *  Cost  none on the thread's own stack, else a system call for each page */
+size_t machine_user_span(uint64_t at, size_t n, bool write);
 /** Copy from and to the caller's memory. Return 0 | -EFAULT */
 int machine_user_read(void *ret, uint64_t from, size_t n);
 int machine_user_write(uint64_t to, const void *data, size_t n);
@@ -185,6 +192,11 @@ bool machine_handle_is_open(const struct handle *handle);
  *  Return 0 | -EBADF */
 int machine_handle_identify(int fd, struct handle *ret, int *ret_mode);
 
+/** This thread's network name space. Return a descriptor | -errno */
+int machine_netns_open(void);
+/** A descriptor that reads @data from its beginning. Return it | -errno */
+int machine_text_new(const void *data, size_t len);
+
 /** There are no tokens: what the kernel says of a descriptor that is none. */
 int machine_handle_no_token(int fd);
 bool machine_handle_process_exists(uint32_t pid);
@@ -203,6 +215,9 @@ int machine_object_get(struct skep_machine *machine, int fd, enum object_kind ki
 /** By id, with a reference; @next: the first with that id or a larger one. NULL: none. */
 struct object *machine_object_by_id(struct skep_machine *machine, enum object_kind kind,
 				    uint32_t id, bool next);
+/** The first with a larger id, of those that are there: nothing is looked for first. */
+struct object *machine_object_after(struct skep_machine *machine, enum object_kind kind,
+				    uint32_t id);
 void machine_object_ref(struct object *object);
 void machine_object_put(struct object *object);
 /** A reference that keeps what users see (prog arrays empty themselves without). */
@@ -288,6 +303,21 @@ void machine_prog_tag(const struct skep_insn *insns, uint32_t n, uint8_t ret[8])
 /** OBJ_GET_INFO_BY_FD and TASK_FD_QUERY of links. */
 int machine_link_info(struct link_object *link, struct request *req);
 int machine_link_task_fd(struct object *object, struct request *req);
+
+int machine_link_object_get(struct skep_machine *machine, uint32_t fd, struct link_object **ret);
+bool machine_link_is_iter(const struct link_object *link);
+/** Is @prog one for that attach type? */
+bool machine_link_fits(const struct prog_object *prog, uint32_t attach_type);
+/** A link of @prog that is not on its hook yet: @ret is the caller's to free. Return 0 | -errno */
+int machine_link_prepare(struct prog_object *prog, const struct attr_link_create *attr,
+			 struct link_object **ret);
+/** Fill in @link's place: where programs of @type hang on @target. Return 0 | -errno */
+int machine_link_name(uint32_t target, uint32_t type, struct link_object *link);
+/** Let go of what was attached without links. */
+void machine_attach_drop_all(struct skep_machine *machine);
+void machine_attach_drop_map(const struct map_object *map);
+/** Its program, with a reference. */
+struct prog_object *machine_link_prog(struct link_object *link);
 
 /** Take a link off its hook; the lock is held. */
 void machine_link_detach_locked(struct link_object *link);
