@@ -38,7 +38,7 @@
 #define AT_ONCE       6   /* objects; the kernel's spend their time waiting */
 #define DATA_BYTES    64
 #define ANY_POINTER   "POINTER_VALUE"
-#define RUN_SECONDS   20
+#define RUN_SECONDS   60
 
 enum engine { KERNEL, CHECKED, INTERP, JIT, N_ENGINES };
 static const char *const engine_names[] = {"kernel", "checked", "interp", "jit"};

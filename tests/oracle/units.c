@@ -207,7 +207,7 @@ static void put_stack_access(struct gen *g)
 struct field {
 	uint16_t off;
 	uint8_t bytes;
-	bool written;
+	enum { NEVER, WHOLE, HALF } written;
 };
 #define FIELD(name, written)                                                                       \
 	{                                                                                          \
@@ -216,33 +216,41 @@ struct field {
 	}
 
 static const struct field skb_fields[] = {
-	FIELD(len, false),       FIELD(pkt_type, false),
-	FIELD(mark, true),       FIELD(queue_mapping, true),
-	FIELD(protocol, false),  FIELD(vlan_present, false),
-	FIELD(vlan_tci, false),  FIELD(vlan_proto, false),
-	FIELD(priority, true),   FIELD(ingress_ifindex, false),
-	FIELD(ifindex, false),   FIELD(tc_index, true),
-	FIELD(cb[0], true),      FIELD(cb[2], true),
-	FIELD(cb[4], true),      FIELD(hash, false),
-	FIELD(tc_classid, true), FIELD(napi_id, false),
-	FIELD(tstamp, true),     FIELD(wire_len, false),
-	FIELD(gso_segs, false),  FIELD(gso_size, false),
+	FIELD(len, NEVER),       FIELD(pkt_type, NEVER),
+	FIELD(mark, WHOLE),      FIELD(queue_mapping, HALF),
+	FIELD(protocol, NEVER),  FIELD(vlan_present, NEVER),
+	FIELD(vlan_tci, NEVER),  FIELD(vlan_proto, NEVER),
+	FIELD(priority, WHOLE),  FIELD(ingress_ifindex, NEVER),
+	FIELD(ifindex, NEVER),   FIELD(tc_index, HALF),
+	FIELD(cb[0], WHOLE),     FIELD(cb[2], WHOLE),
+	FIELD(cb[4], WHOLE),     FIELD(hash, NEVER),
+	FIELD(tc_classid, HALF), FIELD(napi_id, NEVER),
+	FIELD(tstamp, WHOLE),    FIELD(wire_len, NEVER),
+	FIELD(gso_segs, NEVER),  FIELD(gso_size, NEVER),
 };
 static const struct field xdp_fields[] = {
-	{offsetof(struct xdp_md, ingress_ifindex), 4, false},
-	{offsetof(struct xdp_md, rx_queue_index), 4, false},
+	{offsetof(struct xdp_md, ingress_ifindex), 4, NEVER},
+	{offsetof(struct xdp_md, rx_queue_index), 4, NEVER},
 };
 
 static void put_context(struct gen *g)
 {
 	const struct field *field = g->lab->is_xdp ? &xdp_fields[gen_below(g, N_OF(xdp_fields))]
 						   : &skb_fields[gen_below(g, N_OF(skb_fields))];
-	int size = field->bytes == 8 ? SKEP_DW : SKEP_W;
+	int size = field->bytes == 8 ? SKEP_DW : SKEP_W, src = gen_src(g);
 
-	if (field->written && gen_below(g, 2))
-		gen_put(g, skep_stx_mem(size, SKEP_R6, gen_src(g), field->off));
-	else
+	if (!field->written || gen_below(g, 2)) {
 		gen_put(g, skep_ldx_mem(size, gen_dst(g), SKEP_R6, field->off));
+		return;
+	}
+	/* The kernel has 16 bits for these, and cuts a store short; the machine, whose programs
+	 * have the context as it is, keeps all 32. */
+	if (field->written == HALF) {
+		gen_put(g, skep_alu64_reg(SKEP_MOV, SKEP_R0, src));
+		gen_put(g, skep_alu64_imm(SKEP_AND, SKEP_R0, 0x7fff));
+		src = SKEP_R0;
+	}
+	gen_put(g, skep_stx_mem(size, SKEP_R6, src, field->off));
 }
 
 /* Parts of cb[], whose every byte may be seen and written. */
