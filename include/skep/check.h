@@ -17,6 +17,8 @@
 
 #include <skep/image.h>
 
+#include <skep/begin.h>
+
 /** Empty: nothing may be touched. Freed with skep_check_free(). */
 struct skep_check *skep_check_new(void);
 void skep_check_free(struct skep_check *check);
@@ -48,5 +50,7 @@ void skep_check_refuse(struct skep_run *run, uint32_t insn, const char *fmt, ...
 	__attribute__((format(printf, 3, 4)));
 /** What the run was stopped for; false: nothing. @ret_why is the check's until it is reset. */
 bool skep_check_fault(const struct skep_check *check, uint32_t *ret_insn, const char **ret_why);
+
+#include <skep/end.h>
 
 #endif

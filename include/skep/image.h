@@ -21,6 +21,8 @@
 
 #include <skep/isa.h>
 
+#include <skep/begin.h>
+
 struct skep_buf;
 struct skep_check;
 struct skep_code;
@@ -204,5 +206,7 @@ uint64_t skep_run_callback(struct skep_run *run, uint64_t callback, const uint64
  */
 bool skep_run_tail_call(struct skep_run *run, void *ctx, struct skep_map *map, uint64_t index,
 			uint64_t *ret_r0);
+
+#include <skep/end.h>
 
 #endif

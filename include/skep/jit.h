@@ -10,6 +10,8 @@
 
 #include <skep/image.h>
 
+#include <skep/begin.h>
+
 /** Abilities that not every processor of a kind has. */
 enum {
 	SKEP_JIT_BMI2 = 1 << 0, /* x86-64: shifts by any register */
@@ -26,5 +28,7 @@ int skep_jit_compile(const struct skep_image *image, const struct skep_exec_opts
 const void *skep_jit_code(const struct skep_code *code, size_t *ret_bytes);
 /** Where the code of slot @slot begins in it; for @slot = number of slots: its end. */
 size_t skep_jit_offset(const struct skep_code *code, uint32_t slot);
+
+#include <skep/end.h>
 
 #endif

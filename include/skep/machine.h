@@ -21,6 +21,8 @@
 
 #include <skep/image.h>
 
+#include <skep/begin.h>
+
 union bpf_attr;
 struct skep_machine;
 struct skep_map;
@@ -101,5 +103,7 @@ struct skep_fault {
 };
 bool skep_machine_fault(struct skep_machine *machine, const struct skep_program *program,
 			struct skep_fault *ret);
+
+#include <skep/end.h>
 
 #endif

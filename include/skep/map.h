@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <skep/begin.h>
+
 struct skep_map;
 struct skep_map_ops;
 
@@ -275,5 +277,7 @@ int skep_arena_reserve_pages(struct skep_map *map, uint64_t addr, uint32_t n);
 uint64_t skep_arena_user_start(const struct skep_map *map);
 /** What is added to a program's 32-bit arena address to make it ours. */
 uintptr_t skep_arena_base(const struct skep_map *map);
+
+#include <skep/end.h>
 
 #endif

@@ -15,10 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#ifdef __linux__
-#include <net/if.h>
-#endif
-
 #define LINK_F_REPLACE 4u
 #define MOST_ON_HOOK   64
 #define MAP_F_LINK     (1u << 13)
@@ -121,12 +117,8 @@ static bool is_bound_to_type(uint32_t prog_type)
 
 static int name_device(const struct attr_link_create *attr, struct link_object *link)
 {
-#ifdef __linux__
-	char name[IF_NAMESIZE];
-
-	if (!if_indextoname(attr->target, name))
+	if (!machine_os_has_device(attr->target))
 		return -ENODEV;
-#endif
 	snprintf(link->hook, sizeof(link->hook), "%u", attr->target);
 	return 0;
 }

@@ -3,7 +3,7 @@
  *
  *	bpf.c      bpf(2): checks sizes, finds the command's row in commands.def, calls its handler
  *	object.c   objects: ids, references, the way from a descriptor to an object
- *	fd.c       what is behind a descriptor (the one file that needs Linux)
+ *	fd_*.c     what is behind a descriptor, by system; so are os_*.c, pin_*.c, memory_*.c
  *	user.c     memory of the caller
  *	log.c      the log of PROG_LOAD and BTF_LOAD
  *	map.c …    handlers, by family
@@ -34,9 +34,9 @@
 
 enum object_kind { OBJECT_MAP, OBJECT_PROG, OBJECT_BTF, OBJECT_LINK, OBJECT_STATS, OBJECT_KINDS };
 
-/** The way from descriptors to an object and back: see fd.c. */
+/** The way from descriptors to an object and back: see fd_linux.c, fd_other.c. */
 struct handle {
-	int watch_fd;        /* ours; -1: nothing was ever handed out */
+	int watch_fd;        /* ours; -1: nothing was ever handed out, or no Linux */
 	uint64_t dev, inode; /* of every descriptor of the object */
 };
 
@@ -111,10 +111,17 @@ struct id_table {
 	uint32_t last; /* id given last */
 };
 
+/** What stands for a pin: a file (pin_linux.c), or where there are no inodes its name alone
+ *  (pin_other.c). */
+struct pin_place {
+	int fd; /* of the file, so that no other gets its inode; -1: none */
+	uint64_t dev, inode;
+	char *name; /* owned; NULL: a file */
+};
+
 struct pin {
 	struct object *object;
-	int fd; /* of the file that stands for it, so that no other gets its inode */
-	uint64_t dev, inode;
+	struct pin_place place;
 };
 
 /** Memory that stands for a variable of the kernel. */
@@ -172,7 +179,18 @@ int machine_user_string(uint64_t from, char *ret, size_t size);
  *  Return 0 | -E2BIG | -EFAULT */
 int machine_user_check_tail(uint64_t from, uint32_t known, uint64_t given);
 
-/* --- fd.c ---------------------------------------------------------------------------------- */
+/* --- os_linux.c, os_windows.c, os_other.c: the system ----------------------------------------- */
+
+/** Copy between memory of ours and an address that may be none.
+ *  Return 0 | -EFAULT | -ENOSYS the system cannot tell: copy at once */
+int machine_os_read(void *ret, uint64_t from, size_t n);
+int machine_os_write(uint64_t to, const void *data, size_t n);
+/** Who loads programs. */
+uint32_t machine_os_uid(void);
+/** Is there a network device of this number? */
+bool machine_os_has_device(uint32_t ifindex);
+
+/* --- fd_linux.c, fd_other.c ------------------------------------------------------------------- */
 
 /** A new identity; that of @memory_fd if it is not -1. Return 0 | -errno */
 int machine_handle_new(int memory_fd, struct handle *ret);
@@ -185,6 +203,8 @@ bool machine_handle_is_open(const struct handle *handle);
  *  Return 0 | -EBADF */
 int machine_handle_identify(int fd, struct handle *ret, int *ret_mode);
 
+/** Return 0 | -EBADF | -errno */
+int machine_handle_close(int fd);
 /** There are no tokens: what the kernel says of a descriptor that is none. */
 int machine_handle_no_token(int fd);
 bool machine_handle_process_exists(uint32_t pid);
@@ -233,6 +253,21 @@ void machine_btf_object_free(struct object *at);
 void machine_link_object_free(struct object *object);
 /** The last descriptor and pin of a map are gone. */
 void machine_map_object_unused(struct object *at);
+
+/* --- pin_linux.c, pin_other.c ---------------------------------------------------------------- */
+
+#define PIN_NO_FOLDER (-100) /* AT_FDCWD */
+/** Make what stands for a pin at @path, in the folder behind @folder_fd or PIN_NO_FOLDER.
+ *  @ret freed with machine_pin_place_done(). Return 0 | -EEXIST | -errno */
+int machine_pin_place_new(int folder_fd, const char *path, struct pin_place *ret);
+/** What is there now, to be compared. @ret freed as well. Return 0 | -ENOENT | -errno */
+int machine_pin_place_at(int folder_fd, const char *path, struct pin_place *ret);
+bool machine_pin_place_is(const struct pin_place *place, const struct pin_place *other);
+/** Was it removed? */
+bool machine_pin_place_is_gone(const struct pin_place *place);
+void machine_pin_place_done(struct pin_place *place);
+
+#define _cleanup_place_ __attribute__((cleanup(machine_pin_place_done)))
 
 /* --- log.c --------------------------------------------------------------------------------- */
 

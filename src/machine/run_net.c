@@ -15,10 +15,6 @@
 
 #include <string.h>
 
-#ifdef __linux__
-#include <net/if.h>
-#endif
-
 #define ETH_BYTES                    14
 #define ETH_IP                       0x0800
 #define ETH_IPV6                     0x86dd
@@ -58,13 +54,7 @@ static uint16_t to_be16(uint16_t x)
 
 bool machine_device_exists(uint32_t ifindex)
 {
-#ifdef __linux__
-	char name[IF_NAMESIZE];
-
-	return ifindex == LO_IFINDEX || if_indextoname(ifindex, name);
-#else
-	return ifindex == LO_IFINDEX;
-#endif
+	return ifindex == LO_IFINDEX || machine_os_has_device(ifindex);
 }
 
 /* --- skb ------------------------------------------------------------------------------------ */

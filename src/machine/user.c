@@ -1,7 +1,7 @@
 /*
  * The caller's memory. The caller is this process, so a plain copy would do; but the kernel answers
- * a bad address with EFAULT, and so does this: through process_vm_readv() of ourselves, where that
- * is allowed. Small copies that are made millions of times (keys, values) only have the null page
+ * a bad address with EFAULT, and so does this: by a copy that the system makes (machine_os_read()),
+ * where it can. Small copies that are made millions of times (keys, values) only have the null page
  * refused: a bad address elsewhere is then what it is in any function, the end of the process.
  */
 #include "machine/machine.h"
@@ -9,38 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef __linux__
-#include <sys/uio.h>
-#include <unistd.h>
-#endif
-
 #define PAGE 4096
 
 static bool is_null_page(uint64_t at, size_t n)
 {
 	return at < PAGE || at + n < at;
 }
-
-#ifdef __linux__
-/* Return 0 | -EFAULT | -ENOSYS not to be had: copy at once */
-static int copy_carefully(void *ret, uint64_t from, size_t n, bool write)
-{
-	struct iovec here = {ret, n}, there = {(void *)(uintptr_t)from, n};
-	ssize_t done = write ? process_vm_writev(getpid(), &here, 1, &there, 1, 0)
-			     : process_vm_readv(getpid(), &here, 1, &there, 1, 0);
-
-	if (done == (ssize_t)n)
-		return 0;
-	if (done < 0 && (errno == ENOSYS || errno == EPERM))
-		return -ENOSYS;
-	return -EFAULT;
-}
-#else
-static int copy_carefully(void *ret, uint64_t from, size_t n, bool write)
-{
-	return -ENOSYS;
-}
-#endif
 
 int machine_user_read(void *ret, uint64_t from, size_t n)
 {
@@ -50,7 +24,7 @@ int machine_user_read(void *ret, uint64_t from, size_t n)
 		return 0;
 	if (is_null_page(from, n))
 		return -EFAULT;
-	err = copy_carefully(ret, from, n, false);
+	err = machine_os_read(ret, from, n);
 	if (err != -ENOSYS)
 		return err;
 	memcpy(ret, (const void *)(uintptr_t)from, n);
@@ -65,7 +39,7 @@ int machine_user_write(uint64_t to, const void *data, size_t n)
 		return 0;
 	if (is_null_page(to, n))
 		return -EFAULT;
-	err = copy_carefully((void *)(uintptr_t)data, to, n, true);
+	err = machine_os_write(to, data, n);
 	if (err != -ENOSYS)
 		return err;
 	memcpy((void *)(uintptr_t)to, data, n);
