@@ -39,6 +39,10 @@ int skep_link_codes(struct skep_linker *linker, uint32_t at)
 		skep_link_log(linker, "BPF_LDX uses reserved fields\n");
 		return -EINVAL;
 	}
+	if (linker->env->by_register && skep_is_call_by_register(insn)) {
+		image->ops[at] = SKEP_OP_CALL_HELPER;
+		return 0;
+	}
 	image->ops[at] = (uint16_t)decode(image, at, &why);
 	if (why == SKEP_DIAG_INSN_CODE) {
 		skep_link_log(linker, "unknown opcode %02x\n", insn->code);

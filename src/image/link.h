@@ -31,6 +31,13 @@ static inline bool skep_is_local_call(const struct skep_insn *insn)
 	return insn->code == (SKEP_JMP | SKEP_CALL) && insn->src == SKEP_CALL_LOCAL;
 }
 
+/* callx: no row of isa.def, as it is nothing to Linux. */
+static inline bool skep_is_call_by_register(const struct skep_insn *insn)
+{
+	return insn->code == (SKEP_JMP | SKEP_CALL | SKEP_X) && insn->dst >= SKEP_R1 &&
+	       insn->dst <= SKEP_R5 && !insn->src && !insn->off && !insn->imm;
+}
+
 static inline bool skep_is_ld64(const struct skep_insn *insn)
 {
 	return insn->code == (SKEP_LD | SKEP_DW | SKEP_IMM);

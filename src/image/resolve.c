@@ -238,6 +238,18 @@ static int link_helper(struct skep_linker *linker, struct skep_insn *insn)
 	return 0;
 }
 
+/* From here on it is a call of a helper like any other. */
+static int link_by_register(struct skep_linker *linker, struct skep_insn *insn)
+{
+	const struct skep_callable *row = NULL;
+
+	int err = linker->env->by_register(linker->env->ctx, insn->dst, &row);
+	if (!err)
+		*insn = skep_insn_raw(SKEP_JMP | SKEP_CALL, 0, SKEP_CALL_HELPER, 0,
+				      (int32_t)keep_call(linker->image, row));
+	return err;
+}
+
 static int link_kfunc(struct skep_linker *linker, struct skep_insn *insn)
 {
 	const struct skep_link_env *env = linker->env;
@@ -262,7 +274,9 @@ int skep_link_calls(struct skep_linker *linker)
 
 	for (uint32_t i = 0; !err && i < linker->n_order; i++) {
 		uint32_t at = linker->order[i];
-		if (image->ops[at] == SKEP_OP_CALL_HELPER)
+		if (skep_is_call_by_register(&image->insns[at]))
+			err = link_by_register(linker, &image->insns[at]);
+		else if (image->ops[at] == SKEP_OP_CALL_HELPER)
 			err = link_helper(linker, &image->insns[at]);
 		else if (image->ops[at] == SKEP_OP_CALL_KFUNC)
 			err = link_kfunc(linker, &image->insns[at]);

@@ -5,7 +5,7 @@
  *
  * The program comes as base16 on standard input, or with --program; MEMORY, as
  * base16, is what r1 points to, r2 is its length. Prints r0 in hex. The suite's
- * own helper functions 0 to 5 are here.
+ * own helper functions 0 to 5 are here, and callx, which calls them by a register.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +70,9 @@ static uint64_t unwind(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t 
 	return a;
 }
 
-static const struct skep_callable functions[] = {
+#define N_FUNCTIONS 6
+
+static const struct skep_callable functions[N_FUNCTIONS] = {
 	{"gather_bytes", gather_bytes, NULL},
 	{"memfrob", frob_bytes, NULL},
 	{"no_op", no_op, NULL},
@@ -81,9 +83,37 @@ static const struct skep_callable functions[] = {
 
 static int find_function(void *ctx, int32_t id, const struct skep_callable **ret)
 {
-	if (id < 0 || (size_t)id >= sizeof(functions) / sizeof(functions[0]))
+	if (id < 0 || id >= N_FUNCTIONS)
 		return -1;
 	*ret = &functions[id];
+	return 0;
+}
+
+/* callx: the function whose number a register holds, which is one of the arguments. */
+#define BY_REGISTER(reg)                                                                           \
+	static uint64_t by_##reg(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5,  \
+				 struct skep_run *run)                                             \
+	{                                                                                          \
+		if (reg < N_FUNCTIONS)                                                             \
+			return functions[reg].call(r1, r2, r3, r4, r5, run);                       \
+		skep_check_refuse(run, 0, "there is no function %llu", (unsigned long long)reg);   \
+		return 0;                                                                          \
+	}
+BY_REGISTER(r1)
+BY_REGISTER(r2)
+BY_REGISTER(r3)
+BY_REGISTER(r4)
+BY_REGISTER(r5)
+
+static int find_by_register(void *ctx, uint8_t reg, const struct skep_callable **ret)
+{
+	static const struct skep_callable rows[] = {{"by r1", by_r1, NULL},
+						    {"by r2", by_r2, NULL},
+						    {"by r3", by_r3, NULL},
+						    {"by r4", by_r4, NULL},
+						    {"by r5", by_r5, NULL}};
+
+	*ret = &rows[reg - 1];
 	return 0;
 }
 
@@ -154,7 +184,7 @@ static int run_image(const struct skep_image *image, const struct skep_exec *exe
 static int link_and_run(const struct bytes *bytes, const struct skep_exec *exec,
 			const struct bytes *memory)
 {
-	const struct skep_link_env env = {.helper = find_function};
+	const struct skep_link_env env = {.helper = find_function, .by_register = find_by_register};
 	struct skep_image *image = NULL;
 	_cleanup_buf_ struct skep_buf log = {0};
 	uint32_t n = (uint32_t)(bytes->len / sizeof(struct skep_insn));

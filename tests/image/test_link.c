@@ -371,12 +371,55 @@ static void test_image(void **state)
 	skep_image_free(image);
 }
 
+/* --- callx, where somebody wants it ------------------------------------------------------------
+ */
+
+static uint64_t third(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+		      struct skep_run *run)
+{
+	return c;
+}
+
+static int find_by_register(void *ctx, uint8_t reg, const struct skep_callable **ret)
+{
+	static const struct skep_callable row = {"third", third, NULL};
+
+	*ret = &row;
+	return reg == 3 ? 0 : -ENOENT;
+}
+
+static int link_callx(int reg, int32_t imm, struct skep_image **ret)
+{
+	static const struct skep_link_env env = {.by_register = find_by_register};
+	const struct skep_insn insns[] = {skep_alu64_imm(SKEP_MOV, 3, 77),
+					  skep_insn_raw(0x8d, reg, 0, 0, imm), skep_exit()};
+
+	return skep_image_link(insns, 3, 3, &env, NULL, ret);
+}
+
+static void test_callx(void **state)
+{
+	static const struct skep_exec *const execs[] = {&skep_exec_interp, &skep_exec_checked,
+							&skep_exec_jit};
+	struct skep_image *image = NULL;
+
+	assert_int_equal(link_callx(3, 0, &image), 0);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(run_in(execs[i], image, NULL).r0, 77);
+	skep_image_free(image);
+	image = NULL;
+	assert_int_equal(link_callx(4, 0, &image), -ENOENT); /* what the callback said */
+	assert_int_equal(link_callx(6, 0, &image), -EINVAL); /* no argument */
+	assert_int_equal(link_callx(3, 1, &image), -EINVAL); /* a field that must be 0 */
+	assert_null(image);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refusals),  cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_functions), cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_image),
+		cmocka_unit_test(test_image),     cmocka_unit_test(test_callx),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

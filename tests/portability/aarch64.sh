@@ -3,6 +3,8 @@
 # aarch64 and run by qemu. What is printed has cmocka's form, which tests/run counts.
 #
 #	tests/portability/aarch64.sh [FOLDER]	FOLDER: where to build; made anew if not given
+#
+# With SKEP_CONFORMANCE also the suite of tests/conformance-plugin/test.py, in all modes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -54,3 +56,9 @@ for name in $TESTS; do
 		"$folder"/src-*.o -o "$folder/test_$name"
 	SKEP_JIT_PROGRAMS=${SKEP_JIT_PROGRAMS:-2000} "$QEMU" "$folder/test_$name"
 done
+
+"$CC" "${FLAGS[@]}" -static tests/conformance-plugin/main.c "$folder"/src-*.o \
+	-o "$folder/conformance-plugin"
+if [ -n "${SKEP_CONFORMANCE:-}" ]; then
+	tests/conformance-plugin/test.py "$QEMU $folder/conformance-plugin"
+fi
