@@ -5,8 +5,8 @@
  *	cc filter.c $(pkg-config --cflags --libs libskep) -o filter
  *	./filter udp.asm in.pcap out.pcap
  *
- * The filter is an XDP program, written in assembly. It runs in the checked interpreter, so one that
- * reads past the end of a packet is stopped there, and we say where and why.
+ * The filter is an XDP program, written in assembly. It runs in the checked interpreter, so one
+ *that reads past the end of a packet is stopped there, and we say where and why.
  */
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -158,8 +158,8 @@ static void filter(int prog, FILE *in, FILE *out, uint64_t counts[N_VERDICTS])
 
 int main(int argc, char **argv)
 {
-	static const char *const verdicts[N_VERDICTS] = {"aborted", "dropped", "passed", "sent back",
-							 "redirected"};
+	static const char *const verdicts[N_VERDICTS] = {"aborted", "dropped", "passed",
+							 "sent back", "redirected"};
 	uint64_t counts[N_VERDICTS] = {0};
 	struct pcap_header header;
 

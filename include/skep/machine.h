@@ -50,6 +50,11 @@ void skep_machine_free(struct skep_machine *machine);
  */
 int skep_machine_bpf(struct skep_machine *machine, int cmd, union bpf_attr *attr, unsigned size);
 
+/** close() of a descriptor that skep_machine_bpf() returned. Where there is no Linux it is a number
+ *  of the machine's, and this the way to give it back; on Linux close() does. 0 | -EBADF | -errno
+ */
+int skep_machine_close(struct skep_machine *machine, int fd);
+
 /** mmap() and epoll_ctl() of a map's descriptor: what the system's own cannot do (a ring buffer
  *  shows its data twice and wakes who waits). Other descriptors are passed through. */
 void *skep_machine_mmap(struct skep_machine *machine, void *addr, size_t len, int prot, int flags,

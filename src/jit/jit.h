@@ -93,8 +93,8 @@ struct skep_code {
 	size_t code_bytes;
 	size_t n_insns;
 	bool budget;
-	uint32_t *at;          /* n_insns + 1 offsets in the code */
-	jit_function **entry;  /* of each function */
+	uint32_t *at;         /* n_insns + 1 offsets in the code */
+	jit_function **entry; /* of each function */
 };
 
 /* --- flow.c ----------------------------------------------------------------------------------- */
@@ -126,11 +126,11 @@ void skep_jit_memory_free(struct skep_code *code);
 struct jit_tail_result {
 	uint64_t r0, done;
 };
-JIT_ABI struct jit_tail_result skep_jit_tail_call(uint64_t ctx, uint64_t map, uint64_t index, uint64_t r4,
-					  uint64_t r5, struct skep_run *run);
+JIT_ABI struct jit_tail_result skep_jit_tail_call(uint64_t ctx, uint64_t map, uint64_t index,
+						  uint64_t r4, uint64_t r5, struct skep_run *run);
 /** @size 1, 2 or 4 bytes at @off of the packet, in host order; negative: there are none. */
-JIT_ABI int64_t skep_jit_packet_load(uint64_t off, uint64_t size, uint64_t r3, uint64_t r4, uint64_t r5,
-			     struct skep_run *run);
+JIT_ABI int64_t skep_jit_packet_load(uint64_t off, uint64_t size, uint64_t r3, uint64_t r4,
+				     uint64_t r5, struct skep_run *run);
 
 /* --- the processor's part: x86_64/ or aarch64/ --------------------------------------------------
  */

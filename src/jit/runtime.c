@@ -12,8 +12,8 @@
 #define FROM_NETWORK_HEADER (-0x100000)
 #define FROM_MAC_HEADER     (-0x200000)
 
-JIT_ABI struct jit_tail_result skep_jit_tail_call(uint64_t ctx, uint64_t map, uint64_t index, uint64_t r4,
-					  uint64_t r5, struct skep_run *run)
+JIT_ABI struct jit_tail_result skep_jit_tail_call(uint64_t ctx, uint64_t map, uint64_t index,
+						  uint64_t r4, uint64_t r5, struct skep_run *run)
 {
 	struct jit_tail_result result = {0};
 	result.done = skep_run_tail_call(run, (void *)(uintptr_t)ctx,
@@ -43,8 +43,8 @@ static bool copy_bytes(const struct skep_packet *packet, int64_t at, uint64_t si
 	return true;
 }
 
-JIT_ABI int64_t skep_jit_packet_load(uint64_t off, uint64_t size, uint64_t r3, uint64_t r4, uint64_t r5,
-			     struct skep_run *run)
+JIT_ABI int64_t skep_jit_packet_load(uint64_t off, uint64_t size, uint64_t r3, uint64_t r4,
+				     uint64_t r5, struct skep_run *run)
 {
 	const struct skep_packet *packet = run->world ? run->world->packet : NULL;
 	uint8_t bytes[4];

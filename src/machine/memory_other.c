@@ -1,6 +1,6 @@
 /*
- * Where there is no Linux: a map's descriptor is a number of the machine's, which nothing can map or
- * wait for. Who embeds the machine has the map itself (skep_machine_map()).
+ * Where there is no Linux: a map's descriptor is a number of the machine's, which nothing can map
+ * or wait for. Who embeds the machine has the map itself (skep_machine_map()).
  */
 #include "machine/machine.h"
 
