@@ -1,39 +1,35 @@
 /*
- * Nanoseconds that one run of each program takes: as native code, and in each
- * way that libskep can run it. One line an answer, "program engine ns".
+ * Nanoseconds that programs take, in each way that there is to run them. A line
+ * an answer, "program way ns", and "program compile ns" for the JIT's work.
  *
  *	bench-machine ROUNDS NAME=FILE...
  *
- * FILE holds a program's instructions. Every round measures all engines one
- * after the other, so that what disturbs one disturbs all.
+ * FILE holds a program's instructions. Every round measures all ways one after
+ * the other, so that what disturbs one disturbs all. The programs on maps are
+ * in maps.c; of those, the time of one operation is said.
  */
-#include <skep/map.h> /* before <sys/mman.h>, which has a MAP_TYPE of its own */
+#include "bench.h"
 
-#include <stdint.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
-#include <skep/image.h>
+#include <skep/helper.h>
 
 #include "base/buf.h"
 #include "base/fd.h"
 
 #include "bodies.h"
 
-#define DATA_BYTES 1024
-#define BATCH_NS   50e3
-#define N_BATCHES  100
-
-/* As far as the programs read it. */
-struct context {
-	uint32_t unused[19], data, data_end;
-};
+#define BATCH_NS  50e3
+#define N_BATCHES 40
+#define MOST      32
 
 #define NATIVE(name)                                                                               \
-	static __attribute__((noinline)) u64 native_##name(u8 *data, u8 *end)                      \
+	static __attribute__((noinline)) uint64_t native_##name(uint8_t *data, uint8_t *end)                      \
 	{                                                                                          \
 		return body_##name(data, end);                                                     \
 	}
@@ -45,28 +41,21 @@ NATIVE(copy) NATIVE(parse)
 
 	static const struct {
 	const char *name;
-	u64 (*native)(u8 *data, u8 *end);
+	uint64_t (*native)(uint8_t *data, uint8_t *end);
 } bodies[] = {
-	{"fnv", native_fnv},   {"h64", native_h64},   {"prime", native_prime},
+	{"nop", NULL},         {"fnv", native_fnv},   {"h64", native_h64},     {"prime", native_prime},
 	{"log2", native_log2}, {"copy", native_copy}, {"parse", native_parse},
 };
 #define N_BODIES (sizeof(bodies) / sizeof(bodies[0]))
 
-/* A column of the table: a way to run. NULL is native code. */
-static const struct skep_exec *const engines[] = {
-	NULL,
-	&skep_exec_interp,
-	&skep_exec_jit,
+/* The columns of the table. */
+static const struct way *const ways[] = {
+	&way_native, &way_interp, &way_jit, &way_run, &way_ubpf, &way_kernel,
 };
-#define N_ENGINES (sizeof(engines) / sizeof(engines[0]))
+#define N_WAYS (sizeof(ways) / sizeof(ways[0]))
 
-struct subject {
-	size_t body;
-	u8 *data;
-	struct context *ctx;
-	struct skep_image *image;
-	struct skep_program programs[N_ENGINES];
-};
+static struct subject subjects[MOST];
+static unsigned n_subjects;
 
 /* --- data ----------------------------------------------------------------------------------- */
 
@@ -78,7 +67,7 @@ static const u8 packet[] = {
 	180, 4, 2, 8,  10, 1, 2, 3,  4,    0, 0,    0,    0, 1, 3,    3, 7,
 };
 
-static void fill(const struct subject *subject)
+void bench_fill(const struct subject *subject)
 {
 	u32 seed = 12345, prime = 1000003;
 
@@ -86,24 +75,13 @@ static void fill(const struct subject *subject)
 		seed = seed * 1103515245 + 12345;
 		subject->data[i] = (u8)(seed >> 16);
 	}
-	if (!strcmp(bodies[subject->body].name, "prime"))
+	if (!strcmp(subject->name, "prime"))
 		memcpy(subject->data, &prime, sizeof(prime));
-	if (!strcmp(bodies[subject->body].name, "parse"))
+	if (!strcmp(subject->name, "parse"))
 		memcpy(subject->data, packet, sizeof(packet));
 }
 
-/* --- one engine on one program -------------------------------------------------------------- */
-
-static u64 run_once(const struct subject *subject, size_t engine, struct skep_run *run)
-{
-	if (!engines[engine])
-		return bodies[subject->body].native(subject->data, subject->data + DATA_BYTES);
-	/* The code itself, as the native function is; skep_program_run() adds the same to each. */
-	const uint64_t args[5] = {(uintptr_t)subject->ctx};
-	return engines[engine]->call(&subject->programs[engine], 0, args, run);
-}
-
-static double now_ns(void)
+double bench_now_ns(void)
 {
 	struct timespec now;
 
@@ -111,113 +89,192 @@ static double now_ns(void)
 	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-static double batch_ns(const struct subject *subject, size_t engine, unsigned long n)
-{
-	volatile u64 sink = 0;
-	struct skep_run run = {.budget = UINT64_MAX};
-	double start = now_ns();
+/* --- one way on one program ----------------------------------------------------------------- */
 
-	for (unsigned long i = 0; i < n; i++)
-		sink += run_once(subject, engine, &run);
-	return now_ns() - start;
-}
-
-/* The best of short batches: what else the machine does between them is not measured. */
-static double measure(const struct subject *subject, size_t engine)
+static unsigned long batch_size(const struct way *way, const struct subject *subject, void *state)
 {
 	unsigned long n = 1;
-	double best = batch_ns(subject, engine, n);
+	uint64_t result;
 
-	while (best < BATCH_NS)
-		best = batch_ns(subject, engine, n *= 2);
-	for (int i = 0; i < N_BATCHES; i++) {
-		double took = batch_ns(subject, engine, n);
-		best = took < best ? took : best;
-	}
-	return best / (double)n;
+	while (!subject->most_runs && way->batch(subject, state, n, &result) < BATCH_NS)
+		n *= 2;
+	return n;
 }
 
-static int prepare(struct subject *subject, const char *path)
+static int by_value(const void *a, const void *b)
 {
-	static const struct skep_link_env env = {0};
-	_cleanup_buf_ struct skep_buf code = {0}, log = {0};
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * The lower quartile of short batches. What else the machine does between them is not measured;
+ * the very best are not to be trusted: in virtual machines the clock now and then counts too little.
+ */
+static double quartile(double *ns)
+{
+	qsort(ns, N_BATCHES, sizeof(*ns), by_value);
+	return ns[N_BATCHES / 4];
+}
+
+static double measure(const struct way *way, const struct subject *subject, void *state)
+{
+	unsigned long n = batch_size(way, subject, state);
+	double ns[N_BATCHES];
+	uint64_t result;
+
+	for (int i = 0; i < N_BATCHES; i++)
+		ns[i] = way->batch(subject, state, n, &result);
+	return quartile(ns) / (double)n / subject->ops;
+}
+
+/* How long it takes to make code of it. */
+static double measure_compile(const struct subject *subject)
+{
+	double ns[N_BATCHES];
+
+	for (int i = 0; i < N_BATCHES; i++) {
+		double start = bench_now_ns();
+		struct skep_code *code = NULL;
+		if (skep_exec_jit.compile(subject->image, &(struct skep_exec_opts){0}, &code))
+			exit(1);
+		ns[i] = bench_now_ns() - start;
+		skep_exec_jit.free(code);
+	}
+	return quartile(ns);
+}
+
+/* All ways on @subject; those that can run it must agree. */
+static int open_ways(const struct subject *subject, void *states[N_WAYS], bool open[N_WAYS])
+{
+	uint64_t expected = 0, result;
+	bool any = false;
+
+	for (size_t i = 0; i < N_WAYS; i++) {
+		int err = ways[i]->open(subject, &states[i]);
+		if (err && err != -ENOTSUP)
+			return err;
+		open[i] = !err;
+		if (err)
+			continue;
+		bench_fill(subject);
+		ways[i]->batch(subject, states[i], 1, &result);
+		if (any && (u32)result != (u32)expected) {
+			fprintf(stderr, "%s: %s gives %#lx, not %#lx\n", subject->name,
+				ways[i]->name, (unsigned long)result, (unsigned long)expected);
+			return -EINVAL;
+		}
+		expected = result;
+		any = true;
+	}
+	return 0;
+}
+
+static int run_subject(const struct subject *subject, int rounds)
+{
+	void *states[N_WAYS] = {NULL};
+	bool open[N_WAYS] = {false};
+	int err = open_ways(subject, states, open);
+
+	if (err)
+		return err;
+	for (int round = 0; round < rounds; round++) {
+		printf("%s compile %.3f\n", subject->name, measure_compile(subject));
+		for (size_t i = 0; i < N_WAYS; i++)
+			if (open[i])
+				printf("%s %s %.3f\n", subject->name, ways[i]->name,
+				       measure(ways[i], subject, states[i]));
+	}
+	for (size_t i = 0; i < N_WAYS; i++)
+		if (open[i])
+			ways[i]->close(states[i]);
+	return 0;
+}
+
+/* --- subjects ------------------------------------------------------------------------------- */
+
+static int find_map(void *ctx, const struct skep_insn *insn, struct skep_map **ret)
+{
+	*ret = ((struct subject *)ctx)->map;
+	skep_map_ref(*ret);
+	return 0;
+}
+
+static int find_helper(void *ctx, int32_t id, const struct skep_callable **ret)
+{
+	*ret = skep_helper(id);
+	return *ret ? 0 : -EINVAL;
+}
+
+static int prepare(struct subject *subject)
+{
+	const struct skep_link_env env = {.map = find_map, .helper = find_helper, .ctx = subject};
+	_cleanup_buf_ struct skep_buf log = {0};
 	char *low = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	int err;
 
-	if (low == MAP_FAILED || skep_file_read(path, 1 << 20, &code))
-		return -1;
+	if (low == MAP_FAILED)
+		return -errno;
 	subject->data = (u8 *)low;
 	subject->ctx = (struct context *)(low + 4096);
 	subject->ctx->data = (uint32_t)(uintptr_t)low;
 	subject->ctx->data_end = subject->ctx->data + DATA_BYTES;
-	if (skep_image_link((const void *)code.data, (uint32_t)code.len / 8, 3, &env, &log,
-			    &subject->image)) {
-		fprintf(stderr, "%s: %s", path, log.data);
-		return -1;
-	}
-	for (size_t i = 1; i < N_ENGINES; i++) {
-		subject->programs[i] = (struct skep_program){subject->image, engines[i], NULL};
-		if (engines[i]->compile(subject->image, &(struct skep_exec_opts){0},
-					&subject->programs[i].code))
-			return -1;
-	}
-	fill(subject);
-	return 0;
+	err = skep_image_link(subject->insns, subject->n_insns, 3, &env, &log, &subject->image);
+	if (err)
+		fprintf(stderr, "%s: %s", subject->name, log.data ? log.data : "no image\n");
+	return err;
 }
 
-/* Do all engines give one result? */
-static int compare(const struct subject *subject)
-{
-	const char *name = bodies[subject->body].name;
-	u64 native, result;
-	struct skep_run run = {.budget = UINT64_MAX};
-
-	for (size_t i = 1; i < N_ENGINES; i++) {
-		fill(subject);
-		native = run_once(subject, 0, &run);
-		fill(subject);
-		result = run_once(subject, i, &run);
-		if (result != native) {
-			fprintf(stderr, "%s: %s gives %llx, native code %llx\n", name,
-				engines[i]->name, result, native);
-			return -1;
-		}
-	}
-	return 0;
-}
-
-static int find_body(const char *arg, struct subject *subject, const char **ret_path)
+/* NAME=FILE */
+static int read_subject(const char *arg, struct subject *ret)
 {
 	const char *equals = strchr(arg, '=');
+	struct skep_buf code = {0};
 
 	for (size_t i = 0; equals && i < N_BODIES; i++) {
-		if (strlen(bodies[i].name) == (size_t)(equals - arg) &&
-		    !memcmp(bodies[i].name, arg, (size_t)(equals - arg))) {
-			subject->body = i;
-			*ret_path = equals + 1;
-			return 0;
-		}
+		size_t len = (size_t)(equals - arg);
+		if (strlen(bodies[i].name) != len || memcmp(bodies[i].name, arg, len))
+			continue;
+		*ret = (struct subject){.name = bodies[i].name,
+					.native = bodies[i].native,
+					.ops = 1,
+					.kernel_map = -1};
+		int err = skep_file_read(equals + 1, 1 << 20, &code);
+		ret->insns = (struct skep_insn *)code.data; /* kept until the end */
+		ret->n_insns = (uint32_t)code.len / 8;
+		return err;
 	}
-	return -1;
+	return -EINVAL;
+}
+
+static int gather(int argc, char **argv)
+{
+	int n, err = 0;
+
+	for (int i = 2; !err && i < argc && n_subjects < MOST; i++)
+		err = read_subject(argv[i], &subjects[n_subjects++]);
+	if (err)
+		return err;
+	n = bench_map_subjects(&subjects[n_subjects], MOST - n_subjects);
+	n_subjects += n < 0 ? 0 : (unsigned)n;
+	for (unsigned i = 0; n >= 0 && !err && i < n_subjects; i++)
+		err = prepare(&subjects[i]);
+	return n < 0 ? n : err;
 }
 
 int main(int argc, char **argv)
 {
-	int rounds = argc > 2 ? atoi(argv[1]) : 0;
+	int rounds = argc > 2 ? atoi(argv[1]) : 0, err;
 
+	if (rounds <= 0)
+		return 2;
 	skep_cpu_enter(); /* as whoever runs programs one after the other does */
-	for (int i = 2; i < argc; i++) {
-		struct subject subject = {0};
-		const char *path = NULL;
-		if (find_body(argv[i], &subject, &path) || prepare(&subject, path) ||
-		    compare(&subject))
-			return 1;
-		for (int round = 0; round < rounds; round++) {
-			for (size_t k = 0; k < N_ENGINES; k++)
-				printf("%s %s %.3f\n", bodies[subject.body].name,
-				       engines[k] ? engines[k]->name : "native",
-				       measure(&subject, k));
-		}
-	}
-	return rounds ? 0 : 2;
+	err = gather(argc, argv);
+	for (unsigned i = 0; !err && i < n_subjects; i++)
+		err = run_subject(&subjects[i], rounds);
+	if (err)
+		fprintf(stderr, "bench-machine: %s\n", strerror(-err));
+	return err ? 1 : 0;
 }

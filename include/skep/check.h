@@ -48,6 +48,11 @@ enum skep_verdict skep_check_look(const struct skep_run *run, const void *at, si
  *  reason stays. Nothing without run->check but the stop. */
 void skep_check_refuse(struct skep_run *run, uint32_t insn, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/** What registers hold where the run is about to be stopped (before skep_check_refuse()): those
+ *  whose bit is in @set, told as "r0 = 0, r1 = packet+4 of 60 bytes, r10 = stack-0". */
+void skep_check_note_registers(struct skep_run *run, const uint64_t r[SKEP_N_REGS], unsigned set);
+/** That text; "": the run was not stopped, or nobody noted them. */
+const char *skep_check_registers(const struct skep_check *check);
 /** What the run was stopped for; false: nothing. @ret_why is the check's until it is reset. */
 bool skep_check_fault(const struct skep_check *check, uint32_t *ret_insn, const char **ret_why);
 

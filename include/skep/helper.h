@@ -116,7 +116,8 @@ struct skep_packet {
 	uint8_t *frags;       /* heap, owned */
 	uint16_t protocol;    /* Ethernet type, network byte order */
 	/* from data; transport_off UINT32_MAX: nobody looked for it */
-	uint32_t mac_off, network_off, transport_off;
+	int32_t mac_off; /* negative where the program does not see the link header */
+	uint32_t network_off, transport_off;
 	/* Results of redirect helpers, for the caller to look at. */
 	uint32_t redirect_ifindex;
 	uint64_t redirect_flags;
@@ -130,6 +131,17 @@ struct skep_packet {
 struct skep_packet *skep_packet_new(const void *data, uint32_t len, uint32_t headroom,
 				    uint32_t tailroom);
 void skep_packet_free(struct skep_packet *packet);
+/** At least @head bytes before the metadata and @tail behind the end; addresses may change. Return
+ *  0 | -ENOMEM */
+int skep_packet_reserve(struct skep_packet *packet, uint32_t head, uint32_t tail);
+/**
+ * The load of classic BPF: @size bytes in network order, 1, 2 or 4 of them.
+ *
+ * @off    from data; below 0 from the network header (Linux's SKF_NET_OFF), further below from the
+ *         link header (SKF_LL_OFF), which may lie before data
+ * Return  false: some of them are not of the packet; @ret is untouched
+ */
+bool skep_packet_load(const struct skep_packet *packet, int32_t off, unsigned size, uint64_t *ret);
 /** Memory below 4 GiB for contexts and packets; whole pages. NULL: none left. */
 void *skep_low_alloc(size_t bytes);
 void skep_low_free(void *at, size_t bytes);
@@ -170,6 +182,10 @@ void skep_timers_forget(const struct skep_program *program);
 /** A map's value goes: timers in it are cancelled, kept objects given back. For
  *  skep_map_env.release_fields. */
 void skep_kept_release(struct skep_map *map, void *value);
+
+/** Bytes from @at to the end of what helpers have made there: a program's own object, a task, a
+ *  cgroup. 0: nothing of the kind. Cost O(objects). */
+size_t skep_object_left(const void *at);
 
 /** What programs see as the task of the calling thread, of one of the process's threads by its
  *  number, and as the process's cgroup by its id: the owners of storages. NULL: none. */

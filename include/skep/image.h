@@ -164,7 +164,7 @@ struct skep_run {
 	enum skep_stop stop;                /* set: callers unwind with r0 = 0 */
 	uint32_t tail_calls;                /* made so far */
 	uint32_t depth;                     /* frames now, callbacks and tail calls included */
-	uint32_t cpu;
+	uint32_t cpu;                       /* set for programs that call anything */
 	struct skep_check *check; /* the checked interpreter's regions; NULL: unchecked */
 	struct skep_world *world; /* packet, task and time as this run sees them (helper.h) */
 	/* bpf_throw() goes here; the cookie is then in `thrown`. */
@@ -189,6 +189,8 @@ struct skep_exec {
 	uint64_t (*call)(const struct skep_program *program, uint32_t func, const uint64_t args[5],
 			 struct skep_run *run);
 	void (*free)(struct skep_code *code);
+	/** call() of main on @ctx alone: how every run begins. */
+	uint64_t (*enter)(const struct skep_program *program, void *ctx, struct skep_run *run);
 };
 
 extern const struct skep_exec skep_exec_interp, skep_exec_checked, skep_exec_jit;

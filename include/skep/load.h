@@ -86,4 +86,15 @@ int skep_session_run(struct skep_session *session, uint32_t prog, const void *ct
 /** How often the kernel skipped the session's programs (recursion, misses), summed. */
 uint64_t skep_session_missed(const struct skep_session *session);
 
+/** What a verifier's log says of a program it refused, and what that means. */
+struct skep_refusal {
+	const char *line; /* within the log; len 0: the log says nothing */
+	size_t len;
+	bool has_insn;
+	uint32_t insn;          /* which it is about */
+	const char *what, *hint; /* in plain words, and what to try; NULL: not known; "": nothing */
+};
+/** Any bytes up to a NUL are taken; @log is borrowed. */
+struct skep_refusal skep_refusal_read(const char *log);
+
 #endif

@@ -101,10 +101,13 @@ struct skep_machine_counts {
 };
 void skep_machine_count(struct skep_machine *machine, struct skep_machine_counts *ret);
 
-/** What the checked interpreter refused in the last run of @program; false: nothing. */
+/** What stopped the last run of @program: the checked interpreter, or the budget; false: nothing.
+ *  Runs that are repeated in one call end with the first that is stopped. */
+#define SKEP_FAULT_ANYWHERE UINT32_MAX
 struct skep_fault {
-	uint32_t insn;
+	uint32_t insn; /* SKEP_FAULT_ANYWHERE: the program was just too long at it */
 	char why[160]; /* one plain sentence */
+	char registers[400]; /* "r0 = 0, r1 = packet+4 of 60 bytes"; "": not known */
 };
 bool skep_machine_fault(struct skep_machine *machine, const struct skep_program *program,
 			struct skep_fault *ret);

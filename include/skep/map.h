@@ -71,6 +71,7 @@ struct skep_map_env {
 	void *(*get)(struct skep_map *map, int fd, int *ret_err);
 	/** The element's number as the syscall side reads it (a program's or map's id). */
 	uint32_t (*id)(struct skep_map *map, void *object);
+	/** Some time after it left the map: @map's env_ctx may be gone by then. */
 	void (*put)(struct skep_map *map, void *object);
 	/** A value is about to be overwritten or freed: cancel timers, release kptrs, free lists.
 	 */
@@ -154,6 +155,15 @@ uint32_t skep_cpu_enter(void);
 void skep_cpu_leave(void);
 /** The CPU this thread is; outside skep_cpu_enter() any. */
 uint32_t skep_cpu_current(void);
+/**
+ * What is taken out of a map (a program, an inner map, a socket) is given back to its environment
+ * when every program that ran at that moment has left its CPU. Normally nobody has to ask for it.
+ * skep_grace_poll() gives back what can go now; skep_grace_wait() waits until nothing is left to,
+ * before what the environment stands on goes. Neither is called by a program, or with a lock held
+ * that env->put takes.
+ */
+void skep_grace_poll(void);
+void skep_grace_wait(void);
 
 /* --- A program's side; keys and values in memory that the program owns ------------------------ */
 
@@ -238,8 +248,8 @@ uint64_t skep_ringbuf_query(struct skep_map *map, uint64_t flags);
  * Thread   one reader of a ring at a time; producers do not wait for it
  * Source   the protocol of Linux 6.18, kernel/bpf/ringbuf.c
  */
-long skep_ringbuf_consume(struct skep_map *map, int (*each)(void *ctx, void *sample, uint32_t size),
-			  void *ctx);
+long skep_ringbuf_read(struct skep_map *map, int (*each)(void *ctx, void *sample, uint32_t size),
+		       void *ctx);
 /** mmap() of the map's descriptor as the kernel would do it. Return the address or -errno. */
 intptr_t skep_map_mmap(struct skep_map *map, void *addr, size_t len, int prot, int flags,
 		       uint64_t off);

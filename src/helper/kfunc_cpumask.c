@@ -1,12 +1,14 @@
 /* Sets of CPUs: 1024 bits in an object with references; bits beyond the host's CPUs stay 0. */
 #include "helper/kfuncs.h"
 #include "helper/object.h"
+#include "helper/words.h"
 
 enum { WORDS = 16 };
 
 struct mask {
 	uint64_t words[WORDS];
 };
+_Static_assert(sizeof(struct mask) == CPUMASK_BYTES, "as the prototypes have it");
 
 static uint32_t n_cpus(void)
 {

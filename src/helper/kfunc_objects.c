@@ -55,6 +55,16 @@ DEFINE_KFUNC(refcount_acquire_impl)
 	return r1;
 }
 
+/* Another run, or another program, may have made what hangs here. */
+static uint64_t give(struct skep_run *run, const void *node)
+{
+	const void *object = run->check && node ? object_around(node) : NULL;
+
+	if (object)
+		grant(run, object, object_bytes(object), SKEP_MAY_READ | SKEP_MAY_WRITE);
+	return (uintptr_t)node;
+}
+
 /* A node that hangs somewhere already: the caller's reference goes with the failure. */
 static uint64_t refuse(struct skep_run *run, const void *node)
 {
@@ -112,38 +122,38 @@ DEFINE_KFUNC(list_push_back_impl)
 	return 0;
 }
 
-static uint64_t unhang(struct list_head *head, struct list_node *node)
+static uint64_t unhang(struct skep_run *run, struct list_head *head, struct list_node *node)
 {
 	if (!node)
 		return 0;
 	*(node->before ? &node->before->next : &head->first) = node->next;
 	*(node->next ? &node->next->before : &head->last) = node->before;
 	*node = (struct list_node){0};
-	return (uintptr_t)node;
+	return give(run, node);
 }
 
 DEFINE_KFUNC(list_pop_front)
 {
 	struct list_head *head = ptr_of(r1);
 
-	return unhang(head, head->first);
+	return unhang(run, head, head->first);
 }
 
 DEFINE_KFUNC(list_pop_back)
 {
 	struct list_head *head = ptr_of(r1);
 
-	return unhang(head, head->last);
+	return unhang(run, head, head->last);
 }
 
 DEFINE_KFUNC(list_front)
 {
-	return (uintptr_t)((struct list_head *)ptr_of(r1))->first;
+	return give(run, ((struct list_head *)ptr_of(r1))->first);
 }
 
 DEFINE_KFUNC(list_back)
 {
-	return (uintptr_t)((struct list_head *)ptr_of(r1))->last;
+	return give(run, ((struct list_head *)ptr_of(r1))->last);
 }
 
 /* --- Trees -------------------------------------------------------------------------------- */
@@ -201,6 +211,7 @@ DEFINE_KFUNC(rbtree_add_impl)
 		const uint64_t args[5] = {r2, (uintptr_t)*place};
 
 		parent = *place;
+		give(run, parent);
 		place = skep_run_callback(run, r3, args) ? &parent->left : &parent->right;
 		if (run->stop) {
 			node->owner = NULL;
@@ -230,7 +241,7 @@ DEFINE_KFUNC(rbtree_remove)
 	if (child)
 		child->parent = node->parent;
 	*node = (struct tree_node){0};
-	return (uintptr_t)node;
+	return give(run, node);
 }
 
 DEFINE_KFUNC(rbtree_first)
@@ -239,24 +250,24 @@ DEFINE_KFUNC(rbtree_first)
 
 	while (node && node->left)
 		node = node->left;
-	return (uintptr_t)node;
+	return give(run, node);
 }
 
 DEFINE_KFUNC(rbtree_root)
 {
-	return (uintptr_t)((struct tree *)ptr_of(r1))->root;
+	return give(run, ((struct tree *)ptr_of(r1))->root);
 }
 
 DEFINE_KFUNC(rbtree_left)
 {
 	const struct tree_node *node = ptr_of(r2);
 
-	return node->owner == ptr_of(r1) ? (uintptr_t)node->left : 0;
+	return node->owner == ptr_of(r1) ? give(run, node->left) : 0;
 }
 
 DEFINE_KFUNC(rbtree_right)
 {
 	const struct tree_node *node = ptr_of(r2);
 
-	return node->owner == ptr_of(r1) ? (uintptr_t)node->right : 0;
+	return node->owner == ptr_of(r1) ? give(run, node->right) : 0;
 }

@@ -6,7 +6,12 @@ DEFINE_HELPER(kptr_xchg)
 {
 	uint64_t *place = ptr_of(r1);
 
-	return __atomic_exchange_n(place, r2, __ATOMIC_ACQ_REL);
+	uint64_t was = __atomic_exchange_n(place, r2, __ATOMIC_ACQ_REL);
+	uint32_t bytes = run->check && was ? object_bytes(ptr_of(was)) : 0;
+
+	if (bytes)
+		grant(run, ptr_of(was), bytes, SKEP_MAY_READ | SKEP_MAY_WRITE);
+	return was;
 }
 
 static uint64_t copy_for(struct skep_run *run, void *object, uint32_t cpu)

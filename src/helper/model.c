@@ -228,6 +228,23 @@ size_t model_cgroup_bytes(void)
 	return cgroup_bytes;
 }
 
+static bool has(const struct model *list, const void *memory)
+{
+	while (list && list->memory != memory)
+		list = list->next;
+	return list;
+}
+
+size_t model_bytes(const void *memory)
+{
+	pthread_mutex_lock(&lock);
+	bool is_task = has(tasks, memory), is_cgroup = !is_task && has(cgroups, memory);
+	pthread_mutex_unlock(&lock);
+	if (is_task)
+		return model_task_bytes();
+	return is_cgroup ? model_cgroup_bytes() : 0;
+}
+
 void *skep_task_current(void)
 {
 	return model_task_current();

@@ -21,5 +21,7 @@ void *model_cgroup_by_id(uint64_t id);
 /** Steps below the root. */
 int model_cgroup_level(const void *memory);
 size_t model_cgroup_bytes(void);
+/** Bytes of the task or cgroup that @memory is; 0: it is none. */
+size_t model_bytes(const void *memory);
 
 #endif

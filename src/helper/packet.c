@@ -73,7 +73,7 @@ void packet_sync(const struct skep_packet *packet)
 	skb->protocol = packet->protocol;
 }
 
-int packet_reserve(struct skep_packet *packet, uint32_t head, uint32_t tail)
+int skep_packet_reserve(struct skep_packet *packet, uint32_t head, uint32_t tail)
 {
 	uint32_t meta = (uint32_t)(packet->data - packet->meta), len = linear_bytes(packet);
 
@@ -103,7 +103,7 @@ int packet_pull(struct skep_packet *packet, uint32_t len)
 	if (len > packet_bytes(packet))
 		return -ENOMEM;
 	more = len - linear_bytes(packet);
-	int err = packet_reserve(packet, 0, more);
+	int err = skep_packet_reserve(packet, 0, more);
 	if (err)
 		return err;
 	memcpy(packet->end, packet->frags, more);
@@ -111,6 +111,35 @@ int packet_pull(struct skep_packet *packet, uint32_t len)
 	packet->frags_bytes -= more;
 	memmove(packet->frags, packet->frags + more, packet->frags_bytes);
 	return 0;
+}
+
+/* Offsets below 0 in loads count from a header: SKF_NET_OFF and SKF_LL_OFF. */
+#define FROM_NETWORK_HEADER (-0x100000)
+#define FROM_LINK_HEADER    (-0x200000)
+
+/* Where such a load begins, from data; before the buffer: nowhere. */
+static int64_t load_start(const struct skep_packet *packet, int32_t off)
+{
+	if (off >= 0)
+		return off;
+	if (off >= FROM_NETWORK_HEADER)
+		return (int64_t)packet->network_off + off - FROM_NETWORK_HEADER;
+	if (off >= FROM_LINK_HEADER)
+		return (int64_t)packet->mac_off + off - FROM_LINK_HEADER;
+	return INT64_MIN;
+}
+
+bool skep_packet_load(const struct skep_packet *packet, int32_t off, unsigned size, uint64_t *ret)
+{
+	int64_t linear = packet->end - packet->data, at = load_start(packet, off);
+	uint64_t value = 0;
+
+	if (at < packet->buf - packet->data || at + size > linear + packet->frags_bytes)
+		return false;
+	for (unsigned i = 0; i < size; i++, at++)
+		value = value << 8 | (at < linear ? packet->data[at] : packet->frags[at - linear]);
+	*ret = value;
+	return true;
 }
 
 static bool is_inside(const struct skep_packet *packet, uint32_t off, uint32_t len)

@@ -58,8 +58,6 @@ static inline uint16_t net16(uint16_t n)
 
 /** Write addresses and lengths into the context. */
 void packet_sync(const struct skep_packet *packet);
-/** See to @head bytes before and @tail behind; the bytes may move. 0 | -ENOMEM */
-int packet_reserve(struct skep_packet *packet, uint32_t head, uint32_t tail);
 /** Have the first @len bytes in one piece. 0 | -ENOMEM there are fewer */
 int packet_pull(struct skep_packet *packet, uint32_t len);
 /** Bytes by offset, over all buffers; what is outside: -EFAULT, nothing is copied. */

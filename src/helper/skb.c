@@ -48,18 +48,19 @@ DEFINE_HELPER(skb_load_bytes)
 DEFINE_HELPER(skb_load_bytes_relative)
 {
 	const struct skep_packet *packet = packet_of(run);
-	uint32_t off = (uint32_t)r2, len = (uint32_t)r4, linear = linear_bytes(packet);
+	uint32_t off = (uint32_t)r2, len = (uint32_t)r4;
+	int64_t at = (uint32_t)r5 == START_MAC ? packet->mac_off : (int64_t)packet->network_off;
 
 	if (off > 0xffff || (uint32_t)r5 > START_NET) {
 		memset(ptr_of(r3), 0, len);
 		return as_r0(-EFAULT);
 	}
-	off += (uint32_t)r5 == START_MAC ? packet->mac_off : packet->network_off;
-	if (off > linear || len > linear - off) {
+	at += off;
+	if (at + len > linear_bytes(packet) || at < packet->buf - packet->data) {
 		memset(ptr_of(r3), 0, len);
 		return as_r0(-EFAULT);
 	}
-	memmove(ptr_of(r3), packet->data + off, len);
+	memmove(ptr_of(r3), packet->data + at, len);
 	return 0;
 }
 

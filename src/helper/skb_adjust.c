@@ -32,7 +32,7 @@ int skb_open(struct skep_packet *packet, uint32_t off, uint32_t len)
 	int err = packet_pull(packet, off);
 
 	if (!err)
-		err = packet_reserve(packet, len, 0);
+		err = skep_packet_reserve(packet, len, 0);
 	if (err)
 		return err;
 	packet->data -= len;
@@ -56,7 +56,7 @@ int skb_close(struct skep_packet *packet, uint32_t off, uint32_t len)
 
 static uint32_t mac_bytes(const struct skep_packet *packet)
 {
-	return packet->network_off - packet->mac_off;
+	return packet->network_off - (uint32_t)packet->mac_off;
 }
 
 static int change_proto(struct skep_packet *packet, uint16_t from, uint16_t to)
@@ -106,7 +106,7 @@ static int change_tail(struct skep_packet *packet, uint32_t len, uint64_t flags)
 	int err = packet_pull(packet, packet_bytes(packet));
 	uint32_t now = linear_bytes(packet);
 	if (!err && len > now)
-		err = packet_reserve(packet, 0, len - now);
+		err = skep_packet_reserve(packet, 0, len - now);
 	if (err)
 		return err;
 	if (len > now)

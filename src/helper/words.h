@@ -1,6 +1,6 @@
 /*
  * What the words in helpers.def and kfuncs.def stand for, and how a row of them becomes a
- * struct skep_proto. Only the files that make the tables include it.
+ * struct skep_proto. For the files that make the tables.
  */
 #ifndef SKEP_HELPER_WORDS_H
 #define SKEP_HELPER_WORDS_H
@@ -108,9 +108,10 @@
 #define ARG_TASK_END      SKEP_ARG_BTF_ID | SKEP_ARG_RELEASES, 0, "task_struct"
 #define ARG_CGROUP        SKEP_ARG_BTF_ID, 0, "cgroup"
 #define ARG_CGROUP_END    SKEP_ARG_BTF_ID | SKEP_ARG_RELEASES, 0, "cgroup"
-#define ARG_CPUMASK       SKEP_ARG_BTF_ID, 0, "bpf_cpumask"
-#define ARG_CPUS          SKEP_ARG_BTF_ID, 0, "cpumask"
-#define ARG_CPUMASK_END   SKEP_ARG_BTF_ID | SKEP_ARG_RELEASES, 0, "bpf_cpumask"
+#define CPUMASK_BYTES     128 /* struct mask of kfunc_cpumask.c */
+#define ARG_CPUMASK       SKEP_ARG_BTF_ID, CPUMASK_BYTES, "bpf_cpumask"
+#define ARG_CPUS          SKEP_ARG_BTF_ID, CPUMASK_BYTES, "cpumask"
+#define ARG_CPUMASK_END   SKEP_ARG_BTF_ID | SKEP_ARG_RELEASES, CPUMASK_BYTES, "bpf_cpumask"
 #define RET_NEW_0         SKEP_RET_BTF_ID | MAYBE | SKEP_RET_ACQUIRES, NULL
 #define RET_NODE_0        SKEP_RET_BTF_ID | MAYBE, NULL
 #define RET_ANY_0         SKEP_RET_BTF_ID | MAYBE, NULL

@@ -34,6 +34,7 @@ struct skep_check {
 	bool stopped;
 	uint32_t insn;
 	char why[160];
+	char registers[400];
 };
 
 struct skep_check *skep_check_new(void)
@@ -79,6 +80,11 @@ bool skep_check_fault(const struct skep_check *check, uint32_t *ret_insn, const 
 	*ret_insn = check->insn;
 	*ret_why = check->why;
 	return true;
+}
+
+const char *skep_check_registers(const struct skep_check *check)
+{
+	return check->stopped ? check->registers : "";
 }
 
 /* --- regions -------------------------------------------------------------------------------- */
@@ -239,4 +245,62 @@ void skep_check_unwind(struct skep_run *run, uint64_t mark)
 	}
 	if (check)
 		check->regions.len = kept;
+}
+
+/* --- registers, in words -------------------------------------------------------------------- */
+
+#define SMALL_NUMBER 65536
+
+/* Its region, or the one that ends right before it; NULL: it points to nothing. */
+static const struct region *around(const struct skep_check *check, uint64_t value)
+{
+	const struct region *region = find(check, (uintptr_t)value, 0, 0);
+
+	return region || !value ? region : find(check, (uintptr_t)value - 1, 1, 0);
+}
+
+static int describe_pointer(const struct skep_run *run, uint64_t value, char *at, size_t room)
+{
+	const struct skep_packet *packet = run->world ? run->world->packet : NULL;
+	const struct region *region;
+
+	if (packet && value >= (uintptr_t)packet->data && value <= (uintptr_t)packet->end)
+		return snprintf(at, room, "packet+%llu of %llu bytes",
+				(unsigned long long)(value - (uintptr_t)packet->data),
+				(unsigned long long)(packet->end - packet->data));
+	region = around(run->check, value);
+	if (!region)
+		return snprintf(at, room, "0x%llx", (unsigned long long)value);
+	if (region->set)
+		return snprintf(at, room, "stack-%llu",
+				(unsigned long long)(region->at + region->bytes - value));
+	return snprintf(at, room, "%s+%llu of %llu bytes",
+			region->at == (uintptr_t)run->ctx ? "context" : "memory",
+			(unsigned long long)(value - region->at),
+			(unsigned long long)region->bytes);
+}
+
+void skep_check_note_registers(struct skep_run *run, const uint64_t r[SKEP_N_REGS], unsigned set)
+{
+	struct skep_check *check = run->check;
+	size_t room = sizeof(check->registers), len = 0;
+
+	if (!check || check->stopped)
+		return;
+	check->registers[0] = '\0';
+	for (unsigned i = 0; i < SKEP_N_REGS && len < room; i++) {
+		int64_t number = (int64_t)r[i];
+
+		if (!(set & 1u << i))
+			continue;
+		len += (size_t)snprintf(check->registers + len, room - len, "%sr%u = ",
+					len ? ", " : "", i);
+		if (len >= room)
+			break;
+		len += (size_t)(number > -SMALL_NUMBER && number < SMALL_NUMBER
+					? snprintf(check->registers + len, room - len, "%lld",
+						   (long long)number)
+					: describe_pointer(run, r[i], check->registers + len,
+							   room - len));
+	}
 }

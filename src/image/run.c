@@ -26,7 +26,6 @@ static uint64_t caught(const struct skep_program *program, struct skep_run *run)
 static uint64_t call_main_catching(const struct skep_program *program, void *ctx,
 				   struct skep_run *run)
 {
-	const uint64_t args[5] = {(uintptr_t)ctx};
 	uint32_t depth = run->depth;
 	uint64_t mark = skep_check_mark(run);
 	jmp_buf unwind, *outer = run->unwind;
@@ -34,7 +33,7 @@ static uint64_t call_main_catching(const struct skep_program *program, void *ctx
 
 	run->unwind = &unwind;
 	if (!setjmp(unwind)) {
-		r0 = program->exec->call(program, 0, args, run);
+		r0 = program->exec->enter(program, ctx, run);
 	} else {
 		run->unwind = outer;
 		run->program = program;
@@ -46,27 +45,22 @@ static uint64_t call_main_catching(const struct skep_program *program, void *ctx
 	return r0;
 }
 
-/* setjmp() is paid for by programs only that can throw. */
-static uint64_t call_main(const struct skep_program *program, void *ctx, struct skep_run *run)
-{
-	const uint64_t args[5] = {(uintptr_t)ctx};
-
-	if (program->image->may_throw)
-		return call_main_catching(program, ctx, run);
-	return program->exec->call(program, 0, args, run);
-}
-
 uint64_t skep_program_run(const struct skep_program *program, void *ctx, struct skep_run *run)
 {
+	const struct skep_image *image = program->image;
+	uint64_t r0;
+
 	run->program = program;
 	run->ctx = ctx;
 	run->stop = SKEP_STOP_NONE;
 	run->tail_calls = 0;
 	run->depth = 1;
 	run->unwind = NULL;
-	run->cpu = skep_cpu_current();
-
-	uint64_t r0 = call_main(program, ctx, run);
+	if (image->n_calls)
+		run->cpu = skep_cpu_current();
+	/* setjmp() is paid for by programs only that can throw. */
+	r0 = image->may_throw ? call_main_catching(program, ctx, run)
+			      : program->exec->enter(program, ctx, run);
 	return run->stop ? 0 : r0;
 }
 
@@ -102,7 +96,8 @@ bool skep_run_tail_call(struct skep_run *run, void *ctx, struct skep_map *map, u
 	run->tail_calls++;
 	run->program = callee;
 	run->depth = 1;
-	uint64_t r0 = call_main(callee, ctx, run);
+	uint64_t r0 = callee->image->may_throw ? call_main_catching(callee, ctx, run)
+					       : callee->exec->enter(callee, ctx, run);
 	run->program = caller;
 	run->depth = depth;
 	*ret_r0 = r0;

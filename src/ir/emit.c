@@ -105,6 +105,8 @@ static int collect(struct emission *em, struct skep_ir_func *f, unsigned depth,
 	list_callees(f);
 	for (uint32_t i = 0; i < f->n_callees && !err; i++)
 		err = collect(em, f->callees[i], depth + 1, diag);
+	if (!err)
+		skep_ir_enclose(f);
 	f->collecting = false;
 	f->collected = true;
 	skep_vec_push(&em->funcs, f);

@@ -12,6 +12,15 @@
  * If all of it does not fit, the largest slots go to the scratch (scratch.c),
  * everything above a threshold of size that is lowered until the rest fits;
  * then spilled numbers go there too. Pointers cannot: see kinds.c.
+ *
+ * All that can go there goes there if the function has a loop with many ways
+ * through it. The kernel walks a loop until the state at its head repeats, and
+ * what lies on the stack is part of the state: bytes left by a string that one
+ * way copied and another did not, a number that is known to be zero on one.
+ * What is dead counts too, as far as a helper may have written it. So n ways
+ * are up to 2^n states, each walked from there on; a few dozen `if` in a loop
+ * exceed the million steps a program is given. Of the scratch the kernel knows
+ * nothing, so nothing there makes a difference.
  */
 #include <errno.h>
 
@@ -21,6 +30,9 @@
 #define SCRATCH_MAX_BYTES 32768
 /* The busy word, before the frame's first byte. */
 #define SCRATCH_HEAD_BYTES 8
+/* Branches within loops from which on they are many. Below, a claim of the scratch costs more time
+ * at every event than it saves once. */
+#define MANY_BRANCHES 16
 /* The kernel takes this much of the stack for the state of may_goto. */
 #define MAY_GOTO_BYTES 16
 
@@ -92,15 +104,15 @@ static void place_slots(struct layout *l)
 			place_slot(l, i);
 }
 
-static uint32_t count_spills(const struct skep_ir_func *f, bool pointers_only)
+/* Of registers of at least this kind. */
+static uint32_t count_spills(const struct skep_ir_func *f, enum reg_kind least)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < f->n_slots; i++) {
 		const struct slot *slot = &f->slots[i];
 
-		n += slot->is_spill && slot->place != SLOT_UNUSED &&
-		     (slot->needs_stack || !pointers_only);
+		n += slot->is_spill && slot->place != SLOT_UNUSED && slot->kind >= least;
 	}
 	return n;
 }
@@ -110,13 +122,41 @@ static uint32_t budget(const struct skep_ir_func *f)
 	return f->stack_budget - (f->has_guard ? MAY_GOTO_BYTES : 0);
 }
 
+/* A subprogram is a loop's body: what helpers call back. */
+static bool has_many_ways(const struct skep_ir_func *f)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < f->n_order; i++) {
+		const struct block *block = f->blocks[f->order[i]];
+
+		n += (block->depth || f->prog != f) && block->last->op == OP_BRANCH;
+	}
+	return n >= MANY_BRANCHES;
+}
+
+/* Whatever can be in the scratch goes there. Return whether the rest fits. */
+static bool fit_least(struct layout *l)
+{
+	uint32_t n_spills = count_spills(l->f, KIND_SCALAR);
+
+	l->threshold = 0;
+	l->n_stack_spills = count_spills(l->f, KIND_TRACKED);
+	l->n_scratch_spills = n_spills - l->n_stack_spills;
+	place_slots(l);
+	return l->stack_bytes <= budget(l->f);
+}
+
 /* Find the least that must go to the scratch. Return 0 | -ENOSPC */
 static int fit(struct layout *l, struct skep_diag *diag)
 {
 	static const uint32_t thresholds[] = {UINT32_MAX, 256, 128, 64, 32, 16, 8, 0};
-	uint32_t n_spills = count_spills(l->f, false), fixed_bytes;
+	uint32_t n_spills = count_spills(l->f, KIND_SCALAR), fixed_bytes;
 
+	if (has_many_ways(l->f) && fit_least(l))
+		return 0;
 	l->n_stack_spills = n_spills;
+	l->n_scratch_spills = 0;
 	for (size_t i = 0; i < sizeof(thresholds) / sizeof(*thresholds); i++) {
 		l->threshold = thresholds[i];
 		place_slots(l);
@@ -124,7 +164,7 @@ static int fit(struct layout *l, struct skep_diag *diag)
 			return 0;
 	}
 	fixed_bytes = align_up(l->stack_bytes - 8 * n_spills, 8);
-	if (fixed_bytes + 8 * count_spills(l->f, true) > budget(l->f))
+	if (fixed_bytes + 8 * count_spills(l->f, KIND_POINTER) > budget(l->f))
 		return skep_diag_fail(diag, -ENOSPC, SKEP_DIAG_IR_STACK, l->f->span, l->f->name,
 				      budget(l->f));
 	l->n_stack_spills = (budget(l->f) - fixed_bytes) / 8;

@@ -112,6 +112,7 @@ struct skep_ir_func {
 	uint32_t chain_bytes;  /* the same with the deepest chain of calls below */
 	uint32_t insn;         /* first instruction within the program */
 	bool has_guard;
+	bool has_loop;                       /* or a callee has: enclose.c */
 	bool collecting, collected, emitted; /* emit.c: being walked, walked, compiled */
 	uint32_t level;                      /* of calls: 1 for a program */
 	uint8_t *kinds;                      /* per register, enum reg_kind: kinds.c */
@@ -199,6 +200,8 @@ void skep_ir_combine(struct skep_ir_func *f);
 /** Is @mov a copy of what the instruction before it makes, and could that write to its place? */
 bool skep_ir_merges(const struct inst *mov);
 void skep_ir_dead(struct skep_ir_func *f);
+/** When those of its callees are done. */
+void skep_ir_enclose(struct skep_ir_func *f);
 void skep_ir_lower(struct skep_ir_func *f);
 void skep_ir_order(struct skep_ir_func *f);
 

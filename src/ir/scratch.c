@@ -95,6 +95,9 @@ static void try_level(const struct claim *c, struct skep_opnd level, uint32_t ta
 	old = skep_ir_xchg(f, 8, R(frame), 0, I(1));
 	skep_ir_branch(f, SKEP_IR_NE, R(old), I(0), taken, got);
 	skep_ir_at(f, got);
+	/* Which level it was is of no interest any more: else the kernel walks on with each. */
+	if (!is_imm(level))
+		skep_ir_store(f, 4, S(c->key, 0), 0, I(0));
 	skep_ir_set(f, f->frame_reg, R(frame));
 	skep_ir_jump(f, c->body);
 }

@@ -150,6 +150,7 @@ static void set_entries(const struct jit_unit *unit, struct skep_code *code)
 		uintptr_t at = (uintptr_t)code->code + unit->funcs[f].entry;
 		code->entry[f] = (jit_function *)at;
 	}
+	code->main = code->entry[0];
 }
 
 int skep_jit_compile(const struct skep_image *image, const struct skep_exec_opts *opts,
@@ -207,6 +208,14 @@ static uint64_t call(const struct skep_program *program, uint32_t func, const ui
 	return code->entry[func](args[0], args[1], args[2], args[3], args[4], run);
 }
 
+static uint64_t enter(const struct skep_program *program, void *ctx, struct skep_run *run)
+{
+	const struct skep_code *code = program->code;
+	if (code->budget && !pay(program->image, 0, run))
+		return 0;
+	return code->main((uintptr_t)ctx, 0, 0, 0, 0, run);
+}
+
 const void *skep_jit_code(const struct skep_code *code, size_t *ret_bytes)
 {
 	*ret_bytes = code->code_bytes;
@@ -223,4 +232,5 @@ const struct skep_exec skep_exec_jit = {
 	.compile = compile,
 	.call = call,
 	.free = code_free,
+	.enter = enter,
 };

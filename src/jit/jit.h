@@ -95,6 +95,7 @@ struct skep_code {
 	bool budget;
 	uint32_t *at;         /* n_insns + 1 offsets in the code */
 	jit_function **entry; /* of each function */
+	jit_function *main;   /* the first of them */
 };
 
 /* --- flow.c ----------------------------------------------------------------------------------- */

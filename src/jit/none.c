@@ -29,6 +29,11 @@ static uint64_t call(const struct skep_program *program, uint32_t func, const ui
 	return 0;
 }
 
+static uint64_t enter(const struct skep_program *program, void *ctx, struct skep_run *run)
+{
+	return 0;
+}
+
 static void free_code(struct skep_code *code)
 {
 }
@@ -49,4 +54,5 @@ const struct skep_exec skep_exec_jit = {
 	.compile = compile,
 	.call = call,
 	.free = free_code,
+	.enter = enter,
 };

@@ -18,6 +18,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <skep/load.h>
+
 #include "linux/privilege.h"
 
 static const struct words {
@@ -141,6 +143,21 @@ static const struct words *find_words(const struct load_verdict *verdict)
 			return &words[i];
 	}
 	return NULL;
+}
+
+struct skep_refusal skep_refusal_read(const char *log)
+{
+	struct load_verdict verdict = load_log_verdict(log);
+	const struct words *known = find_words(&verdict);
+
+	return (struct skep_refusal){
+		.line = verdict.line,
+		.len = verdict.len,
+		.has_insn = verdict.has_insn,
+		.insn = verdict.insn,
+		.what = known ? known->what : NULL,
+		.hint = known ? known->hint : NULL,
+	};
 }
 
 static int explain_verdict(const struct skep_object_prog *prog, const struct load_verdict *verdict,

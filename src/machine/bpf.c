@@ -125,6 +125,7 @@ void skep_machine_free(struct skep_machine *machine)
 	for (int kind = OBJECT_KINDS; kind-- > 0;)
 		while (close_one(machine, kind))
 			;
+	skep_grace_wait();
 	if (machine->kernel_btf_object)
 		machine_object_put(&machine->kernel_btf_object->object);
 	skep_vec_foreach (struct variable, variable, &machine->variables)

@@ -119,6 +119,35 @@ int machine_handle_close(int fd)
 	return close(fd) ? -errno : 0;
 }
 
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0)
+			return -errno;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int machine_text_new(const void *data, size_t len)
+{
+	_cleanup_close_ int file = memfd_create("bpf_iter", MFD_CLOEXEC);
+	char path[32];
+	int fd, err;
+
+	if (file < 0)
+		return -errno;
+	err = write_all(file, data, len);
+	if (err)
+		return err;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 int machine_handle_no_token(int fd)
 {
 	return fcntl(fd, F_GETFD) < 0 ? -EBADF : -EINVAL;

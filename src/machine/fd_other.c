@@ -106,6 +106,12 @@ int machine_handle_identify(int fd, struct handle *ret, int *ret_mode)
 	return row ? 0 : -EBADF;
 }
 
+/* Numbers cannot be read from: no iterators. */
+int machine_text_new(const void *data, size_t len)
+{
+	return -ENOTSUP;
+}
+
 int machine_handle_no_token(int fd)
 {
 	return -EBADF;

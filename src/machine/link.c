@@ -7,6 +7,7 @@
  *
  * Source  behaviour of Linux 6.18, kernel/bpf/syscall.c: link_create() and what it calls
  */
+#include "machine/iter.h"
 #include "machine/map.h"
 #include "machine/prog.h"
 #include "machine/run.h"
@@ -37,7 +38,16 @@ enum link_type {
 	LINK_SOCKMAP,
 };
 
-enum target { ON_DEVICE, ON_FD, ON_MAP, ON_FUNCTION, ON_TRACEPOINT, ON_NETFILTER, ON_NOTHING };
+enum target {
+	ON_DEVICE,
+	ON_FD,
+	ON_MAP,
+	ON_FUNCTION,
+	ON_TRACEPOINT,
+	ON_NETFILTER,
+	ON_ITER,
+	ON_NOTHING
+};
 
 /* Which program may be linked where. The first row that fits. */
 static const struct row {
@@ -83,8 +93,7 @@ static const struct row {
 	 SKEP_HOOK_ENTRY},
 	{PROG_TRACING, ATTACH_TRACE_RAW_TP, ATTACH_TRACE_RAW_TP, LINK_RAW_TRACEPOINT, ON_TRACEPOINT,
 	 SKEP_HOOK_RAW_TRACEPOINT},
-	{PROG_TRACING, ATTACH_TRACE_ITER, ATTACH_TRACE_ITER, LINK_ITER, ON_FUNCTION,
-	 SKEP_HOOK_ITER},
+	{PROG_TRACING, ATTACH_TRACE_ITER, ATTACH_TRACE_ITER, LINK_ITER, ON_ITER, SKEP_HOOK_ITER},
 	{PROG_LSM, ATTACH_LSM_MAC, ATTACH_LSM_MAC, LINK_TRACING, ON_FUNCTION, SKEP_HOOK_LSM},
 	{PROG_LSM, ATTACH_LSM_CGROUP, ATTACH_LSM_CGROUP, LINK_CGROUP, ON_FUNCTION, SKEP_HOOK_LSM},
 	{PROG_PERF_EVENT, ATTACH_PERF_EVENT, ATTACH_PERF_EVENT, LINK_PERF_EVENT, ON_FD,
@@ -189,6 +198,9 @@ static int name_target(const struct attr_link_create *attr, enum target target,
 		link->cookie = attr->tracing_cookie;
 		snprintf(link->hook, sizeof(link->hook), "%.*s", (int)sizeof(link->hook) - 1, name);
 		return attr->target ? -EINVAL : 0;
+	case ON_ITER:
+		snprintf(link->hook, sizeof(link->hook), "%.*s", (int)sizeof(link->hook) - 1, name);
+		return machine_iter_attach(attr, link);
 	case ON_NETFILTER:
 		link->priority = attr->priority;
 		snprintf(link->hook, sizeof(link->hook), "%u:%u", attr->pf, attr->hooknum);
@@ -313,7 +325,7 @@ int machine_cmd_raw_tracepoint_open(struct skep_machine *machine, struct request
 		static const struct attr_link_create none;
 		const struct row *at = row_of(link->prog->type, link->prog->expected_attach_type);
 
-		if (attr->name || !at)
+		if (attr->name || !at || at->hook == SKEP_HOOK_ITER)
 			return -EINVAL;
 		link->type = at->link_type;
 		link->kind = at->hook;
@@ -359,7 +371,7 @@ void machine_link_object_free(struct object *object)
 	free(link);
 }
 
-static int link_object_get(struct skep_machine *machine, uint32_t fd, struct link_object **ret)
+int machine_link_object_get(struct skep_machine *machine, uint32_t fd, struct link_object **ret)
 {
 	struct object *object;
 	int err = machine_object_get(machine, (int)fd, OBJECT_LINK, &object, NULL);
@@ -367,6 +379,22 @@ static int link_object_get(struct skep_machine *machine, uint32_t fd, struct lin
 	if (!err)
 		*ret = object_of(link_object, object);
 	return err;
+}
+
+bool machine_link_is_iter(const struct link_object *link)
+{
+	return link->type == LINK_ITER;
+}
+
+struct prog_object *machine_link_prog(struct link_object *link)
+{
+	struct prog_object *prog;
+
+	pthread_mutex_lock(&link->object.machine->lock);
+	prog = link->prog;
+	prog->object.refs++;
+	pthread_mutex_unlock(&link->object.machine->lock);
+	return prog;
 }
 
 #define BIT(type) (1u << LINK_##type)
@@ -389,7 +417,8 @@ static int replace(struct link_object *link, struct prog_object *fresh,
 	struct prog_object *was;
 	int err = 0;
 
-	if (!can(link, BIT(CGROUP) | BIT(NETNS) | BIT(XDP) | BIT(TCX) | BIT(NETKIT) | BIT(SOCKMAP)))
+	if (!can(link, BIT(CGROUP) | BIT(NETNS) | BIT(XDP) | BIT(TCX) | BIT(NETKIT) | BIT(SOCKMAP) |
+			       BIT(ITER)))
 		return -EINVAL;
 	pthread_mutex_lock(&link->object.machine->lock);
 	was = link->prog;
@@ -398,7 +427,8 @@ static int replace(struct link_object *link, struct prog_object *fresh,
 	else if (old && was != old)
 		err = -EPERM;
 	else if (was->type != fresh->type ||
-		 was->expected_attach_type != fresh->expected_attach_type)
+		 was->expected_attach_type != fresh->expected_attach_type ||
+		 was->attach_btf_id != fresh->attach_btf_id)
 		err = -EINVAL;
 	if (!err) {
 		link->prog = fresh;
@@ -437,7 +467,7 @@ int machine_cmd_link_update(struct skep_machine *machine, struct request *req)
 
 	if (attr->flags & ~LINK_F_REPLACE)
 		return -EINVAL;
-	err = link_object_get(machine, attr->link_fd, &link);
+	err = machine_link_object_get(machine, attr->link_fd, &link);
 	if (err)
 		return err;
 	err = link->type == LINK_STRUCT_OPS ? -EOPNOTSUPP : update(machine, attr, link);
@@ -448,7 +478,7 @@ int machine_cmd_link_update(struct skep_machine *machine, struct request *req)
 int machine_cmd_link_detach(struct skep_machine *machine, struct request *req)
 {
 	struct link_object *link;
-	int err = link_object_get(machine, req->attr.word, &link);
+	int err = machine_link_object_get(machine, req->attr.word, &link);
 
 	if (err)
 		return err;
@@ -461,22 +491,6 @@ int machine_cmd_link_detach(struct skep_machine *machine, struct request *req)
 	} else {
 		err = -EOPNOTSUPP;
 	}
-	machine_object_put(&link->object);
-	return err;
-}
-
-/* Iterators read the kernel's own structures, which the machine has none of. */
-int machine_cmd_iter_create(struct skep_machine *machine, struct request *req)
-{
-	struct link_object *link;
-	int err;
-
-	if (req->attr.iter.flags)
-		return -EINVAL;
-	err = link_object_get(machine, req->attr.iter.link_fd, &link);
-	if (err)
-		return err;
-	err = link->type == LINK_ITER ? -EOPNOTSUPP : -EINVAL;
 	machine_object_put(&link->object);
 	return err;
 }
@@ -576,6 +590,10 @@ static int describe(const struct link_object *link, struct info_link *info)
 		info->netfilter.priority = link->priority;
 		sscanf(link->hook, "%u:%u", &info->netfilter.pf, &info->netfilter.hooknum);
 		return 0;
+	case LINK_ITER:
+		info->iter.map_id = link->map ? link->map->object.id : 0;
+		return put_name(machine_iter_name(link), info->iter.target_name,
+				&info->iter.target_name_len);
 	case LINK_STRUCT_OPS:
 	case LINK_SOCKMAP: info->struct_ops.map_id = link->map->object.id; return 0;
 	default: return 0;

@@ -205,6 +205,9 @@ int machine_handle_identify(int fd, struct handle *ret, int *ret_mode);
 
 /** Return 0 | -EBADF | -errno */
 int machine_handle_close(int fd);
+/** A descriptor that reads @data from its beginning. Return it | -errno */
+int machine_text_new(const void *data, size_t len);
+
 /** There are no tokens: what the kernel says of a descriptor that is none. */
 int machine_handle_no_token(int fd);
 bool machine_handle_process_exists(uint32_t pid);
@@ -223,6 +226,9 @@ int machine_object_get(struct skep_machine *machine, int fd, enum object_kind ki
 /** By id, with a reference; @next: the first with that id or a larger one. NULL: none. */
 struct object *machine_object_by_id(struct skep_machine *machine, enum object_kind kind,
 				    uint32_t id, bool next);
+/** The first with a larger id, of those that are there: nothing is looked for first. */
+struct object *machine_object_after(struct skep_machine *machine, enum object_kind kind,
+				    uint32_t id);
 void machine_object_ref(struct object *object);
 void machine_object_put(struct object *object);
 /** A reference that keeps what users see (prog arrays empty themselves without). */
@@ -323,6 +329,11 @@ void machine_prog_tag(const struct skep_insn *insns, uint32_t n, uint8_t ret[8])
 /** OBJ_GET_INFO_BY_FD and TASK_FD_QUERY of links. */
 int machine_link_info(struct link_object *link, struct request *req);
 int machine_link_task_fd(struct object *object, struct request *req);
+
+int machine_link_object_get(struct skep_machine *machine, uint32_t fd, struct link_object **ret);
+bool machine_link_is_iter(const struct link_object *link);
+/** Its program, with a reference. */
+struct prog_object *machine_link_prog(struct link_object *link);
 
 /** Take a link off its hook; the lock is held. */
 void machine_link_detach_locked(struct link_object *link);

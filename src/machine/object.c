@@ -208,6 +208,7 @@ void machine_object_sweep(struct skep_machine *machine)
 	bool more;
 
 	machine_pin_sweep(machine);
+	skep_grace_poll();
 	/* What is freed lets go of others, whose descriptors may be closed as well: they had a
 	 * reference of their own for that, so one round is enough for each chain. */
 	do {
@@ -318,14 +319,13 @@ int machine_object_get(struct skep_machine *machine, int fd, enum object_kind ki
 	return 0;
 }
 
-struct object *machine_object_by_id(struct skep_machine *machine, enum object_kind kind,
-				    uint32_t id, bool next)
+static struct object *find_by_id(struct skep_machine *machine, enum object_kind kind, uint32_t id,
+				 bool next)
 {
 	struct id_table *table = &machine->ids[kind];
 	struct object *object = NULL;
 	size_t at;
 
-	machine_object_sweep(machine);
 	pthread_mutex_lock(&machine->lock);
 	at = find_place(table, id);
 	if (at < table->all.len && (next || table->all.data[at]->id == id)) {
@@ -334,4 +334,17 @@ struct object *machine_object_by_id(struct skep_machine *machine, enum object_ki
 	}
 	pthread_mutex_unlock(&machine->lock);
 	return object;
+}
+
+struct object *machine_object_by_id(struct skep_machine *machine, enum object_kind kind,
+				    uint32_t id, bool next)
+{
+	machine_object_sweep(machine);
+	return find_by_id(machine, kind, id, next);
+}
+
+struct object *machine_object_after(struct skep_machine *machine, enum object_kind kind,
+				    uint32_t id)
+{
+	return find_by_id(machine, kind, id + 1, true);
 }

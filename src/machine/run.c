@@ -7,6 +7,7 @@
  */
 #include "machine/run.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -36,19 +37,34 @@ static bool stats_are_on(struct skep_machine *machine)
 	return machine->ids[OBJECT_STATS].all.len;
 }
 
-static void keep_fault(struct prog_object *prog, const struct skep_run *run)
+/* Return whether the run was stopped, and why. */
+static bool find_fault(const struct skep_machine *machine, const struct skep_run *run,
+		       struct skep_fault *ret)
 {
 	const char *why;
-	bool faulted;
 
-	pthread_mutex_lock(&prog->object.machine->lock);
-	faulted = skep_check_fault(run->check, &prog->fault.insn, &why);
-	if (faulted) {
-		strncpy(prog->fault.why, why, sizeof(prog->fault.why) - 1);
-		prog->fault.why[sizeof(prog->fault.why) - 1] = 0;
+	if (run->check && skep_check_fault(run->check, &ret->insn, &why)) {
+		snprintf(ret->why, sizeof(ret->why), "%s", why);
+		snprintf(ret->registers, sizeof(ret->registers), "%s",
+			 skep_check_registers(run->check));
+		return true;
 	}
-	prog->faulted = faulted;
-	pthread_mutex_unlock(&prog->object.machine->lock);
+	if (run->stop != SKEP_STOP_BUDGET)
+		return false;
+	ret->insn = SKEP_FAULT_ANYWHERE;
+	ret->registers[0] = '\0';
+	snprintf(ret->why, sizeof(ret->why), "it did not end within %llu instructions",
+		 (unsigned long long)machine->opts.budget);
+	return true;
+}
+
+static void keep_fault(struct prog_object *prog, const struct skep_run *run)
+{
+	struct skep_machine *machine = prog->object.machine;
+
+	pthread_mutex_lock(&machine->lock);
+	prog->faulted = find_fault(machine, run, &prog->fault);
+	pthread_mutex_unlock(&machine->lock);
 }
 
 static void grant(struct skep_run *run, const struct entry *entry)
@@ -59,6 +75,16 @@ static void grant(struct skep_run *run, const struct entry *entry)
 	if (entry->extra)
 		skep_run_grant(run, entry->extra, entry->extra_bytes,
 			       SKEP_MAY_READ | SKEP_MAY_WRITE);
+	if (entry->value)
+		skep_run_grant(run, entry->value, entry->value_bytes,
+			       SKEP_MAY_READ | SKEP_MAY_WRITE);
+}
+
+/* A program's own types, unless whoever drives the machine knows better. */
+static const struct skep_btf *types_for(const struct prog_object *prog,
+					const struct skep_world *world)
+{
+	return world->types || !prog->btf ? world->types : prog->btf->btf;
 }
 
 static uint32_t run_on_cpu(struct prog_object *prog, const struct entry *entry)
@@ -68,15 +94,17 @@ static uint32_t run_on_cpu(struct prog_object *prog, const struct entry *entry)
 		.budget = machine->opts.budget ? machine->opts.budget : UINT64_MAX,
 		.world = entry->world,
 	};
+	const struct skep_btf *types = entry->world->types;
 	uint64_t r0;
 
 	if (prog->checked)
 		grant(&run, entry);
+	entry->world->types = types_for(prog, entry->world);
 	r0 = skep_program_run(&prog->program, entry->ctx, &run);
-	if (prog->checked) {
+	entry->world->types = types;
+	if (prog->checked || machine->opts.budget)
 		keep_fault(prog, &run);
-		skep_check_free(run.check);
-	}
+	skep_check_free(run.check);
 	return (uint32_t)r0;
 }
 
@@ -104,7 +132,7 @@ int machine_run_repeated(struct prog_object *prog, const struct entry *entry, ui
 
 	skep_cpu_enter();
 	start = now_ns();
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n && !(i && prog->faulted); i++)
 		*ret_retval = machine_run_once(prog, entry);
 	mean = (now_ns() - start) / n;
 	skep_cpu_leave();

@@ -11,6 +11,8 @@ struct entry {
 	unsigned ctx_rights; /* SKEP_MAY_… */
 	void *extra;         /* NULL: nothing */
 	size_t extra_bytes;
+	void *value; /* NULL: nothing more */
+	size_t value_bytes;
 	struct skep_world *world;
 };
 

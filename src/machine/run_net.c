@@ -184,14 +184,20 @@ static void drop_ethernet(struct skep_packet *packet)
 {
 	packet->data += ETH_BYTES;
 	packet->meta = packet->data;
-	packet->mac_off = (uint32_t)-ETH_BYTES;
+	packet->mac_off = -ETH_BYTES;
 	packet->network_off = 0;
 }
 
-static void restore_ethernet(struct skep_packet *packet)
+/* Return 0 | -ENOMEM the program has taken the room before it, and there is no more. */
+static int restore_ethernet(struct skep_packet *packet)
 {
+	int err = skep_packet_reserve(packet, ETH_BYTES, 0);
+
+	if (err)
+		return err;
 	packet->data -= ETH_BYTES;
 	memset(packet->data, 0, ETH_BYTES);
+	return 0;
 }
 
 static int check_skb_attr(const struct attr_test *attr)
@@ -269,10 +275,10 @@ int machine_run_skb(struct prog_object *prog, struct request *req)
 	world.packet = packet;
 	world.ifindex = skb.ifindex;
 	err = machine_run_repeated(prog, &entry, attr->repeat, &retval, &duration);
+	if (!err && !sees_ethernet(prog->type))
+		err = restore_ethernet(packet);
 	if (err)
 		return err;
-	if (!sees_ethernet(prog->type))
-		restore_ethernet(packet);
 	give_back_skb(&skb, &given);
 	err = machine_run_finish(req, packet->data, (uint32_t)(packet->end - packet->data), retval,
 				 duration);

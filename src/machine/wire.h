@@ -251,6 +251,10 @@ struct info_link {
 			uint32_t ifindex, attach_type; /* XDP: no type */
 		} device;
 		struct {
+			uint64_t target_name;
+			uint32_t target_name_len, map_id;
+		} iter;
+		struct {
 			uint32_t map_id;
 		} struct_ops;
 		struct {
@@ -261,6 +265,18 @@ struct info_link {
 		uint8_t bytes[48]; /* the largest: uprobe_multi */
 	};
 };
+
+/** union bpf_iter_link_info */
+struct wire_iter_info {
+	union {
+		uint32_t map_fd;
+		struct {
+			uint32_t order, fd;
+			uint64_t id;
+		} cgroup;
+	};
+};
+_Static_assert(sizeof(struct wire_iter_info) == 16, "union bpf_iter_link_info");
 
 struct wire_func_info {
 	uint32_t insn_off, type_id;

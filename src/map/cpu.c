@@ -5,7 +5,8 @@
  * maps are. A claim holds the thread's number, so that one left behind by a
  * process that died can be taken over.
  *
- *	claims[cpu].owner   0: free   else the thread that runs there
+ *	claims[cpu].owner   0: free   else process << 32 | thread that runs there
+ *	claims[cpu].ended   sections that have ended there; the owner's to count
  */
 #include <skep/map.h>
 
@@ -19,6 +20,8 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "map/cpu.h"
+#include "map/grace.h"
 #include "map/memory.h"
 
 #ifdef _WIN32
@@ -32,15 +35,18 @@
 #define NAP_NS          20000
 
 struct claim {
-	uint32_t owner;
-	uint32_t pad[15]; /* a cache line each */
+	uint64_t owner;
+	uint64_t ended;
+	uint64_t pad[6]; /* a cache line each */
 };
 
 static struct claim *claims;
 static uint32_t n_cpus;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static _Thread_local uint32_t self_cpu, self_depth, self_id;
+static _Thread_local uint32_t self_cpu, self_depth;
+static _Thread_local uint64_t self_id;
+static uint64_t self_process; /* in the upper half, as in self_id */
 
 #ifdef _WIN32
 static uint32_t count_cpus(void)
@@ -53,12 +59,17 @@ static uint32_t running_on(void)
 	return GetCurrentProcessorNumber();
 }
 
+static uint64_t process_id(void)
+{
+	return GetCurrentProcessId();
+}
+
 static uint32_t thread_id(void)
 {
 	return GetCurrentThreadId();
 }
 
-static bool is_gone(uint32_t owner)
+static bool is_gone(uint64_t owner)
 {
 	return false;
 }
@@ -101,20 +112,26 @@ static uint32_t running_on(void)
 	return cpu < 0 ? 0 : (uint32_t)cpu;
 }
 
+static uint64_t process_id(void)
+{
+	return (uint32_t)getpid();
+}
+
 static uint32_t thread_id(void)
 {
 	return (uint32_t)syscall(SYS_gettid);
 }
 
-static bool is_gone(uint32_t owner)
+static bool is_gone(uint64_t owner)
 {
-	return syscall(SYS_tkill, owner, 0) && errno == ESRCH;
+	return syscall(SYS_tkill, (uint32_t)owner, 0) && errno == ESRCH;
 }
 
 static void forget_id(void)
 {
 	self_id = 0;
 	self_depth = 0;
+	self_process = process_id() << 32;
 }
 
 static void forget_after_fork(void)
@@ -131,6 +148,7 @@ static void set_up(void)
 	claims = skep_memory_reserve(n_cpus * sizeof(*claims));
 	if (!claims)
 		skep_oom();
+	self_process = process_id() << 32;
 	forget_after_fork();
 }
 
@@ -142,18 +160,27 @@ uint32_t skep_map_n_cpus(void)
 
 static bool claim(uint32_t cpu)
 {
-	uint32_t nobody = 0;
+	uint64_t nobody = 0;
 
 	return !__atomic_load_n(&claims[cpu].owner, __ATOMIC_RELAXED) &&
 	       __atomic_compare_exchange_n(&claims[cpu].owner, &nobody, self_id, false,
-					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+uint64_t skep_cpu_section(uint32_t cpu)
+{
+	uint64_t owner = __atomic_load_n(&claims[cpu].owner, __ATOMIC_SEQ_CST);
+
+	if (!owner || (owner ^ self_process) >> 32)
+		return 0;
+	return __atomic_load_n(&claims[cpu].ended, __ATOMIC_ACQUIRE) + 1;
 }
 
 /* A process that was killed while its program ran keeps no CPU. */
 static void drop_dead_claims(void)
 {
 	for (uint32_t cpu = 0; cpu < n_cpus; cpu++) {
-		uint32_t owner = __atomic_load_n(&claims[cpu].owner, __ATOMIC_RELAXED);
+		uint64_t owner = __atomic_load_n(&claims[cpu].owner, __ATOMIC_RELAXED);
 
 		if (owner && is_gone(owner))
 			__atomic_compare_exchange_n(&claims[cpu].owner, &owner, 0, false,
@@ -192,17 +219,23 @@ uint32_t skep_cpu_enter(void)
 		return self_cpu;
 	if (!self_id) {
 		pthread_once(&once, set_up);
-		self_id = thread_id();
+		self_id = self_process | thread_id();
 	}
 	self_cpu = claim_any(running_on());
+	skep_cpu_barrier(); /* nothing of a map is read before the claim is seen */
 	return self_cpu;
 }
 
 void skep_cpu_leave(void)
 {
+	struct claim *mine = &claims[self_cpu];
+
 	if (--self_depth)
 		return;
-	__atomic_store_n(&claims[self_cpu].owner, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&mine->ended, mine->ended + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&mine->owner, 0, __ATOMIC_RELEASE);
+	if (__atomic_load_n(&skep_grace_waiting, __ATOMIC_RELAXED))
+		skep_grace_poll();
 }
 
 uint32_t skep_cpu_current(void)

@@ -182,7 +182,7 @@ static int hash_update(struct skep_map *map, const void *key, const void *value,
 	skep_chains_lock(&devmap->chains);
 	err = hash_set(map, key, in, flags & SKEP_NOEXIST, &old);
 	skep_chains_unlock(&devmap->chains);
-	skep_objects_put(map, old);
+	skep_objects_retire(map, old);
 	return err;
 }
 
@@ -199,7 +199,7 @@ static int hash_delete(struct skep_map *map, const void *key)
 		skep_chains_remove(&devmap->chains, key, skep_objects_index(key));
 	}
 	skep_chains_unlock(&devmap->chains);
-	skep_objects_put(map, old);
+	skep_objects_retire(map, old);
 	return at ? 0 : -ENOENT;
 }
 

@@ -50,7 +50,7 @@ void skep_hops_replace(struct skep_map *map, uint32_t index, struct skep_hop hop
 	if (index >= hops->n_used)
 		hops->n_used = index + 1;
 	skep_unlock(&hops->lock);
-	skep_objects_put(map, old);
+	skep_objects_retire(map, old);
 }
 
 struct skep_hop *skep_hops_at(struct skep_map *map, uint32_t index)
@@ -92,7 +92,7 @@ int skep_hop_get(struct skep_map *map, struct skep_hop_value value, struct skep_
 
 void *skep_hop_set(struct skep_hop *at, struct skep_hop hop)
 {
-	void *old = __atomic_exchange_n(&at->prog, hop.prog, __ATOMIC_ACQ_REL);
+	void *old = __atomic_exchange_n(&at->prog, hop.prog, __ATOMIC_SEQ_CST);
 
 	__atomic_store_n(&at->value, hop.value, __ATOMIC_RELEASE);
 	return old;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "map/grace.h"
 #include "map/memory.h"
 #include "map/pages.h"
 
@@ -69,7 +70,9 @@ void skep_objects_free(struct skep_map *map)
 {
 	struct skep_objects *objects = (struct skep_objects *)map;
 
-	skep_map_clear_objects(map);
+	/* Who could run on them had the map. */
+	for (uint32_t i = 0; i < objects->n_used; i++)
+		skep_objects_put(map, objects->slots[i]);
 	skep_pages_release(objects->slots, table_bytes(map));
 	skep_map_discard(map);
 }
@@ -102,6 +105,22 @@ void skep_objects_put(struct skep_map *map, void *object)
 		map->env->put(map, object);
 }
 
+static void let_go(void *at, void *object)
+{
+	struct skep_map *map = at;
+
+	map->env->put(map, object);
+	skep_map_unref(map);
+}
+
+void skep_objects_retire(struct skep_map *map, void *object)
+{
+	if (!object || !map->env || !map->env->put)
+		return;
+	skep_map_ref(map);
+	skep_grace_defer(let_go, map, object);
+}
+
 static void note_used(struct skep_objects *objects, uint32_t index)
 {
 	uint32_t n = __atomic_load_n(&objects->n_used, __ATOMIC_RELAXED);
@@ -111,16 +130,20 @@ static void note_used(struct skep_objects *objects, uint32_t index)
 		;
 }
 
-bool skep_objects_exchange(struct skep_map *map, uint32_t index, void *object)
+void *skep_objects_swap(struct skep_map *map, uint32_t index, void *object)
 {
 	struct skep_objects *objects = (struct skep_objects *)map;
-	void **slot = &objects->slots[index];
-	void *old;
 
 	if (object)
 		note_used(objects, index);
-	old = __atomic_exchange_n(slot, object, __ATOMIC_ACQ_REL);
-	skep_objects_put(map, old);
+	return __atomic_exchange_n(&objects->slots[index], object, __ATOMIC_SEQ_CST);
+}
+
+bool skep_objects_exchange(struct skep_map *map, uint32_t index, void *object)
+{
+	void *old = skep_objects_swap(map, index, object);
+
+	skep_objects_retire(map, old);
 	return old;
 }
 
@@ -153,26 +176,46 @@ int skep_objects_delete(struct skep_map *map, const void *key)
 
 int skep_objects_sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags)
 {
-	void *object = skep_objects_object(map, key);
-	uint32_t id;
+	return skep_objects_id(map, skep_objects_object, key, value);
+}
 
+int skep_objects_id(struct skep_map *map, skep_objects_look *look, const void *key, void *value)
+{
+	uint32_t id = 0;
+	void *object;
+
+	skep_grace_hold();
+	object = look(map, key);
+	if (object && map->env->id)
+		id = map->env->id(map, object);
+	skep_grace_release();
 	if (!object)
 		return -ENOENT;
-	id = map->env->id ? map->env->id(map, object) : 0;
 	memcpy(value, &id, sizeof(id));
 	return 0;
 }
 
-int skep_objects_cookie(struct skep_map *map, void *object, void *value)
+static uint64_t number_of(struct skep_map *map, void *socket)
+{
+	if (map->env->cookie)
+		return map->env->cookie(map, socket);
+	return map->env->id ? map->env->id(map, socket) : 0;
+}
+
+int skep_objects_cookie(struct skep_map *map, skep_objects_look *look, const void *key, void *value)
 {
 	uint64_t cookie = 0;
+	void *socket;
 
 	if (map->value_size != sizeof(cookie))
 		return -ENOSPC;
-	if (map->env->cookie)
-		cookie = map->env->cookie(map, object);
-	else if (map->env->id)
-		cookie = map->env->id(map, object);
+	skep_grace_hold();
+	socket = look(map, key);
+	if (socket)
+		cookie = number_of(map, socket);
+	skep_grace_release();
+	if (!socket)
+		return -ENOENT;
 	memcpy(value, &cookie, sizeof(cookie));
 	return 0;
 }

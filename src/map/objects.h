@@ -30,8 +30,14 @@ void skep_objects_free(struct skep_map *map);
 void *skep_objects_at(const struct skep_map *map, uint32_t index);
 /** The object behind @fd or NULL and *@ret_err. */
 void *skep_objects_get(struct skep_map *map, int fd, int *ret_err);
+/** Give back an object that was never in @map, or that no program can be looking at. */
 void skep_objects_put(struct skep_map *map, void *object);
-/** Give @index another object (NULL: none) and put the former. Return whether there was one. */
+/** Give back an object that was in @map until now, once programs have done with it (grace.h). No
+ *  lock is held. */
+void skep_objects_retire(struct skep_map *map, void *object);
+/** Give @index another object (NULL: none). Return the former, for the caller to retire. */
+void *skep_objects_swap(struct skep_map *map, uint32_t index, void *object);
+/** The same, and retire the former. Return whether there was one. */
 bool skep_objects_exchange(struct skep_map *map, uint32_t index, void *object);
 
 /* Operations that several types have as they are. */
@@ -40,8 +46,12 @@ int skep_objects_delete(struct skep_map *map, const void *key);
 int skep_objects_sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags);
 int skep_objects_next_key(struct skep_map *map, const void *key, void *next_key);
 
-/** Where a socket's number goes: its cookie, if values are 8 bytes. Return 0 | -ENOSPC. */
-int skep_objects_cookie(struct skep_map *map, void *object, void *value);
+/** What user space sees of the object that @look finds: its id, and of a socket the cookie, if
+ *  values are 8 bytes. Return 0 | -ENOENT | -ENOSPC. */
+typedef void *skep_objects_look(struct skep_map *map, const void *key);
+int skep_objects_id(struct skep_map *map, skep_objects_look *look, const void *key, void *value);
+int skep_objects_cookie(struct skep_map *map, skep_objects_look *look, const void *key,
+			void *value);
 /** A descriptor in a value of 4 or 8 bytes. Return it | -EINVAL. */
 int skep_objects_fd(const struct skep_map *map, const void *value);
 

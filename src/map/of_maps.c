@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "map/copy.h"
+#include "map/grace.h"
 #include "map/lock.h"
 #include "map/objects.h"
 
@@ -233,14 +234,7 @@ static void *hash_lookup(struct skep_map *map, const void *key)
 
 static int hash_sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags)
 {
-	void *inner = hash_lookup(map, key);
-	uint32_t id;
-
-	if (!inner)
-		return -ENOENT;
-	id = id_of(map, inner);
-	memcpy(value, &id, sizeof(id));
-	return 0;
+	return skep_objects_id(map, hash_lookup, key, value);
 }
 
 static int hash_update(struct skep_map *map, const void *key, const void *value, uint64_t flags)
@@ -258,7 +252,7 @@ static int hash_update(struct skep_map *map, const void *key, const void *value,
 	old = hash_lookup(map, key);
 	err = outer->hash->ops->update(outer->hash, key, &word, flags);
 	skep_unlock(&outer->lock);
-	skep_objects_put(map, err ? inner : old);
+	skep_objects_retire(map, err ? inner : old);
 	return err;
 }
 
@@ -273,7 +267,7 @@ static int hash_delete(struct skep_map *map, const void *key)
 	err = outer->hash->ops->delete (outer->hash, key);
 	skep_unlock(&outer->lock);
 	if (!err)
-		skep_objects_put(map, old);
+		skep_objects_retire(map, old);
 	return err;
 }
 
@@ -294,7 +288,7 @@ static void to_ids(struct skep_map *map, struct skep_map_batch *batch, uint64_t 
 
 		memcpy((uint8_t *)batch->values + (size_t)i * sizeof(id), &id, sizeof(id));
 		if (delete)
-			skep_objects_put(map, inner);
+			skep_objects_retire(map, inner);
 	}
 }
 
@@ -313,11 +307,15 @@ static int hash_lookup_batch(struct skep_map *map, struct skep_map_batch *batch,
 		return -ENOMEM;
 	within.values = inners;
 	within.count = (uint32_t)room;
+	if (!delete) /* else they are ours alone */
+		skep_grace_hold();
 	skep_lock(&outer->lock);
 	err = outer->hash->ops->lookup_batch(outer->hash, &within, delete);
 	skep_unlock(&outer->lock);
 	if (!err || err == -ENOENT)
 		to_ids(map, batch, inners, within.count, delete);
+	if (!delete)
+		skep_grace_release();
 	batch->count = within.count;
 	return err;
 }

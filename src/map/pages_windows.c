@@ -1,16 +1,17 @@
 /*
- * Windows: memory for ring buffers; see pages.h.
+ * Windows: memory for ring buffers and arenas; see pages.h.
  *
  * Nothing maps a descriptor there, so a "file" is a descriptor of nothing, and what is shown of it
  * at an address is memory of that place alone. For a ring buffer that comes to the same: a record
  * is written and read from its start, and where it runs over the end, into the second sight of the
- * data, nobody looks for its rest at the first. Arenas do want pages at two addresses, and cannot
- * be made.
+ * data, nobody looks for its rest at the first. An arena has its programs' sight alone; the whole
+ * of it, 4 GiB, counts as memory of the process.
  */
 #include "map/pages.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include <windows.h>
 
@@ -47,14 +48,10 @@ int skep_pages_place(void *at, size_t bytes, int prot, int fd, uint64_t off)
 	return VirtualAlloc(at, bytes, MEM_COMMIT, PAGE_READWRITE) ? 0 : -ENOMEM;
 }
 
-int skep_pages_place_private(void *at, size_t bytes)
+int skep_pages_clear(int fd, uint64_t off, uint64_t bytes, void *at)
 {
-	return -ENOTSUP;
-}
-
-int skep_pages_clear(int fd, uint64_t off, uint64_t bytes)
-{
-	return -ENOTSUP;
+	memset(at, 0, bytes);
+	return 0;
 }
 
 uint64_t skep_pages_next_used(int fd, uint64_t off)

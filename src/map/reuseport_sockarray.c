@@ -32,6 +32,7 @@ static bool is_in(const struct skep_map *map, const void *socket)
 
 static int put_in(struct skep_map *map, uint32_t index, void *socket, uint64_t flags)
 {
+	void *old = NULL;
 	int err;
 
 	skep_lock(&update_lock);
@@ -39,10 +40,9 @@ static int put_in(struct skep_map *map, uint32_t index, void *socket, uint64_t f
 	if (!err && is_in(map, socket))
 		err = -EBUSY;
 	if (!err)
-		skep_objects_exchange(map, index, socket);
+		old = skep_objects_swap(map, index, socket);
 	skep_unlock(&update_lock);
-	if (err)
-		skep_objects_put(map, socket);
+	skep_objects_retire(map, err ? socket : old);
 	return err;
 }
 
@@ -69,11 +69,7 @@ static int sys_update(struct skep_map *map, const void *key, const void *value, 
 
 static int sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags)
 {
-	void *socket = skep_objects_object(map, key);
-
-	if (map->value_size != sizeof(uint64_t))
-		return -ENOSPC;
-	return socket ? skep_objects_cookie(map, socket, value) : -ENOENT;
+	return skep_objects_cookie(map, skep_objects_object, key, value);
 }
 
 const struct skep_map_ops skep_map_reuseport_sockarray_ops = {

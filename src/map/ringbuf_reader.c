@@ -9,8 +9,8 @@
 
 #define LENGTH_MASK (~(SKEP_RB_BUSY | SKEP_RB_DISCARD))
 
-long skep_ringbuf_consume(struct skep_map *map, int (*each)(void *ctx, void *sample, uint32_t size),
-			  void *ctx)
+long skep_ringbuf_read(struct skep_map *map, int (*each)(void *ctx, void *sample, uint32_t size),
+		       void *ctx)
 {
 	const struct skep_ring *ring = (const struct skep_ring *)map;
 	uint64_t pos;

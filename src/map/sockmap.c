@@ -88,11 +88,7 @@ static int sys_update(struct skep_map *map, const void *key, const void *value, 
 
 static int sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags)
 {
-	void *socket = skep_objects_object(map, key);
-
-	if (map->value_size != sizeof(uint64_t))
-		return -ENOSPC;
-	return socket ? skep_objects_cookie(map, socket, value) : -ENOENT;
+	return skep_objects_cookie(map, skep_objects_object, key, value);
 }
 
 static int erase(struct skep_map *map, const void *key)
@@ -207,7 +203,7 @@ static int hash_set(struct skep_map *map, const void *key, void **socket, uint64
 		at = skep_chains_add(&sockhash->chains, key, hash);
 	if (!at)
 		return -E2BIG;
-	*socket = __atomic_exchange_n(at, *socket, __ATOMIC_ACQ_REL);
+	*socket = __atomic_exchange_n(at, *socket, __ATOMIC_SEQ_CST);
 	return 0;
 }
 
@@ -221,7 +217,7 @@ static int hash_put_in(struct skep_map *map, const void *key, void *socket, uint
 		err = hash_set(map, key, &socket, flags);
 		skep_chains_unlock(&sockhash->chains);
 	}
-	skep_objects_put(map, socket);
+	skep_objects_retire(map, socket);
 	return err;
 }
 
@@ -248,21 +244,17 @@ static int hash_delete(struct skep_map *map, const void *key)
 	skep_chains_lock(&sockhash->chains);
 	at = hash_at(map, key);
 	if (at) {
-		socket = __atomic_exchange_n(at, NULL, __ATOMIC_ACQ_REL);
+		socket = __atomic_exchange_n(at, NULL, __ATOMIC_SEQ_CST);
 		skep_chains_remove(&sockhash->chains, key, hash_of(map, key));
 	}
 	skep_chains_unlock(&sockhash->chains);
-	skep_objects_put(map, socket);
+	skep_objects_retire(map, socket);
 	return at ? 0 : -ENOENT;
 }
 
 static int hash_sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags)
 {
-	void *socket = hash_lookup(map, key);
-
-	if (map->value_size != sizeof(uint64_t))
-		return -ENOSPC;
-	return socket ? skep_objects_cookie(map, socket, value) : -ENOENT;
+	return skep_objects_cookie(map, hash_lookup, key, value);
 }
 
 static int hash_next_key(struct skep_map *map, const void *key, void *next)

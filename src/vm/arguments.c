@@ -48,6 +48,8 @@ static uint64_t bytes_of(const struct arguments *a, unsigned i)
 	static const uint32_t fixed[SKEP_ARG_KIND_MASK + 1] = {
 		[SKEP_ARG_SPIN_LOCK] = 4, [SKEP_ARG_TIMER] = 16, [SKEP_ARG_KPTR] = 8,
 		[SKEP_ARG_DYNPTR] = 16,   [SKEP_ARG_LONG] = 8,   [SKEP_ARG_INT] = 4,
+		[SKEP_ARG_LIST_HEAD] = 16, [SKEP_ARG_LIST_NODE] = 24, [SKEP_ARG_RB_ROOT] = 16,
+		[SKEP_ARG_RB_NODE] = 32,  [SKEP_ARG_ITER] = 8,
 	};
 	uint32_t kind = kind_of(a->proto, i), next = kind_of(a->proto, i + 1);
 
@@ -58,7 +60,7 @@ static uint64_t bytes_of(const struct arguments *a, unsigned i)
 		if (next == SKEP_ARG_SIZE || next == SKEP_ARG_SIZE_OR_ZERO)
 			return a->args[i + 1];
 		return a->proto->sizes[i - 1];
-	default: return fixed[kind];
+	default: return fixed[kind] ? fixed[kind] : a->proto->sizes[i - 1];
 	}
 }
 
@@ -112,16 +114,26 @@ static bool check_string(struct arguments *a, unsigned i)
 	return refuse(a, i, "a text without an end");
 }
 
-static bool check_memory(struct arguments *a, unsigned i)
+static bool check_memory(struct arguments *a, unsigned i, uint64_t least)
 {
 	uint32_t arg = a->proto->args[i - 1];
 	uint64_t bytes = bytes_of(a, i);
+
+	bytes = bytes > least ? bytes : least;
 
 	if (bytes >= MOST_SIZE)
 		return refuse(a, i, "of a size that no memory has");
 	if (arg & SKEP_ARG_ALIGNED && bytes && a->args[i] % (bytes < 8 ? bytes : 8))
 		return refuse(a, i, "not aligned");
 	return skep_checked_access(a->vm, i, a->args[i], bytes, rights_of(arg));
+}
+
+/* What helpers have made. */
+static bool is_object(const struct arguments *a, unsigned i)
+{
+	size_t left = skep_object_left((const void *)(uintptr_t)a->args[i]);
+
+	return left && left >= bytes_of(a, i);
 }
 
 static bool check_one(struct arguments *a, unsigned i)
@@ -147,7 +159,11 @@ static bool check_one(struct arguments *a, unsigned i)
 	case SKEP_ARG_CONST_STR: return check_string(a, i);
 	case SKEP_ARG_CTX:
 		return a->args[i] == (uintptr_t)a->vm->run->ctx || refuse(a, i, "not the context");
-	default: return check_memory(a, i);
+	case SKEP_ARG_ALLOC:
+	case SKEP_ARG_PERCPU_BTF_ID:
+	case SKEP_ARG_REFCOUNTED_KPTR: return is_object(a, i) || refuse(a, i, "no object");
+	case SKEP_ARG_BTF_ID: return is_object(a, i) || check_memory(a, i, 1);
+	default: return check_memory(a, i, 0);
 	}
 }
 

@@ -36,6 +36,7 @@ bool skep_checked_refuse(struct skep_checked *vm, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
+	skep_check_note_registers(vm->run, vm->frame->r, vm->frame->set);
 	skep_check_refuse(vm->run, vm->pc, "%s", why);
 	return false;
 }
@@ -640,9 +641,14 @@ static uint64_t call(const struct skep_program *program, uint32_t func, const ui
 	return r0;
 }
 
+static uint64_t enter_main(const struct skep_program *program, void *ctx, struct skep_run *run)
+{
+	return call(program, 0, (uint64_t[5]){(uintptr_t)ctx}, run);
+}
+
 static void free_code(struct skep_code *code)
 {
 	free(code);
 }
 
-const struct skep_exec skep_exec_checked = {"checked", compile, call, free_code};
+const struct skep_exec skep_exec_checked = {"checked", compile, call, free_code, enter_main};

@@ -537,9 +537,14 @@ static uint64_t call(const struct skep_program *program, uint32_t func, const ui
 	return execute(code, &code->ops[f->start], args, run, NULL);
 }
 
+static uint64_t enter_main(const struct skep_program *program, void *ctx, struct skep_run *run)
+{
+	return call(program, 0, (uint64_t[5]){(uintptr_t)ctx}, run);
+}
+
 static void free_code(struct skep_code *code)
 {
 	free(code);
 }
 
-const struct skep_exec skep_exec_interp = {"interp", compile, call, free_code};
+const struct skep_exec skep_exec_interp = {"interp", compile, call, free_code, enter_main};

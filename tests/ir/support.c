@@ -104,6 +104,18 @@ static int load_btf(const struct skep_btf_writer *writer)
 	return fd;
 }
 
+static int load_with_log(union bpf_attr *attr, uint32_t level, struct skep_buf *log)
+{
+	int ret;
+
+	attr->log_buf = (uintptr_t)skep_buf_reserve(log, LOG_BYTES);
+	attr->log_size = LOG_BYTES;
+	attr->log_level = level;
+	ret = sys_bpf(BPF_PROG_LOAD, attr);
+	log->len = strlen(log->data);
+	return ret;
+}
+
 static int load_prog(struct module *m, int btf_fd, struct skep_buf *log)
 {
 	const struct skep_object_prog *prog = &m->object.progs[0];
@@ -123,14 +135,10 @@ static int load_prog(struct module *m, int btf_fd, struct skep_buf *log)
 		attr.func_info_cnt = (uint32_t)prog->n_funcs;
 		attr.func_info_rec_size = sizeof(*funcs);
 	}
-	ret = sys_bpf(BPF_PROG_LOAD, &attr);
-	if (ret < 0 && log) {
-		attr.log_buf = (uintptr_t)skep_buf_reserve(log, LOG_BYTES);
-		attr.log_size = LOG_BYTES;
-		attr.log_level = 1;
-		sys_bpf(BPF_PROG_LOAD, &attr);
-		log->len = strlen(log->data);
-	}
+	ret = m->log_level ? load_with_log(&attr, m->log_level, log)
+			   : sys_bpf(BPF_PROG_LOAD, &attr);
+	if (ret < 0 && log && !m->log_level)
+		load_with_log(&attr, 1, log);
 	free(funcs);
 	return ret;
 }

@@ -28,6 +28,7 @@ struct module {
 	struct skep_ir_func *f; /* the program */
 	int map_fds[64];
 	int prog_fd;
+	uint32_t log_level; /* that module_load() asks for at once; 0: when it is refused */
 };
 
 extern const struct skep_ir_target newest, oldest;

@@ -201,12 +201,62 @@ static void test_release_shares(void **state)
 	module_done(&m);
 }
 
+/* A loop in which @n ways each put the first input through a slot of their own. */
+static void build_loop(struct module *m, uint32_t n)
+{
+	struct skep_ir_func *f = m->f;
+	uint32_t value = skep_ir_load(f, 8, R(skep_ir_param(f, 0)), 0), sum = skep_ir_var(f);
+	uint32_t head = skep_ir_block(f), done = skep_ir_block(f);
+
+	skep_ir_set(f, sum, R(value));
+	skep_ir_jump(f, head);
+	skep_ir_at(f, head);
+	skep_ir_loop_guard(f, done);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t some = skep_ir_block(f), on = skep_ir_block(f), slot;
+
+		skep_ir_branch(f, SKEP_IR_TEST, R(value), I(1 << i), some, on);
+		skep_ir_at(f, some);
+		slot = skep_ir_slot(f, 8, 8);
+		skep_ir_store(f, 8, S(slot, 0), 0, R(value));
+		skep_ir_calln(f, BPF_FUNC_trace_printk, S(slot, 0), I(8));
+		skep_ir_set(f, sum, R(skep_ir_load(f, 8, S(slot, 0), 0)));
+		skep_ir_jump(f, on);
+		skep_ir_at(f, on);
+	}
+	skep_ir_branch(f, SKEP_IR_EQ, R(sum), I(7), done, head);
+	skep_ir_at(f, done);
+	skep_ir_exit(f, R(sum));
+	module_emit(m);
+}
+
+/* What is on the stack is what the kernel compares at a loop's head: see frame.c. */
+static void test_loop_of_many_ways(void **state)
+{
+	static const struct {
+		uint32_t n_ways;
+		bool in_scratch;
+	} cases[] = {{3, false}, {24, true}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct module m;
+
+		module_init(&m, &newest);
+		build_loop(&m, cases[i].n_ways);
+		assert_int_equal(m.object.n_maps, cases[i].in_scratch);
+		/* The claim's key stays, and no way's slot beside it. */
+		assert_true((m.object.progs[0].stack_bytes <= 16) == cases[i].in_scratch);
+		module_done(&m);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_released),  cmocka_unit_test(test_next_level),
-		cmocka_unit_test(test_none_left), cmocka_unit_test(test_callback),
-		cmocka_unit_test(test_too_much),  cmocka_unit_test(test_release_shares),
+		cmocka_unit_test(test_released),          cmocka_unit_test(test_next_level),
+		cmocka_unit_test(test_none_left),         cmocka_unit_test(test_callback),
+		cmocka_unit_test(test_too_much),          cmocka_unit_test(test_release_shares),
+		cmocka_unit_test(test_loop_of_many_ways),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

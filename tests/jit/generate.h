@@ -175,6 +175,28 @@ static inline void put_choice(struct maker *m)
 	put(m->code, sets ? skep_alu32_imm(SKEP_MOV, a, !one) : mov);
 }
 
+/* if a … b goto +1; a = b: the smaller or larger of two */
+static inline void put_extreme(struct maker *m)
+{
+	const struct row *row = draw_row(m, is_test);
+	int a = draw_dst(m), b = (int)draw(m, N_SEEN);
+	bool swapped = draw(m, 2);
+	put(m->code,
+	    skep_insn_raw(row->code | SKEP_X, swapped ? b : a, swapped ? a : b, 1, 0));
+	put(m->code,
+	    skep_insn_raw((draw(m, 2) ? SKEP_ALU64 : SKEP_ALU) | SKEP_MOV | SKEP_X, a, b, 0, 0));
+}
+
+/* if … goto +1; goto over an addition */
+static inline void put_detour(struct maker *m)
+{
+	const struct row *row = draw_row(m, is_test);
+	int a = draw_dst(m);
+	put(m->code, row_insn(row, (int)draw(m, N_SEEN), (int)draw(m, N_SEEN), 1, draw_imm(m)));
+	put(m->code, skep_insn_raw(SKEP_JMP | SKEP_JA, 0, 0, 1, 0));
+	put(m->code, skep_alu64_imm(SKEP_ADD, a, 1));
+}
+
 static inline void put_shift_if_any(struct maker *m)
 {
 	int a = (int)draw(m, N_SEEN), b = draw_dst(m), n = 1 + (int)draw(m, 31);
@@ -224,6 +246,7 @@ static inline void put_some(struct maker *m)
 		put_arithmetic, put_arithmetic, put_arithmetic,   put_arithmetic, put_access,
 		put_access,     put_jump,       put_jump,         put_pair,       put_rotation,
 		put_extension,  put_choice,     put_shift_if_any, put_loop,       put_constant,
+		put_extreme,    put_detour,
 	};
 	land(m, false);
 	if (m->code->n < MOST_SLOTS - 150)

@@ -190,7 +190,7 @@ static void test_ring(void **state)
 	prog = load(text);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(run(prog, packet, sizeof(packet)), 2);
-	assert_int_equal(skep_ringbuf_consume(map, count_sample, &sum), 5);
+	assert_int_equal(skep_ringbuf_read(map, count_sample, &sum), 5);
 	assert_int_equal(sum, 5 * 1004);
 	skep_map_unref(map);
 	skep_machine_close(machine, prog);

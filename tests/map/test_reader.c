@@ -1,4 +1,4 @@
-/* skep_ringbuf_consume(): what programs submit is read in order, on every system. */
+/* skep_ringbuf_read(): what programs submit is read in order, on every system. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,11 +61,11 @@ static void test_wraps(void **state)
 
 		skep_ringbuf_submit(reserve(map, i, size), 0);
 		bytes += size;
-		assert_int_equal(skep_ringbuf_consume(map, read_one, &reader), 1);
+		assert_int_equal(skep_ringbuf_read(map, read_one, &reader), 1);
 		assert_int_equal(reader.last, i);
 	}
 	assert_int_equal(reader.bytes, bytes);
-	assert_int_equal(skep_ringbuf_consume(map, read_one, &reader), 0);
+	assert_int_equal(skep_ringbuf_read(map, read_one, &reader), 0);
 	skep_map_unref(map);
 }
 
@@ -76,11 +76,11 @@ static void test_busy_and_discarded(void **state)
 	void *first = reserve(map, 1, 8), *second = reserve(map, 2, 8), *third = reserve(map, 3, 8);
 
 	skep_ringbuf_submit(third, 0);
-	assert_int_equal(skep_ringbuf_consume(map, read_one, &reader), 0);
+	assert_int_equal(skep_ringbuf_read(map, read_one, &reader), 0);
 	skep_ringbuf_submit(first, 0);
-	assert_int_equal(skep_ringbuf_consume(map, read_one, &reader), 1);
+	assert_int_equal(skep_ringbuf_read(map, read_one, &reader), 1);
 	skep_ringbuf_discard(second, 0);
-	assert_int_equal(skep_ringbuf_consume(map, read_one, &reader), 1);
+	assert_int_equal(skep_ringbuf_read(map, read_one, &reader), 1);
 	assert_int_equal(reader.last, 3);
 	assert_int_equal(reader.n, 2);
 	skep_map_unref(map);
@@ -94,11 +94,11 @@ static void test_stops(void **state)
 
 	for (uint32_t i = 1; i <= 3; i++)
 		skep_ringbuf_submit(reserve(map, i, 8), 0);
-	assert_int_equal(skep_ringbuf_consume(map, read_one, &reader), 1);
+	assert_int_equal(skep_ringbuf_read(map, read_one, &reader), 1);
 	reader.answer = -ECANCELED;
-	assert_int_equal(skep_ringbuf_consume(map, read_one, &reader), -ECANCELED);
+	assert_int_equal(skep_ringbuf_read(map, read_one, &reader), -ECANCELED);
 	reader.answer = 0;
-	assert_int_equal(skep_ringbuf_consume(map, read_one, &reader), 1);
+	assert_int_equal(skep_ringbuf_read(map, read_one, &reader), 1);
 	assert_int_equal(reader.last, 3);
 	skep_map_unref(map);
 }
@@ -115,9 +115,9 @@ static void test_fills(void **state)
 	}
 	/* Full is never quite full: as in the kernel, 8 bytes stay free. */
 	assert_int_equal(n, RING_BYTES / 64 - 1);
-	assert_int_equal(skep_ringbuf_consume(map, read_one, &reader), 0);
+	assert_int_equal(skep_ringbuf_read(map, read_one, &reader), 0);
 	assert_non_null(skep_ringbuf_reserve(map, 56));
-	assert_int_equal(skep_ringbuf_consume(other, read_one, &reader), -EINVAL);
+	assert_int_equal(skep_ringbuf_read(other, read_one, &reader), -EINVAL);
 	skep_map_unref(other);
 	skep_map_unref(map);
 }

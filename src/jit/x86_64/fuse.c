@@ -154,30 +154,18 @@ static uint32_t network_order(struct jit_unit *u, uint32_t slot)
 	return 2;
 }
 
-/* --- if … goto over a move: conditional move
- * ------------------------------------------------------------------------ */
+/* --- if a > b goto over a = b: the smaller or larger of two
+ *
+ * A conditional move only where it takes no more than the branch: elsewhere compilers (gcc on
+ * x86-64) and the kernel branch, and what is skipped costs nothing where it is foreseen. Which of
+ * two numbers is larger seldom is.
+ * ---------------------------------------------------------------------------------------- */
 
 static bool is_branch(const struct jit_unit *u, uint32_t slot)
 {
 	int cls = jit_insn(u, slot)->code & 7, op = jit_insn(u, slot)->code & 0xf0;
 	return (cls == SKEP_JMP || cls == SKEP_JMP32) && op != SKEP_JA && op != SKEP_CALL &&
 	       op != SKEP_EXIT && op != SKEP_JCOND && op_at(u, slot) != SKEP_OP_INVALID;
-}
-
-/* What the move would put into its register: a register with that in all its 64 bits. */
-static enum x_reg moved_value(struct jit_unit *u, uint32_t slot)
-{
-	const struct skep_insn *mov = jit_insn(u, slot);
-	enum skep_op op = op_at(u, slot);
-	if (op == SKEP_OP_MOV64_REG || (op == SKEP_OP_MOV32_REG && x_is_narrow(u, slot, mov->src)))
-		return x_of(mov->src);
-	if (op == SKEP_OP_MOV32_REG)
-		x_mov(u, W32, R11, x_of(mov->src));
-	else
-		x_mov_imm(u, R11,
-			  op == SKEP_OP_MOV64_IMM ? (uint64_t)(int64_t)mov->imm
-						  : (uint32_t)mov->imm);
-	return R11;
 }
 
 static bool is_plain_mov(const struct jit_unit *u, uint32_t slot)
@@ -187,30 +175,34 @@ static bool is_plain_mov(const struct jit_unit *u, uint32_t slot)
 	return is_mov(op) || (imm && !u->blind);
 }
 
-/* The slots of "if … goto +1; a = b" and of "if … goto t; a = b; goto t"; 0: neither. */
-static uint32_t skipped_move(const struct jit_unit *u, uint32_t slot)
+/* "if … goto +1; a = b" */
+static bool skips_move(const struct jit_unit *u, uint32_t slot)
 {
-	if (!is_branch(u, slot) || !follows(u, slot + 1) || !is_plain_mov(u, slot + 1))
-		return 0;
-	int64_t to = skep_jit_target(u->image, slot);
-	if (to == (int64_t)slot + 2)
-		return 2;
-	bool joins = op_at(u, slot + 2) == SKEP_OP_JA && follows(u, slot + 2) &&
-		     skep_jit_target(u->image, slot + 2) == to;
-	return joins ? 3 : 0;
+	return is_branch(u, slot) && follows(u, slot + 1) && is_plain_mov(u, slot + 1) &&
+	       skep_jit_target(u->image, slot) == (int64_t)slot + 2;
+}
+
+/* A register whose 64 bits are what the move would put into its own. */
+static enum x_reg moved_value(struct jit_unit *u, uint32_t slot)
+{
+	const struct skep_insn *mov = jit_insn(u, slot);
+	if (op_at(u, slot) == SKEP_OP_MOV64_REG || x_is_narrow(u, slot, mov->src))
+		return x_of(mov->src);
+	x_mov(u, W32, R11, x_of(mov->src));
+	return R11;
 }
 
 static uint32_t conditional_move(struct jit_unit *u, uint32_t slot)
 {
-	uint32_t slots = skipped_move(u, slot);
-	if (!slots)
+	const struct skep_insn *branch = jit_insn(u, slot), *mov = branch + 1;
+	if (!skips_move(u, slot) || !is_mov(op_at(u, slot + 1)) || !(branch->code & SKEP_X) ||
+	    mov->dst + mov->src != branch->dst + branch->src ||
+	    (mov->dst != branch->dst && mov->dst != branch->src))
 		return 0;
 	enum x_reg value = moved_value(u, slot + 1);
-	enum x_cond taken = skep_jit_x86_compare(u, jit_insn(u, slot));
-	x_cmov(u, x_not(taken), x_of(jit_insn(u, slot + 1)->dst), value);
-	if (slots == 3)
-		skep_jit_x86_jump_to(u, slot + 2, CC_ALWAYS);
-	return slots;
+	enum x_cond taken = skep_jit_x86_compare(u, branch);
+	x_cmov(u, x_not(taken), x_of(mov->dst), value);
+	return 2;
 }
 
 /* --- a = 1; if … goto +1; a = 0: the condition itself
@@ -229,7 +221,7 @@ static uint32_t set_condition(struct jit_unit *u, uint32_t slot)
 	const struct skep_insn *insn = jit_insn(u, slot), *branch = insn + 1;
 	bool one = is_mov_of(u, slot, insn->dst, 1);
 	if ((!one && !is_mov_of(u, slot, insn->dst, 0)) || !follows(u, slot + 1) || u->blind ||
-	    skipped_move(u, slot + 1) != 2 || !is_mov_of(u, slot + 2, insn->dst, !one))
+	    !skips_move(u, slot + 1) || !is_mov_of(u, slot + 2, insn->dst, !one))
 		return 0;
 	if (branch->dst == insn->dst || (branch->code & SKEP_X && branch->src == insn->dst))
 		return 0;
@@ -263,7 +255,7 @@ static uint32_t shift_if_any(struct jit_unit *u, uint32_t slot)
 	int a = mov->src, b = mov->dst;
 	if (!is_mov(op_at(u, slot)) || a == b || u->blind || !follows(u, slot + 1) ||
 	    !is_imm_op(shift, mov, SKEP_RSH, b) || !follows(u, slot + 2) ||
-	    !asks_for_bits(branch, shift) || branch->dst != a || skipped_move(u, slot + 2) != 2 ||
+	    !asks_for_bits(branch, shift) || branch->dst != a || !skips_move(u, slot + 2) ||
 	    !is_reg_mov(u, slot + 3, b, a))
 		return 0;
 	enum x_reg value = moved_value(u, slot + 3);
@@ -293,7 +285,7 @@ static uint32_t count_down(struct jit_unit *u, uint32_t slot)
 		return 0;
 	bool moves = is_mov(op_at(u, slot + 1)) && mov->dst != add->dst && mov->src != mov->dst;
 	uint32_t at = slot + (moves ? 2 : 1);
-	if (!follows(u, at) || !is_zero_test(jit_insn(u, at), add) || skipped_move(u, at))
+	if (!follows(u, at) || !is_zero_test(jit_insn(u, at), add) || skips_move(u, at))
 		return 0;
 	x_alu_imm(u, X_ADD, width_of(add), x_of(add->dst), add->imm);
 	if (moves)
@@ -303,11 +295,25 @@ static uint32_t count_down(struct jit_unit *u, uint32_t slot)
 	return at + 1 - slot;
 }
 
+/* --- if … goto +1; goto t: the branch the other way round
+ * ------------------------------------------------------------ */
+
+static uint32_t branch_over_jump(struct jit_unit *u, uint32_t slot)
+{
+	if (!is_branch(u, slot) || skep_jit_target(u->image, slot) != (int64_t)slot + 2 ||
+	    op_at(u, slot + 1) != SKEP_OP_JA || !follows(u, slot + 1))
+		return 0;
+	enum x_cond taken = skep_jit_x86_compare(u, jit_insn(u, slot));
+	skep_jit_x86_jump_to(u, slot + 1, x_not(taken));
+	return 2;
+}
+
 uint32_t skep_jit_x86_fuse(struct jit_unit *u, uint32_t slot)
 {
 	static uint32_t (*const rules[])(struct jit_unit * u, uint32_t slot) = {
 		shift_if_any,  three_operands, rotation,         extension,
 		network_order, set_condition,  conditional_move, count_down,
+		branch_over_jump,
 	};
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
 		uint32_t slots = rules[i](u, slot);

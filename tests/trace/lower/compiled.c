@@ -1,6 +1,7 @@
 /* See compiled.h. */
 #include "compiled.h"
 
+#include <linux/bpf.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "linux/bpf.h"
 #include "linux/feature.h"
 
 uint64_t compiled_now_ns(void)
@@ -73,6 +75,21 @@ uint32_t compiled_stack_bytes(const struct compiled *c)
 	for (size_t i = 0; i < c->program.object.n_progs; i++) {
 		if (c->program.object.progs[i].stack_bytes > most)
 			most = c->program.object.progs[i].stack_bytes;
+	}
+	return most;
+}
+
+uint32_t compiled_verified_insns(const struct compiled *c)
+{
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < c->program.object.n_progs; i++) {
+		struct bpf_prog_info info;
+
+		memset(&info, 0, sizeof(info));
+		if (skep_bpf_info(skep_session_prog_fd(c->session, i), &info, sizeof(info)) == 0 &&
+		    info.verified_insns > most)
+			most = info.verified_insns;
 	}
 	return most;
 }

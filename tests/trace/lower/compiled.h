@@ -36,6 +36,9 @@ int compiled_load(struct compiled *c);
 void compiled_done(struct compiled *c);
 /** The deepest stack of all programs. */
 uint32_t compiled_stack_bytes(const struct compiled *c);
+/** How many instructions the verifier walked through, most of all programs: at most a million are
+ *  granted. 0 where the kernel does not tell (before 5.16). */
+uint32_t compiled_verified_insns(const struct compiled *c);
 /** What was reported, appended. */
 void compiled_report(const struct compiled *c, struct skep_buf *out);
 

@@ -54,6 +54,7 @@ struct gen_var {
 	uint32_t number;
 	const struct gen_type *type;
 	bool is_element; /* of a for over a map: not assigned to */
+	bool is_narrow;  /* a uint8: larger constants do not fit without a cast */
 };
 
 enum gen_use { GEN_PLAIN, GEN_AGG, GEN_TID };

@@ -33,10 +33,10 @@ static void block(struct gen *g, uint32_t most)
 	close_block(g);
 }
 
-static void add_var(struct gen *g, uint32_t number, const struct gen_type *type, bool is_element)
+static void add_var(struct gen *g, struct gen_var var)
 {
 	if (g->n_vars < GEN_MAX_VARS)
-		g->vars[g->n_vars++] = (struct gen_var){number, type, is_element};
+		g->vars[g->n_vars++] = var;
 }
 
 /* --- Variables -------------------------------------------------------------------------- */
@@ -45,12 +45,13 @@ static void new_var(struct gen *g)
 {
 	const struct gen_type *type = gen_draw_type(g, 2);
 	uint32_t number = g->next_var++;
-	bool declared = gen_one_in(g, 4);
+	bool declared = gen_one_in(g, 4), narrow = false;
 
 	gen_put(g, "%s$v%u", declared ? "let " : "", number);
-	if (declared && type->kind == GEN_INT)
-		gen_put(g, ": %s", gen_one_in(g, 2) ? "int64" : "uint8");
-	else if (declared && type->kind == GEN_STR)
+	if (declared && type->kind == GEN_INT) {
+		narrow = !gen_one_in(g, 2);
+		gen_put(g, ": %s", narrow ? "uint8" : "int64");
+	} else if (declared && type->kind == GEN_STR)
 		gen_put(g, ": string[4200]");
 	gen_put(g, " = ");
 	if (declared && type->kind == GEN_INT)
@@ -59,7 +60,7 @@ static void new_var(struct gen *g)
 		gen_value(g, type, 2);
 		gen_put(g, ";\n");
 	}
-	add_var(g, number, type, false);
+	add_var(g, (struct gen_var){number, type, .is_narrow = narrow});
 }
 
 static struct gen_var *some_var(struct gen *g, bool of_ints)
@@ -81,9 +82,9 @@ static void set_var(struct gen *g)
 		new_var(g);
 		return;
 	}
-	gen_put(g, "$v%u = ", var->number);
+	gen_put(g, "$v%u = %s", var->number, var->is_narrow ? "(uint8)(" : "");
 	gen_value(g, var->type, 2);
-	gen_put(g, ";\n");
+	gen_put(g, "%s;\n", var->is_narrow ? ")" : "");
 }
 
 static void step_var(struct gen *g)
@@ -182,7 +183,7 @@ static void for_map(struct gen *g)
 	pair->elems[0] = map->key;
 	pair->elems[1] = map->use == GEN_AGG ? gen_scalar_type(GEN_INT) : map->value;
 	open_block(g);
-	add_var(g, number, pair, true);
+	add_var(g, (struct gen_var){number, pair, .is_element = true});
 	g->map_loops++;
 	g->loops = loops + 1;
 	line(g);
@@ -190,7 +191,7 @@ static void for_map(struct gen *g)
 	uint32_t part = gen_below(g, 2);
 	line(g);
 	gen_put(g, "$v%u = $v%u.%u;\n", g->next_var, number, part);
-	add_var(g, g->next_var++, pair->elems[part], true);
+	add_var(g, (struct gen_var){g->next_var++, pair->elems[part], .is_element = true});
 	gen_body(g, 4);
 	g->loops = loops;
 	g->map_loops--;
@@ -245,7 +246,7 @@ static void range_loop(struct gen *g)
 	else
 		gen_put(g, "%u", 1 + gen_below(g, 1000));
 	open_block(g);
-	add_var(g, number, gen_scalar_type(GEN_INT), true);
+	add_var(g, (struct gen_var){number, gen_scalar_type(GEN_INT), .is_element = true});
 	g->loops++;
 	gen_body(g, 4);
 	g->loops--;

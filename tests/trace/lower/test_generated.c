@@ -3,14 +3,21 @@
  * that mean something (generate.h) are compiled and loaded. SKEP_GENERATED sets
  * how many, SKEP_SEED the first seed. A script that fails is shrunk by lines
  * and shown with its seed and what was said of it.
+ *
+ * A verifier can have faults too, and then it takes a process down or the machine: scripts are
+ * tried in processes of their own, and the seed is on the disk (SKEP_SEED_FILE) before its
+ * script meets the kernel.
  */
+#include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -21,15 +28,31 @@
 #define MOST_STACK      512
 #define MOST_SHOWN      20
 #define MOST_TRIES      400 /* of shrinking one script */
+#define BATCH           100 /* scripts a process */
 
-enum verdict { FINE, NOT_COMPILED, NOT_LOADED, TOO_MUCH_STACK };
+/* TOO_LARGE: the compiler says itself that it cannot be, as a CPU's memory for values ends. */
+enum verdict { FINE, TOO_LARGE, NOT_COMPILED, NOT_LOADED, TOO_MUCH_STACK, N_VERDICTS };
 
 /* All scripts together, and the one that took longest. */
 struct times {
 	uint64_t compile_ns, load_ns, longest_ns, longest_seed;
+	uint64_t most_insns, most_insns_seed; /* walked through by the verifier */
 };
 
-static uint64_t now_seed; /* for whoever looks at a crash */
+/* Shared by the process that counts and those that try: what there is so far. */
+static struct run {
+	uint64_t seed; /* at work */
+	uint64_t counts[N_VERDICTS], n_shown;
+	struct times times;
+} * run;
+
+static bool is_too_large(const struct compiled *c)
+{
+	for (size_t i = 0; i < c->diag.n_items; i++)
+		if (c->diag.items[i].id == SKEP_DIAG_IR_SCRATCH)
+			return true;
+	return false;
+}
 
 static enum verdict judge(const char *text, struct skep_buf *why, struct times *times)
 {
@@ -37,7 +60,7 @@ static enum verdict judge(const char *text, struct skep_buf *why, struct times *
 	enum verdict verdict = FINE;
 
 	if (compiled_open(&c, text))
-		verdict = NOT_COMPILED;
+		verdict = is_too_large(&c) ? TOO_LARGE : NOT_COMPILED;
 	else if (compiled_load(&c))
 		verdict = NOT_LOADED;
 	else if (compiled_stack_bytes(&c) > MOST_STACK)
@@ -50,7 +73,11 @@ static enum verdict judge(const char *text, struct skep_buf *why, struct times *
 	}
 	if (times && c.compile_ns + c.load_ns > times->longest_ns) {
 		times->longest_ns = c.compile_ns + c.load_ns;
-		times->longest_seed = now_seed;
+		times->longest_seed = run->seed;
+	}
+	if (times && verdict == FINE && compiled_verified_insns(&c) > times->most_insns) {
+		times->most_insns = compiled_verified_insns(&c);
+		times->most_insns_seed = run->seed;
 	}
 	compiled_done(&c);
 	return verdict;
@@ -121,11 +148,12 @@ static void shrink(struct skep_buf *script, enum verdict verdict)
 
 static void show(uint64_t seed, struct skep_buf *script, enum verdict verdict)
 {
-	static const char *const names[] = {"fine", "not compiled", "not loaded", "too much stack"};
+	static const char *const names[] = {"fine", "too large", "not compiled", "not loaded",
+					    "too much stack"};
 	_cleanup_buf_ struct skep_buf why = {0};
 
 	/* Less of a script that is wrong is wrong in other ways. */
-	if (verdict != NOT_COMPILED && !getenv("SKEP_NO_SHRINK"))
+	if (verdict > NOT_COMPILED && !getenv("SKEP_NO_SHRINK"))
 		shrink(script, verdict);
 	judge(script->data, &why, NULL);
 	fprintf(stderr, "--- seed %llu: %s\n%s%s\n", (unsigned long long)seed, names[verdict],
@@ -141,49 +169,108 @@ static uint64_t number_from(const char *name, uint64_t otherwise)
 	return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-static void on_abort(int nr)
+static void summarize(uint64_t all_ns)
 {
-	dprintf(2, "crashed on seed %llu\n", (unsigned long long)now_seed);
-	signal(nr, SIG_DFL);
-	raise(nr);
+	const uint64_t *counts = run->counts;
+	const struct times *times = &run->times;
+
+	fprintf(stderr,
+		"%llu fine, %llu too large, %llu not compiled, %llu not loaded, "
+		"%llu with too much stack; %.1f s: "
+		"compiling %.1f, loading %.1f, at most %.2f (seed %llu); "
+		"the verifier walked through at most %llu instructions (seed %llu)\n",
+		(unsigned long long)counts[FINE], (unsigned long long)counts[TOO_LARGE],
+		(unsigned long long)counts[NOT_COMPILED], (unsigned long long)counts[NOT_LOADED],
+		(unsigned long long)counts[TOO_MUCH_STACK], (double)all_ns / 1e9,
+		(double)times->compile_ns / 1e9, (double)times->load_ns / 1e9,
+		(double)times->longest_ns / 1e9, (unsigned long long)times->longest_seed,
+		(unsigned long long)times->most_insns, (unsigned long long)times->most_insns_seed);
 }
 
-static void summarize(const uint64_t counts[4], const struct times *times, uint64_t all_ns)
+/* Where the seed at work is written, for whoever comes after a machine that stopped. */
+static const char *seed_file(void)
 {
-	fprintf(stderr,
-		"%llu fine, %llu not compiled, %llu not loaded, %llu with too much stack; %.1f s: "
-		"compiling %.1f, loading %.1f, at most %.2f (seed %llu)\n",
-		(unsigned long long)counts[FINE], (unsigned long long)counts[NOT_COMPILED],
-		(unsigned long long)counts[NOT_LOADED], (unsigned long long)counts[TOO_MUCH_STACK],
-		(double)all_ns / 1e9, (double)times->compile_ns / 1e9, (double)times->load_ns / 1e9,
-		(double)times->longest_ns / 1e9, (unsigned long long)times->longest_seed);
+	static char path[64];
+
+	if (getenv("SKEP_SEED_FILE"))
+		return getenv("SKEP_SEED_FILE");
+	if (!path[0])
+		snprintf(path, sizeof(path), "/tmp/skep-generated-%d.seed", (int)getpid());
+	return path;
+}
+
+static void note_seed(int fd, uint64_t seed)
+{
+	char line[32];
+	int len = snprintf(line, sizeof(line), "%llu\n", (unsigned long long)seed);
+
+	run->seed = seed;
+	assert_int_equal(pwrite(fd, line, (size_t)len, 0), len);
+	assert_int_equal(fsync(fd), 0);
+}
+
+static void try_seed(uint64_t seed)
+{
+	_cleanup_buf_ struct skep_buf script = {0};
+
+	gen_script(seed, &script);
+	if (getenv("SKEP_SHOW"))
+		puts(script.data);
+	enum verdict verdict = judge(script.data, NULL, &run->times);
+	run->counts[verdict]++;
+	if (verdict > TOO_LARGE && run->n_shown++ < MOST_SHOWN)
+		show(seed, &script, verdict);
+}
+
+static void try_seeds(uint64_t from, uint64_t to)
+{
+	int fd = open(seed_file(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	for (uint64_t seed = from; seed < to; seed++) {
+		note_seed(fd, seed);
+		try_seed(seed);
+	}
+	close(fd);
+}
+
+/* In a process of its own: where the verifier itself falls over, the kernel kills that. */
+static void try_batch(uint64_t from, uint64_t to)
+{
+	pid_t child;
+	int status;
+
+	fflush(NULL);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		try_seeds(from, to);
+		fflush(NULL);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (status)
+		fail_msg(
+			"the process ended with status %#x on seed %llu (look at the kernel's log)",
+			(unsigned)status, (unsigned long long)run->seed);
 }
 
 static void test_generated(void **state)
 {
 	uint64_t n = number_from("SKEP_GENERATED", DEFAULT_SCRIPTS);
-	uint64_t seed = number_from("SKEP_SEED", 1), start = compiled_now_ns();
-	uint64_t counts[4] = {0}, n_shown = 0;
-	struct times times = {0};
+	uint64_t first = number_from("SKEP_SEED", 1), start = compiled_now_ns();
 
-	signal(SIGABRT, on_abort);
-	signal(SIGSEGV, on_abort);
-
-	for (uint64_t i = 0; i < n; i++) {
-		_cleanup_buf_ struct skep_buf script = {0};
-		now_seed = seed + i;
-		gen_script(now_seed, &script);
-		if (getenv("SKEP_SHOW"))
-			puts(script.data);
-		enum verdict verdict = judge(script.data, NULL, &times);
-		counts[verdict]++;
-		if (verdict != FINE && n_shown++ < MOST_SHOWN)
-			show(seed + i, &script, verdict);
-	}
-	summarize(counts, &times, compiled_now_ns() - start);
-	assert_int_equal(counts[NOT_LOADED], 0);
-	assert_int_equal(counts[TOO_MUCH_STACK], 0);
-	assert_true(counts[NOT_COMPILED] * 100 <= n);
+	seed_file();
+	run = mmap(NULL, sizeof(*run), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(run, MAP_FAILED);
+	for (uint64_t i = 0; i < n; i += BATCH)
+		try_batch(first + i, first + (n - i < BATCH ? n : i + BATCH));
+	unlink(seed_file());
+	summarize(compiled_now_ns() - start);
+	assert_int_equal(run->counts[NOT_LOADED], 0);
+	assert_int_equal(run->counts[TOO_MUCH_STACK], 0);
+	assert_int_equal(run->counts[NOT_COMPILED], 0);
+	assert_true(run->counts[TOO_LARGE] * 1000 <= n + 999);
 }
 
 int main(void)

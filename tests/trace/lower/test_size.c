@@ -90,6 +90,36 @@ static void test_long_texts(void **state)
 	check("printf() of 10 texts of 1024 bytes", script.data);
 }
 
+/*
+ * Ways through loops must not multiply: each of these leaves strings of other lengths behind. On
+ * the stack they would be told apart, and eight of them be 58,000 instructions for the verifier.
+ */
+static void walk_ways(const char *what, const char *loops)
+{
+	_cleanup_buf_ struct skep_buf script = {0};
+	struct compiled c;
+
+	skep_buf_printf(&script, "BEGIN { @m[1] = 1; %s\n", loops);
+	for (int i = 0; i < 8; i++)
+		skep_buf_printf(&script,
+				"\tif ((nsecs & %d ? pcomm : str(curtask->comm)) == \"%.*s\") {\n"
+				"\t\t@a[$j & 3 ? (string[32])comm : \"%.*s\"] = count(); }\n",
+				1 << i, i + 1, "abcdefgh", 2 * i + 2, "zyxwvutsrqponmlk");
+	skep_buf_puts(&script, "} } }\n");
+	compiled_run(&c, script.data);
+	fprintf(stderr, "8 ways through %s: the verifier walked through %u instructions\n", what,
+		compiled_verified_insns(&c));
+	assert_true(compiled_verified_insns(&c) < 10000);
+	compiled_done(&c);
+}
+
+static void test_ways(void **state)
+{
+	walk_ways("loops", "for $i : 1..cpid { for $j : 1..ppid {");
+	/* Here the callback has a scratch of its own, of one of eight levels. */
+	walk_ways("a loop in a callback", "for ($kv : @m) { for $j : 1..$kv.1 {");
+}
+
 static void test_probes(void **state)
 {
 	check("2000 places of one body",
@@ -100,8 +130,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_assignments), cmocka_unit_test(test_variables),
-		cmocka_unit_test(test_texts), cmocka_unit_test(test_long_texts),
-		cmocka_unit_test(test_probes)};
+		cmocka_unit_test(test_texts),       cmocka_unit_test(test_long_texts),
+		cmocka_unit_test(test_probes),      cmocka_unit_test(test_ways)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

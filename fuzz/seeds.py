@@ -1,0 +1,190 @@
+"""Writes the seeds of machine_bpf: sequences that make every kind of object and use it.
+
+    python3 fuzz/seeds.py
+
+The bytes are what fuzz/machine_bpf.c reads: see its make_…() functions. Descriptors are named by
+the order in which a sequence comes by them, addresses by where they are in the buffer.
+"""
+
+import struct
+from pathlib import Path
+
+SEEDS = Path(__file__).resolve().parent / "seeds/machine_bpf"
+
+# Ids in write_types() of machine_bpf.c.
+ITER_MAP, ITER_MAP_ELEM, FENTRY = 6, 7, 8
+NONE = 255  # address 0; as a descriptor: none of ours
+
+(MAP_CREATE, LOOKUP, UPDATE, DELETE, NEXT_KEY, PROG_LOAD, PIN, GET, ATTACH, DETACH, RUN, PROG_NEXT,
+ MAP_NEXT, PROG_BY_ID, MAP_BY_ID, INFO, QUERY, RAW_TRACEPOINT, BTF_LOAD, BTF_BY_ID, TASK_FD,
+ LOOKUP_DELETE, FREEZE, BTF_NEXT, LOOKUP_BATCH, LOOKUP_DELETE_BATCH, UPDATE_BATCH, DELETE_BATCH,
+ LINK_CREATE, LINK_UPDATE, LINK_BY_ID, LINK_NEXT, STATS, ITER_CREATE, LINK_DETACH, BIND_MAP,
+ TOKEN, STREAM, HOOK, READ) = range(40)
+
+# type, key size, value size, entries (None: 4096), flags
+MAP_TYPES = {
+    "hash": (1, 4, 8, 8, 0), "array": (2, 4, 8, 8, 0), "prog_array": (3, 4, 4, 4, 0),
+    "perf_event_array": (4, 4, 4, 4, 0), "percpu_hash": (5, 4, 8, 8, 0),
+    "percpu_array": (6, 4, 8, 8, 0), "stack_trace": (7, 4, 16, 8, 0),
+    "cgroup_array": (8, 4, 4, 4, 0), "lru_hash": (9, 4, 8, 8, 0),
+    "lru_percpu_hash": (10, 4, 8, 8, 0), "lpm_trie": (11, 8, 8, 8, 1),
+    "array_of_maps": (12, 4, 4, 4, 0), "hash_of_maps": (13, 4, 4, 4, 0),
+    "devmap": (14, 4, 4, 4, 0), "sockmap": (15, 4, 4, 4, 0), "cpumap": (16, 4, 4, 2, 0),
+    "xskmap": (17, 4, 4, 4, 0), "sockhash": (18, 4, 4, 4, 0), "cgroup_storage": (19, 8, 8, 0, 0),
+    "reuseport_sockarray": (20, 4, 4, 4, 0), "percpu_cgroup_storage": (21, 8, 8, 0, 0),
+    "queue": (22, 0, 8, 4, 0), "stack": (23, 0, 8, 4, 0), "sk_storage": (24, 4, 4, 0, 1),
+    "devmap_hash": (25, 4, 4, 4, 0), "struct_ops": (26, 4, 8, 1, 0), "ringbuf": (27, 0, 0, None, 0),
+    "inode_storage": (28, 4, 4, 0, 1), "task_storage": (29, 4, 4, 0, 1),
+    "bloom_filter": (30, 0, 8, 4, 0), "user_ringbuf": (31, 0, 0, None, 0),
+    "cgrp_storage": (32, 4, 4, 0, 1), "arena": (33, 0, 0, 4, 1 << 10),
+    "hash_no_prealloc": (1, 4, 8, 8, 1), "array_mmapable": (2, 4, 8, 8, 1 << 10),
+}
+
+
+def call(command, fill=b"", *fields):
+    return bytes([command, len(fill)]) + fill + bytes(fields)
+
+
+def insn(code, dst=0, src=0, off=0, imm=0):
+    return struct.pack("<BBhi", code, dst | src << 4, off, imm)
+
+
+EXIT = insn(0x95)
+
+
+def mov(dst, imm):
+    return insn(0xb7, dst, imm=imm)
+
+
+def map_fd(dst, fd):
+    return insn(0x18, dst, 1, imm=fd) + insn(0)
+
+
+def make_map(name, inner=NONE, btf=NONE, key_type=0, value_type=0):
+    kind, key, value, entries, flags = MAP_TYPES[name]
+    room = (0,) if entries is None else (1, entries)
+    return call(MAP_CREATE, b"", kind, key, value, *room, flags & 255, flags >> 8, inner, btf,
+                key_type, value_type)
+
+
+def load(kind, code, attach=0, btf_id=0, btf=NONE, funcs=0, lines=0, at=0):
+    return call(PROG_LOAD, code, kind, len(code) // 8 if not funcs else funcs, at, 1, btf, NONE, 0,
+                NONE, 0, attach, NONE, btf_id)
+
+
+def run(fd, data=0, out=0):
+    return call(RUN, b"", fd, 0, data, out, 0, 1)
+
+
+def element(command, fd, key, value=b"", flags=0, names=None):
+    """Keys and values begin where the buffer does. names: the value is that descriptor."""
+    fill = value.ljust(16, b"\0") + key if value else key
+    at = NONE if not key else 2 if value else 0
+    return call(command, fill, fd, at, flags, *((0,) if names is None else (3, names)))
+
+
+def word(number, size=4):
+    return number.to_bytes(size, "little")
+
+
+def use_map(fd, key_bytes):
+    key = word(1, key_bytes) if key_bytes else b""
+    return b"".join([
+        element(UPDATE, fd, key, word(7, 8)), element(LOOKUP, fd, key),
+        call(NEXT_KEY, b"", fd, NONE), call(UPDATE_BATCH, bytes(64), 0, fd, 3, 0),
+        call(LOOKUP_BATCH, b"", 0, fd, 4, 0), call(LOOKUP_BATCH, b"", 1, fd, 4, 0),
+        element(LOOKUP_DELETE, fd, key), call(DELETE, key, fd, 0),
+        call(LOOKUP_DELETE_BATCH, b"", 0, fd, 2, 0), call(DELETE_BATCH, bytes(16), 0, fd, 1, 0),
+        call(INFO, b"", fd, 26), call(FREEZE, b"", fd, 0), element(UPDATE, fd, key, word(7, 8)),
+    ])
+
+
+def btf():
+    """Header, an int, a struct with it, a function of it."""
+    types = (struct.pack("<III", 1, 1 << 24, 4) + struct.pack("<I", 32) +
+             struct.pack("<III", 5, 4 << 24 | 1, 4) + struct.pack("<III", 7, 1, 0) +
+             struct.pack("<III", 0, 13 << 24, 1) + struct.pack("<III", 9, 12 << 24, 3))
+    strings = b"\0int\0s\0m\0main\0"
+    strings += bytes(-len(strings) % 4)
+    return struct.pack("<HBBIIIII", 0xeb9f, 1, 0, 24, 0, len(types), len(types),
+                       len(strings)) + types + strings
+
+
+def load_btf():
+    blob = btf()
+    return call(BTF_LOAD, blob, 0, len(blob) // 4, 1)
+
+
+def seeds():
+    for name, (_, key, _, _, _) in MAP_TYPES.items():
+        first, types = b"", (NONE, 0, 0)
+        if name.endswith("of_maps"):
+            first = make_map("hash")
+        elif name.endswith(("k_storage", "inode_storage", "cgrp_storage")):
+            first, types = load_btf(), (0, 1, 1)
+        yield "map-" + name, first + make_map(name, 0, *types) + use_map(1 if first else 0, key)
+
+    add_one = (insn(0x7a, 10, off=-8) + insn(0xbf, 2, 10) + insn(0x07, 2, imm=-8) +
+               map_fd(1, 0) + insn(0x85, imm=1) +
+               insn(0x15, 0, off=2) + mov(1, 1) + insn(0xdb, 0, 1) + mov(0, 0) + EXIT)
+    yield "run-array", (make_map("array") + load(6, add_one) + run(1, 20, 60) +
+                        element(LOOKUP, 0, word(0)) + call(INFO, b"", 1, 58) +
+                        call(BIND_MAP, b"", 1, 0))
+    tail_call = map_fd(2, 0) + mov(3, 0) + insn(0x85, imm=12) + mov(0, 1) + EXIT
+    yield "run-tail-call", (make_map("prog_array") + load(6, tail_call) +
+                            load(6, mov(0, 2) + EXIT) + element(UPDATE, 0, word(0), names=2) +
+                            element(LOOKUP, 0, word(0)) + run(1, 20, 20) +
+                            call(DELETE, word(0), 0, 0) + run(1, 20, 20))
+    for outer in ("array_of_maps", "hash_of_maps"):
+        yield "inner-" + outer, (make_map("hash") + make_map(outer, inner=0) +
+                                 element(UPDATE, 1, word(0), names=0) +
+                                 element(LOOKUP, 1, word(0)) + call(LOOKUP_BATCH, b"", 0, 1, 2, 0) +
+                                 element(UPDATE, 1, word(0), names=0) + call(DELETE, word(0), 1, 0))
+    yield "run-types", b"".join(load(kind, mov(0, 1) + EXIT) + run(i, 20, 60) for i, kind in
+                                enumerate((1, 3, 4, 6, 8, 10, 17, 19, 22)))
+    yield "run-fault", load(6, insn(0x79, 0, 1, 200) + EXIT) + run(0, 20, 0) + call(INFO, b"", 0, 58)
+    yield "btf", (load_btf() + call(INFO, b"", 0, 8) + call(BTF_NEXT, b"", 0) +
+                  call(BTF_BY_ID, b"", 1) + make_map("cgrp_storage", btf=0, key_type=1, value_type=2))
+    yield "btf-funcs", (load_btf() + call(PROG_LOAD, mov(0, 0) + EXIT + struct.pack("<II", 0, 4) +
+                                          struct.pack("<IIII", 0, 5, 5, 1 << 10), 6, 2, 0, 1, 0, 2,
+                                          1, 3, 1, 0, NONE, 0) + run(1, 20, 0))
+    yield "links", (load(17, mov(0, 3) + EXIT) + call(RAW_TRACEPOINT, b"", 0, 0) +
+                    call(HOOK, b"", 0, 0) + call(INFO, b"", 1, 16) + call(LINK_NEXT, b"", 0) +
+                    call(LINK_BY_ID, b"", 1) + call(TASK_FD, b"", 1, 1, 0, 20) +
+                    call(LINK_DETACH, b"", 1, 0) + call(HOOK, b"", 0, 0))
+    yield "links-xdp", (load(6, mov(0, 2) + EXIT, attach=37) +
+                        call(LINK_CREATE, b"", 0, 0, 1, 37, 1) + call(HOOK, b"", 5, 1) +
+                        load(6, mov(0, 1) + EXIT, attach=37) + call(LINK_UPDATE, b"", 1, 2, 0) +
+                        call(LINK_DETACH, b"", 1, 0))
+    yield "links-fentry", (load(26, mov(0, 0) + EXIT, attach=24, btf_id=FENTRY) +
+                           call(LINK_CREATE, b"", 0, 0, 0, 24, 1) + run(0))
+    write_key = (insn(0x79, 6, 1) + insn(0x79, 7, 6) + insn(0x79, 2, 1, 16) +
+                 insn(0x15, 2, off=3) + insn(0xbf, 1, 7) + mov(3, 4) + insn(0x85, imm=127) +
+                 mov(0, 0) + EXIT)
+    yield "iterator-elements", (make_map("array") + load(26, write_key, 28, ITER_MAP_ELEM) +
+                                call(LINK_CREATE, b"", 1, 0, 0, 28, 0, 0) +
+                                call(ITER_CREATE, b"", 2, 0) + call(READ, b"", 3) +
+                                call(INFO, b"", 2, 16))
+    write_id = write_key.replace(insn(0x79, 2, 1, 16), insn(0x79, 2, 1, 8))
+    yield "iterator-maps", (make_map("hash") + make_map("array") +
+                            load(26, write_id, 28, ITER_MAP) +
+                            call(LINK_CREATE, b"", 2, 0, 0, 28, 1) +
+                            call(ITER_CREATE, b"", 3, 0) + call(READ, b"", 4))
+    yield "pins", (make_map("hash") + call(PIN, b"", 0, 1, 0, 1) + call(GET, b"", 0, 0, 1) +
+                   call(GET, b"", 0, 0, 0) + call(PIN, b"", 1, 1, 1, 1) + call(GET, b"", 2, 0, 1))
+    yield "ids", (make_map("hash") + load(6, mov(0, 0) + EXIT) + call(MAP_NEXT, b"", 0) +
+                  call(PROG_NEXT, b"", 0) + call(MAP_BY_ID, b"", 1) + call(PROG_BY_ID, b"", 1) +
+                  call(STATS, b"", 0) + run(1, 20, 0) + call(INFO, b"", 1, 58))
+    yield "attach", (make_map("sockmap") + load(16, mov(0, 1) + EXIT) +
+                     call(ATTACH, b"", 0, 1, 7, 0, NONE) + call(QUERY, b"", 0, 7, 0, 4) +
+                     call(DETACH, b"", 0, 1, 7, 0, NONE))
+
+
+def main():
+    SEEDS.mkdir(parents=True, exist_ok=True)
+    for name, data in seeds():
+        (SEEDS / name).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()

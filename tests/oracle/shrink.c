@@ -1,0 +1,132 @@
+/*
+ * A smaller case: first each instruction is tried without (a `goto +0` stands
+ * for it), in halving stretches, then those are taken out and jumps put right.
+ */
+#include <string.h>
+
+#include "lab.h"
+
+static const struct skep_insn nothing = {.code = SKEP_JMP | SKEP_JA};
+
+static bool is_wide(const struct skep_insn *insn)
+{
+	return insn->code == (SKEP_LD | SKEP_DW | SKEP_IMM);
+}
+
+static bool is_nothing(const struct skep_insn *insn)
+{
+	return !memcmp(insn, &nothing, sizeof(nothing));
+}
+
+/* Do they still disagree, on a program that nothing else is wrong with? */
+static bool still(const struct lab_case *lab, enum lab_engine a, enum lab_engine b)
+{
+	struct lab_outcome checked, of_a, of_b;
+	bool with_checked = a == LAB_CHECKED || b == LAB_CHECKED;
+	char text[200];
+
+	if (a == LAB_KERNEL || b == LAB_KERNEL) {
+		lab_run(LAB_KERNEL, lab, &of_b, NULL);
+		if (of_b.load_err || of_b.run_err)
+			return false;
+	}
+	/* The others may do anything with a program that the checked interpreter refuses. */
+	lab_run(LAB_CHECKED, lab, &checked, NULL);
+	if (checked.load_err || (*checked.fault && !with_checked))
+		return false;
+	if (*checked.fault)
+		return a == LAB_KERNEL || b == LAB_KERNEL;
+	lab_run(a, lab, &of_a, NULL);
+	lab_run(b, lab, &of_b, NULL);
+	return lab_differ(&of_a, &of_b, text);
+}
+
+/* Without [from, from + n). Second slots go with their first. */
+static void blank(struct lab_case *lab, uint32_t from, uint32_t n)
+{
+	for (uint32_t i = from; i < from + n && i < lab->n; i++) {
+		bool wide = is_wide(&lab->insns[i]);
+
+		if (i && is_wide(&lab->insns[i - 1]))
+			continue;
+		lab->insns[i] = nothing;
+		if (wide)
+			lab->insns[i + 1] = nothing;
+	}
+}
+
+static void blank_what_can_be(struct lab_case *lab, enum lab_engine a, enum lab_engine b)
+{
+	for (uint32_t n = lab->n / 2; n; n /= 2)
+		for (uint32_t from = 0; from < lab->n; from += n) {
+			struct lab_case smaller = *lab;
+
+			blank(&smaller, from, n);
+			if (memcmp(&smaller, lab, sizeof(smaller)) && still(&smaller, a, b))
+				*lab = smaller;
+		}
+}
+
+static bool is_local_target(const struct skep_insn *insn)
+{
+	return (insn->code == (SKEP_JMP | SKEP_CALL) && insn->src == SKEP_CALL_LOCAL) ||
+	       insn->code == (SKEP_JMP32 | SKEP_JA) ||
+	       (is_wide(insn) && insn->src == SKEP_PSEUDO_FUNC);
+}
+
+static bool is_jump(const struct skep_insn *insn)
+{
+	int class = insn->code & 7, op = insn->code & 0xf0;
+
+	return (class == SKEP_JMP || class == SKEP_JMP32) && op != SKEP_CALL && op != SKEP_EXIT &&
+	       !is_local_target(insn);
+}
+
+/* Take out the blanks. */
+static void compact(struct lab_case *lab)
+{
+	uint32_t place[MOST_INSNS + 1], n = 0;
+	struct lab_case out = *lab;
+
+	for (uint32_t i = 0; i < lab->n; i++) {
+		place[i] = n;
+		n += !is_nothing(&lab->insns[i]);
+	}
+	place[lab->n] = n;
+	for (uint32_t i = 0; i < lab->n; i++) {
+		struct skep_insn insn = lab->insns[i];
+
+		if (is_nothing(&insn))
+			continue;
+		if (is_jump(&insn))
+			insn.off = (int16_t)(place[(int)i + 1 + insn.off] - place[i] - 1);
+		else if (is_local_target(&insn))
+			insn.imm = (int32_t)(place[(int)i + 1 + insn.imm] - place[i] - 1);
+		out.insns[place[i]] = insn;
+		if (is_wide(&insn)) {
+			i++;
+			out.insns[place[i]] = lab->insns[i];
+		}
+	}
+	out.n = n;
+	*lab = out;
+}
+
+void lab_shrink(struct lab_case *lab, enum lab_engine a, enum lab_engine b)
+{
+	struct lab_case compacted;
+
+	if (!still(lab, a, b))
+		return;
+	blank_what_can_be(lab, a, b);
+	compacted = *lab;
+	compact(&compacted);
+	if (!still(&compacted, a, b))
+		return;
+	*lab = compacted;
+	blank_what_can_be(lab, a, b);
+	compacted = *lab;
+	compact(&compacted);
+	if (still(&compacted, a, b))
+		*lab = compacted;
+}
