@@ -165,7 +165,7 @@ struct skep_run {
 	uint32_t tail_calls;                /* made so far */
 	uint32_t depth;                     /* frames now, callbacks and tail calls included */
 	uint32_t cpu;                       /* set for programs that call anything */
-	struct skep_check *check; /* the checked interpreter's regions; NULL: unchecked */
+	struct skep_check *check;           /* the checked interpreter's regions; NULL: unchecked */
 	struct skep_world *world; /* packet, task and time as this run sees them (helper.h) */
 	/* bpf_throw() goes here; the cookie is then in `thrown`. */
 	jmp_buf *unwind;
@@ -195,8 +195,16 @@ struct skep_exec {
 
 extern const struct skep_exec skep_exec_interp, skep_exec_checked, skep_exec_jit;
 
-/** Run @program from the start: sets up @run's own part, catches bpf_throw(); returns r0. The
- *  caller is a CPU (skep_cpu_enter()). */
+/**
+ * Run @program from the start.
+ *
+ * @ctx     what r1 points to, in the layout of the program's type; borrowed
+ * @run     set before: budget, check, world (else zero); the rest is set here. Afterwards run->stop
+ *          tells whether the program came to its end
+ * Return   r0; 0 if the run was stopped; what bpf_throw() was given if the program has no exception
+ *          callback
+ * Thread   one run at a time on a CPU: the caller is one (map.h: skep_cpu_enter())
+ */
 uint64_t skep_program_run(const struct skep_program *program, void *ctx, struct skep_run *run);
 
 /**
