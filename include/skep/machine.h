@@ -29,7 +29,9 @@ struct skep_map;
 struct skep_world;
 
 struct skep_machine_opts {
-	const struct skep_exec *exec; /* NULL: the checked interpreter, as nothing is proven */
+	/* NULL: the checked interpreter, as nothing is proven of a program. The others trust what they
+	 * run: what a program may do to this process is the choice of who names one. */
+	const struct skep_exec *exec;
 	struct skep_exec_opts exec_opts;
 	uint64_t budget;       /* instructions a run may take; 0: no limit */
 	uint64_t most_memory;  /* bytes of all maps together; 0: no limit */

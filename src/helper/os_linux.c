@@ -201,6 +201,41 @@ static void *map_from(uintptr_t from, uintptr_t to, size_t bytes)
 	return NULL;
 }
 
+/* A packet a run: the last few that were given back are kept mapped, as every mapping that goes
+ * makes all CPUs forget what they know of the process's memory. */
+#define KEPT_MOST  4
+#define KEPT_BYTES (128u << 10) /* larger ones go at once */
+
+static struct kept {
+	void *at;
+	size_t bytes;
+} kept[KEPT_MOST];
+
+/* One of exactly @bytes; the lock is held. */
+static void *take_kept(size_t bytes)
+{
+	for (int i = 0; i < KEPT_MOST; i++) {
+		void *at = kept[i].at;
+
+		if (!at || kept[i].bytes != bytes)
+			continue;
+		kept[i].at = NULL;
+		return at;
+	}
+	return NULL;
+}
+
+static bool keep(void *at, size_t bytes)
+{
+	for (int i = 0; i < KEPT_MOST && bytes <= KEPT_BYTES; i++) {
+		if (kept[i].at)
+			continue;
+		kept[i] = (struct kept){at, bytes};
+		return true;
+	}
+	return false;
+}
+
 void *skep_low_alloc(size_t bytes)
 {
 	void *at = NULL;
@@ -209,20 +244,25 @@ void *skep_low_alloc(size_t bytes)
 		return NULL;
 	bytes = whole_pages(bytes);
 	pthread_mutex_lock(&low_lock);
-	at = map_from(low_mark, LOW_LAST, bytes);
-	if (!at)
+	void *used = take_kept(bytes);
+	if (!used)
+		at = map_from(low_mark, LOW_LAST, bytes);
+	if (!used && !at)
 		at = map_from(LOW_FIRST, LOW_LAST, bytes);
 	pthread_mutex_unlock(&low_lock);
-	return at;
+	return used ? memset(used, 0, bytes) : at;
 }
 
 void skep_low_free(void *at, size_t bytes)
 {
 	if (!at)
 		return;
-	munmap(at, whole_pages(bytes));
+	bytes = whole_pages(bytes);
 	pthread_mutex_lock(&low_lock);
-	if ((uintptr_t)at < low_mark)
+	bool stays = keep(at, bytes);
+	if (!stays && (uintptr_t)at < low_mark)
 		low_mark = (uintptr_t)at;
 	pthread_mutex_unlock(&low_lock);
+	if (!stays)
+		munmap(at, bytes);
 }

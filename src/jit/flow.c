@@ -276,6 +276,24 @@ uint32_t skep_jit_price(const struct skep_image *image, uint32_t func)
 	return insns < INT16_MAX ? insns : INT16_MAX;
 }
 
+/* Elements whose places are sums of what is known now. */
+static bool is_plain_array(const struct skep_map *map)
+{
+	return (map->type == SKEP_MAP_ARRAY || map->type == SKEP_MAP_PERCPU_ARRAY) && map->values &&
+	       map->max_entries <= INT32_MAX && map->elem_size <= INT32_MAX;
+}
+
+struct jit_lookup skep_jit_lookup(const struct jit_unit *unit)
+{
+	int32_t index = unit->map_at[unit->slot];
+	const struct skep_map *map = index < 0 ? NULL : unit->image->maps[index];
+	if (!map)
+		return (struct jit_lookup){0};
+	if (is_plain_array(map))
+		return (struct jit_lookup){.array = map};
+	return (struct jit_lookup){.function = skep_map_lookup_of(map)};
+}
+
 bool skep_jit_may_stop(const struct jit_unit *unit)
 {
 	return unit->budget || unit->image->has_tail_call || unit->image->n_callbacks;

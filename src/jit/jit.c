@@ -101,11 +101,19 @@ static void mark_near(struct jit_unit *unit)
 	}
 }
 
+static void emit_functions(struct jit_unit *unit)
+{
+	for (uint32_t f = 0; f < unit->image->n_funcs && skep_jit_reserve(unit, MOST_BYTES); f++) {
+		unit->func = &unit->funcs[f];
+		skep_jit_emit(unit, &unit->image->funcs[f]);
+	}
+}
+
 static int run_pass(struct jit_unit *unit, enum jit_pass pass)
 {
 	unit->pass = pass;
 	unit->len = 0;
-	skep_jit_emit(unit);
+	emit_functions(unit);
 	unit->at[unit->image->n_insns] = (uint32_t)unit->len;
 	if (pass <= JIT_BOUND_NEAR)
 		mark_near(unit);

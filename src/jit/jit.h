@@ -19,6 +19,9 @@
 
 #include <skep/image.h>
 #include <skep/jit.h>
+#include <skep/map.h>
+
+#define MOST_BYTES 512 /* one step of the emission writes less */
 
 /* Marks of a slot. */
 enum {
@@ -41,6 +44,12 @@ enum jit_call {
  * one writes jumps whose targets are known.
  */
 enum jit_pass { JIT_BOUND, JIT_BOUND_NEAR, JIT_LAYOUT, JIT_WRITE };
+
+/* A look-up in a map that is known: one of the two, or neither. */
+struct jit_lookup {
+	const struct skep_map *array;       /* elements can be reached without a call */
+	skep_map_lookup_function *function; /* to call with r1 and r2 */
+};
 
 struct jit_func {
 	uint32_t stack_bytes;  /* of BPF's stack, rounded up to 16 */
@@ -109,6 +118,8 @@ int64_t skep_jit_target(const struct skep_image *image, uint32_t slot);
 uint32_t skep_jit_func_at(const struct skep_image *image, uint32_t slot);
 /** What calling @func takes of the budget: its length, at most 15 bits of it. */
 uint32_t skep_jit_price(const struct skep_image *image, uint32_t func);
+/** The shorter way than the helper that the look-up at hand has. */
+struct jit_lookup skep_jit_lookup(const struct jit_unit *unit);
 /** Can what the program calls end the run? Loops that are paid for, other programs, callbacks. */
 bool skep_jit_may_stop(const struct jit_unit *unit);
 
@@ -136,8 +147,8 @@ JIT_ABI int64_t skep_jit_packet_load(uint64_t off, uint64_t size, uint64_t r3, u
 /* --- the processor's part: x86_64/ or aarch64/ --------------------------------------------------
  */
 
-/** Emit the whole image from unit->len = 0, for this pass. Errors are left in unit->error. */
-void skep_jit_emit(struct jit_unit *unit);
+/** Emit one function, which unit->func is, for this pass. Errors are left in unit->error. */
+void skep_jit_emit(struct jit_unit *unit, const struct skep_image_func *func);
 /** Distances up to this much are sure to fit the short form of a jump. */
 extern const int64_t skep_jit_near_bytes;
 /** Is there a rule for @op? */

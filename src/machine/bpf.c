@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "machine/host.h"
+
 struct command {
 	const char *name;
 	uint32_t end; /* of its last field */
@@ -122,6 +124,7 @@ void skep_machine_free(struct skep_machine *machine)
 	if (!machine)
 		return;
 	machine_pin_drop_all(machine);
+	machine_attach_drop_all(machine);
 	for (int kind = OBJECT_KINDS; kind-- > 0;)
 		while (close_one(machine, kind))
 			;
@@ -131,6 +134,7 @@ void skep_machine_free(struct skep_machine *machine)
 	skep_vec_foreach (struct variable, variable, &machine->variables)
 		free(variable->memory);
 	skep_vec_done(&machine->variables);
+	machine_host_free_all(machine);
 	skep_vec_done(&machine->pins);
 	skep_vec_done(&machine->attached);
 	for (int kind = 0; kind < OBJECT_KINDS; kind++)

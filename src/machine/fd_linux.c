@@ -119,6 +119,13 @@ int machine_handle_close(int fd)
 	return close(fd) ? -errno : 0;
 }
 
+int machine_netns_open(void)
+{
+	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 static int write_all(int fd, const char *data, size_t len)
 {
 	while (len) {

@@ -106,6 +106,11 @@ int machine_handle_identify(int fd, struct handle *ret, int *ret_mode)
 	return row ? 0 : -EBADF;
 }
 
+int machine_netns_open(void)
+{
+	return -ENOTSUP;
+}
+
 /* Numbers cannot be read from: no iterators. */
 int machine_text_new(const void *data, size_t len)
 {

@@ -83,6 +83,8 @@ static const struct row {
 	 SKEP_HOOK_SOCKMAP},
 	{PROG_SK_SKB, ATTACH_SK_SKB_STREAM_PARSER, ATTACH_SK_SKB_STREAM_VERDICT, LINK_SOCKMAP,
 	 ON_MAP, SKEP_HOOK_SOCKMAP},
+	{PROG_SK_SKB, ATTACH_SK_SKB_VERDICT, ATTACH_SK_SKB_VERDICT, LINK_SOCKMAP, ON_MAP,
+	 SKEP_HOOK_SOCKMAP},
 	{PROG_NETFILTER, ATTACH_NETFILTER, ATTACH_NETFILTER, LINK_NETFILTER, ON_NETFILTER,
 	 SKEP_HOOK_NETFILTER},
 	{PROG_TRACING, ATTACH_TRACE_FENTRY, ATTACH_TRACE_FENTRY, LINK_TRACING, ON_FUNCTION,
@@ -251,6 +253,60 @@ static bool is_taken(struct skep_machine *machine, const struct link_object *lin
 	return taken;
 }
 
+/* Of whatever programs: those that say what type they take, then those that take what they were
+ * loaded for. */
+static const struct row *row_of_type(uint32_t attach_type)
+{
+	const struct row *any = NULL;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (attach_type < rows[i].first || attach_type > rows[i].last)
+			continue;
+		if (rows[i].last != ATTACH_CNT)
+			return &rows[i];
+		any = any ? any : &rows[i];
+	}
+	return any;
+}
+
+int machine_link_name(uint32_t target, uint32_t type, struct link_object *link)
+{
+	const struct attr_link_create attr = {.target = target, .type = type};
+	const struct row *row = row_of_type(type);
+
+	if (!row)
+		return -EINVAL;
+	link->kind = row->hook;
+	link->attach_type = type;
+	return name_target(&attr, row->target, link);
+}
+
+bool machine_link_fits(const struct prog_object *prog, uint32_t attach_type)
+{
+	return row_of(prog->type, attach_type) &&
+	       (!is_bound_to_type(prog->type) || attach_type == prog->expected_attach_type);
+}
+
+int machine_link_prepare(struct prog_object *prog, const struct attr_link_create *attr,
+			 struct link_object **ret)
+{
+	const struct row *row = row_of(prog->type, attr->type);
+	_cleanup_link_ struct link_object *link = NULL;
+	int err;
+
+	if (!machine_link_fits(prog, attr->type))
+		return -EINVAL;
+	link = new_link(prog->object.machine, row, attr->type);
+	machine_object_ref(&prog->object);
+	link->prog = prog;
+	link->target = attr->target;
+	link->flags = attr->flags;
+	err = name_target(attr, row->target, link);
+	if (!err)
+		*ret = TAKE_PTR(link);
+	return err;
+}
+
 /* Publish and attach. *@link is the machine's then. */
 static int settle(struct link_object **link)
 {
@@ -288,7 +344,6 @@ int machine_cmd_link_create(struct skep_machine *machine, struct request *req)
 	const struct attr_link_create *attr = &req->attr.link_create;
 	_cleanup_link_ struct link_object *link = NULL;
 	struct prog_object *prog;
-	const struct row *row;
 	int err;
 
 	if (attr->type == ATTACH_STRUCT_OPS)
@@ -296,16 +351,8 @@ int machine_cmd_link_create(struct skep_machine *machine, struct request *req)
 	err = machine_prog_object_get(machine, (int)attr->prog_fd, &prog);
 	if (err)
 		return err;
-	row = row_of(prog->type, attr->type);
-	if (!row || (is_bound_to_type(prog->type) && attr->type != prog->expected_attach_type)) {
-		machine_object_put(&prog->object);
-		return -EINVAL;
-	}
-	link = new_link(machine, row, attr->type);
-	link->prog = prog;
-	link->target = attr->target;
-	link->flags = attr->flags;
-	err = name_target(attr, row->target, link);
+	err = machine_link_prepare(prog, attr, &link);
+	machine_object_put(&prog->object);
 	return err ? err : settle(&link);
 }
 
@@ -643,46 +690,4 @@ int machine_link_task_fd(struct object *object, struct request *req)
 	    request_put(req, task_fd.probe_addr, 0))
 		return -EFAULT;
 	return err;
-}
-
-/* --- PROG_ATTACH, from before there were links --------------------------------------------------
- */
-
-/* An attachment without a link has nothing that would end it with the process, and no hook of the
- * machine's outlives that: so it is refused, after the kernel's checks. */
-int machine_cmd_prog_attach(struct skep_machine *machine, struct request *req)
-{
-	struct prog_object *prog;
-	int err;
-
-	if (req->attr.attach.type >= ATTACH_CNT)
-		return -EINVAL;
-	err = machine_prog_object_get(machine, (int)req->attr.attach.prog_fd, &prog);
-	if (err)
-		return err;
-	err = row_of(prog->type, req->attr.attach.type) ? -EOPNOTSUPP : -EINVAL;
-	machine_object_put(&prog->object);
-	return err;
-}
-
-int machine_cmd_prog_detach(struct skep_machine *machine, struct request *req)
-{
-	return req->attr.attach.type >= ATTACH_CNT ? -EINVAL : -ENOENT;
-}
-
-int machine_cmd_prog_query(struct skep_machine *machine, struct request *req)
-{
-	struct attr_query *attr = &req->attr.query;
-
-	struct handle handle;
-	int mode;
-
-	if (attr->type >= ATTACH_CNT || attr->query_flags & ~1u)
-		return -EINVAL;
-	/* What is named by a descriptor: cgroups and name spaces. */
-	if (attr->type <= ATTACH_CGROUP_SETSOCKOPT && attr->type != ATTACH_LIRC_MODE2 &&
-	    machine_handle_identify((int)attr->target, &handle, &mode))
-		return -EBADF;
-	return request_put(req, query.attach_flags, 0) || request_put(req, query.count, 0) ? -EFAULT
-											   : 0;
 }

@@ -103,6 +103,7 @@ struct link_object {
 	enum skep_hook kind; /* what it hangs on */
 	char hook[64];
 	bool detached;
+	bool plain; /* attached without a link: see attach.c */
 };
 
 /** Objects of one kind by id, ascending. */
@@ -131,6 +132,7 @@ struct variable {
 };
 
 #define OBJECT_BUCKETS 1024
+#define HOST_BUCKETS   64
 
 struct skep_machine {
 	struct skep_machine_opts opts;
@@ -140,6 +142,8 @@ struct skep_machine {
 	uint32_t since_sweep;                   /* objects made since */
 	SKEP_VEC(struct pin) pins;
 	SKEP_VEC(struct variable) variables;
+	struct host_object *hosts[HOST_BUCKETS]; /* by name */
+	uint32_t n_hosts;
 	SKEP_VEC(struct link_object *) attached; /* borrowed: in the order of attachment */
 	struct skep_btf *kernel_btf;             /* NULL: none */
 	struct btf_object *kernel_btf_object;    /* made when first asked for */
@@ -168,6 +172,9 @@ struct request {
 
 /* --- user.c -------------------------------------------------------------------------------- */
 
+/** How many of the @n bytes at @at, from the first one on, may be read or (@write) written.
+ *  Cost  none on the thread's own stack, else a system call for each page */
+size_t machine_user_span(uint64_t at, size_t n, bool write);
 /** Copy from and to the caller's memory. Return 0 | -EFAULT */
 int machine_user_read(void *ret, uint64_t from, size_t n);
 int machine_user_write(uint64_t to, const void *data, size_t n);
@@ -181,10 +188,12 @@ int machine_user_check_tail(uint64_t from, uint32_t known, uint64_t given);
 
 /* --- os_linux.c, os_windows.c, os_other.c: the system ----------------------------------------- */
 
-/** Copy between memory of ours and an address that may be none.
- *  Return 0 | -EFAULT | -ENOSYS the system cannot tell: copy at once */
-int machine_os_read(void *ret, uint64_t from, size_t n);
-int machine_os_write(uint64_t to, const void *data, size_t n);
+/** May the page that has @at be read, or written? Where the system does not tell: all but the first
+ *  page may. */
+bool machine_os_page_is_readable(uintptr_t at);
+bool machine_os_page_is_writable(uintptr_t at);
+/** Is it on this thread's stack, in frames that are in use? Then nobody needs to be asked. */
+bool machine_os_is_own_stack(uintptr_t at, size_t n);
 /** Who loads programs. */
 uint32_t machine_os_uid(void);
 /** Is there a network device of this number? */
@@ -205,6 +214,8 @@ int machine_handle_identify(int fd, struct handle *ret, int *ret_mode);
 
 /** Return 0 | -EBADF | -errno */
 int machine_handle_close(int fd);
+/** This thread's network name space. Return a descriptor | -errno */
+int machine_netns_open(void);
 /** A descriptor that reads @data from its beginning. Return it | -errno */
 int machine_text_new(const void *data, size_t len);
 
@@ -332,6 +343,16 @@ int machine_link_task_fd(struct object *object, struct request *req);
 
 int machine_link_object_get(struct skep_machine *machine, uint32_t fd, struct link_object **ret);
 bool machine_link_is_iter(const struct link_object *link);
+/** Is @prog one for that attach type? */
+bool machine_link_fits(const struct prog_object *prog, uint32_t attach_type);
+/** A link of @prog that is not on its hook yet: @ret is the caller's to free. Return 0 | -errno */
+int machine_link_prepare(struct prog_object *prog, const struct attr_link_create *attr,
+			 struct link_object **ret);
+/** Fill in @link's place: where programs of @type hang on @target. Return 0 | -errno */
+int machine_link_name(uint32_t target, uint32_t type, struct link_object *link);
+/** Let go of what was attached without links. */
+void machine_attach_drop_all(struct skep_machine *machine);
+void machine_attach_drop_map(const struct map_object *map);
 /** Its program, with a reference. */
 struct prog_object *machine_link_prog(struct link_object *link);
 

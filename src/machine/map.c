@@ -2,8 +2,8 @@
  * Commands on maps: create, elements, batches, freeze. What a map does is src/map's; here is what
  * bpf(2) adds: descriptors with access modes, BTF of keys and values, the caller's memory.
  *
- * Keys and values are used where the caller has them. Only the null page is refused (EFAULT): an
- * address that is bad otherwise ends the caller as it would in memcpy().
+ * Keys and values are used where the caller has them, once machine_user_span() has said that they
+ * are there.
  *
  * Source  behaviour of Linux 6.18, kernel/bpf/syscall.c
  */
@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define NUMA_NO_NODE (-1)
-#define PAGE         4096
 
 int machine_name_check(const char name[16])
 {
@@ -224,6 +223,7 @@ void machine_map_object_free(struct object *at)
 	struct skep_machine *machine = at->machine;
 
 	if (object->map) {
+		machine_map_object_unused(at);
 		pthread_mutex_lock(&machine->lock);
 		if (object->map->owner)
 			machine->memory_bytes -= object->map->memory_bytes;
@@ -289,10 +289,10 @@ static bool has_lock(const struct skep_map *map)
 	return false;
 }
 
-/* The address of @n bytes of the caller's. */
-static int at_user(uint64_t at, size_t n, void **ret)
+/* The address of @n bytes of the caller's, to read or (@write) to write. */
+static int at_user(uint64_t at, size_t n, bool write, void **ret)
 {
-	if (n && at < PAGE)
+	if (machine_user_span(at, n, write) < n)
 		return -EFAULT;
 	*ret = (void *)(uintptr_t)at;
 	return 0;
@@ -301,17 +301,9 @@ static int at_user(uint64_t at, size_t n, void **ret)
 static int at_key(const struct skep_map *map, uint64_t at, void **ret)
 {
 	if (map->key_size)
-		return at_user(at, map->key_size, ret);
+		return at_user(at, map->key_size, false, ret);
 	*ret = NULL;
 	return at ? -EINVAL : 0;
-}
-
-static int at_elem(const struct skep_map *map, const struct attr_elem *attr, void **ret_key,
-		   void **ret_value)
-{
-	int err = at_key(map, attr->key, ret_key);
-
-	return err ? err : at_user(attr->value, skep_map_sys_value_size(map), ret_value);
 }
 
 typedef int lookup_function(struct skep_map *map, const void *key, void *value, uint64_t flags);
@@ -338,7 +330,7 @@ static int look_up(struct skep_map *map, lookup_function *function, const struct
 
 	if (err)
 		return err;
-	if (at_user(attr->value, skep_map_sys_value_size(map), &value))
+	if (at_user(attr->value, skep_map_sys_value_size(map), true, &value))
 		return look_up_nowhere(map, function, key, attr->flags);
 	return function(map, key, value, attr->flags);
 }
@@ -370,7 +362,9 @@ int machine_cmd_map_update(struct skep_machine *machine, struct request *req)
 		return err;
 	if (attr->flags & ELEM_F_LOCK && !has_lock(use.map))
 		return -EINVAL;
-	err = at_elem(use.map, attr, &key, &value);
+	err = at_key(use.map, attr->key, &key);
+	if (!err)
+		err = at_user(attr->value, skep_map_sys_value_size(use.map), false, &value);
 	return err ? err : skep_map_sys_update(use.map, key, value, attr->flags);
 }
 
@@ -386,6 +380,18 @@ int machine_cmd_map_delete(struct skep_machine *machine, struct request *req)
 	return err ? err : skep_map_sys_delete(use.map, key);
 }
 
+/* As look_up_nowhere(): that there is no next key comes first. */
+static int next_key_nowhere(struct skep_map *map, const void *key)
+{
+	_cleanup_free_ void *next = malloc(map->key_size + 1);
+	int err;
+
+	if (!next)
+		return -ENOMEM;
+	err = skep_map_sys_next_key(map, key, next);
+	return err ? err : -EFAULT;
+}
+
 int machine_cmd_map_next_key(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_elem *attr = &req->attr.elem;
@@ -395,9 +401,11 @@ int machine_cmd_map_next_key(struct skep_machine *machine, struct request *req)
 
 	if (!err && attr->key)
 		err = at_key(use.map, attr->key, &key);
-	if (!err)
-		err = at_user(attr->value, use.map->key_size, &next);
-	return err ? err : skep_map_sys_next_key(use.map, key, next);
+	if (err)
+		return err;
+	if (at_user(attr->value, use.map->key_size, true, &next))
+		return next_key_nowhere(use.map, key);
+	return skep_map_sys_next_key(use.map, key, next);
 }
 
 int machine_cmd_map_lookup_and_delete(struct skep_machine *machine, struct request *req)
@@ -440,8 +448,81 @@ int machine_cmd_map_freeze(struct skep_machine *machine, struct request *req)
 
 typedef int batch_function(struct skep_map *map, struct skep_map_batch *batch);
 
-static int do_batch(struct skep_machine *machine, struct request *req, bool reads, bool writes,
-		    batch_function *function)
+struct batch_kind {
+	batch_function *function;
+	bool reads, writes;   /* the map */
+	bool fills, no_value; /* keys and values come from the map; there are none */
+};
+
+/* Whether a batch goes on at a bucket (by its number), or behind a key. */
+static bool is_by_bucket(const struct skep_map *map)
+{
+	return map->type == SKEP_MAP_HASH || map->type == SKEP_MAP_PERCPU_HASH ||
+	       map->type == SKEP_MAP_LRU_HASH || map->type == SKEP_MAP_LRU_PERCPU_HASH;
+}
+
+static uint32_t elems_at(uint64_t at, uint32_t n, size_t size, bool write)
+{
+	return size ? (uint32_t)(machine_user_span(at, n * size, write) / size) : n;
+}
+
+/* The kernel finds out element by element where memory ends; this is how many there are before. */
+static uint32_t reach(const struct skep_map *map, const struct attr_batch *attr,
+		      const struct batch_kind *kind, uint32_t n)
+{
+	uint32_t keys = elems_at(attr->keys, n, map->key_size, kind->fills), values = n;
+
+	if (!kind->no_value)
+		values = elems_at(attr->values, n, skep_map_sys_value_size(map), kind->fills);
+	return keys < values ? keys : values;
+}
+
+/* On as much of the batch as there is memory for. */
+static int run_clipped(struct skep_map *map, const struct attr_batch *attr,
+		       const struct batch_kind *kind, struct skep_map_batch *batch)
+{
+	uint32_t wanted = attr->count;
+	int err;
+
+	if (kind->fills && wanted > map->max_entries)
+		wanted = map->max_entries;
+	uint32_t there = reach(map, attr, kind, wanted);
+	if (there < wanted)
+		batch->count = there;
+	err = kind->function(map, batch);
+	if (there == wanted || (err && err != -ENOSPC) || batch->count < there)
+		return err;
+	batch->count = kind->fills ? 0 : there;
+	return -EFAULT;
+}
+
+/* Where a batch ended is written last: what came before has happened even where it cannot be, and
+ * is counted if it went by keys. */
+static int run_batch(struct skep_map *map, const struct attr_batch *attr,
+		     const struct batch_kind *kind, struct skep_map_batch *batch)
+{
+	size_t cursor = is_by_bucket(map) ? sizeof(uint32_t) : map->key_size;
+	bool is_read = kind->fills && attr->in_batch, is_written = kind->fills;
+	_cleanup_free_ void *nowhere = NULL;
+
+	if (is_read && machine_user_span(attr->in_batch, cursor, false) < cursor)
+		return -EFAULT;
+	if (!is_written || machine_user_span(attr->out_batch, cursor, true) == cursor)
+		return run_clipped(map, attr, kind, batch);
+	nowhere = malloc(cursor + 1);
+	if (!nowhere)
+		return -ENOMEM;
+	batch->out_batch = nowhere;
+	int err = run_clipped(map, attr, kind, batch);
+	if ((err && err != -ENOENT) || !batch->count)
+		return err;
+	if (is_by_bucket(map))
+		batch->count = 0;
+	return -EFAULT;
+}
+
+static int do_batch(struct skep_machine *machine, struct request *req,
+		    const struct batch_kind *kind)
 {
 	const struct attr_batch *attr = &req->attr.batch;
 	_cleanup_use_ struct use use = {0};
@@ -454,11 +535,11 @@ static int do_batch(struct skep_machine *machine, struct request *req, bool read
 		.elem_flags = attr->elem_flags,
 		.flags = attr->flags,
 	};
-	int err = use_init(machine, (int)attr->map_fd, reads, writes, &use);
+	int err = use_init(machine, (int)attr->map_fd, kind->reads, kind->writes, &use);
 
 	if (err)
 		return err;
-	err = function(use.map, &batch);
+	err = run_batch(use.map, attr, kind, &batch);
 	if (err == -EINVAL || err == -SKEP_ENOTSUPP)
 		return err;
 	return request_put(req, batch.count, batch.count) ? -EFAULT : err;
@@ -466,20 +547,31 @@ static int do_batch(struct skep_machine *machine, struct request *req, bool read
 
 int machine_cmd_map_lookup_batch(struct skep_machine *machine, struct request *req)
 {
-	return do_batch(machine, req, true, false, skep_map_sys_lookup_batch);
+	static const struct batch_kind kind = {skep_map_sys_lookup_batch, .reads = true,
+					       .fills = true};
+
+	return do_batch(machine, req, &kind);
 }
 
 int machine_cmd_map_lookup_and_delete_batch(struct skep_machine *machine, struct request *req)
 {
-	return do_batch(machine, req, true, true, skep_map_sys_lookup_and_delete_batch);
+	static const struct batch_kind kind = {skep_map_sys_lookup_and_delete_batch, .reads = true,
+					       .writes = true, .fills = true};
+
+	return do_batch(machine, req, &kind);
 }
 
 int machine_cmd_map_update_batch(struct skep_machine *machine, struct request *req)
 {
-	return do_batch(machine, req, false, true, skep_map_sys_update_batch);
+	static const struct batch_kind kind = {skep_map_sys_update_batch, .writes = true};
+
+	return do_batch(machine, req, &kind);
 }
 
 int machine_cmd_map_delete_batch(struct skep_machine *machine, struct request *req)
 {
-	return do_batch(machine, req, false, true, skep_map_sys_delete_batch);
+	static const struct batch_kind kind = {skep_map_sys_delete_batch, .writes = true,
+					       .no_value = true};
+
+	return do_batch(machine, req, &kind);
 }

@@ -3,8 +3,9 @@
  * who waits for a ring buffer.
  *
  * A prog_array keeps struct skep_program *, a map of maps struct skep_map *. Either has a reference
- * to the machine's object as long as it is in the map.
+ * to the machine's object as long as it is in the map. What is the host's is in host.c.
  */
+#include "machine/host.h"
 #include "machine/machine.h"
 #include "machine/map.h"
 #include "machine/run.h"
@@ -40,16 +41,13 @@ static bool holds_programs(const struct skep_map *map)
 
 static void *env_get(struct skep_map *map, int fd, int *ret_err)
 {
-	struct handle handle;
-	int mode;
+	const struct map_object *object = map->env_ctx;
 
 	if (is_of_maps(map))
 		return get_map(map->env_ctx, fd, ret_err);
 	if (holds_programs(map))
 		return get_prog(map->env_ctx, fd, ret_err);
-	/* Sockets, cgroups and perf events are the host's; there are none in the machine. */
-	*ret_err = machine_handle_identify(fd, &handle, &mode) ? -EBADF : -EINVAL;
-	return NULL;
+	return machine_host_get(object->object.machine, map, fd, ret_err);
 }
 
 static struct object *object_behind(const struct skep_map *map, void *element)
@@ -64,14 +62,24 @@ static uint32_t env_id(struct skep_map *map, void *element)
 	return object_behind(map, element)->id;
 }
 
+/* The host's objects have no references: see host.c. */
 static void env_ref(struct skep_map *map, void *element)
 {
-	machine_object_ref(object_behind(map, element));
+	if (!machine_host_suits(map->type))
+		machine_object_ref(object_behind(map, element));
 }
 
 static void env_put(struct skep_map *map, void *element)
 {
-	machine_object_put(object_behind(map, element));
+	if (!machine_host_suits(map->type))
+		machine_object_put(object_behind(map, element));
+}
+
+static uint64_t env_cookie(struct skep_map *map, void *socket)
+{
+	const struct map_object *object = map->env_ctx;
+
+	return machine_host_cookie(object->object.machine, socket);
 }
 
 static bool env_device(struct skep_map *map, uint32_t ifindex)
@@ -91,6 +99,7 @@ const struct skep_map_env machine_map_env = {
 	.id = env_id,
 	.ref = env_ref,
 	.put = env_put,
+	.cookie = env_cookie,
 	.release_fields = skep_kept_release,
 	.fill = machine_struct_ops_fill,
 	.unfill = machine_struct_ops_unfill,
@@ -106,6 +115,8 @@ void machine_map_object_unused(struct object *at)
 
 	if (object->map->type == SKEP_MAP_PROG_ARRAY)
 		skep_map_clear_objects(object->map);
+	if (object->map->type == SKEP_MAP_SOCKMAP || object->map->type == SKEP_MAP_SOCKHASH)
+		machine_attach_drop_map(object);
 }
 
 int machine_map_identity_fd(const struct skep_map *map)

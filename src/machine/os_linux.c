@@ -1,29 +1,63 @@
-/* What the machine asks of Linux beside descriptors. */
+/*
+ * What the machine asks of Linux beside descriptors. Is a page there? A system call that changes
+ * nothing touches it, and it is the kernel that says EFAULT.
+ */
 #include "machine/machine.h"
 
+#include <linux/futex.h>
 #include <net/if.h>
-#include <sys/uio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-static int result_of(ssize_t done, size_t n)
+#define PAGE 4096
+#define WORD 8
+
+/* rt_sigprocmask() copies the new set before it finds that "how" is none; NULL would be no set. */
+bool machine_os_page_is_readable(uintptr_t at)
 {
-	if (done == (ssize_t)n)
+	if (at < PAGE)
+		return false;
+	return syscall(SYS_rt_sigprocmask, -1, at & ~(uintptr_t)(WORD - 1), NULL, WORD) == 0 ||
+	       errno != EFAULT;
+}
+
+/* FUTEX_WAKE_OP does "|= 0" at the address; that nobody is woken, a word of our own sees to. */
+bool machine_os_page_is_writable(uintptr_t at)
+{
+	static uint32_t nobody;
+
+	return syscall(SYS_futex, &nobody, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0,
+		       at & ~(uintptr_t)3, FUTEX_OP(FUTEX_OP_OR, 0, FUTEX_OP_CMP_EQ, 0)) >= 0 ||
+	       errno != EFAULT;
+}
+
+/* Where this thread's stack ends; 0: not known. */
+static uintptr_t find_stack_end(void)
+{
+	pthread_attr_t attr;
+	void *start = NULL;
+	size_t size = 0;
+
+	if (pthread_getattr_np(pthread_self(), &attr))
 		return 0;
-	return done < 0 && (errno == ENOSYS || errno == EPERM) ? -ENOSYS : -EFAULT;
+	pthread_attr_getstack(&attr, &start, &size);
+	pthread_attr_destroy(&attr);
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	bool inside = here - (uintptr_t)start < size; /* or on a stack of somebody's making */
+	return inside ? (uintptr_t)start + size : 0;
 }
 
-int machine_os_read(void *ret, uint64_t from, size_t n)
+/* From this frame up; callers' callers may be on another stack, and then further down or up. */
+bool machine_os_is_own_stack(uintptr_t at, size_t n)
 {
-	struct iovec here = {ret, n}, there = {(void *)(uintptr_t)from, n};
+	static _Thread_local uintptr_t end;
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 
-	return result_of(process_vm_readv(getpid(), &here, 1, &there, 1, 0), n);
-}
-
-int machine_os_write(uint64_t to, const void *data, size_t n)
-{
-	struct iovec here = {(void *)(uintptr_t)data, n}, there = {(void *)(uintptr_t)to, n};
-
-	return result_of(process_vm_writev(getpid(), &here, 1, &there, 1, 0), n);
+	if (!end)
+		end = find_stack_end();
+	return here < end && at > here && at < end && n <= end - at;
 }
 
 uint32_t machine_os_uid(void)
@@ -31,9 +65,11 @@ uint32_t machine_os_uid(void)
 	return getuid();
 }
 
+/* if_indextoname() would bring half a netlink library into a static program. */
 bool machine_os_has_device(uint32_t ifindex)
 {
-	char name[IF_NAMESIZE];
+	struct ifreq request = {.ifr_ifindex = (int)ifindex};
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	return if_indextoname(ifindex, name);
+	return fd >= 0 && !ioctl(fd, SIOCGIFNAME, &request);
 }

@@ -1,14 +1,21 @@
 /* What the machine asks of the system, where it is neither Linux nor Windows. */
 #include "machine/machine.h"
 
-int machine_os_read(void *ret, uint64_t from, size_t n)
+#define PAGE 4096
+
+bool machine_os_page_is_readable(uintptr_t at)
 {
-	return -ENOSYS;
+	return at >= PAGE;
 }
 
-int machine_os_write(uint64_t to, const void *data, size_t n)
+bool machine_os_page_is_writable(uintptr_t at)
 {
-	return -ENOSYS;
+	return at >= PAGE;
+}
+
+bool machine_os_is_own_stack(uintptr_t at, size_t n)
+{
+	return false;
 }
 
 uint32_t machine_os_uid(void)

@@ -1,22 +1,37 @@
-/* What the machine asks of Windows: a copy that fails where a load would raise an exception. */
+/* What the machine asks of Windows. Is a page there? VirtualQuery() tells. */
 #include <windows.h>
 
 #include "machine/machine.h"
 
-int machine_os_read(void *ret, uint64_t from, size_t n)
-{
-	SIZE_T done = 0;
+#define WRITABLE (PAGE_READWRITE | PAGE_WRITECOPY | PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY)
 
-	ReadProcessMemory(GetCurrentProcess(), (const void *)(uintptr_t)from, ret, n, &done);
-	return done == n ? 0 : -EFAULT;
+/* The rights of the page at @at, PAGE_…; 0: it is not there. */
+static DWORD rights_at(uintptr_t at)
+{
+	MEMORY_BASIC_INFORMATION area;
+
+	if (!VirtualQuery((const void *)at, &area, sizeof(area)) || area.State != MEM_COMMIT)
+		return 0;
+	return area.Protect & (PAGE_NOACCESS | PAGE_GUARD) ? 0 : area.Protect;
 }
 
-int machine_os_write(uint64_t to, const void *data, size_t n)
+bool machine_os_page_is_readable(uintptr_t at)
 {
-	SIZE_T done = 0;
+	return rights_at(at);
+}
 
-	WriteProcessMemory(GetCurrentProcess(), (void *)(uintptr_t)to, data, n, &done);
-	return done == n ? 0 : -EFAULT;
+bool machine_os_page_is_writable(uintptr_t at)
+{
+	return rights_at(at) & WRITABLE;
+}
+
+/* From this frame up to where the stack began. */
+bool machine_os_is_own_stack(uintptr_t at, size_t n)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t end = (uintptr_t)((NT_TIB *)NtCurrentTeb())->StackBase;
+
+	return at > here && at < end && n <= end - at;
 }
 
 uint32_t machine_os_uid(void)

@@ -437,14 +437,16 @@ static int check_with_log(struct skep_machine *machine, struct request *req,
 
 static int compile(struct skep_machine *machine, struct prog_object *prog)
 {
+	struct skep_exec_opts opts = machine->opts.exec_opts;
 	const struct skep_exec *exec = machine->opts.exec;
 
+	opts.budget |= machine->opts.budget != 0;
 	if (machine->opts.checked || !exec)
 		exec = &skep_exec_checked;
 	prog->checked = exec == &skep_exec_checked;
 	prog->program.image = prog->image;
 	prog->program.exec = exec;
-	return exec->compile(prog->image, &machine->opts.exec_opts, &prog->program.code);
+	return exec->compile(prog->image, &opts, &prog->program.code);
 }
 
 static uint64_t boottime_ns(void)

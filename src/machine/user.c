@@ -1,8 +1,10 @@
 /*
- * The caller's memory. The caller is this process, so a plain copy would do; but the kernel answers
- * a bad address with EFAULT, and so does this: by a copy that the system makes (machine_os_read()),
- * where it can. Small copies that are made millions of times (keys, values) only have the null page
- * refused: a bad address elsewhere is then what it is in any function, the end of the process.
+ * The caller's memory. The caller is this process, so a plain copy does; but the kernel answers a
+ * bad address with EFAULT, and so does this: before memory is used, the system is asked about each
+ * of its pages (os_*.c). The part of the thread's own stack that is in use needs no such question;
+ * keys and values mostly lie there.
+ *
+ * Memory that another thread unmaps meanwhile is not caught.
  */
 #include "machine/machine.h"
 
@@ -11,38 +13,37 @@
 
 #define PAGE 4096
 
-static bool is_null_page(uint64_t at, size_t n)
+size_t machine_user_span(uint64_t at, size_t n, bool write)
 {
-	return at < PAGE || at + n < at;
+	size_t span = 0;
+
+	if (machine_os_is_own_stack(at, n))
+		return n;
+	while (span < n && at + span >= at) {
+		bool there = write ? machine_os_page_is_writable(at + span)
+				   : machine_os_page_is_readable(at + span);
+		if (!there)
+			break;
+		span += PAGE - (at + span) % PAGE;
+	}
+	return span < n ? span : n;
 }
 
 int machine_user_read(void *ret, uint64_t from, size_t n)
 {
-	int err;
-
-	if (!n)
-		return 0;
-	if (is_null_page(from, n))
+	if (machine_user_span(from, n, false) < n)
 		return -EFAULT;
-	err = machine_os_read(ret, from, n);
-	if (err != -ENOSYS)
-		return err;
-	memcpy(ret, (const void *)(uintptr_t)from, n);
+	if (n)
+		memcpy(ret, (const void *)(uintptr_t)from, n);
 	return 0;
 }
 
 int machine_user_write(uint64_t to, const void *data, size_t n)
 {
-	int err;
-
-	if (!n)
-		return 0;
-	if (is_null_page(to, n))
+	if (machine_user_span(to, n, true) < n)
 		return -EFAULT;
-	err = machine_os_write(to, data, n);
-	if (err != -ENOSYS)
-		return err;
-	memcpy((void *)(uintptr_t)to, data, n);
+	if (n)
+		memcpy((void *)(uintptr_t)to, data, n);
 	return 0;
 }
 

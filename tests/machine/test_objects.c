@@ -414,6 +414,66 @@ static void test_fault(void **state)
 	assert_int_equal(count().programs, 0);
 }
 
+/* --- who trusts what it runs, and how long
+ * ----------------------------------------------------------------------------- */
+
+/* Which engine programs get with @opts. */
+static const struct skep_exec *engine_of(const struct skep_machine_opts *opts)
+{
+	struct skep_machine *other = NULL, *own = machine;
+	const struct skep_exec *exec;
+
+	assert_int_equal(skep_machine_new(opts, &other), 0);
+	machine = other;
+	int prog = load(pass, 2, PROG_RAW_TRACEPOINT);
+	const struct skep_program *program = skep_machine_program(machine, prog);
+	assert_non_null(program);
+	exec = program->exec;
+	skep_machine_program_put(machine, program);
+	close(prog);
+	machine = own;
+	skep_machine_free(other);
+	return exec;
+}
+
+/* Nothing is proven of programs: only who asks for an engine that trusts them gets it. */
+static void test_engines(void **state)
+{
+	const struct skep_machine_opts nothing = {0}, limits = {.budget = 1000, .most_objects = 9};
+	const struct skep_machine_opts jit = {.exec = &skep_exec_jit};
+	const struct skep_machine_opts both = {.exec = &skep_exec_jit, .checked = true};
+
+	assert_ptr_equal(engine_of(NULL), &skep_exec_checked);
+	assert_ptr_equal(engine_of(&nothing), &skep_exec_checked);
+	assert_ptr_equal(engine_of(&limits), &skep_exec_checked);
+	assert_ptr_equal(engine_of(&both), &skep_exec_checked);
+	assert_ptr_equal(engine_of(&jit), &skep_exec_jit);
+}
+
+/* A budget ends a loop that has no end, in every engine, without a further option. */
+static void test_budget(void **state)
+{
+	static const struct skep_exec *const execs[] = {&skep_exec_checked, &skep_exec_interp,
+							&skep_exec_jit};
+	static const struct skep_insn forever[] = {
+		{0xb7, 0, 0, 0, 3}, {0x15, 0, 0, 1, 4}, {0x05, 0, 0, -2, 0}, {0x95}};
+	struct skep_machine *own = machine;
+
+	for (size_t i = 0; i < 3; i++) {
+		const struct skep_machine_opts opts = {.exec = execs[i], .budget = 1000};
+		assert_int_equal(skep_machine_new(&opts, &machine), 0);
+		int prog = load(forever, 4, PROG_RAW_TRACEPOINT);
+		union attr run = {.test = {.prog_fd = (uint32_t)prog}};
+		alarm(5); /* else the test would not end either */
+		assert_int_equal(call(CMD_PROG_TEST_RUN, &run), 0);
+		alarm(0);
+		assert_int_equal(run.test.retval, 0);
+		close(prog);
+		skep_machine_free(machine);
+	}
+	machine = own;
+}
+
 /* --- without any right
  * ----------------------------------------------------------------------------- */
 
@@ -452,7 +512,8 @@ int main(void)
 		cmocka_unit_test(test_pins),    cmocka_unit_test(test_circle),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_links),   cmocka_unit_test(test_stats),
-		cmocka_unit_test(test_fault),   cmocka_unit_test(test_ordinary_user),
+		cmocka_unit_test(test_fault),   cmocka_unit_test(test_engines),
+		cmocka_unit_test(test_budget),  cmocka_unit_test(test_ordinary_user),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <skep/machine.h>
+#include <skep/map.h>
 
 #include "base/fd.h"
 
@@ -33,6 +34,7 @@ static const struct skep_machine_opts machines[LAB_KERNEL] = {
 static struct side {
 	struct skep_machine *machine; /* NULL: the kernel */
 	int maps[LAB_MAPS];
+	struct skep_map *direct[LAB_MAPS]; /* the machine's, with a reference: quicker to look at */
 	int btf;
 	bool open;
 } sides[LAB_ENGINES];
@@ -68,17 +70,35 @@ static int make_maps(struct side *side)
 		side->maps[m] = call(side, BPF_MAP_CREATE, &attr);
 		if (side->maps[m] < 0)
 			return side->maps[m];
+		if (side->machine)
+			side->direct[m] = skep_machine_map(side->machine, side->maps[m]);
 	}
 	return 0;
 }
 
-static int element(const struct side *side, int cmd, enum lab_map map, uint32_t key, void *value)
+enum act { LOOKUP, UPDATE, DELETE };
+
+static int on_machine(struct skep_map *map, enum act act, uint32_t key, void *value)
 {
+	switch (act) {
+	case LOOKUP: return skep_map_sys_lookup(map, &key, value, 0);
+	case UPDATE: return skep_map_sys_update(map, &key, value, 0);
+	default: return skep_map_sys_delete(map, &key);
+	}
+}
+
+static int element(const struct side *side, enum act act, enum lab_map map, uint32_t key,
+		   void *value)
+{
+	static const int commands[] = {BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM,
+				       BPF_MAP_DELETE_ELEM};
 	union bpf_attr attr = {.map_fd = (uint32_t)side->maps[map],
 			       .key = (uintptr_t)&key,
 			       .value = (uintptr_t)value};
 
-	return call(side, cmd, &attr);
+	if (side->machine)
+		return on_machine(side->direct[map], act, key, value);
+	return call(side, commands[act], &attr);
 }
 
 static void set_value(uint8_t *value, uint32_t bytes, uint32_t key)
@@ -93,23 +113,23 @@ static void set_maps(const struct side *side)
 
 	for (uint32_t key = 0; key < ARRAY_ENTRIES; key++) {
 		set_value(value, ARRAY_BYTES, key);
-		element(side, BPF_MAP_UPDATE_ELEM, LAB_ARRAY, key, value);
+		element(side, UPDATE, LAB_ARRAY, key, value);
 	}
 	for (uint32_t key = HASH_AT_FIRST; key < HASH_KEYS; key++)
-		element(side, BPF_MAP_DELETE_ELEM, LAB_HASH, key, NULL);
+		element(side, DELETE, LAB_HASH, key, NULL);
 	for (uint32_t key = 0; key < HASH_AT_FIRST; key++) {
 		set_value(value, HASH_BYTES, key);
-		element(side, BPF_MAP_UPDATE_ELEM, LAB_HASH, key, value);
+		element(side, UPDATE, LAB_HASH, key, value);
 	}
 }
 
 static void read_maps(const struct side *side, struct lab_outcome *ret)
 {
 	for (uint32_t key = 0; key < ARRAY_ENTRIES; key++)
-		element(side, BPF_MAP_LOOKUP_ELEM, LAB_ARRAY, key, ret->array[key]);
+		element(side, LOOKUP, LAB_ARRAY, key, ret->array[key]);
 	for (uint32_t key = 0; key < HASH_KEYS; key++)
 		ret->in_hash[key] =
-			!element(side, BPF_MAP_LOOKUP_ELEM, LAB_HASH, key, ret->hash[key]);
+			!element(side, LOOKUP, LAB_HASH, key, ret->hash[key]);
 }
 
 /* --- Types: the kernel wants to know that what is called back is a function -------------------- */
@@ -135,7 +155,7 @@ static const struct {
 	.func = {5, KIND(12u), 2},
 	.names = "\0int\0f",
 };
-enum { FUNC_TYPE = 3, TYPES_BYTES = 24 + 40 + 7 };
+enum { MOST_FUNCS = 64, FUNC_TYPE = 3, TYPES_BYTES = 24 + 40 + 7 };
 
 static int load_types(struct side *side)
 {
@@ -145,29 +165,35 @@ static int load_types(struct side *side)
 	return side->btf < 0 ? side->btf : 0;
 }
 
-static bool starts_function(const struct lab_case *lab, uint32_t at)
+static int by_offset(const void *a, const void *b)
 {
-	for (uint32_t i = 0; i < lab->n; i++) {
-		const struct skep_insn *insn = &lab->insns[i];
-		bool names = (insn->code == (SKEP_JMP | SKEP_CALL) &&
-			      insn->src == SKEP_CALL_LOCAL) ||
-			     (insn->code == (SKEP_LD | SKEP_DW | SKEP_IMM) &&
-			      insn->src == SKEP_PSEUDO_FUNC);
+	const struct bpf_func_info *of_a = a, *of_b = b;
 
-		if (names && i + 1 + (uint32_t)insn->imm == at)
-			return true;
-	}
-	return !at;
+	return of_a->insn_off < of_b->insn_off ? -1 : of_a->insn_off > of_b->insn_off;
 }
 
-static uint32_t find_functions(const struct lab_case *lab, struct bpf_func_info infos[8])
+static bool names_function(const struct skep_insn *insn)
 {
-	uint32_t n = 0;
+	if (insn->code == (SKEP_JMP | SKEP_CALL))
+		return insn->src == SKEP_CALL_LOCAL;
+	return insn->code == (SKEP_LD | SKEP_DW | SKEP_IMM) && insn->src == SKEP_PSEUDO_FUNC;
+}
 
-	for (uint32_t at = 0; at < lab->n && n < 8; at++)
-		if (starts_function(lab, at))
-			infos[n++] = (struct bpf_func_info){at, FUNC_TYPE};
-	return n;
+/* Ascending, each once: the main program, and what is called. Return how many. */
+static uint32_t find_functions(const struct lab_case *lab, struct bpf_func_info *infos)
+{
+	uint32_t n = 1, kept = 1;
+
+	infos[0] = (struct bpf_func_info){0, FUNC_TYPE};
+	for (uint32_t i = 0; i < lab->n && n < MOST_FUNCS; i++)
+		if (names_function(&lab->insns[i]))
+			infos[n++] = (struct bpf_func_info){
+				i + 1 + (uint32_t)lab->insns[i].imm, FUNC_TYPE};
+	qsort(infos, n, sizeof(*infos), by_offset);
+	for (uint32_t i = 1; i < n; i++)
+		if (infos[i].insn_off != infos[kept - 1].insn_off)
+			infos[kept++] = infos[i];
+	return kept;
 }
 
 /* --- A run ------------------------------------------------------------------------------------- */
@@ -188,7 +214,7 @@ static bool uses_maps(const struct lab_case *lab)
 static int load(const struct side *side, const struct lab_case *lab, struct skep_buf *log)
 {
 	struct skep_insn insns[MOST_INSNS];
-	struct bpf_func_info infos[8];
+	struct bpf_func_info infos[MOST_FUNCS];
 	_cleanup_free_ char *text = log ? calloc(1, 1 << 20) : NULL;
 	union bpf_attr attr = {
 		.prog_type = lab->is_xdp ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS,
@@ -294,8 +320,10 @@ int lab_open(bool kernel)
 void lab_close(void)
 {
 	for (int e = 0; e < LAB_ENGINES; e++) {
-		for (int m = 0; sides[e].open && m < LAB_MAPS; m++)
+		for (int m = 0; sides[e].open && m < LAB_MAPS; m++) {
+			skep_map_unref(sides[e].direct[m]);
 			close(sides[e].maps[m]);
+		}
 		if (sides[e].open)
 			close(sides[e].btf);
 		skep_machine_free(sides[e].machine);

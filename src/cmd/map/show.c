@@ -86,7 +86,7 @@ int64_t map_show(const struct map_show *show, struct skep_view *view)
 			zero++;
 			continue;
 		}
-		if (show->json || !show->most || shown < show->most)
+		if (!show->most || shown < show->most)
 			map_show_entry(show, view);
 		shown++;
 		flush(show);

@@ -11,7 +11,7 @@
 struct map_show {
 	bool json;
 	bool skip_zeros;  /* entries of arrays that nobody wrote */
-	uint64_t most;    /* entries shown as text; 0: all */
+	uint64_t most;    /* entries shown; 0: all */
 	struct skep_buf *out;
 	bool flush; /* a big map is written as it is read */
 };

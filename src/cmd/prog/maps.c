@@ -78,7 +78,7 @@ static void show_ring(struct prog_job *job, const struct skep_view *view)
 static void show_after(struct prog_job *job, int fd)
 {
 	_cleanup_view_ struct skep_view view = {.fd = -1};
-	struct map_show show = {.json = job->json, .most = MOST_SHOWN, .skip_zeros = true,
+	struct map_show show = {.json = job->json, .most = job->json ? 0 : MOST_SHOWN, .skip_zeros = true,
 				.out = &job->out};
 
 	if (fd < 0 || skep_view_open(fd, &view) || is_constant(&view))

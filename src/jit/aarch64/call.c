@@ -2,8 +2,6 @@
  * Calls. BPF's registers are the argument registers of C, so a call is the run
  * into x5 and a call instruction; only r0 moves, as r1 lives where C returns.
  */
-#include <skep/map.h>
-
 #include "jit/aarch64/emit.h"
 
 static void call_c(struct jit_unit *u, uintptr_t function)
@@ -23,11 +21,6 @@ static void obey_stop(struct jit_unit *u)
 
 /* --- Looking up maps
  * ---------------------------------------------------------------------------------------- */
-
-static bool is_array(const struct skep_map *map)
-{
-	return (map->type == SKEP_MAP_ARRAY || map->type == SKEP_MAP_PERCPU_ARRAY) && map->values;
-}
 
 static void array_lookup(struct jit_unit *u, const struct skep_map *map)
 {
@@ -52,19 +45,12 @@ static void array_lookup(struct jit_unit *u, const struct skep_map *map)
 /* Whether there was a shorter way than the helper. */
 static bool map_lookup(struct jit_unit *u)
 {
-	int32_t index = u->map_at[u->slot];
-	const struct skep_map *map = index < 0 ? NULL : u->image->maps[index];
-	if (!map)
-		return false;
-	if (is_array(map)) {
-		array_lookup(u, map);
-		return true;
-	}
-	skep_map_lookup_function *lookup = skep_map_lookup_of(map);
-	if (!lookup)
-		return false;
-	call_c(u, (uintptr_t)lookup);
-	return true;
+	struct jit_lookup how = skep_jit_lookup(u);
+	if (how.array)
+		array_lookup(u, how.array);
+	else if (how.function)
+		call_c(u, (uintptr_t)how.function);
+	return how.array || how.function;
 }
 
 /* --- Helpers and functions

@@ -9,51 +9,30 @@
  *	                            r10 ──┘                         sp ──┘
  */
 #include "jit/aarch64/emit.h"
+#include "jit/rules.h"
 
-#define MOST_BYTES 512 /* one step of the emission writes less */
 #define RULE(name, ...)                                                                            \
 	{                                                                                          \
 		.emit = skep_jit_a64_##name, __VA_ARGS__                                           \
 	}
 
-/* The forms an arithmetic instruction comes in. */
-#define BOTH(NAME, function, number, ...)                                                          \
-	[SKEP_OP_##NAME##64_IMM] =                                                                 \
-		RULE(function, .op = (number), .w = W64, .imm = true, __VA_ARGS__),                \
-	[SKEP_OP_##NAME##64_REG] = RULE(function, .op = (number), .w = W64, __VA_ARGS__),          \
-	[SKEP_OP_##NAME##32_IMM] =                                                                 \
-		RULE(function, .op = (number), .w = W32, .imm = true, __VA_ARGS__),                \
-	[SKEP_OP_##NAME##32_REG] = RULE(function, .op = (number), .w = W32, __VA_ARGS__)
-#define SIZES(NAME, ...)                                                                           \
-	[SKEP_OP_##NAME##8] = RULE(__VA_ARGS__, .w = W8),                                          \
-	[SKEP_OP_##NAME##16] = RULE(__VA_ARGS__, .w = W16),                                        \
-	[SKEP_OP_##NAME##32] = RULE(__VA_ARGS__, .w = W32),                                        \
-	[SKEP_OP_##NAME##64] = RULE(__VA_ARGS__, .w = W64)
-#define WORDS(NAME, ...)                                                                           \
-	[SKEP_OP_##NAME##32] = RULE(__VA_ARGS__, .w = W32),                                        \
-	[SKEP_OP_##NAME##64] = RULE(__VA_ARGS__, .w = W64)
-#define PACKET(NAME, is_imm)                                                                       \
-	[SKEP_OP_##NAME##8] = RULE(packet_load, .op = 1, .imm = (is_imm)),                         \
-	[SKEP_OP_##NAME##16] = RULE(packet_load, .op = 2, .imm = (is_imm)),                        \
-	[SKEP_OP_##NAME##32] = RULE(packet_load, .op = 4, .imm = (is_imm))
-
 enum { QUOTIENT, REMAINDER };
 
 static const struct a_rule rules[SKEP_OP_CNT] = {
-	BOTH(ADD, add, A_ADD, .is_signed = false),
-	BOTH(SUB, add, A_SUB, .is_signed = false),
-	BOTH(OR, alu, A_ORR, .is_signed = false),
-	BOTH(AND, alu, A_AND, .is_signed = false),
-	BOTH(XOR, alu, A_EOR, .is_signed = false),
-	BOTH(MUL, mul, 0, .is_signed = false),
-	BOTH(LSH, shift, A_LSL, .is_signed = false),
-	BOTH(RSH, shift, A_LSR, .is_signed = false),
-	BOTH(ARSH, shift, A_ASR, .is_signed = false),
-	BOTH(MOV, mov, 0, .is_signed = false),
-	BOTH(DIV, divide, QUOTIENT, .is_signed = false),
-	BOTH(MOD, divide, REMAINDER, .is_signed = false),
-	BOTH(SDIV, divide, QUOTIENT, .is_signed = true),
-	BOTH(SMOD, divide, REMAINDER, .is_signed = true),
+	BOTH(ADD, add, A_ADD),
+	BOTH(SUB, add, A_SUB),
+	BOTH(OR, alu, A_ORR),
+	BOTH(AND, alu, A_AND),
+	BOTH(XOR, alu, A_EOR),
+	BOTH(MUL, mul, 0),
+	BOTH(LSH, shift, A_LSL),
+	BOTH(RSH, shift, A_LSR),
+	BOTH(ARSH, shift, A_ASR),
+	BOTH(MOV, mov, 0),
+	DIVIDE(DIV, QUOTIENT, false),
+	DIVIDE(MOD, REMAINDER, false),
+	DIVIDE(SDIV, QUOTIENT, true),
+	DIVIDE(SMOD, REMAINDER, true),
 	WORDS(NEG, neg, .op = A_SUB),
 	[SKEP_OP_MOVSX64_8] = RULE(mov_signed, .op = W8, .w = W64),
 	[SKEP_OP_MOVSX64_16] = RULE(mov_signed, .op = W16, .w = W64),
@@ -75,17 +54,17 @@ static const struct a_rule rules[SKEP_OP_CNT] = {
 	[SKEP_OP_JA] = RULE(jump, .op = CC_ALWAYS),
 	[SKEP_OP_JA32] = RULE(jump, .op = CC_ALWAYS),
 	[SKEP_OP_MAY_GOTO] = RULE(may_goto, .op = 0),
-	BOTH(JEQ, branch, CC_EQ, .is_signed = false),
-	BOTH(JNE, branch, CC_NE, .is_signed = false),
-	BOTH(JGT, branch, CC_HI, .is_signed = false),
-	BOTH(JGE, branch, CC_HS, .is_signed = false),
-	BOTH(JLT, branch, CC_LO, .is_signed = false),
-	BOTH(JLE, branch, CC_LS, .is_signed = false),
-	BOTH(JSGT, branch, CC_GT, .is_signed = false),
-	BOTH(JSGE, branch, CC_GE, .is_signed = false),
-	BOTH(JSLT, branch, CC_LT, .is_signed = false),
-	BOTH(JSLE, branch, CC_LE, .is_signed = false),
-	BOTH(JSET, branch, CC_NE, .is_signed = false),
+	BOTH(JEQ, branch, CC_EQ),
+	BOTH(JNE, branch, CC_NE),
+	BOTH(JGT, branch, CC_HI),
+	BOTH(JGE, branch, CC_HS),
+	BOTH(JLT, branch, CC_LO),
+	BOTH(JLE, branch, CC_LS),
+	BOTH(JSGT, branch, CC_GT),
+	BOTH(JSGE, branch, CC_GE),
+	BOTH(JSLT, branch, CC_LT),
+	BOTH(JSLE, branch, CC_LE),
+	BOTH(JSET, branch, CC_NE),
 	[SKEP_OP_CALL_HELPER] = RULE(call, .op = SKEP_CALL_HELPER),
 	[SKEP_OP_CALL_KFUNC] = RULE(call, .op = SKEP_CALL_KFUNC),
 	[SKEP_OP_CALL_LOCAL] = RULE(call_local, .op = 0),
@@ -214,7 +193,7 @@ static void early_ends(struct jit_unit *u)
 /* --- The walk
  * --------------------------------------------------------------------------------------------- */
 
-static void emit_func(struct jit_unit *u, const struct skep_image_func *func)
+void skep_jit_emit(struct jit_unit *u, const struct skep_image_func *func)
 {
 	const struct skep_image *image = u->image;
 	u->func->entry = (uint32_t)u->len;
@@ -227,12 +206,4 @@ static void emit_func(struct jit_unit *u, const struct skep_image_func *func)
 	}
 	if (u->func->uses_run)
 		early_ends(u);
-}
-
-void skep_jit_emit(struct jit_unit *u)
-{
-	for (uint32_t f = 0; f < u->image->n_funcs && skep_jit_reserve(u, MOST_BYTES); f++) {
-		u->func = &u->funcs[f];
-		emit_func(u, &u->image->funcs[f]);
-	}
 }

@@ -3,8 +3,6 @@
  * into r9 and a call instruction. Look-ups in arrays, of which everything is
  * known when the program is loaded, are no call at all.
  */
-#include <skep/map.h>
-
 #include "jit/x86_64/emit.h"
 
 static void call_c(struct jit_unit *u, const void *function)
@@ -29,12 +27,6 @@ static void obey_stop(struct jit_unit *u)
 
 /* --- Looking up maps
  * ------------------------------------------------------------------------------------ */
-
-static bool is_array(const struct skep_map *map)
-{
-	return (map->type == SKEP_MAP_ARRAY || map->type == SKEP_MAP_PERCPU_ARRAY) && map->values &&
-	       map->max_entries <= INT32_MAX && map->elem_size <= INT32_MAX;
-}
 
 static void scale(struct jit_unit *u, enum x_reg reg, uint32_t by)
 {
@@ -71,19 +63,12 @@ static void array_lookup(struct jit_unit *u, const struct skep_map *map)
 /* Whether there was a shorter way than the helper. */
 static bool map_lookup(struct jit_unit *u)
 {
-	int32_t index = u->map_at[u->slot];
-	const struct skep_map *map = index < 0 ? NULL : u->image->maps[index];
-	if (!map)
-		return false;
-	if (is_array(map)) {
-		array_lookup(u, map);
-		return true;
-	}
-	skep_map_lookup_function *lookup = skep_map_lookup_of(map);
-	if (!lookup)
-		return false;
-	x_call_c(u, (const void *)lookup);
-	return true;
+	struct jit_lookup how = skep_jit_lookup(u);
+	if (how.array)
+		array_lookup(u, how.array);
+	else if (how.function)
+		x_call_c(u, (const void *)how.function);
+	return how.array || how.function;
 }
 
 /* --- Helpers

@@ -8,40 +8,14 @@
  *	| return address | rbp | BPF stack | may_goto counter | rbx r12 r13 r14 r15 |
  *	                 rbp = r10 ──┘                                        rsp ──┘
  */
+#include "jit/rules.h"
 #include "jit/x86_64/emit.h"
 
-#define MOST_BYTES 512 /* one step of the emission writes less */
 #define LOOP_ALIGN 16
 #define RULE(name, ...)                                                                            \
 	{                                                                                          \
 		.emit = skep_jit_x86_##name, __VA_ARGS__                                           \
 	}
-
-/* The forms an arithmetic instruction comes in. */
-#define BOTH(NAME, function, number)                                                               \
-	[SKEP_OP_##NAME##64_IMM] = RULE(function, .op = (number), .w = W64, .imm = true),          \
-	[SKEP_OP_##NAME##64_REG] = RULE(function, .op = (number), .w = W64),                       \
-	[SKEP_OP_##NAME##32_IMM] = RULE(function, .op = (number), .w = W32, .imm = true),          \
-	[SKEP_OP_##NAME##32_REG] = RULE(function, .op = (number), .w = W32)
-#define DIVIDE(NAME, number, sign)                                                                 \
-	[SKEP_OP_##NAME##64_IMM] =                                                                 \
-		RULE(divide, .op = (number), .w = W64, .imm = true, .is_signed = (sign)),          \
-	[SKEP_OP_##NAME##64_REG] = RULE(divide, .op = (number), .w = W64, .is_signed = (sign)),    \
-	[SKEP_OP_##NAME##32_IMM] =                                                                 \
-		RULE(divide, .op = (number), .w = W32, .imm = true, .is_signed = (sign)),          \
-	[SKEP_OP_##NAME##32_REG] = RULE(divide, .op = (number), .w = W32, .is_signed = (sign))
-#define SIZES(NAME, ...)                                                                           \
-	[SKEP_OP_##NAME##8] = RULE(__VA_ARGS__, .w = W8),                                          \
-	[SKEP_OP_##NAME##16] = RULE(__VA_ARGS__, .w = W16),                                        \
-	[SKEP_OP_##NAME##32] = RULE(__VA_ARGS__, .w = W32),                                        \
-	[SKEP_OP_##NAME##64] = RULE(__VA_ARGS__, .w = W64)
-#define WORDS(NAME, ...)                                                                           \
-	[SKEP_OP_##NAME##32] = RULE(__VA_ARGS__, .w = W32),                                        \
-	[SKEP_OP_##NAME##64] = RULE(__VA_ARGS__, .w = W64)
-#define PACKET(NAME, is_imm)                                                                       \
-	[SKEP_OP_##NAME##8] = RULE(packet_load, .op = 1, .imm = (is_imm)),                         \
-	[SKEP_OP_##NAME##16] = RULE(packet_load, .op = 2, .imm = (is_imm)),                        \
-	[SKEP_OP_##NAME##32] = RULE(packet_load, .op = 4, .imm = (is_imm))
 
 static const struct x_rule rules[SKEP_OP_CNT] = {
 	BOTH(ADD, alu, X_ADD),
@@ -227,7 +201,7 @@ static uint32_t emit_slot(struct jit_unit *u, uint32_t slot)
 	return image->ops[slot] == SKEP_OP_LD64_IMM ? 2 : 1;
 }
 
-static void emit_func(struct jit_unit *u, const struct skep_image_func *func)
+void skep_jit_emit(struct jit_unit *u, const struct skep_image_func *func)
 {
 	x_align(u, LOOP_ALIGN);
 	u->func->entry = (uint32_t)u->len;
@@ -244,12 +218,4 @@ static void emit_func(struct jit_unit *u, const struct skep_image_func *func)
 	}
 	if (u->func->uses_run)
 		early_ends(u);
-}
-
-void skep_jit_emit(struct jit_unit *u)
-{
-	for (uint32_t f = 0; f < u->image->n_funcs && skep_jit_reserve(u, MOST_BYTES); f++) {
-		u->func = &u->funcs[f];
-		emit_func(u, &u->image->funcs[f]);
-	}
 }

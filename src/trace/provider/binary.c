@@ -8,7 +8,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,17 +217,52 @@ static int fail_missing(struct skep_expand *x, const struct skep_probe_spec *spe
 	return -ENOENT;
 }
 
+/* A shell's glob, which the C library has too; but its own looks up users for "~" and so brings
+ * name services and a resolver into a static program. @folder  "" or ending in '/' */
+static void walk_glob(struct skep_arena *arena, const char *folder, const char *pattern,
+		      struct skep_names *ret);
+
+/* @name is what one part of the pattern came to; @rest is behind it. */
+static void walk_on(struct skep_arena *arena, const char *folder, const char *name,
+		    const char *rest, struct skep_names *ret)
+{
+	size_t slashes = strspn(rest, "/");
+	const char *path =
+		skep_arena_printf(arena, "%s%s%s", folder, name, slashes ? "/" : "");
+
+	if (rest[slashes])
+		walk_glob(arena, path, rest + slashes, ret);
+	else if (!access(path, F_OK))
+		skep_vec_push(ret, path);
+}
+
+static void walk_glob(struct skep_arena *arena, const char *folder, const char *pattern,
+		      struct skep_names *ret)
+{
+	size_t len = strcspn(pattern, "/");
+	const char *part = skep_arena_printf(arena, "%.*s", (int)len, pattern);
+	struct dirent *entry;
+	DIR *dir;
+
+	if (!skep_has_wildcard(part)) {
+		walk_on(arena, folder, part, pattern + len, ret);
+		return;
+	}
+	dir = opendir(folder[0] ? folder : ".");
+	while (dir && (entry = readdir(dir))) {
+		bool hidden = entry->d_name[0] == '.' && part[0] != '.';
+
+		if (!hidden && skep_wildcard_match(part, entry->d_name))
+			walk_on(arena, folder, entry->d_name, pattern + len, ret);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 static void find_glob(struct skep_expand *x, const char *target, struct skep_names *ret)
 {
-	const char *pattern =
-		skep_arena_printf(x->arena, "%s%s", root_of(x->arena, x->pid), target);
-	glob_t found;
-
-	if (glob(pattern, 0, NULL, &found))
-		return;
-	for (size_t i = 0; i < found.gl_pathc; i++)
-		skep_vec_push(ret, skep_arena_strdup(x->arena, found.gl_pathv[i]));
-	globfree(&found);
+	walk_glob(x->arena, "",
+		  skep_arena_printf(x->arena, "%s%s", root_of(x->arena, x->pid), target), ret);
 }
 
 int skep_binary_find(struct skep_expand *x, const struct skep_probe_spec *spec, uint32_t part,
