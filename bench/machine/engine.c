@@ -24,28 +24,23 @@
 
 #include "bodies.h"
 
-#define BATCH_NS  50e3
-#define N_BATCHES 40
-#define MOST      32
+#define BATCH_NS     50e3
+#define N_BATCHES    40
+#define MOST         32
 
+#define EACH_BODY(X) X(fnv) X(h64) X(prime) X(log2) X(copy) X(parse)
 #define NATIVE(name)                                                                               \
-	static __attribute__((noinline)) uint64_t native_##name(uint8_t *data, uint8_t *end)                      \
+	static __attribute__((noinline)) uint64_t native_##name(uint8_t *data, uint8_t *end)       \
 	{                                                                                          \
 		return body_##name(data, end);                                                     \
 	}
-NATIVE(fnv)
-NATIVE(h64)
-NATIVE(prime)
-NATIVE(log2)
-NATIVE(copy) NATIVE(parse)
+EACH_BODY(NATIVE)
 
-	static const struct {
+#define ROW(name) {#name, native_##name},
+static const struct body {
 	const char *name;
 	uint64_t (*native)(uint8_t *data, uint8_t *end);
-} bodies[] = {
-	{"nop", NULL},         {"fnv", native_fnv},   {"h64", native_h64},     {"prime", native_prime},
-	{"log2", native_log2}, {"copy", native_copy}, {"parse", native_parse},
-};
+} bodies[] = {{"nop", NULL}, EACH_BODY(ROW)};
 #define N_BODIES (sizeof(bodies) / sizeof(bodies[0]))
 
 /* The columns of the table. */
@@ -110,7 +105,8 @@ static int by_value(const void *a, const void *b)
 
 /*
  * The lower quartile of short batches. What else the machine does between them is not measured;
- * the very best are not to be trusted: in virtual machines the clock now and then counts too little.
+ * the very best are not to be trusted: in virtual machines the clock now and then counts too
+ * little.
  */
 static double quartile(double *ns)
 {

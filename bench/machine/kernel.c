@@ -32,9 +32,8 @@ int bench_kernel_map(uint32_t type, uint32_t key_size, uint32_t value_size, uint
 
 int bench_kernel_update(int map, const void *key, const void *value)
 {
-	union bpf_attr attr = {.map_fd = (uint32_t)map,
-			       .key = (uintptr_t)key,
-			       .value = (uintptr_t)value};
+	union bpf_attr attr = {
+		.map_fd = (uint32_t)map, .key = (uintptr_t)key, .value = (uintptr_t)value};
 
 	return kernel_bpf(BPF_MAP_UPDATE_ELEM, &attr);
 }

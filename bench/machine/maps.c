@@ -82,8 +82,8 @@ static int fill_map(struct subject *subject)
 static int map_rings(struct subject *subject)
 {
 	long page = sysconf(_SC_PAGESIZE);
-	void *at = (void *)skep_map_mmap(subject->map, NULL, (size_t)page,
-					 PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+	void *at = (void *)skep_map_mmap(subject->map, NULL, (size_t)page, PROT_READ | PROT_WRITE,
+					 MAP_SHARED, 0);
 
 	subject->most_runs = 1; /* 1000 records of 40 bytes in 64 KiB */
 	subject->ring.consumer = at;

@@ -79,9 +79,13 @@ void skep_diag_try(struct skep_diag *diag, const char *fmt, ...)
 void skep_diag_did_you_mean(struct skep_diag *diag, const char *word, const char *const *candidates,
 			    size_t n);
 
-/** The row's stable id ("T0102") and severity. */
+/** The row's stable id ("T0102"), severity, format and hint. */
 const char *skep_diag_code(enum skep_diag_id id);
 enum skep_severity skep_diag_severity(enum skep_diag_id id);
+const char *skep_diag_format(enum skep_diag_id id);
+const char *skep_diag_hint(enum skep_diag_id id);
+/** "note", "warning", "error" */
+const char *skep_severity_name(enum skep_severity severity);
 
 struct skep_buf;
 /** All items as text (ANSI colours if @color) or as JSON objects, one a line. */

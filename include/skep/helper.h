@@ -142,6 +142,8 @@ int skep_packet_reserve(struct skep_packet *packet, uint32_t head, uint32_t tail
  * Return  false: some of them are not of the packet; @ret is untouched
  */
 bool skep_packet_load(const struct skep_packet *packet, int32_t off, unsigned size, uint64_t *ret);
+/** Does the host have a network device of this number? */
+bool skep_device_exists(uint32_t ifindex);
 /** Memory below 4 GiB for contexts and packets; whole pages. NULL: none left. */
 void *skep_low_alloc(size_t bytes);
 void skep_low_free(void *at, size_t bytes);

@@ -91,7 +91,7 @@ struct skep_refusal {
 	const char *line; /* within the log; len 0: the log says nothing */
 	size_t len;
 	bool has_insn;
-	uint32_t insn;          /* which it is about */
+	uint32_t insn;           /* which it is about */
 	const char *what, *hint; /* in plain words, and what to try; NULL: not known; "": nothing */
 };
 /** Any bytes up to a NUL are taken; @log is borrowed. */

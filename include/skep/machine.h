@@ -29,8 +29,8 @@ struct skep_map;
 struct skep_world;
 
 struct skep_machine_opts {
-	/* NULL: the checked interpreter, as nothing is proven of a program. The others trust what they
-	 * run: what a program may do to this process is the choice of who names one. */
+	/* NULL: the checked interpreter, as nothing is proven of a program. The others trust what
+	 * they run: what a program may do to this process is the choice of who names one. */
 	const struct skep_exec *exec;
 	struct skep_exec_opts exec_opts;
 	uint64_t budget;       /* instructions a run may take; 0: no limit */

@@ -40,6 +40,21 @@ enum skep_severity skep_diag_severity(enum skep_diag_id id)
 	return rows[id].severity;
 }
 
+const char *skep_diag_format(enum skep_diag_id id)
+{
+	return rows[id].fmt;
+}
+
+const char *skep_diag_hint(enum skep_diag_id id)
+{
+	return rows[id].hint;
+}
+
+const char *skep_severity_name(enum skep_severity severity)
+{
+	return severity_names[severity];
+}
+
 void skep_diag_done(struct skep_diag *diag)
 {
 	for (size_t i = 0; i < diag->n_items; i++) {

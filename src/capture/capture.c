@@ -20,7 +20,8 @@
 #define HEADER_BYTES 24
 #define RECORD_BYTES 16
 
-/* --- Bytes ------------------------------------------------------------------------------------- */
+/* --- Bytes -------------------------------------------------------------------------------------
+ */
 
 uint32_t capture_u32(const struct skep_capture *capture, const uint8_t *at)
 {
@@ -95,7 +96,8 @@ int capture_bad_length(const struct skep_capture *capture, const char *what, uin
 			      what, (unsigned long long)capture->n_frames + 1, n);
 }
 
-/* --- Opening ----------------------------------------------------------------------------------- */
+/* --- Opening -----------------------------------------------------------------------------------
+ */
 
 static int open_pcap(struct skep_capture *capture, struct skep_diag *diag)
 {
@@ -131,8 +133,7 @@ static int open_either(struct skep_capture *capture, struct skep_diag *diag)
 		return open_pcap(capture, diag);
 	if (got == 4 && capture_u32(capture, capture->buf) == PCAPNG_SECTION)
 		return pcapng_open(capture, diag);
-	return skep_diag_fail(diag, -EINVAL, SKEP_DIAG_CAPTURE_FORMAT, SKEP_NOWHERE,
-			      capture->name);
+	return skep_diag_fail(diag, -EINVAL, SKEP_DIAG_CAPTURE_FORMAT, SKEP_NOWHERE, capture->name);
 }
 
 int skep_capture_open(FILE *file, const char *name, struct skep_capture **ret,
@@ -159,7 +160,8 @@ void skep_capture_free(struct skep_capture *capture)
 	free(capture);
 }
 
-/* --- Frames ------------------------------------------------------------------------------------ */
+/* --- Frames ------------------------------------------------------------------------------------
+ */
 
 static int pcap_next(struct skep_capture *capture, struct skep_frame *ret, struct skep_diag *diag)
 {
@@ -182,8 +184,7 @@ static int pcap_next(struct skep_capture *capture, struct skep_frame *ret, struc
 	return 1;
 }
 
-int skep_capture_next(struct skep_capture *capture, struct skep_frame *ret,
-		      struct skep_diag *diag)
+int skep_capture_next(struct skep_capture *capture, struct skep_frame *ret, struct skep_diag *diag)
 {
 	int got = capture->is_ng ? pcapng_next(capture, ret, diag) : pcap_next(capture, ret, diag);
 
@@ -214,7 +215,8 @@ const char *skep_link_name(uint32_t link)
 	return NULL;
 }
 
-/* --- Writing ----------------------------------------------------------------------------------- */
+/* --- Writing -----------------------------------------------------------------------------------
+ */
 
 static int put(FILE *file, const void *data, size_t n)
 {

@@ -37,11 +37,10 @@ int skep_capture_open(FILE *file, const char *name, struct skep_capture **ret,
 void skep_capture_free(struct skep_capture *capture);
 /**
  * The next frame.
- * Return  1 | 0 the end | -EINVAL from here on nothing can be read: the file is cut or broken | -EIO;
- *         see @diag
+ * Return  1 | 0 the end | -EINVAL from here on nothing can be read: the file is cut or broken |
+ * -EIO; see @diag
  */
-int skep_capture_next(struct skep_capture *capture, struct skep_frame *ret,
-		      struct skep_diag *diag);
+int skep_capture_next(struct skep_capture *capture, struct skep_frame *ret, struct skep_diag *diag);
 
 /** "Ethernet", "raw IP", …; NULL: not known by name. */
 const char *skep_link_name(uint32_t link);

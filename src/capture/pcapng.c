@@ -25,7 +25,8 @@ struct block {
 	uint32_t kind, body;
 };
 
-/* --- Blocks ------------------------------------------------------------------------------------ */
+/* --- Blocks ------------------------------------------------------------------------------------
+ */
 
 /* Kind and length are in buf; the rest comes behind them. */
 static int take_block(struct skep_capture *capture, uint32_t length, struct skep_diag *diag)
@@ -95,7 +96,8 @@ static int next_block(struct skep_capture *capture, struct block *ret, struct sk
 	return err ? err : 1;
 }
 
-/* --- Interfaces -------------------------------------------------------------------------------- */
+/* --- Interfaces --------------------------------------------------------------------------------
+ */
 
 /* The unit of time as ticks a second: 10^n, or 2^n with the highest bit. */
 static uint64_t ticks_of(uint8_t resolution)
@@ -143,7 +145,8 @@ static int add_interface(struct skep_capture *capture, uint32_t body, struct ske
 	return 0;
 }
 
-/* --- Frames ------------------------------------------------------------------------------------ */
+/* --- Frames ------------------------------------------------------------------------------------
+ */
 
 static uint64_t to_ns(uint64_t time, uint64_t ticks)
 {
@@ -152,9 +155,9 @@ static uint64_t to_ns(uint64_t time, uint64_t ticks)
 	if (seconds > UINT64_MAX / 1000000000 - 1)
 		return 0;
 	/* By double where the product would not fit: a unit below a ns is lost anyway. */
-	return seconds * 1000000000 +
-	       (rest <= UINT64_MAX / 1000000000 ? (ticks ? rest * 1000000000 / ticks : 0)
-						: (uint64_t)((double)rest * 1e9 / (double)ticks));
+	return seconds * 1000000000 + (rest <= UINT64_MAX / 1000000000
+					       ? (ticks ? rest * 1000000000 / ticks : 0)
+					       : (uint64_t)((double)rest * 1e9 / (double)ticks));
 }
 
 /* An enhanced packet block, or its forerunner, whose interface has 16 bits. */

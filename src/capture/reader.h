@@ -6,9 +6,9 @@
 
 #include "capture/capture.h"
 
-#define PCAPNG_SECTION     0x0a0d0d0au /* the same in either byte order */
-#define MOST_INTERFACES    1024
-#define PCAPNG_MOST_BLOCK  (16u << 20)
+#define PCAPNG_SECTION    0x0a0d0d0au /* the same in either byte order */
+#define MOST_INTERFACES   1024
+#define PCAPNG_MOST_BLOCK (16u << 20)
 
 struct interface {
 	uint32_t link, snap_len;
@@ -34,8 +34,8 @@ struct skep_capture {
 /** A 32- or 16-bit number of the file at @at. */
 uint32_t capture_u32(const struct skep_capture *capture, const uint8_t *at);
 uint16_t capture_u16(const struct skep_capture *capture, const uint8_t *at);
-/** @n bytes into capture->buf from @from on. Return 0 | -EINVAL the file ends before | -EIO | -ENOMEM;
- *  words to @diag */
+/** @n bytes into capture->buf from @from on. Return 0 | -EINVAL the file ends before | -EIO |
+ * -ENOMEM; words to @diag */
 int capture_take(struct skep_capture *capture, size_t from, size_t n, struct skep_diag *diag);
 /** The same, but the end of the file right here is no error. Return 1 | 0 the end | -errno */
 int capture_begin(struct skep_capture *capture, size_t n, struct skep_diag *diag);

@@ -63,8 +63,8 @@ static bool sections_are_inside(const char *data, const Elf64_Ehdr *header, size
 
 static int check_file(const char *path, const struct skep_buf *bytes, struct skep_diag *diag)
 {
-	const unsigned char order = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB
-									      : ELFDATA2MSB;
+	const unsigned char order =
+		__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB;
 	Elf64_Ehdr header = {0};
 
 	if (!skep_elffile_is(bytes->data ? bytes->data : "", bytes->len) ||
@@ -91,7 +91,7 @@ static void object_name(const char *path, char ret[64])
 }
 
 int skep_elffile_open(const char *path, struct skep_buf *bytes, struct skep_elffile *ret,
-		  struct skep_diag *diag)
+		      struct skep_diag *diag)
 {
 	struct skep_elffile elf = {.path = path, .bytes = *bytes};
 	char name[64];
@@ -147,7 +147,7 @@ static void why_names(const names_vec *names, struct skep_diag *diag)
 }
 
 int skep_elffile_find(const struct skep_elffile *elf, const char *name, struct bpf_program **ret,
-		  struct skep_diag *diag)
+		      struct skep_diag *diag)
 {
 	names_vec names = {0};
 	struct bpf_program *prog =
@@ -235,7 +235,8 @@ static void prepare_maps(const struct bpf_object *object, bool all, struct skep_
 	}
 }
 
-int skep_elffile_load(struct skep_elffile *elf, const struct bpf_program *only, struct skep_diag *diag)
+int skep_elffile_load(struct skep_elffile *elf, const struct bpf_program *only,
+		      struct skep_diag *diag)
 {
 	int err;
 

@@ -37,7 +37,7 @@ bool skep_elffile_is(const void *data, size_t len);
  * Return  0 | -EINVAL no such object | what libbpf returned; see @diag
  */
 int skep_elffile_open(const char *path, struct skep_buf *bytes, struct skep_elffile *ret,
-		  struct skep_diag *diag);
+		      struct skep_diag *diag);
 /** Unloads what was loaded. A zeroed one is fine. */
 void skep_elffile_close(struct skep_elffile *elf);
 
@@ -47,7 +47,7 @@ void skep_elffile_close(struct skep_elffile *elf);
  * Return  0 | -ENOENT none of that name, or none at all | -EINVAL there are several; see @diag
  */
 int skep_elffile_find(const struct skep_elffile *elf, const char *name, struct bpf_program **ret,
-		  struct skep_diag *diag);
+		      struct skep_diag *diag);
 
 /**
  * Load @only (NULL: all programs) and the maps.
@@ -56,14 +56,16 @@ int skep_elffile_find(const struct skep_elffile *elf, const char *name, struct b
  * note tells so. Programs of tail calls are loaded with the one that is asked for.
  * Return  0 | what bpf(2) said, through libbpf; @diag has the verifier's line and the source's
  */
-int skep_elffile_load(struct skep_elffile *elf, const struct bpf_program *only, struct skep_diag *diag);
+int skep_elffile_load(struct skep_elffile *elf, const struct bpf_program *only,
+		      struct skep_diag *diag);
 
 #define _cleanup_elffile_ __attribute__((cleanup(skep_elffile_close)))
 
 /* --- said.c ---------------------------------------------------------------------------------- */
 
 /** Why libbpf did not open (@loading: load) the object, from what it said. Return @err */
-int skep_elffile_explain(const struct skep_elffile *elf, bool loading, int err, struct skep_diag *diag);
+int skep_elffile_explain(const struct skep_elffile *elf, bool loading, int err,
+			 struct skep_diag *diag);
 /** A program's refusal, from its verifier's log (any bytes); also of programs not from libbpf.
  *  Return @err */
 int skep_engine_refused(const char *name, const char *log, size_t len, int err,

@@ -52,9 +52,10 @@ static void say_why(int err, struct skep_diag *diag)
 		skep_diag_add(diag, SKEP_DIAG_ENGINE_USER, SKEP_NOWHERE,
 			      "the kernel wants root, or", missing.data);
 	else
-		skep_diag_add(diag, SKEP_DIAG_ENGINE_USER, SKEP_NOWHERE,
-			      "the kernel refuses to load programs",
-			      "a security module, seccomp or a container's user namespace forbids it");
+		skep_diag_add(
+			diag, SKEP_DIAG_ENGINE_USER, SKEP_NOWHERE,
+			"the kernel refuses to load programs",
+			"a security module, seccomp or a container's user namespace forbids it");
 }
 
 static int open_machine(const struct skep_engine_opts *opts, struct skep_engine *ret)

@@ -47,7 +47,7 @@ struct skep_engine {
 
 /**
  * Open an engine. AUTO is the kernel where it lets this process load and run a program, else the
- * machine, with a note in @diag (L0201) that says why and what would change it.
+ * machine, with a note in @diag (L0011) that says why and what would change it.
  *
  * @ret    closed with skep_engine_close(), after all descriptors that came from it
  * Return  0 | -ENOMEM
@@ -61,7 +61,8 @@ void skep_engine_close(struct skep_engine *engine);
 const char *skep_engine_name(const struct skep_engine *engine);
 /** "checked", "interp", "jit"; on linux "kernel" */
 const char *skep_engine_code_name(const struct skep_engine *engine);
-/** What stopped the last run of the program behind @prog_fd; false: nothing, or the kernel ran it. */
+/** What stopped the last run of the program behind @prog_fd; false: nothing, or the kernel ran it.
+ */
 bool skep_engine_fault(const struct skep_engine *engine, int prog_fd, struct skep_fault *ret);
 
 #define _cleanup_engine_ __attribute__((cleanup(skep_engine_close)))

@@ -48,7 +48,8 @@ int skep_map_open_id(uint32_t id)
 	return skep_bpf(BPF_MAP_GET_FD_BY_ID, &attr, sizeof(attr));
 }
 
-/* --- Opening ----------------------------------------------------------------------------------- */
+/* --- Opening -----------------------------------------------------------------------------------
+ */
 
 static bool is_per_cpu(uint32_t type)
 {
@@ -111,7 +112,8 @@ void skep_view_done(struct skep_view *view)
 	*view = (struct skep_view){.fd = -1};
 }
 
-/* --- Entries ----------------------------------------------------------------------------------- */
+/* --- Entries -----------------------------------------------------------------------------------
+ */
 
 const char *skep_view_unreadable(const struct skep_view *view)
 {
@@ -187,7 +189,8 @@ bool skep_view_is_zero(const struct skep_view *view)
 	return !n || (!view->value[0] && !memcmp(view->value, view->value + 1, n - 1));
 }
 
-/* --- As text ----------------------------------------------------------------------------------- */
+/* --- As text -----------------------------------------------------------------------------------
+ */
 
 void skep_view_key_text(const struct skep_view *view, bool json, struct skep_buf *out)
 {
@@ -198,8 +201,7 @@ void skep_view_key_text(const struct skep_view *view, bool json, struct skep_buf
 
 void skep_view_value_text(const struct skep_view *view, bool json, struct skep_buf *out)
 {
-	struct skep_value value = {view->btf, view->value_type, view->value,
-				   view->info.value_size};
+	struct skep_value value = {view->btf, view->value_type, view->value, view->info.value_size};
 
 	if (view->n_cpus == 1) {
 		skep_value_print(&value, json, out);
@@ -224,8 +226,7 @@ int skep_view_parse_key(struct skep_view *view, const char *text, struct skep_di
 
 int skep_view_parse_value(struct skep_view *view, const char *text, struct skep_diag *diag)
 {
-	const struct skep_value value = {view->btf, view->value_type, NULL,
-					 view->info.value_size};
+	const struct skep_value value = {view->btf, view->value_type, NULL, view->info.value_size};
 
 	return skep_value_parse(&value, text, view->value, diag);
 }

@@ -18,11 +18,11 @@ struct skep_btf;
 struct skep_view {
 	int fd; /* owned; -1: none */
 	struct bpf_map_info info;
-	struct skep_btf *btf;     /* owned; NULL: keys and values are bytes */
+	struct skep_btf *btf;          /* owned; NULL: keys and values are bytes */
 	uint32_t key_type, value_type; /* in btf; 0: not known */
-	uint32_t n_cpus;          /* values are per CPU: so many; else 1 */
-	uint32_t stride;          /* bytes from one CPU's value to the next's */
-	uint8_t *key, *value;     /* owned; the entry at hand, of value n_cpus × stride bytes */
+	uint32_t n_cpus;               /* values are per CPU: so many; else 1 */
+	uint32_t stride;               /* bytes from one CPU's value to the next's */
+	uint8_t *key, *value; /* owned; the entry at hand, of value n_cpus × stride bytes */
 	bool started;
 };
 

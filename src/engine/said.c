@@ -121,7 +121,8 @@ static void why_said(const char *said, struct skep_diag *diag)
 		size_t len = strcspn(line, "\n");
 
 		if (len)
-			skep_diag_why(diag, "libbpf says: %.*s", (int)(len < 300 ? len : 300), line);
+			skep_diag_why(diag, "libbpf says: %.*s", (int)(len < 300 ? len : 300),
+				      line);
 		n += len > 0;
 	}
 }
@@ -154,7 +155,8 @@ static int explain_words(const struct skep_elffile *elf, bool loading, const cha
 	return err;
 }
 
-int skep_elffile_explain(const struct skep_elffile *elf, bool loading, int err, struct skep_diag *diag)
+int skep_elffile_explain(const struct skep_elffile *elf, bool loading, int err,
+			 struct skep_diag *diag)
 {
 	const char *said = elf->said.data ? elf->said.data : "";
 	char name[64];

@@ -10,8 +10,8 @@
 /* Newer than the headers and the libbpf that this is built with. */
 #define BPF_PROG_TYPE_NETFILTER 32
 
-#define OUT_ROOM   (64u << 10) /* more than a packet grows by */
-#define ZERO_BYTES 96
+#define OUT_ROOM                (64u << 10) /* more than a packet grows by */
+#define ZERO_BYTES              96
 
 static const struct skep_testable testables[] = {
 #define TESTABLE(type, ...) {BPF_PROG_TYPE_##type, __VA_ARGS__},
@@ -33,8 +33,7 @@ static uint64_t pointer(const void *at)
 	return (uint64_t)(uintptr_t)at;
 }
 
-static void fill_ctx(const struct skep_testable *kind, struct skep_test *test,
-		     union bpf_attr *attr)
+static void fill_ctx(const struct skep_testable *kind, struct skep_test *test, union bpf_attr *attr)
 {
 	static const uint8_t zeros[ZERO_BYTES];
 
@@ -97,7 +96,8 @@ void skep_test_done(struct skep_test *test)
 	skep_buf_done(&test->ctx_out);
 }
 
-/* --- Results ----------------------------------------------------------------------------------- */
+/* --- Results -----------------------------------------------------------------------------------
+ */
 
 struct skep_verdict_name skep_test_verdict(uint32_t prog_type, uint32_t retval)
 {

@@ -19,7 +19,8 @@ static int wrong(struct skep_diag *diag, const char *text, const char *wanted)
 	return skep_diag_fail(diag, -EINVAL, SKEP_DIAG_VALUE_TEXT, SKEP_NOWHERE, text, wanted);
 }
 
-/* --- Bytes --------------------------------------------------------------------------------------- */
+/* --- Bytes ---------------------------------------------------------------------------------------
+ */
 
 static int digit(char c)
 {
@@ -62,7 +63,8 @@ static int parse_hex(uint32_t len, const char *text, uint8_t *ret, struct skep_d
 	return 0;
 }
 
-/* --- Numbers --------------------------------------------------------------------------------------- */
+/* --- Numbers
+ * --------------------------------------------------------------------------------------- */
 
 static void store(uint64_t value, uint32_t len, uint8_t *ret)
 {
@@ -90,15 +92,14 @@ static int parse_number(uint32_t len, const char *text, uint8_t *ret, struct ske
 	snprintf(wanted, sizeof(wanted), "a number of %u bits", len * 8);
 	errno = 0;
 	value = strtoull(text + negative, &end, 0);
-	if (!isdigit((unsigned char)text[negative]) || *end || errno ||
-	    !fits(negative, value, len))
+	if (!isdigit((unsigned char)text[negative]) || *end || errno || !fits(negative, value, len))
 		return wrong(diag, text, wanted);
 	store(negative ? 0 - value : value, len, ret);
 	return 0;
 }
 
-static int parse_enum(const struct skep_value *value, uint32_t type, const char *text,
-		      uint8_t *ret, struct skep_diag *diag)
+static int parse_enum(const struct skep_value *value, uint32_t type, const char *text, uint8_t *ret,
+		      struct skep_diag *diag)
 {
 	uint32_t n = skep_btf_n_members(value->btf, type);
 	const char *name;
@@ -119,7 +120,8 @@ static bool is_number_size(uint32_t len)
 	return len == 1 || len == 2 || len == 4 || len == 8;
 }
 
-/* --- Structs and strings ------------------------------------------------------------------------------ */
+/* --- Structs and strings
+ * ------------------------------------------------------------------------------ */
 
 static int parse_type(const struct skep_value *value, int depth, const char *text, uint8_t *ret,
 		      struct skep_diag *diag);
@@ -145,8 +147,8 @@ static int parse_member(const struct skep_value *value, int depth, char *assignm
 
 	if (!equals)
 		return wrong(diag, assignment, "MEMBER=VALUE");
-	if (skep_btf_find_member(value->btf, value->type, assignment,
-				 (size_t)(equals - assignment), &member))
+	if (skep_btf_find_member(value->btf, value->type, assignment, (size_t)(equals - assignment),
+				 &member))
 		return wrong(diag, assignment, "a member that the type has");
 	size = skep_btf_size(value->btf, member.type);
 	if (member.bit_size || size <= 0 || member.bit_off / 8 > value->len ||
@@ -169,7 +171,9 @@ static int parse_struct(const struct skep_value *value, int depth, const char *t
 	return err;
 }
 
-/* --- Any ------------------------------------------------------------------------------------------------ */
+/* --- Any
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int parse_type(const struct skep_value *value, int depth, const char *text, uint8_t *ret,
 		      struct skep_diag *diag)
@@ -181,7 +185,8 @@ static int parse_type(const struct skep_value *value, int depth, const char *tex
 		return parse_hex(value->len, text, ret, diag);
 	if (kind == SKEP_BTF_STRUCT && depth < MOST_DEPTH)
 		return parse_struct(value, depth, text, ret, diag);
-	if (kind == SKEP_BTF_ARRAY && skep_btf_size(value->btf, skep_btf_target(value->btf, bare)) == 1)
+	if (kind == SKEP_BTF_ARRAY &&
+	    skep_btf_size(value->btf, skep_btf_target(value->btf, bare)) == 1)
 		return parse_string(value->len, text, ret, diag);
 	if (!is_number_size(value->len))
 		return wrong(diag, text, "hex: and digits, as its type is not known");

@@ -28,7 +28,8 @@ struct printer {
 
 static void print_type(struct printer *p, uint32_t type, const uint8_t *at, uint32_t len);
 
-/* --- Bytes and numbers --------------------------------------------------------------------------- */
+/* --- Bytes and numbers ---------------------------------------------------------------------------
+ */
 
 void skep_hex_print(const void *data, size_t len, const char *between, struct skep_buf *out)
 {
@@ -98,8 +99,7 @@ static void print_pointer(struct printer *p, const uint8_t *at, uint32_t len)
 	if (p->json)
 		skep_sink_json_u64(p->out, load(at, len < 8 ? len : 8));
 	else
-		skep_buf_printf(p->out, "0x%llx",
-				(unsigned long long)load(at, len < 8 ? len : 8));
+		skep_buf_printf(p->out, "0x%llx", (unsigned long long)load(at, len < 8 ? len : 8));
 }
 
 static void print_float(struct printer *p, const uint8_t *at, uint32_t len)
@@ -146,7 +146,8 @@ static void print_enum_value(struct printer *p, uint32_t type, uint64_t value, u
 	print_number(p, value, 64, &kind);
 }
 
-/* --- Arrays -------------------------------------------------------------------------------------- */
+/* --- Arrays --------------------------------------------------------------------------------------
+ */
 
 static bool is_char(const struct skep_btf *btf, uint32_t type)
 {
@@ -204,7 +205,8 @@ static void print_array(struct printer *p, uint32_t type, const uint8_t *at, uin
 		skep_buf_puts(p->out, "[]");
 }
 
-/* --- Structs --------------------------------------------------------------------------------------- */
+/* --- Structs
+ * --------------------------------------------------------------------------------------- */
 
 static void print_bit_field(struct printer *p, const struct skep_btf_member *member,
 			    const uint8_t *at, uint32_t len)
@@ -229,8 +231,8 @@ static void print_bit_field(struct printer *p, const struct skep_btf_member *mem
 		print_number(p, value, member->bit_size, &kind);
 }
 
-static void print_member(struct printer *p, const struct skep_btf_member *member,
-			 const uint8_t *at, uint32_t len)
+static void print_member(struct printer *p, const struct skep_btf_member *member, const uint8_t *at,
+			 uint32_t len)
 {
 	uint32_t off = member->bit_off / 8;
 	int64_t size = skep_btf_size(p->btf, member->type);
@@ -269,7 +271,8 @@ static void print_struct(struct printer *p, uint32_t type, const uint8_t *at, ui
 	skep_buf_addc(p->out, '}');
 }
 
-/* --- Any --------------------------------------------------------------------------------------------- */
+/* --- Any
+ * --------------------------------------------------------------------------------------------- */
 
 static void print_type(struct printer *p, uint32_t type, const uint8_t *at, uint32_t len)
 {

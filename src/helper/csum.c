@@ -39,6 +39,9 @@ DEFINE_HELPER(csum_diff)
 {
 	uint32_t from_bytes = (uint32_t)r2, to_bytes = (uint32_t)r4, seed = (uint32_t)r5;
 
+	/* Both ways come to the same, but for which of its two zeros the sum is. */
+	if (from_bytes && !to_bytes)
+		return fold(~sum_words(ptr_of(r1), from_bytes, ~seed));
 	uint32_t sum = sum_words(ptr_of(r3), to_bytes, seed);
 	return fold(add_32(sum, from_bytes ? ~sum_words(ptr_of(r1), from_bytes, 0) : 0));
 }

@@ -10,14 +10,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -26,6 +29,8 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+
+#define LO_IFINDEX 1
 
 uint64_t skep_os_clock_ns(enum skep_os_clock clock)
 {
@@ -169,6 +174,23 @@ void skep_os_pid_ns(uint64_t *ret_dev, uint64_t *ret_ino)
 		memset(&st, 0, sizeof(st));
 	*ret_dev = st.st_dev;
 	*ret_ino = st.st_ino;
+}
+
+/* if_indextoname() would bring half a netlink library into a static program. */
+static bool system_has_device(uint32_t ifindex)
+{
+	struct ifreq request = {.ifr_ifindex = (int)ifindex};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool found = fd >= 0 && !ioctl(fd, SIOCGIFNAME, &request);
+
+	if (fd >= 0)
+		close(fd);
+	return found;
+}
+
+bool skep_device_exists(uint32_t ifindex)
+{
+	return ifindex == LO_IFINDEX || system_has_device(ifindex);
 }
 
 /* --- Memory below 4 GiB -------------------------------------------------------------------

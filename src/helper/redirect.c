@@ -43,6 +43,31 @@ DEFINE_HELPER(redirect_neigh)
 	return go(packet_of(run), (uint32_t)r1, 0, ACTION_REDIRECT);
 }
 
+/* The head of Linux's struct bpf_fib_lookup, and its size. */
+struct route_question {
+	uint8_t family, l4_protocol;
+	uint16_t sport, dport, bytes;
+	uint32_t ifindex;
+};
+enum { QUESTION_BYTES = 64, QUESTION_FLAGS = 0x3f };
+enum { INET = 2, INET6 = 10 };
+enum { FORWARDING_IS_OFF = 5 };
+
+/* Nothing is forwarded here: what the kernel says on a device whose forwarding is off. */
+static int ask_route(const struct route_question *question, uint32_t bytes, uint32_t flags)
+{
+	if (bytes < QUESTION_BYTES || flags & ~(uint32_t)QUESTION_FLAGS)
+		return -EINVAL;
+	if (question->family != INET && question->family != INET6)
+		return -EAFNOSUPPORT;
+	return skep_device_exists(question->ifindex) ? FORWARDING_IS_OFF : -ENODEV;
+}
+
+DEFINE_HELPER(fib_lookup)
+{
+	return as_r0(ask_route(ptr_of(r2), (uint32_t)r3, (uint32_t)r4));
+}
+
 DEFINE_HELPER(clone_redirect)
 {
 	struct skep_packet *packet = packet_of(run);

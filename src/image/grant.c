@@ -293,8 +293,8 @@ void skep_check_note_registers(struct skep_run *run, const uint64_t r[SKEP_N_REG
 
 		if (!(set & 1u << i))
 			continue;
-		len += (size_t)snprintf(check->registers + len, room - len, "%sr%u = ",
-					len ? ", " : "", i);
+		len += (size_t)snprintf(check->registers + len, room - len,
+					"%sr%u = ", len ? ", " : "", i);
 		if (len >= room)
 			break;
 		len += (size_t)(number > -SMALL_NUMBER && number < SMALL_NUMBER

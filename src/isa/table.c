@@ -5,7 +5,7 @@
 #include "isa/table.h"
 
 #include <string.h>
-#include <threads.h>
+#include <pthread.h>
 
 #define ROW(name_, class, op, arg, src_, off_, imm_, text_)                                        \
 	{                                                                                          \
@@ -43,7 +43,7 @@ static const struct {
 static struct {
 	uint8_t first[256], next[N_ROWS], uses[N_ROWS];
 } derived;
-static once_flag derived_once = ONCE_FLAG_INIT;
+static pthread_once_t derived_once = PTHREAD_ONCE_INIT;
 
 _Static_assert(N_ROWS <= UINT8_MAX, "row numbers are kept in bytes");
 
@@ -100,7 +100,7 @@ static void derive(void)
 
 unsigned skep_isa_first(uint8_t code)
 {
-	call_once(&derived_once, derive);
+	pthread_once(&derived_once, derive);
 	return derived.first[code];
 }
 
@@ -111,7 +111,7 @@ unsigned skep_isa_next(unsigned row)
 
 unsigned skep_isa_uses(unsigned row)
 {
-	call_once(&derived_once, derive);
+	pthread_once(&derived_once, derive);
 	return derived.uses[row];
 }
 

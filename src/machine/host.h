@@ -11,8 +11,8 @@
 bool machine_host_suits(uint32_t type);
 /**
  * What stands for the host's object behind @fd in @map: the same for the same object as long as the
- * machine is there, with no reference to it. Programs see tasks and cgroups of this process as such.
- * Return NULL and *@ret_err < 0 as the kernel: -EBADF, -ENOTSOCK, -EOPNOTSUPP …
+ * machine is there, with no reference to it. Programs see tasks and cgroups of this process as
+ * such. Return NULL and *@ret_err < 0 as the kernel: -EBADF, -ENOTSOCK, -EOPNOTSUPP …
  */
 void *machine_host_get(struct skep_machine *machine, const struct skep_map *map, int fd,
 		       int *ret_err);

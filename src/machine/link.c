@@ -128,7 +128,7 @@ static bool is_bound_to_type(uint32_t prog_type)
 
 static int name_device(const struct attr_link_create *attr, struct link_object *link)
 {
-	if (!machine_os_has_device(attr->target))
+	if (!skep_device_exists(attr->target))
 		return -ENODEV;
 	snprintf(link->hook, sizeof(link->hook), "%u", attr->target);
 	return 0;

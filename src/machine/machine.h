@@ -196,8 +196,6 @@ bool machine_os_page_is_writable(uintptr_t at);
 bool machine_os_is_own_stack(uintptr_t at, size_t n);
 /** Who loads programs. */
 uint32_t machine_os_uid(void);
-/** Is there a network device of this number? */
-bool machine_os_has_device(uint32_t ifindex);
 
 /* --- fd_linux.c, fd_other.c ------------------------------------------------------------------- */
 

@@ -84,7 +84,7 @@ static uint64_t env_cookie(struct skep_map *map, void *socket)
 
 static bool env_device(struct skep_map *map, uint32_t ifindex)
 {
-	return machine_device_exists(ifindex);
+	return skep_device_exists(ifindex);
 }
 
 static void env_wake(struct skep_map *map, bool force)

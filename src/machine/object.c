@@ -228,7 +228,8 @@ int machine_object_check_room(struct skep_machine *machine, enum object_kind kin
 {
 	uint32_t most = machine->opts.most_objects;
 
-	if (machine->since_sweep > SWEEP_MIN && machine->since_sweep > count_all(machine))
+	/* As often as half of all are new. */
+	if (machine->since_sweep > SWEEP_MIN && 2 * machine->since_sweep > count_all(machine))
 		machine_object_sweep(machine);
 	if (!most || machine->ids[kind].all.len < most)
 		return 0;

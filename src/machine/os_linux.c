@@ -5,9 +5,6 @@
 #include "machine/machine.h"
 
 #include <linux/futex.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -63,13 +60,4 @@ bool machine_os_is_own_stack(uintptr_t at, size_t n)
 uint32_t machine_os_uid(void)
 {
 	return getuid();
-}
-
-/* if_indextoname() would bring half a netlink library into a static program. */
-bool machine_os_has_device(uint32_t ifindex)
-{
-	struct ifreq request = {.ifr_ifindex = (int)ifindex};
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	return fd >= 0 && !ioctl(fd, SIOCGIFNAME, &request);
 }

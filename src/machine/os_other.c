@@ -22,8 +22,3 @@ uint32_t machine_os_uid(void)
 {
 	return 0;
 }
-
-bool machine_os_has_device(uint32_t ifindex)
-{
-	return true;
-}

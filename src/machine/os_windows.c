@@ -1,4 +1,5 @@
 /* What the machine asks of Windows. Is a page there? VirtualQuery() tells. */
+#define _WIN32_WINNT 0x0602 /* Windows 8: where a thread's stack ends */
 #include <windows.h>
 
 #include "machine/machine.h"
@@ -29,18 +30,13 @@ bool machine_os_page_is_writable(uintptr_t at)
 bool machine_os_is_own_stack(uintptr_t at, size_t n)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-	uintptr_t end = (uintptr_t)((NT_TIB *)NtCurrentTeb())->StackBase;
+	ULONG_PTR start = 0, end = 0;
 
+	GetCurrentThreadStackLimits(&start, &end);
 	return at > here && at < end && n <= end - at;
 }
 
 uint32_t machine_os_uid(void)
 {
 	return 0;
-}
-
-/* Numbers of devices are Linux's: any may be meant. */
-bool machine_os_has_device(uint32_t ifindex)
-{
-	return true;
 }

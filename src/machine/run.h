@@ -34,9 +34,6 @@ typedef int run_function(struct prog_object *prog, struct request *req);
 run_function machine_run_skb, machine_run_xdp, machine_run_raw_tp, machine_run_flow_dissector,
 	machine_run_tracing, machine_run_sk_lookup, machine_run_syscall, machine_run_netfilter;
 
-/** Does the host have a network device of this number? */
-bool machine_device_exists(uint32_t ifindex);
-
 /** The world of a run: the host's, with what the machine's owner wants to see of it. */
 struct skep_world machine_run_world(const struct skep_machine *machine);
 

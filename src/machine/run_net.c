@@ -52,11 +52,6 @@ static uint16_t to_be16(uint16_t x)
 	return (uint16_t)(x >> 8 | x << 8);
 }
 
-bool machine_device_exists(uint32_t ifindex)
-{
-	return ifindex == LO_IFINDEX || machine_os_has_device(ifindex);
-}
-
 /* --- skb ------------------------------------------------------------------------------------ */
 
 #define SKB_FIELD(name)                                                                            \
@@ -217,7 +212,7 @@ static int prepare_skb(const struct prog_object *prog, const struct wire_sk_buff
 	uint32_t len = (uint32_t)(packet->end - packet->data);
 	int err;
 
-	if (given->ifindex > 1 && !machine_device_exists(given->ifindex))
+	if (given->ifindex > 1 && !skep_device_exists(given->ifindex))
 		return -ENODEV;
 	packet->protocol = ethernet_type(packet->data, len);
 	packet->network_off = ETH_BYTES;
@@ -313,7 +308,7 @@ static int check_xdp_device(const struct wire_xdp_md *given)
 {
 	if (given->egress_ifindex || (!given->ingress_ifindex && given->rx_queue_index))
 		return -EINVAL;
-	if (given->ingress_ifindex && !machine_device_exists(given->ingress_ifindex))
+	if (given->ingress_ifindex && !skep_device_exists(given->ingress_ifindex))
 		return -ENODEV;
 	return given->rx_queue_index ? -EINVAL : 0;
 }

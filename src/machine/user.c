@@ -61,26 +61,23 @@ int machine_user_dup(uint64_t from, size_t n, void **ret)
 	return 0;
 }
 
-/* Page by page: what is behind the string's end may not be there. */
+/* Page by page: what is behind the string's end may not be there, and is not looked at. */
 int machine_user_string(uint64_t from, char *ret, size_t size)
 {
-	size_t len = 0;
+	size_t len = 0, n, part;
 
-	while (len < size - 1) {
-		size_t n = PAGE - (from + len) % PAGE;
-		const char *end;
-		int err;
+	do {
+		const char *at = (const char *)(uintptr_t)(from + len);
 
+		n = PAGE - (from + len) % PAGE;
 		if (n > size - 1 - len)
 			n = size - 1 - len;
-		err = machine_user_read(ret + len, from + len, n);
-		if (err)
-			return err;
-		end = memchr(ret + len, 0, n);
-		if (end)
-			return (int)(end - ret);
-		len += n;
-	}
+		if (machine_user_span(from + len, n, false) < n)
+			return -EFAULT;
+		part = strnlen(at, n);
+		memcpy(ret + len, at, part);
+		len += part;
+	} while (part == n && len < size - 1);
 	ret[len] = 0;
 	return (int)len;
 }

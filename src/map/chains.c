@@ -7,7 +7,6 @@
 #include "map/copy.h"
 #include "map/lock.h"
 #include "map/pages.h"
-#include "map/spin.h"
 
 struct node {
 	uint32_t next, hash; /* next: a node's number + 1 */

@@ -238,6 +238,11 @@ void skep_cpu_leave(void)
 		skep_grace_poll();
 }
 
+bool skep_cpu_inside(void)
+{
+	return self_depth;
+}
+
 uint32_t skep_cpu_current(void)
 {
 	return self_depth ? self_cpu : running_on() % skep_map_n_cpus();

@@ -2,8 +2,11 @@
 #ifndef SKEP_MAP_CPU_H
 #define SKEP_MAP_CPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+/** Is this thread a CPU now? */
+bool skep_cpu_inside(void);
 /** The program that runs on @cpu now, by a number that no run before or after it has there; 0: none
  *  of this process. What the caller wrote before is seen by whoever comes after. */
 uint64_t skep_cpu_section(uint32_t cpu);

@@ -16,40 +16,14 @@
 
 /* --- What all hashes share, LRU too ---------------------------------------------------------- */
 
-static bool is_lru(const struct skep_hash *hash)
-{
-	return hash->lru.blocks != NULL;
-}
-
 /* An element that is out of the table becomes free. */
 static void give_back(struct skep_hash *hash, struct skep_hash_elem *elem)
 {
 	skep_hash_release(hash, elem);
-	if (is_lru(hash))
-		skep_lru_give(&hash->lru,
-			      (uint32_t)(((uint8_t *)elem - hash->elems) / hash->stride));
+	if (skep_hash_is_lru(hash))
+		skep_lru_give(&hash->lru, skep_hash_number(hash, elem));
 	else
 		skep_hash_give(hash, elem);
-}
-
-int skep_hash_delete(struct skep_map *map, const void *key)
-{
-	struct skep_hash *hash = skep_hash_of(map);
-	uint32_t h = skep_hash_key(hash, key), *link;
-	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, h);
-	struct skep_hash_elem *elem = NULL;
-
-	skep_bucket_lock(bucket);
-	link = skep_hash_find_link(hash, bucket, h, key);
-	if (link) {
-		elem = skep_hash_elem(hash, *link);
-		skep_chain_remove(link, elem);
-	}
-	skep_bucket_unlock(bucket);
-	if (!elem)
-		return -ENOENT;
-	give_back(hash, elem);
-	return 0;
 }
 
 static void copy_out(const struct skep_hash *hash, const struct skep_hash_elem *elem, void *value,
@@ -65,9 +39,9 @@ static void copy_out(const struct skep_hash *hash, const struct skep_hash_elem *
 		skep_value_get(map, value, skep_elem_value(hash, elem, 0), map->value_size);
 }
 
-int skep_hash_lookup_and_delete(struct skep_map *map, const void *key, void *value, uint64_t flags)
+/* @value NULL: it is not wanted. */
+static int take_out(struct skep_hash *hash, const void *key, void *value, uint64_t flags)
 {
-	struct skep_hash *hash = skep_hash_of(map);
 	uint32_t h = skep_hash_key(hash, key), *link;
 	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, h);
 	struct skep_hash_elem *elem = NULL;
@@ -76,7 +50,8 @@ int skep_hash_lookup_and_delete(struct skep_map *map, const void *key, void *val
 	link = skep_hash_find_link(hash, bucket, h, key);
 	if (link) {
 		elem = skep_hash_elem(hash, *link);
-		copy_out(hash, elem, value, flags);
+		if (value)
+			copy_out(hash, elem, value, flags);
 		skep_chain_remove(link, elem);
 	}
 	skep_bucket_unlock(bucket);
@@ -84,6 +59,16 @@ int skep_hash_lookup_and_delete(struct skep_map *map, const void *key, void *val
 		return -ENOENT;
 	give_back(hash, elem);
 	return 0;
+}
+
+int skep_hash_delete(struct skep_map *map, const void *key)
+{
+	return take_out(skep_hash_of(map), key, NULL, 0);
+}
+
+int skep_hash_lookup_and_delete(struct skep_map *map, const void *key, void *value, uint64_t flags)
+{
+	return take_out(skep_hash_of(map), key, value, flags);
 }
 
 /* --- Batches: bucket by bucket, a bucket whole or not at all --------------------------------- */
@@ -258,35 +243,29 @@ int skep_hash_update(struct skep_map *map, const void *key, const void *value, u
 }
 
 const struct skep_map_ops skep_map_hash_ops = {
-	.check = skep_hash_check,
+	SKEP_HASH_OPS,
 	.create = skep_hash_create,
-	.free = skep_hash_free,
 	.lookup = skep_hash_lookup,
 	.update = skep_hash_update,
-	.delete = skep_hash_delete,
-	.for_each = skep_hash_for_each,
-	.sys_lookup_and_delete = skep_hash_lookup_and_delete,
-	.next_key = skep_hash_next_key,
-	.lookup_batch = skep_hash_lookup_batch,
-	.has_lookup_batch = true,
-	.has_lookup_and_delete_batch = true,
-	.has_update_batch = true,
-	.has_delete_batch = true,
 };
 
 /* --- percpu_hash ----------------------------------------------------------------------------- */
 
-static void *percpu_lookup_percpu(struct skep_map *map, const void *key, uint32_t cpu)
+void *skep_percpu_hash_lookup_percpu(struct skep_map *map, const void *key, uint32_t cpu)
 {
 	const struct skep_hash *hash = skep_hash_of(map);
 	struct skep_hash_elem *elem = skep_hash_find(hash, skep_hash_key(hash, key), key);
 
-	return elem ? skep_elem_value(hash, elem, cpu) : NULL;
+	if (!elem)
+		return NULL;
+	if (skep_hash_is_lru(hash))
+		skep_lru_use((struct skep_lru_elem *)elem);
+	return skep_elem_value(hash, elem, cpu);
 }
 
-static void *percpu_lookup(struct skep_map *map, const void *key)
+void *skep_percpu_hash_lookup(struct skep_map *map, const void *key)
 {
-	return percpu_lookup_percpu(map, key, skep_cpu_current());
+	return skep_percpu_hash_lookup_percpu(map, key, skep_cpu_current());
 }
 
 int skep_percpu_hash_sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags)
@@ -331,6 +310,8 @@ static int percpu_change(struct skep_map *map, struct skep_hash_change *change)
 	if (change->flags > SKEP_EXIST)
 		return -EINVAL;
 	change->hash = skep_hash_key(hash, change->key);
+	if (skep_hash_is_lru(hash))
+		return skep_lru_percpu_change(hash, change);
 	bucket = skep_hash_bucket(hash, change->hash);
 	skep_bucket_lock(bucket);
 	err = percpu_put(hash, change);
@@ -338,36 +319,21 @@ static int percpu_change(struct skep_map *map, struct skep_hash_change *change)
 	return err;
 }
 
-static int percpu_update(struct skep_map *map, const void *key, const void *value, uint64_t flags)
+int skep_percpu_hash_update(struct skep_map *map, const void *key, const void *value,
+			    uint64_t flags)
 {
 	return percpu_change(
 		map, &(struct skep_hash_change){.key = key, .value = value, .flags = flags});
 }
 
-static int percpu_sys_update(struct skep_map *map, const void *key, const void *value,
-			     uint64_t flags)
+int skep_percpu_hash_sys_update(struct skep_map *map, const void *key, const void *value,
+				uint64_t flags)
 {
 	return percpu_change(map, &(struct skep_hash_change){
 					  .key = key, .value = value, .flags = flags, .all = true});
 }
 
 const struct skep_map_ops skep_map_percpu_hash_ops = {
-	.percpu_values = true,
-	.check = skep_hash_check,
+	SKEP_PERCPU_HASH_OPS,
 	.create = skep_hash_create,
-	.free = skep_hash_free,
-	.lookup = percpu_lookup,
-	.update = percpu_update,
-	.delete = skep_hash_delete,
-	.lookup_percpu = percpu_lookup_percpu,
-	.for_each = skep_hash_for_each,
-	.sys_lookup = skep_percpu_hash_sys_lookup,
-	.sys_update = percpu_sys_update,
-	.sys_lookup_and_delete = skep_hash_lookup_and_delete,
-	.next_key = skep_hash_next_key,
-	.lookup_batch = skep_hash_lookup_batch,
-	.has_lookup_batch = true,
-	.has_lookup_and_delete_batch = true,
-	.has_update_batch = true,
-	.has_delete_batch = true,
 };

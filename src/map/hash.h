@@ -75,6 +75,18 @@ static inline uint8_t *skep_elem_key(const struct skep_hash *hash,
 	return (uint8_t *)elem + hash->key_off;
 }
 
+/** Its number, from 0; a link to it is one more. */
+static inline uint32_t skep_hash_number(const struct skep_hash *hash,
+					const struct skep_hash_elem *elem)
+{
+	return (uint32_t)(((const uint8_t *)elem - hash->elems) / hash->stride);
+}
+
+static inline bool skep_hash_is_lru(const struct skep_hash *hash)
+{
+	return hash->lru.blocks != NULL;
+}
+
 /** The value of @cpu (0 if there is one for all). */
 uint8_t *skep_elem_value(const struct skep_hash *hash, const struct skep_hash_elem *elem,
 			 uint32_t cpu);
@@ -212,8 +224,30 @@ int skep_hash_next_key(struct skep_map *map, const void *key, void *next_key);
 long skep_hash_for_each(struct skep_map *map,
 			long (*each)(struct skep_map *map, void *key, void *value, void *ctx),
 			void *ctx, uint64_t flags);
+void *skep_percpu_hash_lookup(struct skep_map *map, const void *key);
+void *skep_percpu_hash_lookup_percpu(struct skep_map *map, const void *key, uint32_t cpu);
 int skep_percpu_hash_sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags);
+int skep_percpu_hash_update(struct skep_map *map, const void *key, const void *value,
+			    uint64_t flags);
+int skep_percpu_hash_sys_update(struct skep_map *map, const void *key, const void *value,
+				uint64_t flags);
+/** What an update comes to where elements are of an LRU (lru_hash.c). */
+int skep_lru_percpu_change(struct skep_hash *hash, const struct skep_hash_change *change);
 int skep_hash_lookup_and_delete(struct skep_map *map, const void *key, void *value, uint64_t flags);
 int skep_hash_lookup_batch(struct skep_map *map, struct skep_map_batch *batch, bool delete);
+
+/** What all four types do alike, and what the two per CPU do. */
+#define SKEP_HASH_OPS                                                                              \
+	.check = skep_hash_check, .free = skep_hash_free, .delete = skep_hash_delete,              \
+	.for_each = skep_hash_for_each, .sys_lookup_and_delete = skep_hash_lookup_and_delete,      \
+	.next_key = skep_hash_next_key, .lookup_batch = skep_hash_lookup_batch,                    \
+	.has_lookup_batch = true, .has_lookup_and_delete_batch = true, .has_update_batch = true,   \
+	.has_delete_batch = true
+#define SKEP_PERCPU_HASH_OPS                                                                       \
+	SKEP_HASH_OPS, .percpu_values = true, .lookup = skep_percpu_hash_lookup,                   \
+		       .lookup_percpu = skep_percpu_hash_lookup_percpu,                            \
+		       .update = skep_percpu_hash_update,                                          \
+		       .sys_lookup = skep_percpu_hash_sys_lookup,                                  \
+		       .sys_update = skep_percpu_hash_sys_update
 
 #endif

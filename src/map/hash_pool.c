@@ -46,11 +46,6 @@ static uint32_t *list_link(const struct skep_hash *hash, struct skep_hash_elem *
 	return (uint32_t *)skep_elem_key(hash, elem);
 }
 
-static uint32_t number_of(const struct skep_hash *hash, const struct skep_hash_elem *elem)
-{
-	return (uint32_t)(((const uint8_t *)elem - hash->elems) / hash->stride);
-}
-
 static uint32_t pop(const struct skep_hash *hash, struct skep_hash_pool *pool)
 {
 	uint32_t link;
@@ -86,7 +81,7 @@ void skep_hash_give(struct skep_hash *hash, struct skep_hash_elem *elem)
 
 	skep_lock(&pool->lock);
 	__atomic_store_n(list_link(hash, elem), pool->first, __ATOMIC_RELAXED);
-	pool->first = number_of(hash, elem) + 1;
+	pool->first = skep_hash_number(hash, elem) + 1;
 	skep_unlock(&pool->lock);
 }
 
@@ -112,7 +107,7 @@ struct skep_hash_elem *skep_hash_take_spare(struct skep_hash *hash)
 void skep_hash_give_spare(struct skep_hash *hash, struct skep_hash_elem *elem)
 {
 	uint32_t n_cpus = skep_map_n_cpus(), cpu = skep_cpu_current();
-	uint32_t link = number_of(hash, elem) + 1, none = 0;
+	uint32_t link = skep_hash_number(hash, elem) + 1, none = 0;
 
 	while (!__atomic_compare_exchange_n(&hash->pools[cpu].spare, &none, link, false,
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {

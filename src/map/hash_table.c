@@ -102,11 +102,6 @@ void skep_hash_set_key(const struct skep_hash *hash, struct skep_hash_elem *elem
 
 /* --- Chains ---------------------------------------------------------------------------------- */
 
-static uint32_t link_to(const struct skep_hash *hash, const struct skep_hash_elem *elem)
-{
-	return (uint32_t)(((const uint8_t *)elem - hash->elems) / hash->stride) + 1;
-}
-
 uint32_t *skep_hash_find_link(const struct skep_hash *hash, struct skep_hash_bucket *bucket,
 			      uint32_t h, const void *key)
 {
@@ -129,7 +124,7 @@ static void chain_add(const struct skep_hash *hash, uint32_t h, struct skep_hash
 
 	__atomic_store_n(&elem->hash, h, __ATOMIC_RELAXED);
 	__atomic_store_n(&elem->chain, *first ? *first : SKEP_CHAIN_END | number, __ATOMIC_RELEASE);
-	__atomic_store_n(first, link_to(hash, elem), __ATOMIC_RELEASE);
+	__atomic_store_n(first, skep_hash_number(hash, elem) + 1, __ATOMIC_RELEASE);
 }
 
 /* The new element comes first, so that readers find one of the two. What led to the old one may be
@@ -199,7 +194,7 @@ uint8_t *skep_elem_value(const struct skep_hash *hash, const struct skep_hash_el
 	if (!hash->map.cpu_stride)
 		return (uint8_t *)elem + hash->value_off;
 	return hash->map.values + cpu * hash->map.cpu_stride +
-	       (size_t)(link_to(hash, elem) - 1) * hash->map.elem_size;
+	       (size_t)skep_hash_number(hash, elem) * hash->map.elem_size;
 }
 
 static uint32_t n_copies(const struct skep_hash *hash)

@@ -17,11 +17,6 @@ static struct skep_lru_elem *lru_elem(struct skep_hash_elem *elem)
 	return (struct skep_lru_elem *)elem;
 }
 
-static uint32_t number_of(const struct skep_hash *hash, const struct skep_hash_elem *elem)
-{
-	return (uint32_t)(((const uint8_t *)elem - hash->elems) / hash->stride);
-}
-
 static bool evict(void *arg, uint32_t number)
 {
 	struct skep_hash *hash = arg;
@@ -74,7 +69,7 @@ static struct skep_hash_elem *take(struct skep_hash *hash, uint32_t h, const voi
 
 static void give(struct skep_hash *hash, const struct skep_hash_elem *elem)
 {
-	skep_lru_give(&hash->lru, number_of(hash, elem));
+	skep_lru_give(&hash->lru, skep_hash_number(hash, elem));
 }
 
 /* --- lru_hash -------------------------------------------------------------------------------- */
@@ -145,40 +140,11 @@ static int lru_update(struct skep_map *map, const void *key, const void *value, 
 }
 
 const struct skep_map_ops skep_map_lru_hash_ops = {
-	.check = skep_hash_check,
-	.create = lru_create,
-	.free = skep_hash_free,
-	.lookup = lru_lookup,
-	.update = lru_update,
-	.delete = skep_hash_delete,
-	.for_each = skep_hash_for_each,
-	.sys_lookup = lru_sys_lookup,
-	.sys_lookup_and_delete = skep_hash_lookup_and_delete,
-	.next_key = skep_hash_next_key,
-	.lookup_batch = skep_hash_lookup_batch,
-	.has_lookup_batch = true,
-	.has_lookup_and_delete_batch = true,
-	.has_update_batch = true,
-	.has_delete_batch = true,
+	SKEP_HASH_OPS,        .create = lru_create,         .lookup = lru_lookup,
+	.update = lru_update, .sys_lookup = lru_sys_lookup,
 };
 
 /* --- lru_percpu_hash ------------------------------------------------------------------------- */
-
-static void *percpu_lookup_percpu(struct skep_map *map, const void *key, uint32_t cpu)
-{
-	const struct skep_hash *hash = skep_hash_of(map);
-	struct skep_hash_elem *elem = skep_hash_find(hash, skep_hash_key(hash, key), key);
-
-	if (!elem)
-		return NULL;
-	skep_lru_use(lru_elem(elem));
-	return skep_elem_value(hash, elem, cpu);
-}
-
-static void *percpu_lookup(struct skep_map *map, const void *key)
-{
-	return percpu_lookup_percpu(map, key, skep_cpu_current());
-}
 
 /* With the bucket's lock. *@elem: a free element, NULL for BPF_EXIST; it stays if it was not
  * needed. */
@@ -202,22 +168,17 @@ static int percpu_put(struct skep_hash *hash, const struct skep_hash_change *cha
 	return 0;
 }
 
-static int percpu_change(struct skep_map *map, struct skep_hash_change *change)
+int skep_lru_percpu_change(struct skep_hash *hash, const struct skep_hash_change *change)
 {
-	struct skep_hash *hash = skep_hash_of(map);
+	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, change->hash);
 	struct skep_hash_elem *elem = NULL;
-	struct skep_hash_bucket *bucket;
 	int err;
 
-	if (change->flags > SKEP_EXIST)
-		return -EINVAL;
-	change->hash = skep_hash_key(hash, change->key);
 	if (change->flags != SKEP_EXIST) {
 		elem = take(hash, change->hash, change->key);
 		if (!elem)
 			return -ENOMEM;
 	}
-	bucket = skep_hash_bucket(hash, change->hash);
 	skep_bucket_lock(bucket);
 	err = percpu_put(hash, change, &elem);
 	skep_bucket_unlock(bucket);
@@ -226,36 +187,7 @@ static int percpu_change(struct skep_map *map, struct skep_hash_change *change)
 	return err;
 }
 
-static int percpu_update(struct skep_map *map, const void *key, const void *value, uint64_t flags)
-{
-	return percpu_change(
-		map, &(struct skep_hash_change){.key = key, .value = value, .flags = flags});
-}
-
-static int percpu_sys_update(struct skep_map *map, const void *key, const void *value,
-			     uint64_t flags)
-{
-	return percpu_change(map, &(struct skep_hash_change){
-					  .key = key, .value = value, .flags = flags, .all = true});
-}
-
 const struct skep_map_ops skep_map_lru_percpu_hash_ops = {
-	.percpu_values = true,
-	.check = skep_hash_check,
+	SKEP_PERCPU_HASH_OPS,
 	.create = lru_create,
-	.free = skep_hash_free,
-	.lookup = percpu_lookup,
-	.update = percpu_update,
-	.delete = skep_hash_delete,
-	.lookup_percpu = percpu_lookup_percpu,
-	.for_each = skep_hash_for_each,
-	.sys_lookup = skep_percpu_hash_sys_lookup,
-	.sys_update = percpu_sys_update,
-	.sys_lookup_and_delete = skep_hash_lookup_and_delete,
-	.next_key = skep_hash_next_key,
-	.lookup_batch = skep_hash_lookup_batch,
-	.has_lookup_batch = true,
-	.has_lookup_and_delete_batch = true,
-	.has_update_batch = true,
-	.has_delete_batch = true,
 };

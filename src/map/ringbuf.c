@@ -74,12 +74,12 @@ static bool begin(struct skep_ring *ring, uint64_t size, uint64_t *ret_start)
 	if (size > MOST_RECORD_BYTES || len > ring->mask + 1)
 		return false;
 	consumer = __atomic_load_n(ring->consumer, __ATOMIC_ACQUIRE);
-	if (!skep_spin_lock(&ring->head->lock))
+	if (!skep_lock_briefly(&ring->head->lock))
 		return false;
 	*ret_start = find_room(ring, consumer, len);
 	if (*ret_start != FULL)
 		return true;
-	skep_spin_unlock(&ring->head->lock);
+	skep_unlock(&ring->head->lock);
 	return false;
 }
 
@@ -101,7 +101,7 @@ static void *reserve(struct skep_ring *ring, uint64_t size)
 	header = header_at(ring, start);
 	write_header(ring, header, (uint32_t)size | SKEP_RB_BUSY);
 	publish(ring, start, size);
-	skep_spin_unlock(&ring->head->lock);
+	skep_unlock(&ring->head->lock);
 	return (uint8_t *)header + SKEP_RB_HEADER_BYTES;
 }
 
@@ -159,7 +159,7 @@ static int output_short(struct skep_ring *ring, const void *data, uint32_t size,
 	memcpy(header + 2, data, size);
 	publish(ring, start, size);
 	/* As in commit(): a full barrier before the look at the consumer. */
-	__atomic_exchange_n(&ring->head->lock.held, 0, __ATOMIC_SEQ_CST);
+	__atomic_exchange_n(&ring->head->lock, 0, __ATOMIC_SEQ_CST);
 	wake(&ring->map, __atomic_load_n(ring->consumer, __ATOMIC_SEQ_CST), ring->mask,
 	     start & ring->mask, flags);
 	return 0;
@@ -208,13 +208,6 @@ static intptr_t map_pages(struct skep_map *map, void *addr, size_t len, int prot
 }
 
 const struct skep_map_ops skep_map_ringbuf_ops = {
-	.check = skep_ring_check,
-	.create = skep_ring_create,
-	.free = skep_ring_free,
-	.lookup = skep_ring_lookup,
-	.update = skep_ring_update,
-	.delete = skep_ring_delete,
-	.sys_lookup = skep_ring_sys_lookup,
-	.next_key = skep_ring_next_key,
+	SKEP_RING_OPS,
 	.mmap = map_pages,
 };

@@ -21,7 +21,7 @@
 #ifndef SKEP_MAP_RINGBUF_H
 #define SKEP_MAP_RINGBUF_H
 
-#include "map/spin.h"
+#include "map/lock.h"
 
 #include <skep/map.h>
 
@@ -38,8 +38,8 @@ enum {
 
 /* At the start of the head's page. */
 struct skep_ring_head {
-	struct skep_spin lock; /* kernel-side producers */
-	uint32_t busy;         /* user_ringbuf: someone drains */
+	uint32_t lock; /* kernel-side producers */
+	uint32_t busy; /* user_ringbuf: someone drains */
 	uint64_t mask;
 	struct skep_map *map;
 };
@@ -78,5 +78,11 @@ static inline uint64_t skep_ring_up8(uint64_t bytes)
 {
 	return (bytes + 7) & ~UINT64_C(7);
 }
+
+/** What both kinds of ring do alike. */
+#define SKEP_RING_OPS                                                                              \
+	.check = skep_ring_check, .create = skep_ring_create, .free = skep_ring_free,              \
+	.lookup = skep_ring_lookup, .update = skep_ring_update, .delete = skep_ring_delete,        \
+	.sys_lookup = skep_ring_sys_lookup, .next_key = skep_ring_next_key
 
 #endif

@@ -16,7 +16,6 @@
 #include "map/lock.h"
 #include "map/memory.h"
 #include "map/objects.h"
-#include "map/spin.h"
 
 /* flags of bpf_get_stackid() */
 #define SKIP_MASK     0xffu

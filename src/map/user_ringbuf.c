@@ -118,13 +118,6 @@ static intptr_t map_pages(struct skep_map *map, void *addr, size_t len, int prot
 }
 
 const struct skep_map_ops skep_map_user_ringbuf_ops = {
-	.check = skep_ring_check,
-	.create = skep_ring_create,
-	.free = skep_ring_free,
-	.lookup = skep_ring_lookup,
-	.update = skep_ring_update,
-	.delete = skep_ring_delete,
-	.sys_lookup = skep_ring_sys_lookup,
-	.next_key = skep_ring_next_key,
+	SKEP_RING_OPS,
 	.mmap = map_pages,
 };

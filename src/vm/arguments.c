@@ -46,10 +46,10 @@ static unsigned rights_of(uint32_t arg)
 static uint64_t bytes_of(const struct arguments *a, unsigned i)
 {
 	static const uint32_t fixed[SKEP_ARG_KIND_MASK + 1] = {
-		[SKEP_ARG_SPIN_LOCK] = 4, [SKEP_ARG_TIMER] = 16, [SKEP_ARG_KPTR] = 8,
-		[SKEP_ARG_DYNPTR] = 16,   [SKEP_ARG_LONG] = 8,   [SKEP_ARG_INT] = 4,
+		[SKEP_ARG_SPIN_LOCK] = 4,  [SKEP_ARG_TIMER] = 16,     [SKEP_ARG_KPTR] = 8,
+		[SKEP_ARG_DYNPTR] = 16,    [SKEP_ARG_LONG] = 8,       [SKEP_ARG_INT] = 4,
 		[SKEP_ARG_LIST_HEAD] = 16, [SKEP_ARG_LIST_NODE] = 24, [SKEP_ARG_RB_ROOT] = 16,
-		[SKEP_ARG_RB_NODE] = 32,  [SKEP_ARG_ITER] = 8,
+		[SKEP_ARG_RB_NODE] = 32,   [SKEP_ARG_ITER] = 8,
 	};
 	uint32_t kind = kind_of(a->proto, i), next = kind_of(a->proto, i + 1);
 

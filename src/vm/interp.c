@@ -21,7 +21,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <threads.h>
+#include <pthread.h>
 
 #include <skep/map.h>
 
@@ -409,7 +409,7 @@ static struct fused fused[] = {
 };
 static uint16_t fused_first[SKEP_OP_CNT];
 static const void *const *handlers;
-static once_flag prepared = ONCE_FLAG_INIT;
+static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 
 static void prepare(void)
 {
@@ -511,7 +511,7 @@ static int compile(const struct skep_image *image, const struct skep_exec_opts *
 	struct skep_code *code =
 		skep_xcalloc(1, sizeof(*code) + image->n_insns * sizeof(code->ops[0]));
 
-	call_once(&prepared, prepare);
+	pthread_once(&prepared, prepare);
 	code->image = image;
 	code->budget = opts && opts->budget;
 	for (uint32_t at = 0; at < image->n_insns; at++) {

@@ -85,7 +85,8 @@ static void assert_fails(struct reading *reading, int result, enum skep_diag_id 
 	assert_int_equal(reading->diag.items[0].id, id);
 }
 
-/* --- pcap ---------------------------------------------------------------------------------------- */
+/* --- pcap ----------------------------------------------------------------------------------------
+ */
 
 static void test_pcap(void **state)
 {
@@ -163,7 +164,8 @@ static void test_no_capture(void **state)
 	close_reading(&reading);
 }
 
-/* --- pcapng -------------------------------------------------------------------------------------- */
+/* --- pcapng --------------------------------------------------------------------------------------
+ */
 
 static void block(struct skep_buf *out, uint32_t kind, const struct skep_buf *body)
 {
@@ -263,7 +265,8 @@ static void test_pcapng_is_broken(void **state)
 
 	section(&start);
 	interface(&start, 1, 0, 0);
-	/* A block's length, one after the other: too short, odd, huge, and not what its end says. */
+	/* A block's length, one after the other: too short, odd, huge, and not what its end says.
+	 */
 	static const uint32_t lengths[] = {0, 11, 14, 0x7ffffffc, 32};
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		skep_buf_clear(&bytes);
@@ -288,12 +291,15 @@ static void test_pcapng_is_broken(void **state)
 	}
 }
 
-/* --- writing ------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------
+ */
 
 static void test_round_trip(void **state)
 {
-	const struct skep_frame out = {
-		.data = (const uint8_t *)"a frame", .len = 7, .wire_len = 9, .time_ns = 12345678901};
+	const struct skep_frame out = {.data = (const uint8_t *)"a frame",
+				       .len = 7,
+				       .wire_len = 9,
+				       .time_ns = 12345678901};
 	_cleanup_buf_ struct skep_buf bytes = {0};
 	struct reading reading;
 	char *text = NULL;
@@ -314,9 +320,9 @@ static void test_round_trip(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pcap),        cmocka_unit_test(test_pcap_is_cut),
+		cmocka_unit_test(test_pcap),          cmocka_unit_test(test_pcap_is_cut),
 		cmocka_unit_test(test_absurd_length), cmocka_unit_test(test_no_capture),
-		cmocka_unit_test(test_pcapng),      cmocka_unit_test(test_pcapng_is_broken),
+		cmocka_unit_test(test_pcapng),        cmocka_unit_test(test_pcapng_is_broken),
 		cmocka_unit_test(test_round_trip),
 	};
 

@@ -219,15 +219,17 @@ static void test_view(void **state)
 	assert_int_equal(skep_view_next(&view), 1);
 	skep_view_key_text(&view, false, &text);
 	skep_view_value_text(&view, false, &text);
-	assert_string_equal(text.data, "{pid: 3, comm: \"sh\"}{n: 9, delta: 0, mood: ANGRY, low: 0, "
-				       "high: 0}");
+	assert_string_equal(text.data,
+			    "{pid: 3, comm: \"sh\"}{n: 9, delta: 0, mood: ANGRY, low: 0, "
+			    "high: 0}");
 	assert_int_equal(skep_view_next(&view), 0);
 	assert_int_equal(skep_view_delete(&view), 0);
 	skep_view_done(&view);
 	unload(&loaded);
 }
 
-/* --- Broken files -------------------------------------------------------------------------------- */
+/* --- Broken files --------------------------------------------------------------------------------
+ */
 
 static int open_bytes(struct skep_buf *bytes, enum skep_diag_id *ret_id)
 {
@@ -301,7 +303,8 @@ static void test_libbpf_refuses(void **state)
 	assert_int_equal(id, SKEP_DIAG_ELF_OPEN);
 }
 
-/* --- Words ------------------------------------------------------------------------------------- */
+/* --- Words -------------------------------------------------------------------------------------
+ */
 
 static void test_refused_words(void **state)
 {
@@ -324,11 +327,11 @@ static void test_refused_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_either_engine),  cmocka_unit_test(test_header_stays),
-		cmocka_unit_test(test_faults),         cmocka_unit_test(test_kernel_refuses),
-		cmocka_unit_test(test_which),          cmocka_unit_test(test_sized),
-		cmocka_unit_test(test_view),           cmocka_unit_test(test_broken),
-		cmocka_unit_test(test_cut),            cmocka_unit_test(test_libbpf_refuses),
+		cmocka_unit_test(test_either_engine), cmocka_unit_test(test_header_stays),
+		cmocka_unit_test(test_faults),        cmocka_unit_test(test_kernel_refuses),
+		cmocka_unit_test(test_which),         cmocka_unit_test(test_sized),
+		cmocka_unit_test(test_view),          cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_cut),           cmocka_unit_test(test_libbpf_refuses),
 		cmocka_unit_test(test_refused_words),
 	};
 

@@ -166,8 +166,8 @@ static void test_parse_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_print),      cmocka_unit_test(test_print_unknown),
-		cmocka_unit_test(test_print_liar), cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_print),         cmocka_unit_test(test_print_unknown),
+		cmocka_unit_test(test_print_liar),    cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_refused),
 	};
 

@@ -11,7 +11,7 @@
 static const struct {
 	const char *name;
 	bool is_helper;
-	bool compares; /* only with what it knows: memory that is none of it does no harm */
+	bool compares;     /* only with what it knows: memory that is none of it does no harm */
 	unsigned pointers; /* bits: r1, r2 */
 	int32_t id;
 } calls[] = {
@@ -39,11 +39,11 @@ static const struct {
 
 /* What a pointer is set to; r6 is the context's address. */
 static const char *const bad[] = {
-	"r1 = 4096",                                /* nothing is there */
-	"r1 = 1",                                   /* nor aligned */
-	"r1 = 0x7fffffff0000 ll",                   /* a stack's neighbourhood */
-	"r1 = -8",                                  /* wraps around */
-	"r1 = r10\nr1 += -4",                       /* memory, but too little of it */
+	"r1 = 4096",              /* nothing is there */
+	"r1 = 1",                 /* nor aligned */
+	"r1 = 0x7fffffff0000 ll", /* a stack's neighbourhood */
+	"r1 = -8",                /* wraps around */
+	"r1 = r10\nr1 += -4",     /* memory, but too little of it */
 };
 
 static bool is_refused(size_t call, const char *pointer, char why[160])
@@ -55,10 +55,12 @@ static bool is_refused(size_t call, const char *pointer, char why[160])
 	struct skep_run run = {.budget = UINT64_MAX};
 	uint32_t insn;
 
-	snprintf(target, sizeof(target), calls[call].is_helper ? "call unknown#%d" : "call kernel-function#%d",
+	snprintf(target, sizeof(target),
+		 calls[call].is_helper ? "call unknown#%d" : "call kernel-function#%d",
 		 calls[call].id);
 	snprintf(text, sizeof(text),
-		 "r0 = 0\n*(u32 *)(r10 - 4) = 0\n%s\nr2 = %s\nr3 = 0\nr4 = 0\nr5 = 0\n%s\nr0 = 0\nexit\n",
+		 "r0 = 0\n*(u32 *)(r10 - 4) = 0\n%s\nr2 = %s\nr3 = 0\nr4 = 0\nr5 = 0\n%s\nr0 = "
+		 "0\nexit\n",
 		 pointer, calls[call].pointers & 2 ? "r1" : "0", target);
 	p = assemble(text);
 	p.kfuncs[0] = calls[call].name;
@@ -126,7 +128,8 @@ static void test_copies(void **state)
 		assert_int_equal(skep_helper(153)->call(memory, cpu, 0, 0, 0, &run),
 				 memory + 48ull * cpu);
 	assert_int_equal(skep_helper(153)->call(memory, n, 0, 0, 0, &run), 0);
-	assert_int_equal(skep_helper(154)->call(memory, 0, 0, 0, 0, &run), memory + 48ull * (n - 1));
+	assert_int_equal(skep_helper(154)->call(memory, 0, 0, 0, 0, &run),
+			 memory + 48ull * (n - 1));
 	assert_int_equal(skep_object_left((void *)(uintptr_t)(memory + 8)), 32);
 	object_unref(NULL, (void *)(uintptr_t)memory);
 	assert_int_equal(object_count(), 0);

@@ -118,6 +118,7 @@ enum { /* numbers of helpers.def */
        XDP_META = 54,
        XDP_TAIL = 65,
        LOAD_REL = 68,
+       FIB = 69,
        ECN = 97,
        CSUM_LEVEL = 135,
        PEER = 155,
@@ -183,6 +184,7 @@ static const struct step bytes_cases[][MOST_STEPS] = {
 	{{CSUM_DIFF, {BUF, N(16), AT(16), N(16), N(0)}}},
 	{{CSUM_DIFF, {BUF, N(16), AT(16), N(8), N(0xfffe0001)}}},
 	{{CSUM_DIFF, {BUF, N(16), BUF, N(16), N(0)}}},
+	{{CSUM_DIFF, {BUF, N(4), N(0), N(0), N(0x36251403)}}}, /* the seed is what is there */
 	{{CSUM_DIFF, {BUF, N(6), BUF, N(4), N(0)}}},
 	{{CSUM_DIFF, {BUF, N(7), BUF, N(5), N(9)}}},
 	{{CSUM_DIFF, {BUF, N(1), N(0), N(0), N(0xffffffff)}}},
@@ -197,6 +199,10 @@ static const struct step bytes_cases[][MOST_STEPS] = {
 	{{CHANGE_TYPE, {CTX, N(3)}}},
 	{{CHANGE_TYPE, {CTX, N(4)}}},
 	{{CHANGE_TYPE, {CTX, N(1)}}, {CHANGE_TYPE, {CTX, N(0xffffffff)}}},
+	{{FIB, {CTX, BUF, N(64), N(0)}}},
+	{{FIB, {CTX, BUF, N(63), N(0)}}},
+	{{FIB, {CTX, BUF, N(64), N(0x40)}}},
+	{{SKB_LOAD, {CTX, N(0), BUF, N(64)}}, {FIB, {CTX, BUF, N(64), N(0)}}},
 	{{ECN, {CTX}}},
 	{{ECN, {CTX}}, {ECN, {CTX}}},
 	{{SKB_STORE, {CTX, N(15), AT(20), N(1), N(0)}}, {ECN, {CTX}}},
@@ -500,6 +506,43 @@ static void test_low_memory(void **state)
 	assert_null(skep_low_alloc((size_t)1 << 40));
 }
 
+/* No packet goes anywhere from here: whatever the address, the device does not forward. */
+static void test_no_routes(void **state)
+{
+	struct bpf_fib_lookup question = {.family = 2, .ifindex = 1};
+	skep_function *ask = skep_helper(FIB)->call;
+	struct skep_run run = {.cpu = 0};
+
+	assert_int_equal(ask(0, (uintptr_t)&question, sizeof(question), 0, 0, &run),
+			 BPF_FIB_LKUP_RET_FWD_DISABLED);
+	question.ifindex = 0x7fffffff;
+	assert_int_equal((int64_t)ask(0, (uintptr_t)&question, sizeof(question), 0, 0, &run),
+			 -ENODEV);
+}
+
+/* Classic BPF's loads: a tunnel program's packet has its link header before data. */
+static void test_loads_before_data(void **state)
+{
+	static const uint8_t frame[40] = {[13] = 0x5a, [14] = 1, [15] = 2, [16] = 3, [17] = 4};
+	struct skep_packet *packet = skep_packet_new(frame, sizeof(frame), 8, 0);
+	uint64_t value = 0;
+
+	assert_non_null(packet);
+	packet->data += 14;
+	packet->mac_off = -14;
+	packet->network_off = 0;
+	assert_true(skep_packet_load(packet, -0x200000 + 12, 4, &value));
+	assert_int_equal(value, 0x5a0102);
+	assert_true(skep_packet_load(packet, -0x100000 + 1, 2, &value));
+	assert_int_equal(value, 0x203);
+	assert_false(skep_packet_load(packet, 25, 2, &value));
+	assert_false(skep_packet_load(packet, -0x200001, 1, &value));
+	packet->mac_off = -23;
+	assert_false(skep_packet_load(packet, -0x200000, 1, &value));
+	assert_true(skep_packet_load(packet, -0x200000 + 1, 1, &value));
+	skep_packet_free(packet);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -510,6 +553,8 @@ int main(void)
 		cmocka_unit_test(test_vlan),
 		cmocka_unit_test(test_xdp),
 		cmocka_unit_test(test_several_buffers),
+		cmocka_unit_test(test_no_routes),
+		cmocka_unit_test(test_loads_before_data),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -181,8 +181,7 @@ static inline void put_extreme(struct maker *m)
 	const struct row *row = draw_row(m, is_test);
 	int a = draw_dst(m), b = (int)draw(m, N_SEEN);
 	bool swapped = draw(m, 2);
-	put(m->code,
-	    skep_insn_raw(row->code | SKEP_X, swapped ? b : a, swapped ? a : b, 1, 0));
+	put(m->code, skep_insn_raw(row->code | SKEP_X, swapped ? b : a, swapped ? a : b, 1, 0));
 	put(m->code,
 	    skep_insn_raw((draw(m, 2) ? SKEP_ALU64 : SKEP_ALU) | SKEP_MOV | SKEP_X, a, b, 0, 0));
 }

@@ -8,8 +8,8 @@
 
 #include <skep/map.h>
 
-#define PAGE      4096
-#define N_KEYS    4
+#define PAGE       4096
+#define N_KEYS     4
 #define MOST_BYTES 64
 
 struct skep_machine *machine;
@@ -19,8 +19,9 @@ unsigned n_differences;
 /* --- places ----------------------------------------------------------------------------------- */
 
 enum place { GOOD, STACK, NOTHING, HOLE, FORBIDDEN, READ_ONLY, EDGE, HIGH, BEYOND, N_PLACES };
-static const char *const place_names[] = {"heap", "stack",     "NULL", "a hole", "no access",
-					  "read-only", "an edge", "the kernel's", "no address"};
+static const char *const place_names[] = {"heap",    "stack",        "NULL",
+					  "a hole",  "no access",    "read-only",
+					  "an edge", "the kernel's", "no address"};
 static uint8_t *pages; /* heap, read-only, no access, heap, no access */
 static uint8_t *on_stack;
 
@@ -83,8 +84,7 @@ static struct both new_maps(uint32_t type, uint32_t flags)
 	assert_int_equal(maps.err[0] | maps.err[1], 0);
 	for (int side = 0; side < 2; side++) {
 		union attr elem = {.elem = {(uint32_t)maps.result[side], ptr(one), ptr(one), 0}};
-		assert_int_equal(
-			call_side(side, CMD_MAP_UPDATE_ELEM, &elem, sizeof(elem)), 0);
+		assert_int_equal(call_side(side, CMD_MAP_UPDATE_ELEM, &elem, sizeof(elem)), 0);
 	}
 	return maps;
 }
@@ -98,8 +98,8 @@ static int try_elem(int cmd, struct both maps, enum place key, enum place value)
 	char what[120];
 
 	for (int side = 0; side < 2; side++) {
-		union attr attr = {.elem = {(uint32_t)maps.result[side], address(key),
-					    address(value), 0}};
+		union attr attr = {
+			.elem = {(uint32_t)maps.result[side], address(key), address(value), 0}};
 		fill();
 		errno = 0;
 		both.result[side] = call_side(side, cmd, &attr, sizeof(attr));
@@ -143,8 +143,7 @@ static void test_elements(void **state)
 
 /* --- batches ---------------------------------------------------------------------------------- */
 
-static void try_batch(int cmd, struct both maps, enum place keys, enum place values,
-		      enum place out)
+static void try_batch(int cmd, struct both maps, enum place keys, enum place values, enum place out)
 {
 	union attr attr[2];
 	struct both both;

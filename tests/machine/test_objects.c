@@ -315,6 +315,19 @@ static void test_refused(void **state)
 	close(map);
 }
 
+/* Programs that come and go, while something stays: their descriptors here go too. */
+static void test_let_go(void **state)
+{
+	static const struct skep_insn insns[] = {{0xb7, 0, 0, 0, 1}, {0x95}};
+	int map = new_map(SKEP_MAP_HASH, 8);
+	unsigned fds = count_fds();
+
+	for (uint32_t i = 0; i < 2000; i++)
+		close(load(insns, 2, PROG_XDP));
+	assert_true(count_fds() < fds + 500);
+	close(map);
+}
+
 static void test_limits(void **state)
 {
 	const struct skep_machine_opts opts = {.most_objects = 3, .most_memory = 1 << 20};
@@ -514,6 +527,7 @@ int main(void)
 		cmocka_unit_test(test_links),   cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_fault),   cmocka_unit_test(test_engines),
 		cmocka_unit_test(test_budget),  cmocka_unit_test(test_ordinary_user),
+		cmocka_unit_test(test_let_go),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

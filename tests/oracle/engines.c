@@ -1,4 +1,5 @@
-/* A case in an engine: maps set, program loaded, run once by PROG_TEST_RUN, all that it left read. */
+/* A case in an engine: maps set, program loaded, run once by PROG_TEST_RUN, all that it left read.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,8 @@
 #define BUDGET        (1u << 24)
 
 const char *const lab_engine_names[LAB_ENGINES] = {
-	"checked", "interp", "jit", "interp with a budget", "jit with a budget", "jit, blinded",
-	"kernel"};
+	"checked",           "interp",       "jit",   "interp with a budget",
+	"jit with a budget", "jit, blinded", "kernel"};
 
 static const struct skep_machine_opts machines[LAB_KERNEL] = {
 	[LAB_CHECKED] = {.exec = &skep_exec_checked},
@@ -50,7 +51,8 @@ static int call(const struct side *side, int cmd, union bpf_attr *attr)
 	return ret < 0 ? -errno : (int)ret;
 }
 
-/* --- Maps -------------------------------------------------------------------------------------- */
+/* --- Maps --------------------------------------------------------------------------------------
+ */
 
 static const struct {
 	uint32_t type, value_bytes, entries;
@@ -128,11 +130,11 @@ static void read_maps(const struct side *side, struct lab_outcome *ret)
 	for (uint32_t key = 0; key < ARRAY_ENTRIES; key++)
 		element(side, LOOKUP, LAB_ARRAY, key, ret->array[key]);
 	for (uint32_t key = 0; key < HASH_KEYS; key++)
-		ret->in_hash[key] =
-			!element(side, LOOKUP, LAB_HASH, key, ret->hash[key]);
+		ret->in_hash[key] = !element(side, LOOKUP, LAB_HASH, key, ret->hash[key]);
 }
 
-/* --- Types: the kernel wants to know that what is called back is a function -------------------- */
+/* --- Types: the kernel wants to know that what is called back is a function --------------------
+ */
 
 #define KIND(kind) ((kind) << 24)
 
@@ -187,8 +189,8 @@ static uint32_t find_functions(const struct lab_case *lab, struct bpf_func_info 
 	infos[0] = (struct bpf_func_info){0, FUNC_TYPE};
 	for (uint32_t i = 0; i < lab->n && n < MOST_FUNCS; i++)
 		if (names_function(&lab->insns[i]))
-			infos[n++] = (struct bpf_func_info){
-				i + 1 + (uint32_t)lab->insns[i].imm, FUNC_TYPE};
+			infos[n++] = (struct bpf_func_info){i + 1 + (uint32_t)lab->insns[i].imm,
+							    FUNC_TYPE};
 	qsort(infos, n, sizeof(*infos), by_offset);
 	for (uint32_t i = 1; i < n; i++)
 		if (infos[i].insn_off != infos[kept - 1].insn_off)
@@ -196,7 +198,8 @@ static uint32_t find_functions(const struct lab_case *lab, struct bpf_func_info 
 	return kept;
 }
 
-/* --- A run ------------------------------------------------------------------------------------- */
+/* --- A run -------------------------------------------------------------------------------------
+ */
 
 static bool is_map_load(const struct skep_insn *insn)
 {
@@ -295,7 +298,8 @@ void lab_run(enum lab_engine engine, const struct lab_case *lab, struct lab_outc
 	close(fd);
 }
 
-/* --- All engines ------------------------------------------------------------------------------- */
+/* --- All engines -------------------------------------------------------------------------------
+ */
 
 int lab_open(bool kernel)
 {
@@ -331,7 +335,8 @@ void lab_close(void)
 	}
 }
 
-/* --- What differs ------------------------------------------------------------------------------ */
+/* --- What differs ------------------------------------------------------------------------------
+ */
 
 static const char *differ_bytes(const char *what, const void *a, const void *b, size_t n,
 				char text[200])

@@ -46,7 +46,7 @@ static const char *const engine_names[] = {"kernel", "checked", "interp", "jit"}
 /** What came of a program on one engine. */
 enum outcome { NOT_TRIED, NOT_LOADED, NOT_RUN, FAULTED, DIED, RAN };
 static const char *const outcome_names[] = {"not tried", "not loaded", "not run",
-					    "refused", "died", "ran"};
+					    "refused",   "died",       "ran"};
 
 struct result {
 	enum outcome outcome;
@@ -83,9 +83,9 @@ static const struct {
 	const char *name;
 	uint32_t flag;
 } flag_names[] = {
-	{"BPF_F_STRICT_ALIGNMENT", 1u << 0}, {"BPF_F_ANY_ALIGNMENT", 1u << 1},
-	{"BPF_F_TEST_RND_HI32", 1u << 2},    {"BPF_F_TEST_STATE_FREQ", 1u << 3},
-	{"BPF_F_SLEEPABLE", 1u << 4},        {"BPF_F_XDP_HAS_FRAGS", 1u << 5},
+	{"BPF_F_STRICT_ALIGNMENT", 1u << 0},    {"BPF_F_ANY_ALIGNMENT", 1u << 1},
+	{"BPF_F_TEST_RND_HI32", 1u << 2},       {"BPF_F_TEST_STATE_FREQ", 1u << 3},
+	{"BPF_F_SLEEPABLE", 1u << 4},           {"BPF_F_XDP_HAS_FRAGS", 1u << 5},
 	{"BPF_F_TEST_REG_INVARIANTS", 1u << 7},
 };
 
@@ -321,8 +321,8 @@ static void load_and_run(struct skep_machine *machine, const char *path, struct 
 
 static struct skep_machine *make_machine(enum engine engine)
 {
-	static const struct skep_exec *const execs[N_ENGINES] = {
-		NULL, &skep_exec_checked, &skep_exec_interp, &skep_exec_jit};
+	static const struct skep_exec *const execs[N_ENGINES] = {NULL, &skep_exec_checked,
+								 &skep_exec_interp, &skep_exec_jit};
 	const struct skep_machine_opts opts = {.exec = execs[engine]};
 	struct skep_machine *machine;
 

@@ -49,29 +49,33 @@ static bool are_maps_used(const struct lab_case *lab)
 	return true;
 }
 
-/* Do they still disagree, on a program that nothing else is wrong with? */
-static bool still(const struct lab_case *lab, enum lab_engine a, enum lab_engine b)
+/** What a smaller case must still show. */
+struct dispute {
+	enum lab_engine a, b;
+	bool refused; /* by the checked interpreter, where the kernel takes it: that is the dispute
+		       */
+};
+
+/* Do they still disagree, on a program that nothing else is wrong with? What the checked
+ * interpreter refuses would do anything elsewhere. */
+static bool still(const struct lab_case *lab, const struct dispute *dispute)
 {
 	struct lab_outcome checked, of_a, of_b;
-	bool with_checked = a == LAB_CHECKED || b == LAB_CHECKED;
 	char text[200];
 
 	if (!are_maps_used(lab))
 		return false;
-	if (a == LAB_KERNEL || b == LAB_KERNEL) {
+	if (dispute->a == LAB_KERNEL || dispute->b == LAB_KERNEL) {
 		lab_run(LAB_KERNEL, lab, &of_b, NULL);
 		if (of_b.load_err || of_b.run_err)
 			return false;
 	}
-	/* The others may do anything with a program that the checked interpreter refuses. */
 	lab_run(LAB_CHECKED, lab, &checked, NULL);
-	if (checked.load_err || (*checked.fault && !with_checked))
-		return false;
-	if (*checked.fault)
-		return a == LAB_KERNEL || b == LAB_KERNEL;
-	lab_run(a, lab, &of_a, NULL);
-	lab_run(b, lab, &of_b, NULL);
-	return lab_differ(&of_a, &of_b, text);
+	if (checked.load_err || *checked.fault)
+		return !checked.load_err && dispute->refused;
+	lab_run(dispute->a, lab, &of_a, NULL);
+	lab_run(dispute->b, lab, &of_b, NULL);
+	return !dispute->refused && lab_differ(&of_a, &of_b, text);
 }
 
 static bool has_loop(const struct lab_case *lab)
@@ -117,7 +121,7 @@ static void blank(struct lab_case *lab, uint32_t from, uint32_t n)
 	for (uint32_t i = from; i < from + n && i < lab->n; i++) {
 		bool wide = is_wide(&lab->insns[i]);
 
-		if ((i && is_wide(&lab->insns[i - 1])) ||
+		if (i < 2 || is_wide(&lab->insns[i - 1]) ||
 		    is_needed(&lab->insns[i], loops, addresses))
 			continue;
 		lab->insns[i] = nothing;
@@ -126,14 +130,14 @@ static void blank(struct lab_case *lab, uint32_t from, uint32_t n)
 	}
 }
 
-static void blank_what_can_be(struct lab_case *lab, enum lab_engine a, enum lab_engine b)
+static void blank_what_can_be(struct lab_case *lab, const struct dispute *dispute)
 {
 	for (uint32_t n = lab->n / 2; n; n /= 2)
 		for (uint32_t from = 0; from < lab->n; from += n) {
 			struct lab_case smaller = *lab;
 
 			blank(&smaller, from, n);
-			if (memcmp(&smaller, lab, sizeof(smaller)) && still(&smaller, a, b))
+			if (memcmp(&smaller, lab, sizeof(smaller)) && still(&smaller, dispute))
 				*lab = smaller;
 		}
 }
@@ -170,19 +174,17 @@ static void compact(struct lab_case *lab)
 
 void lab_shrink(struct lab_case *lab, enum lab_engine a, enum lab_engine b)
 {
-	struct lab_case compacted;
+	struct dispute dispute = {a, b, false};
+	struct lab_outcome checked;
 
-	if (!still(lab, a, b))
-		return;
-	blank_what_can_be(lab, a, b);
-	compacted = *lab;
-	compact(&compacted);
-	if (!still(&compacted, a, b))
-		return;
-	*lab = compacted;
-	blank_what_can_be(lab, a, b);
-	compacted = *lab;
-	compact(&compacted);
-	if (still(&compacted, a, b))
-		*lab = compacted;
+	lab_run(LAB_CHECKED, lab, &checked, NULL);
+	/* Nothing but the kernel's word says that a refused program is one. */
+	dispute.refused = *checked.fault && (a == LAB_KERNEL || b == LAB_KERNEL);
+	for (int round = 0; round < 2 && still(lab, &dispute); round++) {
+		blank_what_can_be(lab, &dispute);
+		struct lab_case compacted = *lab;
+		compact(&compacted);
+		if (still(&compacted, &dispute))
+			*lab = compacted;
+	}
 }

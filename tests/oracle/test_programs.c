@@ -38,15 +38,17 @@ static void complain(struct lab_case *lab, enum lab_engine a, enum lab_engine b)
 {
 	_cleanup_buf_ struct skep_buf text = {0};
 	struct lab_outcome of_a, of_b;
+	const char *differs;
 	char what[200];
 
 	if (!getenv("SKEP_NO_SHRINK"))
 		lab_shrink(lab, a, b);
 	lab_run(a, lab, &of_a, NULL);
 	lab_run(b, lab, &of_b, NULL);
+	differs = lab_differ(&of_a, &of_b, what);
 	lab_print(lab, &text);
-	print_error("%s and %s differ: %s\n%s\n", lab_engine_names[a], lab_engine_names[b],
-		    lab_differ(&of_a, &of_b, what), text.data);
+	fprintf(stderr, "%s and %s differ: %s\n%s\n", lab_engine_names[a], lab_engine_names[b],
+		differs ? differs : "it does not run", text.data);
 }
 
 /* Small and straight first, then all that there is. */
@@ -57,7 +59,8 @@ static struct lab_size size_of(uint64_t at, uint64_t n)
 	return at < n / 2 ? (struct lab_size){6, false} : (struct lab_size){14, false};
 }
 
-/* --- The machine's modes ----------------------------------------------------------------------- */
+/* --- The machine's modes -----------------------------------------------------------------------
+ */
 
 static bool modes_differ(struct lab_case *lab, uint64_t round)
 {
@@ -100,7 +103,8 @@ static void test_modes_agree(void **state)
 	assert_int_equal(n_wrong, 0);
 }
 
-/* --- And the kernel ---------------------------------------------------------------------------- */
+/* --- And the kernel ----------------------------------------------------------------------------
+ */
 
 /** Shared with the child. */
 struct progress {

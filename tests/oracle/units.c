@@ -10,7 +10,8 @@
 
 #define N_OF(array) ((uint32_t)(sizeof(array) / sizeof(*(array))))
 
-/* --- Rows of isa.def --------------------------------------------------------------------------- */
+/* --- Rows of isa.def ---------------------------------------------------------------------------
+ */
 
 struct row {
 	uint8_t code, src;
@@ -88,7 +89,8 @@ static struct skep_insn fill(struct gen *g, const struct row *row, int dst, int 
 			     uses_off ? off : row->off, uses_imm ? number_for(g, row) : row->imm);
 }
 
-/* --- Arithmetic and jumps ---------------------------------------------------------------------- */
+/* --- Arithmetic and jumps ----------------------------------------------------------------------
+ */
 
 static void put_arithmetic(struct gen *g)
 {
@@ -169,7 +171,8 @@ static void put_loop(struct gen *g)
 	gen_put(g, skep_insn_raw(jump | SKEP_JNE, SKEP_R9, 0, (int)head - (int)g->lab->n - 1, 0));
 }
 
-/* --- Memory ------------------------------------------------------------------------------------ */
+/* --- Memory ------------------------------------------------------------------------------------
+ */
 
 static uint32_t bytes_of(uint8_t code)
 {
@@ -198,7 +201,8 @@ static void put_stack_access(struct gen *g)
 		put_access_at(g, SKEP_R10, -8 * STACK_WORDS, 8 * STACK_WORDS);
 }
 
-/* --- The context ------------------------------------------------------------------------------- */
+/* --- The context -------------------------------------------------------------------------------
+ */
 
 struct field {
 	uint16_t off;
@@ -212,28 +216,17 @@ struct field {
 	}
 
 static const struct field skb_fields[] = {
-	FIELD(len, false),
-	FIELD(pkt_type, false),
-	FIELD(mark, true),
-	FIELD(queue_mapping, true),
-	FIELD(protocol, false),
-	FIELD(vlan_present, false),
-	FIELD(vlan_tci, false),
-	FIELD(vlan_proto, false),
-	FIELD(priority, true),
-	FIELD(ingress_ifindex, false),
-	FIELD(ifindex, false),
-	FIELD(tc_index, true),
-	FIELD(cb[0], true),
-	FIELD(cb[2], true),
-	FIELD(cb[4], true),
-	FIELD(hash, false),
-	FIELD(tc_classid, true),
-	FIELD(napi_id, false),
-	FIELD(tstamp, true),
-	FIELD(wire_len, false),
-	FIELD(gso_segs, false),
-	FIELD(gso_size, false),
+	FIELD(len, false),       FIELD(pkt_type, false),
+	FIELD(mark, true),       FIELD(queue_mapping, true),
+	FIELD(protocol, false),  FIELD(vlan_present, false),
+	FIELD(vlan_tci, false),  FIELD(vlan_proto, false),
+	FIELD(priority, true),   FIELD(ingress_ifindex, false),
+	FIELD(ifindex, false),   FIELD(tc_index, true),
+	FIELD(cb[0], true),      FIELD(cb[2], true),
+	FIELD(cb[4], true),      FIELD(hash, false),
+	FIELD(tc_classid, true), FIELD(napi_id, false),
+	FIELD(tstamp, true),     FIELD(wire_len, false),
+	FIELD(gso_segs, false),  FIELD(gso_size, false),
 };
 static const struct field xdp_fields[] = {
 	{offsetof(struct xdp_md, ingress_ifindex), 4, false},
@@ -267,7 +260,8 @@ static void put_cb(struct gen *g)
 		gen_put(g, skep_ldx_mem(sizes[which], gen_dst(g), SKEP_R6, at));
 }
 
-/* --- The packet -------------------------------------------------------------------------------- */
+/* --- The packet --------------------------------------------------------------------------------
+ */
 
 static bool is_plain_access(const struct row *row)
 {
@@ -340,7 +334,8 @@ static void put_classic_load(struct gen *g)
 	gen_reset(g, false);
 }
 
-/* --- Maps -------------------------------------------------------------------------------------- */
+/* --- Maps --------------------------------------------------------------------------------------
+ */
 
 static void put_key(struct gen *g, uint32_t n_keys)
 {
@@ -404,10 +399,22 @@ static void put_update(struct gen *g)
 	gen_reset(g, false);
 }
 
-/* --- Helpers ----------------------------------------------------------------------------------- */
+/* --- Helpers -----------------------------------------------------------------------------------
+ */
 
-enum arg { A_NONE, A_CTX, A_BUFFER, A_WORD, A_BYTES, A_BYTES_4, A_NUMBER, A_SMALL, A_OFF, A_ZERO,
-	   A_FLAG };
+enum arg {
+	A_NONE,
+	A_CTX,
+	A_BUFFER,
+	A_WORD,
+	A_BYTES,
+	A_BYTES_4,
+	A_NUMBER,
+	A_SMALL,
+	A_OFF,
+	A_ZERO,
+	A_FLAG
+};
 enum where { SKB = 1, XDP = 2, ANY = 3 };
 
 static const struct {
@@ -481,7 +488,8 @@ static void put_helper(struct gen *g)
 	gen_reset(g, false);
 }
 
-/* --- Functions --------------------------------------------------------------------------------- */
+/* --- Functions ---------------------------------------------------------------------------------
+ */
 
 static void note_call(struct gen *g, uint32_t func)
 {
@@ -540,13 +548,14 @@ void gen_function(struct gen *g, uint32_t func)
 	g->in_function = false;
 }
 
-/* --- All of them ------------------------------------------------------------------------------- */
+/* --- All of them -------------------------------------------------------------------------------
+ */
 
 void gen_unit(struct gen *g)
 {
 	static void (*const anywhere[])(struct gen *) = {
-		put_arithmetic, put_arithmetic, put_arithmetic, put_rotation, put_stack_access,
-		put_stack_access,
+		put_arithmetic, put_arithmetic,   put_arithmetic,
+		put_rotation,   put_stack_access, put_stack_access,
 	};
 	static void (*const branching[])(struct gen *) = {put_if, put_if, put_choice, put_loop};
 	static void (*const of_main[])(struct gen *) = {

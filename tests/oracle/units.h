@@ -21,7 +21,8 @@
 #define MOST_CALLS   32
 #define MOST_TAIL    300 /* slots that functions and the end may need */
 
-/** Which function a call goes to: put in when the functions are written, behind the main program. */
+/** Which function a call goes to: put in when the functions are written, behind the main program.
+ */
 struct call {
 	uint32_t at;   /* slot */
 	uint32_t func; /* number */

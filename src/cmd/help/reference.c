@@ -159,16 +159,13 @@ void skep_help_language(struct skep_buf *out)
 	}
 }
 
-static void diagnostic(struct skep_buf *out, const char *id, const char *severity, const char *what,
-		       const char *hint)
+static void diagnostic(struct skep_buf *out, enum skep_diag_id id)
 {
-	skep_buf_printf(out, "| %s | ", id);
-	for (; *severity; severity++)
-		skep_buf_addc(out, *severity - 'A' + 'a');
+	skep_buf_printf(out, "| %s | %s | ", skep_diag_code(id),
+			skep_severity_name(skep_diag_severity(id)));
+	cell(out, skep_diag_format(id));
 	skep_buf_puts(out, " | ");
-	cell(out, what);
-	skep_buf_puts(out, " | ");
-	cell(out, hint);
+	cell(out, skep_diag_hint(id));
 	skep_buf_puts(out, " |\n");
 }
 
@@ -185,7 +182,6 @@ void skep_help_diagnostics(struct skep_buf *out)
 		      "L loading and attaching, S symbols, P parsing a script, T meaning of a\n"
 		      "script, U run time.\n\n"
 		      "| id | kind | message | hint |\n|---|---|---|---|\n");
-#define DIAG(name, id, severity, what, hint) diagnostic(out, id, #severity, what, hint);
-#include <skep/diag.def>
-#undef DIAG
+	for (int id = SKEP_DIAG_NONE + 1; id < SKEP_DIAG_CNT; id++)
+		diagnostic(out, (enum skep_diag_id)id);
 }

@@ -38,20 +38,23 @@ static const struct skep_option options[] = {
 const struct skep_command skep_command_map = {
 	.name = "map",
 	.usage = "VERB [MAP] [KEY] [VALUE] [OPTIONS]",
-	.description =
-		"List, read and change maps of eBPF programs. MAP is an id, a name, the path of a pin\n"
-		"(/sys/fs/bpf/…), or FILE.o:NAME for a map of an object as it is when it was loaded;\n"
-		"what is in such a map after a run, skep prog run prints.\n"
-		"\n"
-		"KEY and VALUE go by the map's types: a number, a name of an enum, a text for an array\n"
-		"of characters, member=value,member=value for a struct, and for all hex:DIGITS, the\n"
-		"bytes as they lie in memory.\n"
-		"\n"
-		"Verbs:\n"
+	.description = "List, read and change maps of eBPF programs. MAP is an id, a name, the "
+		       "path of a pin\n"
+		       "(/sys/fs/bpf/…), or FILE.o:NAME for a map of an object as it is when it "
+		       "was loaded;\n"
+		       "what is in such a map after a run, skep prog run prints.\n"
+		       "\n"
+		       "KEY and VALUE go by the map's types: a number, a name of an enum, a text "
+		       "for an array\n"
+		       "of characters, member=value,member=value for a struct, and for all "
+		       "hex:DIGITS, the\n"
+		       "bytes as they lie in memory.\n"
+		       "\n"
+		       "Verbs:\n"
 #define VERB(name, words, help) "  " #name " " words "\n        " help "\n"
 #include "cmd/map/verbs.def"
 #undef VERB
-		,
+	,
 	.options = options,
 	.n_options = sizeof(options) / sizeof(options[0]),
 	.examples = "  skep map list\n"
@@ -93,7 +96,8 @@ static int refused(struct job *job, int err, const char *action, const char *nam
 			      err == -SKEP_ENOTSUPP ? "this kind of map cannot" : strerror(-err));
 }
 
-/* --- Which map --------------------------------------------------------------------------------- */
+/* --- Which map ---------------------------------------------------------------------------------
+ */
 
 static bool is_number(const char *word)
 {
@@ -182,7 +186,8 @@ static int open_id(struct job *job, const char *word)
 	return fd;
 }
 
-/* --- Of an object ------------------------------------------------------------------------------ */
+/* --- Of an object ------------------------------------------------------------------------------
+ */
 
 /* "prog.o:.rodata" → "prog.o" and ".rodata"; without ":NAME" the only map. */
 static bool split_file(const char *word, char **ret_path, const char **ret_name)
@@ -296,7 +301,8 @@ static int open_map(struct job *job, const char *word)
 	return fd ? refused(job, fd, "look at", word) : 0;
 }
 
-/* --- Verbs ------------------------------------------------------------------------------------- */
+/* --- Verbs -------------------------------------------------------------------------------------
+ */
 
 static void list_row(struct skep_columns *table, const struct bpf_map_info *info)
 {
@@ -349,7 +355,8 @@ static int verb_show(struct job *job)
 	skep_buf_printf(&job->out, "%s (%s)", info->name, skep_map_type_name(info->type));
 	if (!job->engine.machine)
 		skep_buf_printf(&job->out, ", map %u of the kernel", info->id);
-	skep_buf_printf(&job->out, "\nkey      %u bytes\nvalue    %u bytes%s\nentries  %u at most\n",
+	skep_buf_printf(&job->out,
+			"\nkey      %u bytes\nvalue    %u bytes%s\nentries  %u at most\n",
 			info->key_size, info->value_size,
 			job->view.n_cpus > 1 ? ", one for each CPU" : "", info->max_entries);
 	if (info->map_flags)
@@ -423,7 +430,8 @@ static int verb_update(struct job *job)
 	if (job->n_words < 2)
 		return needs(job, "a VALUE behind the key");
 	if (job->elf.object)
-		return needs(job, "a map of the kernel for this: an object's is gone when skep ends");
+		return needs(job,
+			     "a map of the kernel for this: an object's is gone when skep ends");
 	if (skep_view_parse_value(&job->view, job->words[1], &job->diag))
 		return 2;
 	err = skep_view_update(&job->view);
@@ -437,7 +445,8 @@ static int verb_delete(struct job *job)
 	if (err)
 		return err;
 	if (job->elf.object)
-		return needs(job, "a map of the kernel for this: an object's is gone when skep ends");
+		return needs(job,
+			     "a map of the kernel for this: an object's is gone when skep ends");
 	err = skep_view_delete(&job->view);
 	if (err == -ENOENT)
 		return skep_diag_fail(&job->diag, err, SKEP_DIAG_KEY_NONE, SKEP_NOWHERE,
@@ -445,7 +454,8 @@ static int verb_delete(struct job *job)
 	return err ? refused(job, err, "delete from", job->view.info.name) : 0;
 }
 
-/* --- The command ------------------------------------------------------------------------------- */
+/* --- The command -------------------------------------------------------------------------------
+ */
 
 static const struct {
 	const char *name;

@@ -10,8 +10,8 @@
 
 struct map_show {
 	bool json;
-	bool skip_zeros;  /* entries of arrays that nobody wrote */
-	uint64_t most;    /* entries shown; 0: all */
+	bool skip_zeros; /* entries of arrays that nobody wrote */
+	uint64_t most;   /* entries shown; 0: all */
 	struct skep_buf *out;
 	bool flush; /* a big map is written as it is read */
 };

@@ -39,8 +39,9 @@ static int put_file(struct prog_job *job, const char *path, const struct skep_in
 
 	if (file && fclose(file))
 		ok = false;
-	return ok ? 0 : skep_diag_fail(&job->diag, -EIO, SKEP_DIAG_FILE_WRITE, SKEP_NOWHERE, path,
-				       strerror(errno));
+	return ok ? 0
+		  : skep_diag_fail(&job->diag, -EIO, SKEP_DIAG_FILE_WRITE, SKEP_NOWHERE, path,
+				   strerror(errno));
 }
 
 int prog_verb_asm(struct prog_job *job)

@@ -36,7 +36,8 @@ struct pass {
 	int refused_err; /* of the first that was */
 };
 
-/* --- One frame --------------------------------------------------------------------------------- */
+/* --- One frame ---------------------------------------------------------------------------------
+ */
 
 static void count(struct pass *pass, const struct skep_verdict_name *verdict, uint32_t retval,
 		  uint32_t len)
@@ -126,7 +127,8 @@ static int run_frame(struct pass *pass, const struct skep_frame *frame, struct s
 	return pass->out && verdict.passes ? write_out(pass, frame, test) : 0;
 }
 
-/* --- All of them ------------------------------------------------------------------------------- */
+/* --- All of them -------------------------------------------------------------------------------
+ */
 
 static void tell_progress(const struct pass *pass, time_t *last)
 {
@@ -158,7 +160,8 @@ static int run_frames(struct pass *pass, struct skep_capture *capture)
 	return err ? err : got;
 }
 
-/* --- What came of it --------------------------------------------------------------------------- */
+/* --- What came of it ---------------------------------------------------------------------------
+ */
 
 static void text_tallies(const struct pass *pass, struct skep_buf *out)
 {
@@ -187,15 +190,16 @@ static void text_result(const struct pass *pass)
 	uint64_t ran = pass->frames - pass->refused;
 
 	skep_buf_printf(out, "%s (%s) on the %s engine: %llu frames\n", pass->prog->info.name,
-			skep_prog_type_name(pass->kind->type),
-			skep_engine_name(&pass->job->engine), (unsigned long long)pass->frames);
+			skep_prog_type_name(pass->kind->type), skep_engine_name(&pass->job->engine),
+			(unsigned long long)pass->frames);
 	text_tallies(pass, out);
 	if (pass->other)
 		skep_buf_printf(out, "%llu frames had still other results\n",
 				(unsigned long long)pass->other);
 	if (pass->cut)
-		skep_buf_printf(out, "%llu frames were cut by the capture: programs saw the part "
-				     "that was kept\n",
+		skep_buf_printf(out,
+				"%llu frames were cut by the capture: programs saw the part "
+				"that was kept\n",
 				(unsigned long long)pass->cut);
 	if (pass->out)
 		skep_buf_printf(out, "%llu frames written to %s\n",
@@ -253,7 +257,8 @@ static void tell_refused(const struct pass *pass)
 	skep_diag_why(&pass->job->diag, "the first of them has %u bytes", pass->refused_len);
 }
 
-/* --- The files --------------------------------------------------------------------------------- */
+/* --- The files ---------------------------------------------------------------------------------
+ */
 
 static int open_out(struct pass *pass)
 {

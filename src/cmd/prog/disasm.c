@@ -35,7 +35,8 @@ static bool is_linux_code(const struct listing *listing)
 	return !listing->job->engine.machine && listing->prog->fd >= 0;
 }
 
-/* --- Parts ------------------------------------------------------------------------------------- */
+/* --- Parts -------------------------------------------------------------------------------------
+ */
 
 static void insn_bytes(const struct skep_insn *insn, unsigned slots, struct skep_buf *out)
 {
@@ -138,7 +139,8 @@ static void json_insn(struct listing *listing, uint32_t at, unsigned slots)
 	skep_buf_addc(w.buf, '\n');
 }
 
-/* --- A program --------------------------------------------------------------------------------- */
+/* --- A program ---------------------------------------------------------------------------------
+ */
 
 /* The kernel's machine code has no place for each instruction that it tells. */
 static void kernel_code(struct prog_job *job, const struct skep_prog *prog)
@@ -148,7 +150,8 @@ static void kernel_code(struct prog_job *job, const struct skep_prog *prog)
 		uint32_t left = prog->info.jited_prog_len - row;
 
 		skep_buf_printf(&job->out, "  %4x:  ", row);
-		skep_hex_print(prog->jited + row, left < CODE_ROW ? left : CODE_ROW, " ", &job->out);
+		skep_hex_print(prog->jited + row, left < CODE_ROW ? left : CODE_ROW, " ",
+			       &job->out);
 		skep_buf_addc(&job->out, '\n');
 	}
 }
@@ -171,7 +174,8 @@ static void list_insns(struct listing *listing)
 
 static int no_insns(struct prog_job *job, const struct skep_prog *prog)
 {
-	skep_diag_add(&job->diag, SKEP_DIAG_PROG_HIDDEN, SKEP_NOWHERE, prog->info.name);
+	skep_diag_add(&job->diag, SKEP_DIAG_FILE_READ, SKEP_NOWHERE, prog->info.name,
+		      "the kernel does not show its instructions to this process");
 	return -EPERM;
 }
 
@@ -195,7 +199,8 @@ static int list_program(struct prog_job *job, struct skep_prog *prog)
 	return 0;
 }
 
-/* --- What the words name ----------------------------------------------------------------------- */
+/* --- What the words name -----------------------------------------------------------------------
+ */
 
 /* As it stands in the file. */
 static void list_unloaded(struct prog_job *job)

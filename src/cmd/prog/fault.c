@@ -53,13 +53,15 @@ int prog_tell_refused_run(struct prog_job *job, const struct skep_prog *prog, ui
 	skep_diag_add(&job->diag, SKEP_DIAG_PROG_RUN, SKEP_NOWHERE, prog->info.name,
 		      skep_engine_name(&job->engine), strerror(-err));
 	if (packet && data_len < SKEP_TEST_LEAST_BYTES)
-		skep_diag_why(&job->diag, "a packet has at least its Ethernet header: %d bytes, not %u",
+		skep_diag_why(&job->diag,
+			      "a packet has at least its Ethernet header: %d bytes, not %u",
 			      SKEP_TEST_LEAST_BYTES, data_len);
 	else if (err == -EINVAL)
-		skep_diag_why(&job->diag,
-			      packet ? "the packet of %u bytes is too long for this program, or its "
-				       "context has fields that cannot be set"
-				     : "the context is not of the size or form that it must have",
-			      data_len);
+		skep_diag_why(
+			&job->diag,
+			packet ? "the packet of %u bytes is too long for this program, or its "
+				 "context has fields that cannot be set"
+			       : "the context is not of the size or form that it must have",
+			data_len);
 	return err;
 }

@@ -26,7 +26,8 @@ static void tag_text(const struct bpf_prog_info *info, struct skep_buf *out)
 	skep_hex_print(info->tag, sizeof(info->tag), "", out);
 }
 
-/* --- The kernel's ------------------------------------------------------------------------------ */
+/* --- The kernel's ------------------------------------------------------------------------------
+ */
 
 static void live_row(struct skep_columns *table, const struct bpf_prog_info *info)
 {
@@ -76,7 +77,7 @@ static void live_json(struct prog_job *job, const struct bpf_prog_info *info)
 
 static int list_live(struct prog_job *job)
 {
-	static const char *const names[] = {"ID",   "TYPE", "NAME", "TAG",
+	static const char *const names[] = {"ID",    "TYPE", "NAME", "TAG",
 					    "INSNS", "CODE", "MAPS", "RUNS"};
 	struct skep_columns table;
 	int err = 0;
@@ -116,7 +117,8 @@ static int list_kernel(struct prog_job *job)
 	return err;
 }
 
-/* --- An object's ------------------------------------------------------------------------------- */
+/* --- An object's -------------------------------------------------------------------------------
+ */
 
 static void object_json(struct prog_job *job, const struct bpf_program *prog)
 {
@@ -174,7 +176,8 @@ int prog_verb_list(struct prog_job *job)
 	return job->n_words ? list_object(job) : list_kernel(job);
 }
 
-/* --- One --------------------------------------------------------------------------------------- */
+/* --- One ---------------------------------------------------------------------------------------
+ */
 
 static void show_funcs(struct prog_job *job, const struct skep_prog *prog)
 {
@@ -209,7 +212,7 @@ static void show_text(struct prog_job *job, const struct skep_prog *prog)
 	skep_buf_puts(out, "\ntag        ");
 	tag_text(info, out);
 	skep_buf_printf(out, "\ninsns      %u", info->xlated_prog_len / 8);
-	if (info->verified_insns)
+	if (info->verified_insns && !job->engine.machine)
 		skep_buf_printf(out, ", the verifier followed %u", info->verified_insns);
 	if (info->jited_prog_len)
 		skep_buf_printf(out, "\ncode       %u bytes", info->jited_prog_len);

@@ -25,7 +25,8 @@ bool prog_is_id(const char *word, uint32_t *ret)
 	return true;
 }
 
-/* --- Bare instructions ------------------------------------------------------------------------- */
+/* --- Bare instructions -------------------------------------------------------------------------
+ */
 
 static bool is_text(const struct skep_buf *bytes)
 {
@@ -57,7 +58,8 @@ static int assemble(struct prog_job *job, const char *path, const struct skep_bu
 	int err = skep_asm(source.text, source.len, ret, ret_n, &diag);
 
 	if (err && strcmp(job->options.args[0], "asm"))
-		skep_diag_why(&diag, "%s is no ELF file, so it was read as instructions in text form",
+		skep_diag_why(&diag,
+			      "%s is no ELF file, so it was read as instructions in text form",
 			      path);
 	while (diag.n_items > MOST_COMPLAINTS + 1) /* what is no such text fails in every line */
 		drop_item(&diag, MOST_COMPLAINTS);
@@ -102,9 +104,9 @@ static int wanted_type(struct prog_job *job, uint32_t *ret)
 	int type = skep_prog_type_by_name(name ? name : "xdp");
 
 	if (type < 0)
-		return skep_diag_fail(&job->diag, -EINVAL, SKEP_DIAG_OPTION_VALUE, SKEP_NOWHERE,
-				      "--type", "a type of program like xdp, sched_cls or raw_tracepoint",
-				      name);
+		return skep_diag_fail(
+			&job->diag, -EINVAL, SKEP_DIAG_OPTION_VALUE, SKEP_NOWHERE, "--type",
+			"a type of program like xdp, sched_cls or raw_tracepoint", name);
 	*ret = (uint32_t)type;
 	return 0;
 }
@@ -148,7 +150,8 @@ static int load_bare(struct prog_job *job, const char *path, const struct skep_b
 	return err ? err : load_insns(job, type, insns, n);
 }
 
-/* --- Objects ----------------------------------------------------------------------------------- */
+/* --- Objects -----------------------------------------------------------------------------------
+ */
 
 /* Return a descriptor of the caller's | -errno */
 static int load_object(struct prog_job *job, const char *path, struct skep_buf *bytes)
@@ -171,7 +174,8 @@ static int read_loaded(struct prog_job *job, const char *path, int fd, struct sk
 	int err = fd < 0 ? fd : skep_prog_read(fd, ret);
 
 	if (fd >= 0 && err)
-		skep_diag_add(&job->diag, SKEP_DIAG_PROG_INFO, SKEP_NOWHERE, path, strerror(-err));
+		skep_diag_add(&job->diag, SKEP_DIAG_PROG_RUN, SKEP_NOWHERE, path,
+			      skep_engine_name(&job->engine), strerror(-err));
 	return err;
 }
 
@@ -207,7 +211,7 @@ int prog_open_id(struct prog_job *job, uint32_t id, struct skep_prog *ret)
 		return skep_privilege_fail(&job->diag, err, SKEP_PRIVILEGE_ADMIN, SKEP_NOWHERE,
 					   action);
 	}
-	return err ? skep_diag_fail(&job->diag, err, SKEP_DIAG_PROG_INFO, SKEP_NOWHERE,
+	return err ? skep_diag_fail(&job->diag, err, SKEP_DIAG_FILE_READ, SKEP_NOWHERE,
 				    job->words[0], strerror(-err))
 		   : 0;
 }

@@ -20,7 +20,8 @@
 
 typedef SKEP_VEC(struct skep_view) views;
 
-/* --- After a run ------------------------------------------------------------------------------- */
+/* --- After a run -------------------------------------------------------------------------------
+ */
 
 /* What a program cannot have changed. */
 static bool is_constant(const struct skep_view *view)
@@ -28,7 +29,8 @@ static bool is_constant(const struct skep_view *view)
 	return strstr(view->info.name, ".rodata") || strstr(view->info.name, ".kconfig");
 }
 
-/* --- Ring buffers: the records that the runs left, which are taken out --------------------------- */
+/* --- Ring buffers: the records that the runs left, which are taken out ---------------------------
+ */
 
 #define MOST_RECORD_BYTES 32
 
@@ -73,12 +75,15 @@ static void show_ring(struct prog_job *job, const struct skep_view *view)
 	skep_ringbuf_free(ring);
 }
 
-/* --- All ----------------------------------------------------------------------------------------- */
+/* --- All -----------------------------------------------------------------------------------------
+ */
 
 static void show_after(struct prog_job *job, int fd)
 {
 	_cleanup_view_ struct skep_view view = {.fd = -1};
-	struct map_show show = {.json = job->json, .most = job->json ? 0 : MOST_SHOWN, .skip_zeros = true,
+	struct map_show show = {.json = job->json,
+				.most = job->json ? 0 : MOST_SHOWN,
+				.skip_zeros = true,
 				.out = &job->out};
 
 	if (fd < 0 || skep_view_open(fd, &view) || is_constant(&view))
@@ -105,7 +110,8 @@ void prog_show_maps(struct prog_job *job, const struct skep_prog *prog)
 	}
 }
 
-/* --- The verb ---------------------------------------------------------------------------------- */
+/* --- The verb ----------------------------------------------------------------------------------
+ */
 
 struct list {
 	struct prog_job *job;

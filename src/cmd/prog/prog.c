@@ -23,28 +23,33 @@ const struct skep_command skep_command_prog = {
 	.name = "prog",
 	.usage = "VERB FILE|ID [PROG] [OPTIONS]",
 	.description =
-		"Run, take apart and list eBPF programs. FILE is an object that clang built, or the\n"
+		"Run, take apart and list eBPF programs. FILE is an object that clang built, or "
+		"the\n"
 		"instructions of one program, as text or raw; ID is a program in the kernel.\n"
 		"\n"
-		"run needs no privileges: where the kernel refuses, skep's own machine runs it. That\n"
+		"run needs no privileges: where the kernel refuses, skep's own machine runs it. "
+		"That\n"
 		"machine checks every access of the program and stops at the first that is wrong,\n"
-		"with its source line. A program runs for a second or so (2^28 instructions) at most.\n"
+		"with its source line. A program runs for a second or so (2^28 instructions) at "
+		"most.\n"
 		"\n"
 		"Verbs:\n"
 #define VERB(name, words, help) "  " #name " " words "\n        " help "\n"
 #include "cmd/prog/verbs.def"
 #undef VERB
-		,
+	,
 	.options = options,
 	.n_options = sizeof(options) / sizeof(options[0]),
-	.examples = "  skep prog run filter.bpf.o --pcap traffic.pcap --out-pcap passed.pcap\n"
-		    "  skep prog run filter.bpf.o drop_udp --hex 'ffffffffffff 0242ac110002 0800'\n"
-		    "  skep prog run filter.bpf.o --data packet.bin --engine user --jit -n 1000000\n"
-		    "  skep prog disasm filter.bpf.o\n"
-		    "  printf 'r0 = 2\\nexit\\n' | skep prog asm - | skep prog disasm -\n"
-		    "  skep prog list --json | jq -r 'select(.type == \"xdp\") | .id'\n",
-	.exit_status = "0 ok (whatever the program returned), 1 failed, or the program was stopped, "
-		       "2 wrong usage.",
+	.examples =
+		"  skep prog run filter.bpf.o --pcap traffic.pcap --out-pcap passed.pcap\n"
+		"  skep prog run filter.bpf.o drop_udp --hex 'ffffffffffff 0242ac110002 0800'\n"
+		"  skep prog run filter.bpf.o --data packet.bin --engine user --jit -n 1000000\n"
+		"  skep prog disasm filter.bpf.o\n"
+		"  printf 'r0 = 2\\nexit\\n' | skep prog asm - | skep prog disasm -\n"
+		"  skep prog list --json | jq -r 'select(.type == \"xdp\") | .id'\n",
+	.exit_status =
+		"0 ok (whatever the program returned), 1 failed, or the program was stopped, "
+		"2 wrong usage.",
 	.arg = "FILE",
 };
 
@@ -96,7 +101,8 @@ int prog_read_file(struct prog_job *job, const char *path, size_t most, struct s
 {
 	bool is_stdin = !strcmp(path, "-");
 	const char *name = is_stdin ? "standard input" : path;
-	int err = is_stdin ? skep_fd_read(STDIN_FILENO, most, ret) : skep_file_read(path, most, ret);
+	int err =
+		is_stdin ? skep_fd_read(STDIN_FILENO, most, ret) : skep_file_read(path, most, ret);
 
 	if (err == -EFBIG)
 		return skep_diag_fail(&job->diag, err, SKEP_DIAG_FILE_TOO_LARGE, SKEP_NOWHERE, name,
@@ -107,7 +113,8 @@ int prog_read_file(struct prog_job *job, const char *path, size_t most, struct s
 	return 0;
 }
 
-/* --- The engine -------------------------------------------------------------------------------- */
+/* --- The engine --------------------------------------------------------------------------------
+ */
 
 #define BUDGET (UINT64_C(1) << 28)
 
@@ -156,12 +163,13 @@ int prog_open_engine(struct prog_job *job, enum skep_engine_kind otherwise)
 	int err = skep_engine_open(&opts, &job->engine, &job->diag);
 
 	if (err)
-		return skep_diag_fail(&job->diag, err, SKEP_DIAG_ENGINE_OPEN, SKEP_NOWHERE,
-				      strerror(-err));
+		return skep_diag_fail(&job->diag, err, SKEP_DIAG_PROG_RUN, SKEP_NOWHERE,
+				      job->words[0], "user", strerror(-err));
 	return 0;
 }
 
-/* --- The command ------------------------------------------------------------------------------- */
+/* --- The command -------------------------------------------------------------------------------
+ */
 
 static int both(struct prog_job *job, const char *one, const char *other)
 {

@@ -39,7 +39,8 @@ static void input_done(struct input *input)
 	skep_buf_done(&input->ctx);
 }
 
-/* --- Input ------------------------------------------------------------------------------------- */
+/* --- Input -------------------------------------------------------------------------------------
+ */
 
 /* Bytes of a file or in hexadecimal; neither given: none. */
 static int read_bytes(struct prog_job *job, int file_option, int hex_option, struct skep_buf *ret)
@@ -99,7 +100,8 @@ static int read_input(struct prog_job *job, const struct skep_testable *kind, st
 	return err ? err : check_input(job, kind, ret);
 }
 
-/* --- Running ----------------------------------------------------------------------------------- */
+/* --- Running -----------------------------------------------------------------------------------
+ */
 
 static uint64_t now_ns(void)
 {
@@ -174,7 +176,8 @@ static int run_all(struct prog_job *job, struct skep_prog *prog, const struct sk
 	return repeat > 1 ? run_rest(job, prog, kind, test, repeat - 1, timing) : 0;
 }
 
-/* --- What came of it --------------------------------------------------------------------------- */
+/* --- What came of it ---------------------------------------------------------------------------
+ */
 
 static void dump(struct skep_buf *out, const uint8_t *data, size_t len)
 {
@@ -247,10 +250,12 @@ static void text_result(struct prog_job *job, const struct skep_prog *prog,
 			verdict.name[0] ? " " : "", verdict.name);
 	text_data(job, kind, test);
 	text_ctx(job, test);
-	skep_buf_printf(&job->out, "time: %llu ns%s", (unsigned long long)(timing->total_ns / timing->runs),
+	skep_buf_printf(&job->out, "time: %llu ns%s",
+			(unsigned long long)(timing->total_ns / timing->runs),
 			timing->runs > 1 ? " a run" : "\n");
 	if (timing->runs > 1)
-		skep_buf_printf(&job->out, ", the mean of %llu\n", (unsigned long long)timing->runs);
+		skep_buf_printf(&job->out, ", the mean of %llu\n",
+				(unsigned long long)timing->runs);
 	text_printed(job);
 }
 
@@ -295,18 +300,20 @@ static int write_data(struct prog_job *job, const struct skep_test *test)
 {
 	const char *path = prog_given(job, PROG_OPT_OUT_DATA);
 	FILE *file = path ? fopen(path, "we") : NULL;
-	bool ok = file && fwrite(test->data_out.data, 1, test->data_out.len, file) ==
-				  test->data_out.len;
+	bool ok = file &&
+		  fwrite(test->data_out.data, 1, test->data_out.len, file) == test->data_out.len;
 
 	if (!path)
 		return 0;
 	if (file && fclose(file))
 		ok = false;
-	return ok ? 0 : skep_diag_fail(&job->diag, -EIO, SKEP_DIAG_FILE_WRITE, SKEP_NOWHERE, path,
-				       strerror(errno));
+	return ok ? 0
+		  : skep_diag_fail(&job->diag, -EIO, SKEP_DIAG_FILE_WRITE, SKEP_NOWHERE, path,
+				   strerror(errno));
 }
 
-/* --- The verb ---------------------------------------------------------------------------------- */
+/* --- The verb ----------------------------------------------------------------------------------
+ */
 
 static int run_one(struct prog_job *job, struct skep_prog *prog, const struct skep_testable *kind)
 {
@@ -337,9 +344,10 @@ static int run_one(struct prog_job *job, struct skep_prog *prog, const struct sk
 /* Unchecked code went where nothing is. Only what a signal handler may do. */
 static void on_crash(int sig)
 {
-	static const char text[] = "skep: the program, which nothing had checked, touched memory that "
-				   "is not its own\n  try: without --jit and --interp it is stopped "
-				   "there, with its source line\n";
+	static const char text[] =
+		"skep: the program, which nothing had checked, touched memory that "
+		"is not its own\n  try: without --jit and --interp it is stopped "
+		"there, with its source line\n";
 
 	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
 		_exit(1);

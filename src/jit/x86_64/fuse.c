@@ -311,9 +311,8 @@ static uint32_t branch_over_jump(struct jit_unit *u, uint32_t slot)
 uint32_t skep_jit_x86_fuse(struct jit_unit *u, uint32_t slot)
 {
 	static uint32_t (*const rules[])(struct jit_unit * u, uint32_t slot) = {
-		shift_if_any,  three_operands, rotation,         extension,
-		network_order, set_condition,  conditional_move, count_down,
-		branch_over_jump,
+		shift_if_any,  three_operands,   rotation,   extension,        network_order,
+		set_condition, conditional_move, count_down, branch_over_jump,
 	};
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
 		uint32_t slots = rules[i](u, slot);

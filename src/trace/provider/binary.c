@@ -227,8 +227,7 @@ static void walk_on(struct skep_arena *arena, const char *folder, const char *na
 		    const char *rest, struct skep_names *ret)
 {
 	size_t slashes = strspn(rest, "/");
-	const char *path =
-		skep_arena_printf(arena, "%s%s%s", folder, name, slashes ? "/" : "");
+	const char *path = skep_arena_printf(arena, "%s%s%s", folder, name, slashes ? "/" : "");
 
 	if (rest[slashes])
 		walk_glob(arena, path, rest + slashes, ret);
