@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <skep/begin.h>
+
 struct skep_buf;
 struct skep_diag;
 
@@ -198,5 +200,7 @@ void skep_btf_add_secinfo(struct skep_btf_writer *writer, uint32_t type, uint32_
 			  uint32_t size);
 /** The finished blob; heap, owned by the caller. The writer may go on and finish again. */
 void skep_btf_finish(const struct skep_btf_writer *writer, void **ret_data, size_t *ret_size);
+
+#include <skep/end.h>
 
 #endif

@@ -17,6 +17,8 @@
 
 #include <skep/image.h>
 
+#include <skep/begin.h>
+
 /** Empty: nothing may be touched. Freed with skep_check_free(). */
 struct skep_check *skep_check_new(void);
 void skep_check_free(struct skep_check *check);
@@ -53,5 +55,7 @@ void skep_check_note_registers(struct skep_run *run, const uint64_t r[SKEP_N_REG
 const char *skep_check_registers(const struct skep_check *check);
 /** What the run was stopped for; false: nothing. @ret_why is the check's until it is reset. */
 bool skep_check_fault(const struct skep_check *check, uint32_t *ret_insn, const char **ret_why);
+
+#include <skep/end.h>
 
 #endif

@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <skep/begin.h>
+
 enum skep_severity { SKEP_NOTE, SKEP_WARNING, SKEP_ERROR };
 
 enum skep_diag_id {
@@ -95,5 +97,7 @@ void skep_source_pos(const struct skep_source *src, uint32_t off, uint32_t *line
 
 #define SKEP_NOWHERE   ((struct skep_span){0, 0})
 #define _cleanup_diag_ __attribute__((cleanup(skep_diag_done)))
+
+#include <skep/end.h>
 
 #endif

@@ -16,6 +16,8 @@
 #include <skep/image.h>
 #include <skep/map.h>
 
+#include <skep/begin.h>
+
 struct skep_btf;
 
 /** What an argument must be. Names follow the kernel's enum bpf_arg_type. */
@@ -203,5 +205,7 @@ void skep_run_grant(struct skep_run *run, const void *at, size_t bytes, unsigned
 void skep_run_revoke(struct skep_run *run, const void *at);
 /** May the program touch all of it? Without run->check: yes. */
 bool skep_run_may(const struct skep_run *run, const void *at, size_t bytes, unsigned rights);
+
+#include <skep/end.h>
 
 #endif

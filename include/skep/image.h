@@ -21,6 +21,8 @@
 
 #include <skep/isa.h>
 
+#include <skep/begin.h>
+
 struct skep_buf;
 struct skep_check;
 struct skep_code;
@@ -193,8 +195,16 @@ struct skep_exec {
 
 extern const struct skep_exec skep_exec_interp, skep_exec_checked, skep_exec_jit;
 
-/** Run @program from the start: sets up @run's own part, catches bpf_throw(); returns r0. The
- *  caller is a CPU (skep_cpu_enter()). */
+/**
+ * Run @program from the start.
+ *
+ * @ctx     what r1 points to, in the layout of the program's type; borrowed
+ * @run     set before: budget, check, world (else zero); the rest is set here. Afterwards run->stop
+ *          tells whether the program came to its end
+ * Return   r0; 0 if the run was stopped; what bpf_throw() was given if the program has no exception
+ *          callback
+ * Thread   one run at a time on a CPU: the caller is one (map.h: skep_cpu_enter())
+ */
 uint64_t skep_program_run(const struct skep_program *program, void *ctx, struct skep_run *run);
 
 /**
@@ -209,5 +219,7 @@ uint64_t skep_run_callback(struct skep_run *run, uint64_t callback, const uint64
  */
 bool skep_run_tail_call(struct skep_run *run, void *ctx, struct skep_map *map, uint64_t index,
 			uint64_t *ret_r0);
+
+#include <skep/end.h>
 
 #endif

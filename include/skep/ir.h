@@ -30,20 +30,31 @@
 #include <skep/diag.h>
 #include <skep/object.h>
 
+#include <skep/begin.h>
+
 struct skep_arena;
 struct skep_buf;
 struct skep_ir;
 struct skep_ir_func;
 
+enum skep_opnd_kind { SKEP_OPND_IMM, SKEP_OPND_REG, SKEP_OPND_SLOT };
+
 /** An operand: a constant, a register, or the address of a slot plus a constant. */
 struct skep_opnd {
-	enum { SKEP_OPND_IMM, SKEP_OPND_REG, SKEP_OPND_SLOT } kind;
+	enum skep_opnd_kind kind;
 	uint32_t id; /* register or slot */
 	int64_t imm; /* constant, or offset into the slot */
 };
-#define R(reg)     ((struct skep_opnd){.kind = SKEP_OPND_REG, .id = (reg)})
-#define I(val)     ((struct skep_opnd){.kind = SKEP_OPND_IMM, .imm = (int64_t)(val)})
-#define S(slot, o) ((struct skep_opnd){.kind = SKEP_OPND_SLOT, .id = (slot), .imm = (o)})
+/* C only. Front ends are full of these, so there are names of one letter for them, for those who
+ * ask (by defining SKEP_IR_SHORT_NAMES). */
+#define SKEP_OPND_R(reg)     ((struct skep_opnd){.kind = SKEP_OPND_REG, .id = (reg)})
+#define SKEP_OPND_I(val)     ((struct skep_opnd){.kind = SKEP_OPND_IMM, .imm = (int64_t)(val)})
+#define SKEP_OPND_S(slot, o) ((struct skep_opnd){.kind = SKEP_OPND_SLOT, .id = (slot), .imm = (o)})
+#ifdef SKEP_IR_SHORT_NAMES
+#define R(reg)     SKEP_OPND_R(reg)
+#define I(val)     SKEP_OPND_I(val)
+#define S(slot, o) SKEP_OPND_S(slot, o)
+#endif
 
 /** 64-bit arithmetic; division and modulo by zero as RFC 9669 (0, and the dividend). */
 enum skep_ir_alu {
@@ -227,5 +238,7 @@ uint32_t skep_ir_func_addr(struct skep_ir_func *f, struct skep_ir_func *callee);
 int skep_ir_emit(struct skep_ir *ir, struct skep_diag *diag);
 /** The module as text, as built or (after emit) as optimised. */
 void skep_ir_print(const struct skep_ir *ir, struct skep_buf *out);
+
+#include <skep/end.h>
 
 #endif

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <skep/begin.h>
+
 struct skep_buf;
 struct skep_diag;
 
@@ -120,11 +122,14 @@ enum {
 /* Encoders. The names follow the kernel's macros in lower case. */
 static inline struct skep_insn skep_insn_raw(int code, int dst, int src, int off, int32_t imm)
 {
-	return (struct skep_insn){.code = (uint8_t)code,
-				  .dst = (uint8_t)dst & 15,
-				  .src = (uint8_t)src & 15,
-				  .off = (int16_t)off,
-				  .imm = imm};
+	struct skep_insn insn;
+
+	insn.code = (uint8_t)code;
+	insn.dst = (uint8_t)(dst & 15);
+	insn.src = (uint8_t)(src & 15);
+	insn.off = (int16_t)off;
+	insn.imm = imm;
+	return insn;
 }
 static inline struct skep_insn skep_alu64_reg(int op, int dst, int src)
 {
@@ -267,5 +272,7 @@ int skep_asm(const char *text, size_t len, struct skep_insn **ret_insns, size_t 
  *  or -1. Cost of the second: O(helpers). */
 const char *skep_helper_name(int32_t id);
 int32_t skep_helper_id(const char *name, size_t len);
+
+#include <skep/end.h>
 
 #endif

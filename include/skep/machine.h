@@ -21,6 +21,8 @@
 
 #include <skep/image.h>
 
+#include <skep/begin.h>
+
 union bpf_attr;
 struct skep_machine;
 struct skep_map;
@@ -42,26 +44,55 @@ struct skep_machine_opts {
 	void *trace_ctx;
 };
 
+/**
+ * A machine without objects.
+ *
+ * @opts    copied, with borrowed pointers that must outlive the machine; NULL: all zero
+ * @ret     the caller's: skep_machine_free(); untouched on error
+ * Return   0 | -ENOMEM | what opening opts->kernel_btf gave (the host's may be missing)
+ * Cost     reads the kernel's BTF to its end: 2 ms where there is one
+ */
 int skep_machine_new(const struct skep_machine_opts *opts, struct skep_machine **ret);
+/** Ends it with all its objects, pins and links. No other thread may be in it; descriptors that are
+ *  still open are then of nothing. NULL: nothing. */
 void skep_machine_free(struct skep_machine *machine);
 
 /**
- * bpf(@cmd, @attr, @size). Returns what the system call returns: a result, or -1 with errno set.
+ * bpf(@cmd, @attr, @size).
+ *
+ * @attr    @size bytes, read and written as the kernel does (outputs in their fields); addresses in
+ *          it are of this process, and one that is none is EFAULT where the system can tell
+ * Return   what the system call returns: a result or a descriptor, or -1 with errno set
+ * Thread   safe, also while programs run
+ * Cost     that of the command; a command that makes an object or asks for ids also looks for
+ *          objects that nobody has any more, O(1) for each that was made
+ * Source   behaviour of Linux 6.18, kernel/bpf/syscall.c
  */
 int skep_machine_bpf(struct skep_machine *machine, int cmd, union bpf_attr *attr, unsigned size);
 
-/** mmap() and epoll_ctl() of a map's descriptor: what the system's own cannot do (a ring buffer
- *  shows its data twice and wakes who waits). Other descriptors are passed through. */
+/** close() of a descriptor that skep_machine_bpf() returned. Where there is no Linux it is a number
+ *  of the machine's, and this the way to give it back; on Linux close() does. 0 | -EBADF | -errno
+ */
+int skep_machine_close(struct skep_machine *machine, int fd);
+
+/**
+ * mmap() and epoll_ctl() of a map's descriptor: what the system's own cannot do (a ring buffer
+ * shows its data twice and wakes who waits). Other descriptors are passed through.
+ *
+ * Return  as the system calls: an address or MAP_FAILED, 0 or -1; errno. ENOSYS without Linux
+ */
 void *skep_machine_mmap(struct skep_machine *machine, void *addr, size_t len, int prot, int flags,
 			int fd, int64_t off);
 int skep_machine_epoll_ctl(struct skep_machine *machine, int epfd, int op, int fd, void *event);
 
-/** In a program linked with src/machine/wrap.c: whose bpf(2) code that is not ours calls. For the
- *  process, or for the calling thread alone; NULL: the kernel's (the process's). */
+/** Whose bpf(2) code calls that is not ours, libbpf's above all, in a program that was linked for
+ * it (pkg-config libskep-libbpf). For the process, or for the calling thread alone; NULL: the
+ * kernel's (the process's). The machine is borrowed until another is named. */
 void skep_machine_route(struct skep_machine *machine);
 void skep_machine_route_thread(struct skep_machine *machine);
 
-/** The objects behind descriptors, with a reference; NULL: not of this machine, or another kind. */
+/** The objects behind descriptors, with a reference that the caller gives back: skep_map_unref(),
+ *  skep_machine_program_put() (NULL: nothing). NULL: not of this machine, or another kind. */
 struct skep_map *skep_machine_map(struct skep_machine *machine, int fd);
 const struct skep_program *skep_machine_program(struct skep_machine *machine, int fd);
 void skep_machine_program_put(struct skep_machine *machine, const struct skep_program *program);
@@ -106,5 +137,7 @@ struct skep_fault {
 };
 bool skep_machine_fault(struct skep_machine *machine, const struct skep_program *program,
 			struct skep_fault *ret);
+
+#include <skep/end.h>
 
 #endif

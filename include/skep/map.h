@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <skep/begin.h>
+
 struct skep_map;
 struct skep_map_ops;
 
@@ -237,6 +239,17 @@ void skep_ringbuf_submit(void *sample, uint64_t flags);
 void skep_ringbuf_discard(void *sample, uint64_t flags);
 int skep_ringbuf_output(struct skep_map *map, const void *data, uint64_t size, uint64_t flags);
 uint64_t skep_ringbuf_query(struct skep_map *map, uint64_t flags);
+/**
+ * Read what was submitted, for who has the map in this process and not libbpf: @each gets every
+ * sample, in order, until there are no more, one is still being written, or it returns non-zero.
+ *
+ * @sample  borrowed, gone when @each returns
+ * Return   how many samples were read | what @each returned below 0 | -EINVAL another type
+ * Thread   one reader of a ring at a time; producers do not wait for it
+ * Source   the protocol of Linux 6.18, kernel/bpf/ringbuf.c
+ */
+long skep_ringbuf_read(struct skep_map *map, int (*each)(void *ctx, void *sample, uint32_t size),
+		       void *ctx);
 /** mmap() of the map's descriptor as the kernel would do it. Return the address or -errno. */
 intptr_t skep_map_mmap(struct skep_map *map, void *addr, size_t len, int prot, int flags,
 		       uint64_t off);
@@ -285,5 +298,7 @@ int skep_arena_reserve_pages(struct skep_map *map, uint64_t addr, uint32_t n);
 uint64_t skep_arena_user_start(const struct skep_map *map);
 /** What is added to a program's 32-bit arena address to make it ours. */
 uintptr_t skep_arena_base(const struct skep_map *map);
+
+#include <skep/end.h>
 
 #endif

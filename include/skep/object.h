@@ -19,6 +19,8 @@
 #include <skep/diag.h>
 #include <skep/isa.h>
 
+#include <skep/begin.h>
+
 struct skep_btf_writer;
 
 struct skep_object_map {
@@ -120,5 +122,7 @@ void skep_line_index_done(struct skep_line_index *index);
  */
 void skep_line_index_records(struct skep_line_index *index, const struct skep_object_prog *prog,
 			     struct skep_line_records *ret);
+
+#include <skep/end.h>
 
 #endif

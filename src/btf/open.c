@@ -7,9 +7,10 @@
  * own are not, for they cost a millisecond that a script may never need. The
  * readers' checks do not depend on it.
  *
- * Only sysfs is mapped: that is memory of the kernel's, which nobody can
- * change under us. A plain file may shrink or change after it was checked, so
- * it is read. Kernels before 6.16 refuse to map; then it is read as well.
+ * Only sysfs is mapped (map_linux.c): that is memory of the kernel's, which
+ * nobody can change under us. A plain file may shrink or change after it was
+ * checked, so it is read. Kernels before 6.16 refuse to map; then it is read as
+ * well.
  */
 #include "btf/reader.h"
 
@@ -17,17 +18,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/fd.h"
 
-#define KERNEL_PATH     "/sys/kernel/btf/vmlinux"
-#define FILE_LIMIT      (256u << 20)
-#define SYSFS_FILE_TYPE 0x62656572
+#define KERNEL_PATH "/sys/kernel/btf/vmlinux"
+#define FILE_LIMIT  (256u << 20)
 
 void skep_btf_free(struct skep_btf *btf)
 {
@@ -35,7 +33,7 @@ void skep_btf_free(struct skep_btf *btf)
 		return;
 	btf_index_free(btf->index);
 	if (btf->mapped_size)
-		munmap(btf->bytes, btf->mapped_size);
+		btf_unmap(btf);
 	else
 		free(btf->bytes);
 	free(btf);
@@ -142,22 +140,6 @@ static struct skep_btf *new_btf(const struct skep_btf *base)
 
 /* --- Where the bytes come from ------------------------------------------------------- */
 
-/* Map what lies in sysfs. Return 0 | -ENODEV it is not to be mapped */
-static int map_file(struct skep_btf *btf, int fd, size_t size)
-{
-	struct statfs fs;
-	void *bytes;
-
-	if (!size || fstatfs(fd, &fs) < 0 || fs.f_type != SYSFS_FILE_TYPE)
-		return -ENODEV;
-	bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (bytes == MAP_FAILED)
-		return -ENODEV;
-	btf->bytes = bytes;
-	btf->mapped_size = size;
-	return 0;
-}
-
 /* Fill btf->bytes from @path. Return 0 | -errno */
 static int load_file(struct skep_btf *btf, const char *path, size_t *ret_size)
 {
@@ -171,7 +153,7 @@ static int load_file(struct skep_btf *btf, const char *path, size_t *ret_size)
 	if (st.st_size > FILE_LIMIT)
 		return -EFBIG;
 	*ret_size = st.st_size;
-	if (map_file(btf, fd, st.st_size) == 0)
+	if (btf_map(btf, fd, st.st_size) == 0)
 		return 0;
 	skep_buf_reserve(&buf, st.st_size);
 	err = skep_fd_read(fd, FILE_LIMIT, &buf);

@@ -69,6 +69,11 @@ bool btf_plausible_name(const char *name, size_t len);
 /** Whether the string at @off is @name, which must be plausible. */
 bool btf_string_is(const struct skep_btf *btf, uint32_t off, const char *name, size_t len);
 
+/** Show @fd's @size bytes as btf->bytes, if they are the kernel's own. map_linux.c, map_other.c.
+ *  Return 0 | -ENODEV read it instead */
+int btf_map(struct skep_btf *btf, int fd, size_t size);
+void btf_unmap(struct skep_btf *btf);
+
 /** Record boundaries, kinds, names and references of all of @btf. Return 0 | -EINVAL */
 int btf_check(const struct skep_btf *btf, struct skep_diag *diag);
 

@@ -1,6 +1,6 @@
 /*
- * What helpers ask of the operating system: os_linux.c, and os_other.c where
- * there is no Linux. Everything else in this folder is plain C.
+ * What helpers ask of the operating system: os_linux.c, os_windows.c, and
+ * os_other.c elsewhere. Everything else in this folder is plain C.
  */
 #ifndef SKEP_HELPER_OS_H
 #define SKEP_HELPER_OS_H

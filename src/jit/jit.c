@@ -156,7 +156,7 @@ static void set_entries(const struct jit_unit *unit, struct skep_code *code)
 {
 	for (uint32_t f = 0; f < unit->image->n_funcs; f++) {
 		uintptr_t at = (uintptr_t)code->code + unit->funcs[f].entry;
-		code->entry[f] = (skep_function *)at;
+		code->entry[f] = (jit_function *)at;
 	}
 	code->main = code->entry[0];
 }

@@ -86,6 +86,15 @@ struct jit_unit {
 	uint32_t slot;         /* at hand */
 };
 
+/* The convention of compiled code: C's, but that of System V on Windows too. */
+#ifdef __x86_64__
+#define JIT_ABI __attribute__((sysv_abi))
+#else
+#define JIT_ABI
+#endif
+typedef JIT_ABI uint64_t jit_function(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,
+				      uint64_t r5, struct skep_run *run);
+
 struct skep_code {
 	uint8_t *memory; /* the mapping, guard pages included */
 	size_t memory_bytes;
@@ -93,9 +102,9 @@ struct skep_code {
 	size_t code_bytes;
 	size_t n_insns;
 	bool budget;
-	uint32_t *at;          /* n_insns + 1 offsets in the code */
-	skep_function **entry; /* of each function */
-	skep_function *main;   /* the first of them */
+	uint32_t *at;         /* n_insns + 1 offsets in the code */
+	jit_function **entry; /* of each function */
+	jit_function *main;   /* the first of them */
 };
 
 /* --- flow.c ----------------------------------------------------------------------------------- */
@@ -129,11 +138,11 @@ void skep_jit_memory_free(struct skep_code *code);
 struct jit_tail_result {
 	uint64_t r0, done;
 };
-struct jit_tail_result skep_jit_tail_call(uint64_t ctx, uint64_t map, uint64_t index, uint64_t r4,
-					  uint64_t r5, struct skep_run *run);
+JIT_ABI struct jit_tail_result skep_jit_tail_call(uint64_t ctx, uint64_t map, uint64_t index,
+						  uint64_t r4, uint64_t r5, struct skep_run *run);
 /** @size 1, 2 or 4 bytes at @off of the packet, in host order; negative: there are none. */
-int64_t skep_jit_packet_load(uint64_t off, uint64_t size, uint64_t r3, uint64_t r4, uint64_t r5,
-			     struct skep_run *run);
+JIT_ABI int64_t skep_jit_packet_load(uint64_t off, uint64_t size, uint64_t r3, uint64_t r4,
+				     uint64_t r5, struct skep_run *run);
 
 /* --- the processor's part: x86_64/ or aarch64/ --------------------------------------------------
  */

@@ -6,8 +6,8 @@
 
 #include "jit/jit.h"
 
-struct jit_tail_result skep_jit_tail_call(uint64_t ctx, uint64_t map, uint64_t index, uint64_t r4,
-					  uint64_t r5, struct skep_run *run)
+JIT_ABI struct jit_tail_result skep_jit_tail_call(uint64_t ctx, uint64_t map, uint64_t index,
+						  uint64_t r4, uint64_t r5, struct skep_run *run)
 {
 	struct jit_tail_result result = {0};
 	result.done = skep_run_tail_call(run, (void *)(uintptr_t)ctx,
@@ -15,8 +15,8 @@ struct jit_tail_result skep_jit_tail_call(uint64_t ctx, uint64_t map, uint64_t i
 	return result;
 }
 
-int64_t skep_jit_packet_load(uint64_t off, uint64_t size, uint64_t r3, uint64_t r4, uint64_t r5,
-			     struct skep_run *run)
+JIT_ABI int64_t skep_jit_packet_load(uint64_t off, uint64_t size, uint64_t r3, uint64_t r4,
+				     uint64_t r5, struct skep_run *run)
 {
 	const struct skep_packet *packet = run->world ? run->world->packet : NULL;
 	uint64_t value;

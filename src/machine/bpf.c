@@ -67,6 +67,11 @@ int skep_machine_bpf(struct skep_machine *machine, int cmd, union bpf_attr *attr
 	return -1;
 }
 
+int skep_machine_close(struct skep_machine *machine, int fd)
+{
+	return machine_handle_close(fd);
+}
+
 /* --- The machine ---------------------------------------------------------------------------- */
 
 static int open_kernel_btf(const char *path, struct skep_btf **ret)

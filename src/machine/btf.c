@@ -134,7 +134,7 @@ static struct btf_object *make_kernel_object(struct skep_machine *machine)
 		machine_btf_object_free(&object->object);
 		return NULL;
 	}
-	close(fd);
+	machine_handle_close(fd);
 	return object;
 }
 

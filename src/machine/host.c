@@ -38,45 +38,6 @@ struct host_object {
 	struct host_object *next;
 };
 
-static bool same_name(const struct host_name *a, const struct host_name *b)
-{
-	return a->kind == b->kind && a->a == b->a && a->b == b->b;
-}
-
-static struct host_object **bucket_of(struct skep_machine *machine, const struct host_name *name)
-{
-	return &machine->hosts[(name->a * 31 + name->b + name->kind) % HOST_BUCKETS];
-}
-
-/* The lock is held. NULL: there are too many. */
-static struct host_object *add(struct skep_machine *machine, const struct host_name *name)
-{
-	struct host_object *object, **bucket = bucket_of(machine, name);
-
-	if (machine->n_hosts >= MOST_PER_MACHINE)
-		return NULL;
-	object = skep_xcalloc(1, sizeof(*object));
-	*object = (struct host_object){*name, *bucket};
-	*bucket = object;
-	machine->n_hosts++;
-	return object;
-}
-
-static void *keep(struct skep_machine *machine, const struct host_name *name, int *ret_err)
-{
-	struct host_object *object;
-
-	pthread_mutex_lock(&machine->lock);
-	object = *bucket_of(machine, name);
-	while (object && !same_name(&object->name, name))
-		object = object->next;
-	if (!object)
-		object = add(machine, name);
-	pthread_mutex_unlock(&machine->lock);
-	*ret_err = object ? 0 : -ENOMEM;
-	return object;
-}
-
 uint64_t machine_host_cookie(struct skep_machine *machine, const void *object)
 {
 	uint64_t cookie = 0;
@@ -116,6 +77,47 @@ void machine_host_free_all(struct skep_machine *machine)
 #define CGROUP2_MAGIC 0x63677270
 #define STATE_LISTEN  10
 #define STATE_OPEN    1
+
+/* --- Keeping names ---------------------------------------------------------------------------- */
+
+static bool same_name(const struct host_name *a, const struct host_name *b)
+{
+	return a->kind == b->kind && a->a == b->a && a->b == b->b;
+}
+
+static struct host_object **bucket_of(struct skep_machine *machine, const struct host_name *name)
+{
+	return &machine->hosts[(name->a * 31 + name->b + name->kind) % HOST_BUCKETS];
+}
+
+/* The lock is held. NULL: there are too many. */
+static struct host_object *add(struct skep_machine *machine, const struct host_name *name)
+{
+	struct host_object *object, **bucket = bucket_of(machine, name);
+
+	if (machine->n_hosts >= MOST_PER_MACHINE)
+		return NULL;
+	object = skep_xcalloc(1, sizeof(*object));
+	*object = (struct host_object){*name, *bucket};
+	*bucket = object;
+	machine->n_hosts++;
+	return object;
+}
+
+static void *keep(struct skep_machine *machine, const struct host_name *name, int *ret_err)
+{
+	struct host_object *object;
+
+	pthread_mutex_lock(&machine->lock);
+	object = *bucket_of(machine, name);
+	while (object && !same_name(&object->name, name))
+		object = object->next;
+	if (!object)
+		object = add(machine, name);
+	pthread_mutex_unlock(&machine->lock);
+	*ret_err = object ? 0 : -ENOMEM;
+	return object;
+}
 
 /* --- Sockets ---------------------------------------------------------------------------------- */
 

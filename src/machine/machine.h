@@ -3,7 +3,7 @@
  *
  *	bpf.c      bpf(2): checks sizes, finds the command's row in commands.def, calls its handler
  *	object.c   objects: ids, references, the way from a descriptor to an object
- *	fd.c       what is behind a descriptor (the one file that needs Linux)
+ *	fd_*.c     what is behind a descriptor, by system; so are os_*.c, pin_*.c, memory_*.c
  *	user.c     memory of the caller
  *	log.c      the log of PROG_LOAD and BTF_LOAD
  *	map.c …    handlers, by family
@@ -34,9 +34,9 @@
 
 enum object_kind { OBJECT_MAP, OBJECT_PROG, OBJECT_BTF, OBJECT_LINK, OBJECT_STATS, OBJECT_KINDS };
 
-/** The way from descriptors to an object and back: see fd.c. */
+/** The way from descriptors to an object and back: see fd_linux.c, fd_other.c. */
 struct handle {
-	int watch_fd;        /* ours; -1: nothing was ever handed out */
+	int watch_fd;        /* ours; -1: nothing was ever handed out, or no Linux */
 	uint64_t dev, inode; /* of every descriptor of the object */
 };
 
@@ -112,10 +112,17 @@ struct id_table {
 	uint32_t last; /* id given last */
 };
 
+/** What stands for a pin: a file (pin_linux.c), or where there are no inodes its name alone
+ *  (pin_other.c). */
+struct pin_place {
+	int fd; /* of the file, so that no other gets its inode; -1: none */
+	uint64_t dev, inode;
+	char *name; /* owned; NULL: a file */
+};
+
 struct pin {
 	struct object *object;
-	int fd; /* of the file that stands for it, so that no other gets its inode */
-	uint64_t dev, inode;
+	struct pin_place place;
 };
 
 /** Memory that stands for a variable of the kernel. */
@@ -179,7 +186,18 @@ int machine_user_string(uint64_t from, char *ret, size_t size);
  *  Return 0 | -E2BIG | -EFAULT */
 int machine_user_check_tail(uint64_t from, uint32_t known, uint64_t given);
 
-/* --- fd.c ---------------------------------------------------------------------------------- */
+/* --- os_linux.c, os_windows.c, os_other.c: the system ----------------------------------------- */
+
+/** May the page that has @at be read, or written? Where the system does not tell: all but the first
+ *  page may. */
+bool machine_os_page_is_readable(uintptr_t at);
+bool machine_os_page_is_writable(uintptr_t at);
+/** Is it on this thread's stack, in frames that are in use? Then nobody needs to be asked. */
+bool machine_os_is_own_stack(uintptr_t at, size_t n);
+/** Who loads programs. */
+uint32_t machine_os_uid(void);
+
+/* --- fd_linux.c, fd_other.c ------------------------------------------------------------------- */
 
 /** A new identity; that of @memory_fd if it is not -1. Return 0 | -errno */
 int machine_handle_new(int memory_fd, struct handle *ret);
@@ -192,6 +210,8 @@ bool machine_handle_is_open(const struct handle *handle);
  *  Return 0 | -EBADF */
 int machine_handle_identify(int fd, struct handle *ret, int *ret_mode);
 
+/** Return 0 | -EBADF | -errno */
+int machine_handle_close(int fd);
 /** This thread's network name space. Return a descriptor | -errno */
 int machine_netns_open(void);
 /** A descriptor that reads @data from its beginning. Return it | -errno */
@@ -248,6 +268,21 @@ void machine_btf_object_free(struct object *at);
 void machine_link_object_free(struct object *object);
 /** The last descriptor and pin of a map are gone. */
 void machine_map_object_unused(struct object *at);
+
+/* --- pin_linux.c, pin_other.c ---------------------------------------------------------------- */
+
+#define PIN_NO_FOLDER (-100) /* AT_FDCWD */
+/** Make what stands for a pin at @path, in the folder behind @folder_fd or PIN_NO_FOLDER.
+ *  @ret freed with machine_pin_place_done(). Return 0 | -EEXIST | -errno */
+int machine_pin_place_new(int folder_fd, const char *path, struct pin_place *ret);
+/** What is there now, to be compared. @ret freed as well. Return 0 | -ENOENT | -errno */
+int machine_pin_place_at(int folder_fd, const char *path, struct pin_place *ret);
+bool machine_pin_place_is(const struct pin_place *place, const struct pin_place *other);
+/** Was it removed? */
+bool machine_pin_place_is_gone(const struct pin_place *place);
+void machine_pin_place_done(struct pin_place *place);
+
+#define _cleanup_place_ __attribute__((cleanup(machine_pin_place_done)))
 
 /* --- log.c --------------------------------------------------------------------------------- */
 

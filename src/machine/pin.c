@@ -1,12 +1,10 @@
 /*
  * OBJ_PIN and OBJ_GET: objects that are kept by a path.
  *
- * There is no bpffs. A pin is an empty file that the machine makes where the caller says, in any
- * folder they may write to (the kernel wants bpffs and says EPERM elsewhere); the machine remembers
- * its device and inode. OBJ_GET of a path whose file was made so gives the object back; any other
- * file is -EPERM, as a file outside bpffs is. Removing the file ends the pin: the next look at it,
- * or at ids, finds that it is gone. A file is not reached by another machine, and the pin ends with
- * this one; children of fork() have it.
+ * There is no bpffs. What stands for a pin at its path is the system's business (pin_linux.c,
+ * pin_other.c); OBJ_GET of a path where one is gives the object back, any other that exists is
+ * -EPERM, as a file outside bpffs is. A pin is not reached by another machine and ends with this
+ * one; children of fork() have it.
  *
  * Source  behaviour of Linux 6.18, kernel/bpf/inode.c
  */
@@ -16,17 +14,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define PATH_BYTES  4096
 #define PIN_F_PATH  (1u << 14)
 #define PIN_F_KNOWN (MAP_F_RDONLY | MAP_F_WRONLY | PIN_F_PATH)
 
-#ifdef __linux__
-
-static int open_folder(const struct attr_pin *attr)
+static int folder_of(const struct attr_pin *attr)
 {
-	return attr->flags & PIN_F_PATH ? attr->path_fd : AT_FDCWD;
+	return attr->flags & PIN_F_PATH ? attr->path_fd : PIN_NO_FOLDER;
 }
 
 static int get_path(const struct attr_pin *attr, char path[PATH_BYTES])
@@ -38,25 +33,43 @@ static int get_path(const struct attr_pin *attr, char path[PATH_BYTES])
 	return n ? 0 : -ENOENT;
 }
 
-static void remember(struct object *object, int fd, const struct stat *st)
+/* The pin at @place; NULL: none. The lock is held. */
+static struct pin *find(struct skep_machine *machine, const struct pin_place *place)
+{
+	skep_vec_foreach (struct pin, pin, &machine->pins)
+		if (machine_pin_place_is(&pin->place, place))
+			return pin;
+	return NULL;
+}
+
+/* Takes @place over. Return 0 | -EEXIST */
+static int remember(struct object *object, struct pin_place *place)
 {
 	struct skep_machine *machine = object->machine;
+	int err = 0;
 
 	machine_object_ref_user(object);
 	pthread_mutex_lock(&machine->lock);
-	skep_vec_push(&machine->pins, ((struct pin){object, fd, st->st_dev, st->st_ino}));
+	if (find(machine, place)) {
+		err = -EEXIST;
+	} else {
+		skep_vec_push(&machine->pins, ((struct pin){object, *place}));
+		*place = (struct pin_place){.fd = -1};
+	}
 	pthread_mutex_unlock(&machine->lock);
+	if (err)
+		machine_object_put_user(object);
+	return err;
 }
 
 /* A pin that is over, taken out; its object is NULL if there is none. */
 static struct pin take_one(struct skep_machine *machine, bool all)
 {
 	struct pin pin = {0};
-	struct stat st;
 
 	pthread_mutex_lock(&machine->lock);
 	for (size_t i = 0; i < machine->pins.len && !pin.object; i++) {
-		if (!all && (fstat(machine->pins.data[i].fd, &st) < 0 || st.st_nlink))
+		if (!all && !machine_pin_place_is_gone(&machine->pins.data[i].place))
 			continue;
 		pin = machine->pins.data[i];
 		machine->pins.data[i] = machine->pins.data[--machine->pins.len];
@@ -70,7 +83,7 @@ static void drop_pins(struct skep_machine *machine, bool all)
 	struct pin pin;
 
 	while (machine->pins.len && (pin = take_one(machine, all)).object) {
-		close(pin.fd);
+		machine_pin_place_done(&pin.place);
 		machine_object_put_user(pin.object);
 	}
 }
@@ -89,9 +102,8 @@ int machine_cmd_obj_pin(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_pin *attr = &req->attr.pin;
 	_cleanup_object_ struct object *object = NULL;
-	_cleanup_close_ int fd = -1;
+	_cleanup_place_ struct pin_place place = {.fd = -1};
 	char path[PATH_BYTES];
-	struct stat st;
 	int err;
 
 	if (attr->flags & ~PIN_F_PATH || (!(attr->flags & PIN_F_PATH) && attr->path_fd))
@@ -104,24 +116,22 @@ int machine_cmd_obj_pin(struct skep_machine *machine, struct request *req)
 	err = get_path(attr, path);
 	if (err)
 		return err;
-	fd = openat(open_folder(attr), path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	remember(object, TAKE_FD(fd), &st);
-	return 0;
+	err = machine_pin_place_new(folder_of(attr), path, &place);
+	return err ? err : remember(object, &place);
 }
 
-/* The object that the file stands for, with a reference; NULL: none. */
-static struct object *pinned(struct skep_machine *machine, const struct stat *st)
+/* The object that is pinned there, with a reference; NULL: none. */
+static struct object *pinned(struct skep_machine *machine, const struct pin_place *place)
 {
 	struct object *object = NULL;
+	const struct pin *pin;
 
 	pthread_mutex_lock(&machine->lock);
-	skep_vec_foreach (struct pin, pin, &machine->pins)
-		if (pin->dev == st->st_dev && pin->inode == st->st_ino)
-			object = pin->object;
-	if (object)
+	pin = find(machine, place);
+	if (pin) {
+		object = pin->object;
 		object->refs++;
+	}
 	pthread_mutex_unlock(&machine->lock);
 	return object;
 }
@@ -130,8 +140,8 @@ int machine_cmd_obj_get(struct skep_machine *machine, struct request *req)
 {
 	const struct attr_pin *attr = &req->attr.pin;
 	_cleanup_object_ struct object *object = NULL;
+	_cleanup_place_ struct pin_place place = {.fd = -1};
 	char path[PATH_BYTES];
-	struct stat st;
 	int access, err;
 
 	if (attr->fd || attr->flags & ~PIN_F_KNOWN ||
@@ -143,14 +153,13 @@ int machine_cmd_obj_get(struct skep_machine *machine, struct request *req)
 	err = get_path(attr, path);
 	if (err)
 		return err;
-	if (fstatat(open_folder(attr), path, &st, 0) < 0)
-		return -errno;
-	object = pinned(machine, &st);
+	err = machine_pin_place_at(folder_of(attr), path, &place);
+	if (err)
+		return err;
+	object = pinned(machine, &place);
 	if (!object)
 		return -EPERM;
 	if (object->kind != OBJECT_MAP && access != O_RDWR)
 		return -EINVAL;
 	return machine_object_open(object, access);
 }
-
-#endif

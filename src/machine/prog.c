@@ -20,10 +20,6 @@
 #include <skep/check.h>
 #include <skep/isa.h>
 
-#ifdef __linux__
-#include <unistd.h>
-#endif
-
 #define MOST_INSNS    1000000
 #define LICENSE_BYTES 128
 #define MOST_BTF_TYPE 0x000fffff
@@ -472,9 +468,7 @@ static void describe(const struct attr_prog_load *attr, struct prog_object *prog
 	prog->flags = attr->flags;
 	prog->attach_btf_id = attr->attach_btf_id;
 	prog->load_time_ns = boottime_ns();
-#ifdef __linux__
-	prog->uid = getuid();
-#endif
+	prog->uid = machine_os_uid();
 }
 
 static int load(struct skep_machine *machine, struct request *req, struct prog_object *prog)

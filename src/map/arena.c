@@ -249,7 +249,8 @@ void skep_arena_free_pages(struct skep_map *map, uint64_t addr, uint32_t n)
 	n = (uint32_t)((end - start) / page);
 	skep_lock(&arena->pages->lock);
 	skep_ranges_give_back(&arena->pages->ranges, first, n);
-	skep_pages_clear(map->memory_fd, first * page, n * page);
+	skep_pages_clear(map->memory_fd, first * page, n * page,
+			 (void *)(skep_arena_base(map) + (uint32_t)start));
 	skep_unlock(&arena->pages->lock);
 }
 

@@ -71,15 +71,7 @@ int skep_pages_place(void *at, size_t bytes, int prot, int fd, uint64_t off)
 	return got == MAP_FAILED ? -errno : 0;
 }
 
-int skep_pages_place_private(void *at, size_t bytes)
-{
-	void *got = mmap(at, bytes, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return got == MAP_FAILED ? -errno : 0;
-}
-
-int skep_pages_clear(int fd, uint64_t off, uint64_t bytes)
+int skep_pages_clear(int fd, uint64_t off, uint64_t bytes, void *at)
 {
 	int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
@@ -125,12 +117,7 @@ int skep_pages_place(void *at, size_t bytes, int prot, int fd, uint64_t off)
 	return -ENOSYS;
 }
 
-int skep_pages_place_private(void *at, size_t bytes)
-{
-	return -ENOSYS;
-}
-
-int skep_pages_clear(int fd, uint64_t off, uint64_t bytes)
+int skep_pages_clear(int fd, uint64_t off, uint64_t bytes, void *at)
 {
 	return -ENOSYS;
 }

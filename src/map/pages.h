@@ -28,10 +28,9 @@ int skep_pages_file(const char *name, uint64_t bytes);
 /** Show the file's bytes from @off at @at, in the place of what was there; shared with children.
  */
 int skep_pages_place(void *at, size_t bytes, int prot, int fd, uint64_t off);
-/** Private zeroed memory at @at, in the place of what was there. */
-int skep_pages_place_private(void *at, size_t bytes);
-/** Give the pages back; they read as zero again, wherever they are mapped. */
-int skep_pages_clear(int fd, uint64_t off, uint64_t bytes);
+/** Give the pages back; they read as zero again, wherever they are mapped. @at is one such place.
+ */
+int skep_pages_clear(int fd, uint64_t off, uint64_t bytes, void *at);
 /** The first page at or after @off that someone touched; UINT64_MAX: none. */
 uint64_t skep_pages_next_used(int fd, uint64_t off);
 

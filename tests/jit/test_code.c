@@ -14,6 +14,8 @@
 #include <skep/image.h>
 #include <skep/jit.h>
 
+#include "rights.h"
+
 static struct skep_image *link_insns(const struct skep_insn *insns, uint32_t n)
 {
 	static const struct skep_link_env no_names;
@@ -51,23 +53,6 @@ static uint64_t run_code(const struct skep_image *image, struct skep_code *code,
 /* --- Memory
  * ---------------------------------------------------------------------------------------------------
  */
-
-/* The rights of the mapping that holds @at, as /proc/self/maps has them. */
-static void rights_at(uintptr_t at, char rights[5])
-{
-	char line[512];
-	FILE *file = fopen("/proc/self/maps", "r");
-	assert_non_null(file);
-	strcpy(rights, "none");
-	while (fgets(line, sizeof(line), file)) {
-		unsigned long start, end;
-		char found[8];
-		if (sscanf(line, "%lx-%lx %4s", &start, &end, found) == 3 && at >= start &&
-		    at < end)
-			memcpy(rights, found, 5);
-	}
-	fclose(file);
-}
 
 static void code_is_executable_and_fenced(void **state)
 {

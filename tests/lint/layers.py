@@ -13,7 +13,8 @@ from pathlib import Path
 from sources import TOP, c_files, text_of, tracked
 
 # Public headers that are not named after their folder.
-HOME = {"diag": "base", "helpers": "isa", "attach": "load", "check": "image", "map_types": "map"}
+HOME = {"arena": "base", "buf": "base", "diag": "base", "begin": "base", "end": "base",
+        "helpers": "isa", "attach": "load", "check": "image", "map_types": "map"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', re.M)
 
 

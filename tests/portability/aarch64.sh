@@ -23,10 +23,11 @@ skip()
 	exit 0
 }
 
-# All sources of a folder of src/, those of other processors left out.
+# All sources of a folder of src/, those of other processors and systems left out.
 sources_of()
 {
-	find "src/$1" -name '*.c' ! -path '*/x86_64/*' ! -name 'none.c' ! -name '*_other.c' | sort
+	find "src/$1" -name '*.c' ! -path '*/x86_64/*' ! -name 'none.c' ! -name '*_other.c' \
+		! -name '*_windows.c' ! -path '*/windows/*' | sort
 }
 
 for tool in "$CC" "$QEMU"; do

@@ -419,7 +419,7 @@ static bool reaches(const struct jit_unit *u, uintptr_t function)
 	return u->base && first == (int32_t)first && last == (int32_t)last;
 }
 
-void x_call_c(struct jit_unit *u, const void *function)
+void x_call_abs(struct jit_unit *u, const void *function)
 {
 	uintptr_t at = (uintptr_t)function;
 	if (reaches(u, at)) {

@@ -128,6 +128,8 @@ void x_jump_back(struct jit_unit *u, enum x_cond cc, size_t to);
 void x_jump_far(struct jit_unit *u, enum x_cond cc, size_t to); /* to an offset, 32 bits */
 void x_jump_near(struct jit_unit *u, enum x_cond cc, size_t to);
 void x_call(struct jit_unit *u, size_t to); /* an offset in the code */
+void x_call_abs(struct jit_unit *u, const void *function);
+/* A function with C's convention, of up to 5 arguments and the run: abi_sysv.c, abi_windows.c. */
 void x_call_c(struct jit_unit *u, const void *function);
 void x_leave(struct jit_unit *u);
 void x_ret(struct jit_unit *u);

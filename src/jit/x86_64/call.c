@@ -11,6 +11,13 @@ static void call_c(struct jit_unit *u, const void *function)
 	x_call_c(u, function);
 }
 
+/* What is the JIT's own (JIT_ABI). */
+static void call_own(struct jit_unit *u, const void *function)
+{
+	x_mov(u, W64, X_RUN_ARG, X_RUN);
+	x_call_abs(u, function);
+}
+
 /* What was called may have ended the run: then everybody returns 0. */
 static void obey_stop(struct jit_unit *u)
 {
@@ -69,7 +76,7 @@ static bool map_lookup(struct jit_unit *u)
 
 static void tail_call(struct jit_unit *u)
 {
-	call_c(u, skep_jit_tail_call);
+	call_own(u, skep_jit_tail_call);
 	x_test(u, W32, RDX, RDX);
 	x_jump_far(u, CC_NE, u->func->leave);
 }
@@ -117,7 +124,7 @@ X_RULE(packet_load)
 		x_alu(u, X_ADD, W32, R10, x_of(insn->src));
 	x_mov(u, W32, RDI, R10);
 	x_mov_imm(u, RSI, (uint64_t)rule->op);
-	call_c(u, skep_jit_packet_load);
+	call_own(u, skep_jit_packet_load);
 	x_test(u, W64, RAX, RAX);
 	x_jump_far(u, CC_L, u->func->leave_zero);
 }

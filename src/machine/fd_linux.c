@@ -1,6 +1,6 @@
 /*
  * What is behind a descriptor: an empty file in memory (memfd), or the memory of a map that can be
- * mapped. This is the one file of the machine that needs Linux.
+ * mapped. Elsewhere: fd_other.c.
  *
  * Identity. All descriptors of an object are of one file; its inode says which object it is. Every
  * descriptor that the machine hands out is opened anew through /proc/self/fd, so it has a file
@@ -17,8 +17,6 @@
  */
 #include "machine/machine.h"
 #include "machine/map.h"
-
-#ifdef __linux__
 
 #include <fcntl.h>
 #include <signal.h>
@@ -116,6 +114,11 @@ int machine_handle_identify(int fd, struct handle *ret, int *ret_mode)
 	return 0;
 }
 
+int machine_handle_close(int fd)
+{
+	return close(fd) ? -errno : 0;
+}
+
 int machine_netns_open(void)
 {
 	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -176,5 +179,3 @@ void machine_event_wake(int fd)
 	if (fd >= 0)
 		eventfd_write(fd, 1);
 }
-
-#endif

@@ -8,12 +8,10 @@
  * Waiting: a descriptor in memory can not be waited for, so an event of ours is put in its place.
  * The kernel's ring buffer is readable as long as there is something in it; an event is set when
  * something comes, and seen once (EPOLLET). A reader that empties the buffer when it is woken, as
- * libbpf's does, sees no difference.
+ * libbpf's does, sees no difference. Elsewhere: memory_other.c.
  */
 #include "machine/machine.h"
 #include "machine/map.h"
-
-#ifdef __linux__
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -98,5 +96,3 @@ int skep_machine_epoll_ctl(struct skep_machine *machine, int epfd, int op, int f
 	machine_object_put(&object->object);
 	return result;
 }
-
-#endif
