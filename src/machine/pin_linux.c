@@ -9,8 +9,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-_Static_assert(PIN_NO_FOLDER == AT_FDCWD, "openat()'s number for the current folder");
-
 int machine_pin_place_new(int folder_fd, const char *path, struct pin_place *ret)
 {
 	int flags = O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC;
