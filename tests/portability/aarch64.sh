@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 CC=${AARCH64_CC:-aarch64-linux-gnu-gcc}
 QEMU=${AARCH64_QEMU:-qemu-aarch64-static}
 # In the order of src/layers.txt: what needs nothing but libc.
-LIBRARIES="base isa map image vm jit"
+LIBRARIES="base isa btf map image helper vm jit"
 TESTS="calls code random rows"
 FLAGS=(-std=gnu17 -O1 -g -Wall -Wextra -Wshadow -Wno-unused-parameter
 	-Wno-missing-field-initializers -Wno-sign-compare -Werror -fno-strict-aliasing
