@@ -42,15 +42,11 @@ else
 	trap 'rm -rf "$folder"' EXIT
 fi
 
-compile()
-{
-	"$CC" "${FLAGS[@]}" -c "$1" -o "$folder/$(tr / - <<<"${1%.c}").o"
-}
-for library in $LIBRARIES; do
-	for source in $(sources_of "$library"); do
-		compile "$source"
-	done
-done
+# $0: the folder, $1: the source, then the compiler and its flags.
+# shellcheck disable=SC2016 # expanded by the shell that compiles
+compile='"${@:2}" -c "$1" -o "$0/$(tr / - <<<"${1%.c}").o"'
+for library in $LIBRARIES; do sources_of "$library"; done |
+	xargs -P "$(nproc)" -I {} bash -c "$compile" "$folder" {} "$CC" "${FLAGS[@]}"
 for name in $TESTS; do
 	"$CC" "${FLAGS[@]}" -static -Itests/portability "tests/jit/test_$name.c" \
 		"$folder"/src-*.o -o "$folder/test_$name"
