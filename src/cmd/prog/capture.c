@@ -28,7 +28,8 @@ struct pass {
 	struct skep_prog *prog;
 	const struct skep_testable *kind;
 	const char *in_path, *out_path;
-	FILE *out; /* NULL: not wanted */
+	FILE *out;     /* NULL: not wanted, or closed */
+	bool out_lost; /* not all of it could be written */
 	struct tally tallies[MOST_RESULTS];
 	size_t n_tallies;
 	uint64_t frames, cut, refused, written, other, run_ns;
@@ -75,6 +76,7 @@ static int write_out(struct pass *pass, const struct skep_frame *frame,
 		out.len = test->retval; /* it says how much is kept */
 	err = skep_capture_write(pass->out, &out);
 	pass->written += !err;
+	pass->out_lost = err;
 	return err ? skep_diag_fail(&pass->job->diag, err, SKEP_DIAG_FILE_WRITE, SKEP_NOWHERE,
 				    pass->out_path, strerror(errno))
 		   : 0;
@@ -110,6 +112,7 @@ static int run_frame(struct pass *pass, const struct skep_frame *frame, struct s
 	err = skep_test_run(pass->kind, test);
 	if (err == -EINTR)
 		return 0;
+	pass->job->ran = true;
 	pass->frames++;
 	pass->cut += frame->wire_len > frame->len;
 	if (err) {
@@ -201,7 +204,7 @@ static void text_result(const struct pass *pass)
 				"%llu frames were cut by the capture: programs saw the part "
 				"that was kept\n",
 				(unsigned long long)pass->cut);
-	if (pass->out)
+	if (pass->out_path && !pass->out_lost)
 		skep_buf_printf(out, "%llu frames written to %s\n",
 				(unsigned long long)pass->written, pass->out_path);
 	if (ran)
@@ -241,7 +244,8 @@ static void json_result(const struct pass *pass)
 	json_number(&w, "refused", pass->refused);
 	json_number(&w, "other", pass->other);
 	json_number(&w, "cut", pass->cut);
-	json_number(&w, "written", pass->written);
+	if (!pass->out_lost)
+		json_number(&w, "written", pass->written);
 	json_number(&w, "ns_per_run", ran ? pass->run_ns / ran : 0);
 	skep_jsonw_close(&w);
 	skep_buf_addc(w.buf, '\n');
@@ -275,8 +279,9 @@ static int close_out(struct pass *pass)
 {
 	FILE *out = TAKE_PTR(pass->out);
 
-	if (!out || !fclose(out))
+	if (!out || !fclose(out) || pass->out_lost)
 		return 0;
+	pass->out_lost = true;
 	return skep_diag_fail(&pass->job->diag, -EIO, SKEP_DIAG_FILE_WRITE, SKEP_NOWHERE,
 			      pass->out_path, strerror(errno));
 }
@@ -291,12 +296,13 @@ static int run_file(struct pass *pass, FILE *file)
 	if (err)
 		return err;
 	err = run_frames(pass, capture);
+	/* Before the result says what was written: a full disk may show as late as here. */
+	closed = close_out(pass);
 	if (pass->job->json)
 		json_result(pass);
 	else
 		text_result(pass);
 	tell_refused(pass);
-	closed = close_out(pass);
 	return err ? err : closed;
 }
 

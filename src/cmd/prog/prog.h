@@ -21,6 +21,7 @@ struct prog_job {
 	char **words; /* behind the verb; borrowed */
 	int n_words;
 	bool json;
+	bool ran; /* the program, once at least: its maps are worth a look */
 	struct skep_diag diag;
 	struct skep_engine engine;
 	struct skep_elffile elf;

@@ -169,6 +169,7 @@ static int run_all(struct prog_job *job, struct skep_prog *prog, const struct sk
 	int err = run_piece(kind, test, 1, &timing->total_ns);
 
 	timing->runs = 1;
+	job->ran = !err;
 	if (err)
 		return prog_tell_refused_run(job, prog, test->data_len, err);
 	if (prog_tell_fault(job, prog))
@@ -394,7 +395,7 @@ int prog_verb_run(struct prog_job *job)
 	skep_diag_show(&job->diag); /* notes come before the output */
 	err = prog_given(job, PROG_OPT_PCAP) ? prog_run_capture(job, &prog)
 					     : run_one(job, &prog, kind);
-	if (err <= 0 && !prog_given(job, PROG_OPT_NO_MAPS))
+	if (err <= 0 && job->ran && !prog_given(job, PROG_OPT_NO_MAPS))
 		prog_show_maps(job, &prog);
 	return err;
 }
