@@ -32,20 +32,15 @@ const char *skep_map_type_name(uint32_t type)
 
 uint32_t skep_map_next_id(uint32_t id)
 {
-	union bpf_attr attr;
+	uint32_t next = 0;
 
-	memset(&attr, 0, sizeof(attr));
-	attr.start_id = id;
-	return skep_bpf(BPF_MAP_GET_NEXT_ID, &attr, sizeof(attr)) ? 0 : attr.next_id;
+	skep_bpf_next_id(BPF_MAP_GET_NEXT_ID, id, &next);
+	return next;
 }
 
 int skep_map_open_id(uint32_t id)
 {
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.map_id = id;
-	return skep_bpf(BPF_MAP_GET_FD_BY_ID, &attr, sizeof(attr));
+	return skep_bpf_open_id(BPF_MAP_GET_FD_BY_ID, id);
 }
 
 /* --- Opening -----------------------------------------------------------------------------------

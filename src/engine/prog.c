@@ -59,15 +59,12 @@ static void forget_hidden(struct skep_prog *prog)
 int skep_engine_btf(uint32_t id, struct skep_btf **ret)
 {
 	struct bpf_btf_info info;
-	union bpf_attr attr;
 	_cleanup_free_ void *data = NULL;
 	_cleanup_close_ int fd = -1;
 	int err;
 
-	memset(&attr, 0, sizeof(attr));
 	memset(&info, 0, sizeof(info));
-	attr.btf_id = id;
-	fd = id ? skep_bpf(BPF_BTF_GET_FD_BY_ID, &attr, sizeof(attr)) : -ENOENT;
+	fd = id ? skep_bpf_open_id(BPF_BTF_GET_FD_BY_ID, id) : -ENOENT;
 	if (fd < 0)
 		return fd;
 	err = skep_bpf_info(fd, &info, sizeof(info));
@@ -212,18 +209,13 @@ void skep_prog_insn_text(struct skep_prog *prog, bool linux_code, uint32_t insn,
 
 uint32_t skep_prog_next_id(uint32_t id)
 {
-	union bpf_attr attr;
+	uint32_t next = 0;
 
-	memset(&attr, 0, sizeof(attr));
-	attr.start_id = id;
-	return skep_bpf(BPF_PROG_GET_NEXT_ID, &attr, sizeof(attr)) ? 0 : attr.next_id;
+	skep_bpf_next_id(BPF_PROG_GET_NEXT_ID, id, &next);
+	return next;
 }
 
 int skep_prog_open_id(uint32_t id)
 {
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.prog_id = id;
-	return skep_bpf(BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr));
+	return skep_bpf_open_id(BPF_PROG_GET_FD_BY_ID, id);
 }

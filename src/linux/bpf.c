@@ -169,3 +169,26 @@ int skep_bpf_info(int fd, void *ret_info, size_t size)
 	attr.info.info = ptr_u64(ret_info);
 	return sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr));
 }
+
+int skep_bpf_next_id(enum bpf_cmd cmd, uint32_t id, uint32_t *ret_next)
+{
+	union bpf_attr attr;
+	int err;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.start_id = id;
+	err = sys_bpf(cmd, &attr, sizeof(attr));
+	if (!err)
+		*ret_next = attr.next_id;
+	return err;
+}
+
+/* Programs, maps, BTF and links: the id is in the same place. */
+int skep_bpf_open_id(enum bpf_cmd cmd, uint32_t id)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_id = id;
+	return sys_bpf(cmd, &attr, sizeof(attr));
+}

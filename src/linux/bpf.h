@@ -37,6 +37,12 @@ int skep_bpf_raw_tracepoint_open(const char *name, int prog_fd);
  *  (pointers in it say where arrays go): zero it first. */
 int skep_bpf_info(int fd, void *ret_info, size_t size);
 
+/** The id behind @id (0: the first), by BPF_MAP_GET_NEXT_ID and its like. Return 0 | -ENOENT there
+ *  is none | -EPERM even that is not told */
+int skep_bpf_next_id(enum bpf_cmd cmd, uint32_t id, uint32_t *ret_next);
+/** By BPF_MAP_GET_FD_BY_ID and its like. Return a descriptor | -errno */
+int skep_bpf_open_id(enum bpf_cmd cmd, uint32_t id);
+
 int skep_perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group_fd,
 			 unsigned long flags);
 /** The perf event type of a dynamic PMU ("uprobe", "kprobe"); -ENOENT: there is none. */

@@ -3,6 +3,7 @@
  * programs and links is what these are.
  */
 #include "both.h"
+#include "insns.h"
 
 #include <fcntl.h>
 
@@ -55,26 +56,6 @@ static int16_t offset_in(const char *type, const char *member)
 	return (int16_t)(found.bit_off / 8);
 }
 
-#define CALL(helper)                                                                               \
-	{                                                                                          \
-		SKEP_JMP | SKEP_CALL, 0, 0, 0, helper                                              \
-	}
-#define EXIT                                                                                       \
-	{                                                                                          \
-		SKEP_JMP | SKEP_EXIT                                                               \
-	}
-#define MOV_IMM(dst, i)                                                                            \
-	{                                                                                          \
-		SKEP_ALU64 | SKEP_MOV | SKEP_K, dst, 0, 0, i                                       \
-	}
-#define MOV(dst, src)                                                                              \
-	{                                                                                          \
-		SKEP_ALU64 | SKEP_MOV | SKEP_X, dst, src                                           \
-	}
-#define ADD_IMM(dst, i)                                                                            \
-	{                                                                                          \
-		SKEP_ALU64 | SKEP_ADD | SKEP_K, dst, 0, 0, i                                       \
-	}
 #define LOAD(dst, src, off)                                                                        \
 	{                                                                                          \
 		SKEP_LDX | SKEP_MEM | SKEP_DW, dst, src, off                                       \

@@ -4,6 +4,7 @@
  * up its own descriptor. Meant to run under ASan and TSan as well.
  */
 #include "both.h"
+#include "insns.h"
 
 #include <pthread.h>
 
@@ -113,26 +114,6 @@ static uint32_t test_run(int prog)
 	{SKEP_LD | SKEP_DW, dst, 1, 0, fd},                                                        \
 	{                                                                                          \
 		0                                                                                  \
-	}
-#define CALL(helper)                                                                               \
-	{                                                                                          \
-		SKEP_JMP | SKEP_CALL, 0, 0, 0, helper                                              \
-	}
-#define EXIT                                                                                       \
-	{                                                                                          \
-		SKEP_JMP | SKEP_EXIT                                                               \
-	}
-#define MOV_IMM(dst, i)                                                                            \
-	{                                                                                          \
-		SKEP_ALU64 | SKEP_MOV | SKEP_K, dst, 0, 0, i                                       \
-	}
-#define MOV(dst, src)                                                                              \
-	{                                                                                          \
-		SKEP_ALU64 | SKEP_MOV | SKEP_X, dst, src                                           \
-	}
-#define ADD_IMM(dst, i)                                                                            \
-	{                                                                                          \
-		SKEP_ALU64 | SKEP_ADD | SKEP_K, dst, 0, 0, i                                       \
 	}
 
 /* Something to do, in code that may be gone by then; returns VALUE. */

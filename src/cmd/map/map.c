@@ -165,11 +165,9 @@ static int open_pin(struct job *job, const char *path)
 /* The kernel's maps need rights even to be found; asking once tells. */
 static int check_rights(struct job *job)
 {
-	union bpf_attr attr;
-	int err;
+	uint32_t first;
+	int err = skep_bpf_next_id(BPF_MAP_GET_NEXT_ID, 0, &first);
 
-	memset(&attr, 0, sizeof(attr));
-	err = skep_bpf(BPF_MAP_GET_NEXT_ID, &attr, sizeof(attr));
 	if (err != -EPERM)
 		return 0;
 	return skep_privilege_fail(&job->diag, err, SKEP_PRIVILEGE_ADMIN, SKEP_NOWHERE,

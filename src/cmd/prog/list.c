@@ -104,11 +104,9 @@ static int list_live(struct prog_job *job)
 /* Without rights not even the first id is told, and an empty list would be a lie. */
 static int list_kernel(struct prog_job *job)
 {
-	union bpf_attr attr;
-	int err;
+	uint32_t first;
+	int err = skep_bpf_next_id(BPF_PROG_GET_NEXT_ID, 0, &first);
 
-	memset(&attr, 0, sizeof(attr));
-	err = skep_bpf(BPF_PROG_GET_NEXT_ID, &attr, sizeof(attr));
 	if (!err || err == -ENOENT)
 		err = list_live(job);
 	if (err == -EPERM)
