@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < sizeof(args) + 2)
 		return 0;
 	memcpy(args, data, sizeof(args));
-	/* no number is by chance an address of this process: what lies there can change meanwhile */
+	/* no number is by chance an address of this process: what lies there can change meanwhile
+	 */
 	for (int i = 0; i < FORMAT_MOST_ARGS; i++)
 		if (args[i] >> 16 && !(args[i] >> 47))
 			args[i] |= (uint64_t)1 << 62;
