@@ -330,6 +330,9 @@ int machine_map_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t 
 int machine_prog_check_funcs(struct skep_machine *machine, struct request *req,
 			     struct prog_object *prog, struct log *log);
 int machine_prog_check_lines(struct request *req, struct prog_object *prog, struct log *log);
+/** What the verifier says of a program that was linked. Return 0 | -errno, words to @log */
+int machine_prog_verify(struct skep_machine *machine, const struct prog_object *prog,
+			struct log *log);
 /** expected_attach_type and what the program attaches to. Return 0 | -EINVAL */
 int machine_prog_check_attach(const struct prog_object *prog);
 /** The tag: first 8 bytes of the instructions' SHA-256, descriptors and addresses left out. */

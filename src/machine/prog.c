@@ -407,6 +407,8 @@ static int check_program(struct linking *linking, struct request *req)
 		err = check_sleeping(linking);
 	if (!err)
 		err = check_target(linking);
+	if (!err && machine->opts.verify)
+		return machine_prog_verify(machine, linking->prog, linking->log);
 	machine_log_printf(linking->log,
 			   "processed %u insns (limit %d) max_states_per_insn 0 total_states 0 "
 			   "peak_states 0 mark_read 0\n",

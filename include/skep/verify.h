@@ -1,0 +1,85 @@
+/*
+ * The verifier: does a program stay within what it may touch, on every path it can take?
+ *
+ * It decides as Linux 6.18 decides, and says so in the kernel's words (the log). It needs no
+ * kernel: helpers, kernel functions and maps come with the linked image, the kernel's types as
+ * BTF.
+ */
+#ifndef SKEP_VERIFY_H
+#define SKEP_VERIFY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <skep/image.h>
+
+#include <skep/begin.h>
+
+struct skep_btf;
+struct skep_buf;
+
+/** A function of the program, as its func_info has it. */
+struct skep_verify_func {
+	uint32_t insn, type_id; /* the slot it starts at; a FUNC of the program's BTF */
+};
+
+/** A line of the source, as line_info has it; offsets into the BTF's strings. */
+struct skep_verify_line {
+	uint32_t insn, file_off, text_off, line_col; /* line_col: line << 10 | column */
+};
+
+/** What is to be verified; all of it borrowed. */
+struct skep_verify_program {
+	const struct skep_image *image;
+	const struct skep_insn *insns; /* image->n_insns of them, as they were loaded */
+	uint32_t attach_type, flags;   /* of BPF_PROG_LOAD; the type is the image's */
+	bool gpl;
+	const struct skep_btf *btf; /* the program's types; NULL: none */
+	const struct skep_verify_func *funcs;
+	uint32_t n_funcs; /* 0 or image->n_funcs */
+	const struct skep_verify_line *lines;
+	uint32_t n_lines;
+	const struct skep_btf *kernel_btf; /* NULL: this machine has none */
+	const struct skep_btf *attach_btf; /* with attach_btf_id: what it attaches to, or NULL */
+	uint32_t attach_btf_id;
+};
+
+struct skep_verify_opts {
+	uint32_t log_level; /* BPF_LOG_LEVEL1 | BPF_LOG_LEVEL2 | BPF_LOG_STATS */
+	bool unprivileged;  /* without CAP_BPF and CAP_PERFMON: what leaks or speculates is refused
+			     */
+	bool strict_alignment;
+	bool test_state_freq;  /* BPF_F_TEST_STATE_FREQ: states are kept more often */
+	bool no_pruning;       /* follow every path to its end: for tests */
+	uint32_t most_insns;   /* processed at most; 0: the kernel's 1,000,000 */
+	uint64_t time_ns;      /* at most; 0: no limit */
+	uint64_t memory_bytes; /* of states, at most; 0: 512 MiB */
+};
+
+/** What a verification came to. */
+struct skep_verify_report {
+	uint32_t n_processed; /* instructions, on all paths */
+	uint32_t most_states_per_insn, n_states, peak_states;
+	uint32_t stack_bytes; /* of the deepest chain of calls */
+	uint32_t refused_at;  /* slot; UINT32_MAX: accepted, or not about one */
+	const char *refusal;  /* the rule's stable name ("uninit_register"); NULL: accepted */
+};
+
+/**
+ * Verify @program.
+ *
+ * @log    what the kernel's log has at opts->log_level is appended; NULL: not wanted
+ * @ret    filled in either way; may be NULL
+ * Return  0 | -EACCES, -EINVAL, -EPERM … refused, as the kernel's errno | -E2BIG more
+ *         instructions than are looked at | -EAGAIN the time was up | -ENOMEM
+ * Thread  safe; nothing is kept from one call to the next
+ * Cost    O(paths, less what is pruned)
+ * Source  behaviour of Linux 6.18, bpf_check()
+ */
+int skep_verify(const struct skep_verify_program *program, const struct skep_verify_opts *opts,
+		struct skep_buf *log, struct skep_verify_report *ret);
+
+#include <skep/end.h>
+
+#endif

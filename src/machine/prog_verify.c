@@ -1,0 +1,40 @@
+/*
+ * PROG_LOAD's step between linking and compiling: the verifier is told of the program what the
+ * machine knows of it.
+ */
+#include "machine/machine.h"
+
+#include <skep/verify.h>
+
+#include "machine/wire.h"
+
+/* Records of the wire and of the verifier are alike, field by field. */
+_Static_assert(sizeof(struct wire_func_info) == sizeof(struct skep_verify_func), "func_info");
+_Static_assert(sizeof(struct wire_line_info) == sizeof(struct skep_verify_line), "line_info");
+
+int machine_prog_verify(struct skep_machine *machine, const struct prog_object *prog,
+			struct log *log)
+{
+	const struct skep_verify_program program = {
+		.image = prog->image,
+		.insns = prog->insns,
+		.attach_type = prog->expected_attach_type,
+		.flags = prog->flags,
+		.gpl = prog->gpl,
+		.btf = prog->btf ? prog->btf->btf : NULL,
+		.funcs = (const struct skep_verify_func *)prog->funcs,
+		.n_funcs = prog->n_funcs,
+		.lines = (const struct skep_verify_line *)prog->lines,
+		.n_lines = prog->n_lines,
+		.kernel_btf = machine->kernel_btf,
+		.attach_btf = prog->attach_btf ? prog->attach_btf->btf : NULL,
+		.attach_btf_id = prog->attach_btf_id,
+	};
+	const struct skep_verify_opts opts = {
+		.log_level = log->level,
+		.strict_alignment = prog->flags & (1u << 0),
+		.test_state_freq = prog->flags & (1u << 3),
+	};
+
+	return skep_verify(&program, &opts, &log->text, NULL);
+}

@@ -1,0 +1,87 @@
+/*
+ * Registers: what they can be made, and how instructions read and write them.
+ */
+#include "verify/verifier.h"
+
+#include <errno.h>
+
+const struct reg verify_reg_unset = {
+	.kind = REG_UNSET,
+	.value = {{0, UINT64_MAX},
+		  {0, UINT64_MAX, INT64_MIN, INT64_MAX},
+		  {0, UINT32_MAX, INT32_MIN, INT32_MAX}},
+};
+
+/* Without privileges states are only the same when numbers are, so every number counts. */
+void verify_reg_unknown(const struct verifier *v, struct reg *reg)
+{
+	*reg = (struct reg){
+		.kind = REG_SCALAR, .value = skep_scalar_any, .precise = !v->privileged};
+}
+
+void verify_reg_const(const struct verifier *v, struct reg *reg, uint64_t value)
+{
+	*reg = (struct reg){
+		.kind = REG_SCALAR, .value = skep_scalar_const(value), .precise = !v->privileged};
+}
+
+void verify_reg_pointer(struct reg *reg, enum reg_kind kind, unsigned flags)
+{
+	*reg = (struct reg){
+		.kind = (uint8_t)kind, .flags = (uint16_t)flags, .value = skep_scalar_const(0)};
+}
+
+bool verify_reg_is_const(const struct reg *reg)
+{
+	return reg->kind == REG_SCALAR && skep_tnum_is_const(reg->value.bits);
+}
+
+bool verify_reg_is_null(const struct reg *reg)
+{
+	return verify_reg_is_const(reg) && !reg->value.bits.value;
+}
+
+bool verify_reg_is_packet(const struct reg *reg)
+{
+	return reg->kind == REG_PACKET || reg->kind == REG_PACKET_META;
+}
+
+uint32_t verify_new_id(struct verifier *v)
+{
+	return ++v->last_id;
+}
+
+void verify_each_reg(struct state *state, void (*each)(struct reg *reg, void *ctx), void *ctx)
+{
+	for (uint32_t f = 0; f < state->n_frames; f++) {
+		struct frame *frame = state->frames[f];
+
+		for (unsigned r = 0; r < SKEP_N_REGS; r++)
+			each(&frame->regs[r], ctx);
+		for (uint32_t s = 0; s < frame->n_slots; s++)
+			if (frame->slots[s].kinds[0] == SLOT_SPILL)
+				each(&frame->slots[s].spilled, ctx);
+	}
+}
+
+/* --- Operands ----------------------------------------------------------------------------------
+ */
+
+int verify_read_reg(struct verifier *v, unsigned regno)
+{
+	if (verify_reg(v, regno)->kind == REG_UNSET)
+		return verify_refuse(v, UNINIT_REGISTER, regno);
+	return 0;
+}
+
+int verify_write_reg(struct verifier *v, unsigned regno)
+{
+	if (regno == SKEP_R10)
+		return verify_refuse(v, FRAME_POINTER_WRITE);
+	return 0;
+}
+
+bool verify_leaks_pointer(struct verifier *v, unsigned regno)
+{
+	return !v->privileged && reg_is_pointer(verify_reg(v, regno));
+}

@@ -1,0 +1,246 @@
+/*
+ * What is known at one point of one path: of each register, each stack slot, each frame, and of
+ * what the program holds (references, locks).
+ *
+ *	state ─► frame[0] (main) ─► regs[11], slots[] (8 bytes of stack each, downwards from fp)
+ *	      ─► frame[1] (called) …
+ *	      ─► refs[]    what must be given back before the end
+ *
+ * A state is copied where a path forks, and kept where paths may meet again (states.c).
+ *
+ * Memory: a state owns its frames, a frame its slots, as far as they were touched. All of it is
+ * counted in v->memory_bytes.
+ */
+#ifndef SKEP_VERIFY_STATE_H
+#define SKEP_VERIFY_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <skep/image.h>
+#include <skep/isa.h>
+
+#include "verify/scalar.h"
+
+struct skep_btf;
+struct skep_map;
+struct verifier;
+
+enum reg_kind {
+#define REG_KIND(NAME, word) REG_##NAME,
+#include "verify/reg_kinds.def"
+#undef REG_KIND
+	REG_KIND_CNT
+};
+
+/* What narrows a kind of pointer; names as the kernel's enum bpf_type_flag. */
+enum reg_flag {
+	PTR_MAYBE_NULL = 1 << 0,
+	MEM_RDONLY = 1 << 1,
+	MEM_RINGBUF = 1 << 2, /* of a ring buffer: to be submitted or discarded */
+	MEM_USER = 1 << 3,
+	MEM_PERCPU = 1 << 4,
+	PTR_UNTRUSTED = 1 << 5,     /* may point nowhere: only read, with faults caught */
+	MEM_ALLOC = 1 << 6,         /* the program's own object: bpf_obj_new() */
+	PTR_TRUSTED = 1 << 7,       /* valid, and stays so */
+	MEM_RCU = 1 << 8,           /* valid within the RCU read section */
+	NON_OWN_REF = 1 << 9,       /* a node in a collection: valid while its lock is held */
+	MEM_DYNPTR_SLICE = 1 << 10, /* goes with the dynptr it is from */
+};
+
+enum dynptr_kind {
+	DYNPTR_NONE,
+	DYNPTR_LOCAL,
+	DYNPTR_RINGBUF,
+	DYNPTR_SKB,
+	DYNPTR_XDP,
+	DYNPTR_FILE,
+	DYNPTR_SKB_META,
+};
+
+enum iter_state { ITER_NONE, ITER_ACTIVE, ITER_DRAINED };
+
+/* Behind a packet pointer whose distance to the end is known only to be too short. */
+#define RANGE_AT_END     (-1)
+#define RANGE_BEYOND_END (-2)
+
+/*
+ * A register, or what was spilled from one.
+ *
+ *	scalar    value is the number
+ *	pointer   off + value is what was added to where it points first; value is const 0 where
+ *	          nothing unknown was added
+ */
+struct reg {
+	uint8_t kind;   /* enum reg_kind */
+	uint8_t frame;  /* STACK: whose */
+	uint16_t flags; /* enum reg_flag */
+	bool precise;   /* scalar: two states are the same only if this one's bounds hold */
+	int32_t off;
+	/*
+	 * Scalars: those with the same id are the same number (ID_ADD: but for a constant, in off).
+	 * Pointers: where learning of one (not NULL, so many packet bytes) tells of others.
+	 */
+	uint32_t id;
+	uint32_t ref_id; /* goes when this reference is given back; 0: none */
+	/* which of them: the kind says */
+	union {
+		struct {
+			const struct skep_map *map; /* MAP_PTR, MAP_VALUE, MAP_KEY */
+			uint32_t map_uid;           /* of an inner map: which look-up brought it */
+		};
+		struct {
+			const struct skep_btf *btf; /* BTF_PTR */
+			uint32_t btf_id;
+		};
+		uint32_t mem_bytes; /* MEM */
+		int32_t range;      /* PACKET, PACKET_META: bytes from value on that are there */
+		uint32_t func;      /* FUNC: which, as image->funcs */
+		/* in slots alone, and as DYNPTR in arguments of callbacks and global functions */
+		struct {
+			uint8_t dynptr;  /* enum dynptr_kind */
+			bool first_slot; /* of the two */
+		};
+		struct {
+			const struct skep_btf *iter_btf;
+			uint32_t iter_btf_id;
+			uint8_t iter_state; /* enum iter_state */
+			uint32_t iter_depth;
+		};
+		uint8_t irq_class; /* an IRQ flag: by which pair of kfuncs it was saved */
+	};
+	struct skep_scalar value;
+};
+
+/* id of scalars: the number is another's plus off, which the next addition ends. */
+#define ID_ADD64 (1u << 31)
+#define ID_ADD32 (1u << 30)
+#define ID_ADD   (ID_ADD64 | ID_ADD32)
+
+enum slot_kind {
+	SLOT_INVALID,
+	SLOT_SPILL,
+	SLOT_MISC,
+	SLOT_ZERO,
+	SLOT_DYNPTR,
+	SLOT_ITER,
+	SLOT_IRQ_FLAG
+};
+
+/* Eight bytes of stack: slot i is fp-8*(i+1) and up. kinds[0] is its byte at the highest address,
+ * as the kernel counts, so that a spill of 4 bytes fills kinds[4..7] or [0..3] by its address. */
+struct slot {
+	struct reg spilled;
+	uint8_t kinds[8];
+};
+
+#define SLOT_BYTES 8
+#define MOST_SLOTS (SKEP_STACK_BYTES / SLOT_BYTES)
+
+struct range32 {
+	int32_t min, max;
+};
+
+/* One function under way. */
+struct frame {
+	struct reg regs[SKEP_N_REGS];
+	struct slot *slots; /* owned */
+	uint32_t n_slots;   /* touched so far */
+	uint32_t call_at;   /* the slot of its call; UINT32_MAX: main, or a function on its own */
+	uint32_t func;      /* as image->funcs */
+	uint32_t number;    /* in state->frames */
+	bool in_callback, in_async_callback, in_exception_callback;
+	struct range32 callback_ret; /* what the callback may return */
+	uint32_t callback_depth;     /* how often it was gone into */
+	uint32_t async_entries;
+};
+
+enum ref_kind { REF_PTR, REF_IRQ, REF_LOCK, REF_RES_LOCK, REF_RES_LOCK_IRQ };
+
+/* Something acquired. */
+struct ref {
+	enum ref_kind kind;
+	uint32_t id;
+	uint32_t insn;   /* where; the log names it */
+	const void *ptr; /* locks: the map or BTF their object is of */
+};
+
+/* One instruction on the way here: what precision.c goes back along. */
+struct step {
+	uint32_t at, prev_at;
+	uint32_t flags;  /* what the instruction accessed: enum step_flag */
+	uint64_t linked; /* registers and slots of one number, six of them packed (precision.c) */
+};
+
+struct state {
+	struct frame *frames[SKEP_MOST_FRAMES]; /* owned */
+	uint32_t n_frames;                      /* >= 1 */
+	struct ref *refs;                       /* owned */
+	uint32_t n_refs, n_locks;
+	uint32_t preempt_off, rcu_locked; /* how deep */
+	uint32_t irq_id, lock_id;         /* the innermost; 0: none */
+	const void *lock_ptr;
+	bool speculative; /* a path that only the CPU goes, guessing */
+	bool in_sleepable;
+	bool cleaned; /* what is dead was taken out (states.c) */
+	bool used_as_loop_entry;
+	uint32_t may_goto_depth, callback_unroll_depth;
+
+	/* Where it stands among the others; states.c. */
+	struct state *parent, *equal_to, *loop_entry;
+	uint32_t branches; /* paths from here that have not ended */
+	uint32_t first_at, last_at;
+	struct step *steps; /* owned: since the parent */
+	uint32_t n_steps, cap_steps;
+};
+
+static inline struct frame *top_frame(const struct state *s)
+{
+	return s->frames[s->n_frames - 1];
+}
+
+/* --- state.c ------------------------------------------------------------------------------- */
+
+struct state *verify_state_new(struct verifier *v);
+/** Everything but where it stands among the others, and the steps; NULL: no memory. */
+struct state *verify_state_copy(struct verifier *v, const struct state *from);
+void verify_state_free(struct verifier *v, struct state *state);
+/** A frame for function @func on top, called at @call_at, registers unset but fp; -E2BIG: too many.
+ */
+int verify_frame_push(struct verifier *v, struct state *state, uint32_t func, uint32_t call_at);
+void verify_frame_pop(struct verifier *v, struct state *state);
+/** At least @n slots, the new ones invalid. Return 0 | -ENOMEM */
+int verify_frame_grow(struct verifier *v, struct frame *frame, uint32_t n);
+
+/** A reference of @kind taken at v->at; returns its id. Source: acquire_reference(). */
+uint32_t verify_ref_acquire(struct verifier *v, enum ref_kind kind);
+/** Drop the reference and whatever registers and slots go with it. -EINVAL: there is none */
+int verify_ref_release(struct verifier *v, uint32_t id);
+const struct ref *verify_ref_find(const struct state *state, uint32_t id);
+
+/* --- reg.c --------------------------------------------------------------------------------- */
+
+extern const struct reg verify_reg_unset;
+
+static inline bool reg_is_pointer(const struct reg *reg)
+{
+	return reg->kind != REG_UNSET && reg->kind != REG_SCALAR;
+}
+
+/** Any number (precise where the verification is not to rely on states' likeness). */
+void verify_reg_unknown(const struct verifier *v, struct reg *reg);
+void verify_reg_const(const struct verifier *v, struct reg *reg, uint64_t value);
+/** A pointer of @kind with @flags, nothing added; the rest zero. */
+void verify_reg_pointer(struct reg *reg, enum reg_kind kind, unsigned flags);
+/** Exactly 0, as the kernel's register_is_null(). */
+bool verify_reg_is_null(const struct reg *reg);
+bool verify_reg_is_const(const struct reg *reg);
+/** Is it a packet pointer (PACKET, PACKET_META) or its end? */
+bool verify_reg_is_packet(const struct reg *reg);
+/** A new id that no other has. */
+uint32_t verify_new_id(struct verifier *v);
+/** Every register of every frame, spilled ones included: @each is called with those in use. */
+void verify_each_reg(struct state *state, void (*each)(struct reg *reg, void *ctx), void *ctx);
+
+#endif

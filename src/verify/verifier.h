@@ -1,0 +1,334 @@
+/*
+ * One verification: what all passes share, and what each file offers to the others.
+ *
+ *	verify.c     the list of passes
+ *	graph.c      where paths part and meet again; loops
+ *	live_*.c     which registers and stack slots are read again
+ *	walk.c       every path, instruction by instruction: the walk
+ *	  alu.c pointer.c branch.c load.c …   one file per kind of instruction
+ *	  states.c same.c precision.c        when a path needs no second walk
+ *	depth.c      how deep the stack gets
+ *
+ * Functions return 0, or the kernel's -errno when the program is refused; then the words are in
+ * the log and v->refusal tells the rule. The rules are the rows of refusals.def.
+ */
+#ifndef SKEP_VERIFY_VERIFIER_H
+#define SKEP_VERIFY_VERIFIER_H
+
+#include <errno.h>
+
+#include <skep/arena.h>
+#include <skep/buf.h>
+#include <skep/helper.h>
+#include <skep/map.h>
+#include <skep/verify.h>
+
+#include "base/vec.h"
+#include "verify/state.h"
+
+#define NOWHERE UINT32_MAX
+
+/* --- Refusals ------------------------------------------------------------------------------ */
+
+enum refusal {
+	REFUSE_NONE,
+#define REFUSAL(NAME, name, err, fmt) REFUSE_##NAME,
+#include "verify/refusals.def"
+#undef REFUSAL
+	REFUSAL_CNT
+};
+
+/* The formats by name, so that the compiler holds arguments against them. */
+#define REFUSAL(NAME, name, err, fmt)                                                              \
+	static const char REFUSAL_TEXT_##NAME[] __attribute__((unused)) = fmt;
+#include "verify/refusals.def"
+#undef REFUSAL
+
+/** `return verify_refuse(v, UNINIT_REGISTER, regno);`: the row's words to the log, its -errno. */
+#define verify_refuse(v, NAME, ...)                                                                \
+	verify_refuse_row((v), REFUSE_##NAME, REFUSAL_TEXT_##NAME, ##__VA_ARGS__)
+int verify_refuse_row(struct verifier *v, enum refusal row, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* --- What is found once of each instruction and function ----------------------------------- */
+
+struct insn_facts {
+	/* graph.c */
+	bool prune_point;      /* paths meet here: states are kept and compared */
+	bool force_checkpoint; /* a state is kept each time: loops that end by their state */
+	bool jump_point;       /* how a path came here is remembered: precision.c goes back */
+	bool calls_callback; /* a call of a function that calls back, on its own stack of states */
+	bool iter_next, may_goto;
+	uint32_t scc; /* which strongly connected component; 0: in no loop */
+	/* live_registers.c */
+	uint16_t live_regs; /* bit r: register r is read before it is written, from here on */
+	/* the walk */
+	bool seen;
+	uint8_t access_kind; /* load, store: the kind of pointer, the same on all paths */
+	uint16_t access_flags;
+	uint32_t n_states;    /* kept here */
+	int16_t fastcall_off; /* fastcall.c: where a spill around a quick call is; INT16_MIN: none
+			       */
+	bool fastcall_pattern;
+};
+
+struct func_facts {
+	uint32_t start, end;  /* slots [start, end) */
+	uint32_t stack_bytes; /* deepest touched on the walk */
+	const char *name;     /* "" without BTF */
+	bool is_global, is_callback, is_async_callback, is_exception_callback;
+	bool verified; /* global: on its own */
+	bool called;   /* global: so it must be */
+	bool changes_packet, might_sleep, has_tail_call, has_ld_abs;
+	bool keep_fastcall_stack;
+	/* global functions: what the BTF says of the arguments (functions.c) */
+	struct func_argument *args;
+	uint32_t n_args;
+};
+
+/** A path not yet walked: where it begins, and where it came from. */
+struct pending {
+	struct state *state; /* owned */
+	uint32_t at, prev_at;
+	size_t log_len; /* level 1 shows the path that failed alone: the log is cut back to this */
+};
+
+struct verifier {
+	const struct skep_verify_program *program;
+	const struct skep_verify_opts *opts;
+	const struct skep_image *image;
+	const struct skep_insn *insns;
+	uint32_t n_insns;
+	struct skep_arena arena; /* what lives until the end */
+
+	struct insn_facts *facts; /* [n_insns] */
+	struct func_facts *funcs; /* [n_funcs] */
+	uint32_t n_funcs;
+	uint32_t n_sccs;
+	struct live_stack *live_stack; /* live_stack.c */
+	struct explored *explored;     /* states.c */
+
+	/* the walk */
+	struct state *state; /* of the path under way */
+	uint32_t at, prev_at;
+	uint32_t next; /* where the path goes on; a step may set it */
+	uint32_t func; /* which is verified on its own: 0 is main */
+	SKEP_VEC(struct pending) pending;
+	uint32_t last_id;
+	bool strict_alignment, privileged;
+
+	/* what is said */
+	struct skep_buf *log; /* NULL: nothing */
+	uint32_t level;
+	uint32_t last_line; /* index + 1 of the source line last shown */
+	bool state_shown;
+	enum refusal refusal;
+	uint32_t refused_at;
+
+	/* how much */
+	uint32_t n_processed, n_states, peak_states, most_states_per_insn;
+	uint32_t n_jumps, n_jumps_at_state,
+		n_insns_at_state; /* states.c: is it time for another? */
+	size_t memory_bytes;
+	uint64_t deadline_ns;
+};
+
+/* Returned by steps besides 0 and -errno: this path is at its end. */
+#define PATH_END 1
+
+/* --- verify.c, walk.c ---------------------------------------------------------------------- */
+
+/** Walk all paths of function @func, whose first state is v->state. */
+int verify_walk(struct verifier *v);
+/** One instruction, v->insns[v->at]. Return 0: go on at v->next | PATH_END | -errno */
+int verify_step(struct verifier *v);
+/** The other way at a fork: it will be walked from @at with a copy of the state under way, which is
+ *  returned to be told what holds there. NULL: no memory, or too many: `return verify_no_fork(v)`.
+ *  Source: push_stack() */
+struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, bool speculative);
+/** The errno of a fork that there was none of. */
+static inline int verify_no_fork(const struct verifier *v)
+{
+	return v->refusal ? -E2BIG : -ENOMEM;
+}
+
+/* --- reg.c: operands ------------------------------------------------------------------------ */
+
+static inline struct reg *verify_reg(struct verifier *v, unsigned regno)
+{
+	return &top_frame(v->state)->regs[regno];
+}
+
+/** The instruction reads @regno. */
+int verify_read_reg(struct verifier *v, unsigned regno);
+/** It writes it; what it holds then is unset until the caller says. */
+int verify_write_reg(struct verifier *v, unsigned regno);
+/** As a loader's and verifier's caller must: -EACCES for pointers where numbers must not show
+ *  where they are (unprivileged). */
+bool verify_leaks_pointer(struct verifier *v, unsigned regno);
+
+/* --- alu.c, pointer.c: arithmetic ------------------------------------------------------------ */
+
+int verify_alu(struct verifier *v, const struct skep_insn *insn);
+/**
+ * dst = ptr + off, or ptr - off, where one is a pointer and the other a number.
+ *
+ * @ptr, @off  copies are made before @insn's destination is written
+ * Source      adjust_ptr_min_max_vals()
+ */
+int verify_pointer_alu(struct verifier *v, const struct skep_insn *insn, const struct reg *ptr,
+		       const struct reg *off);
+
+/* --- branch.c: conditional jumps -------------------------------------------------------------- */
+
+/** JA, JCOND and the conditional jumps. */
+int verify_jump(struct verifier *v, const struct skep_insn *insn);
+/** A pointer that may be NULL is found to be, or not to be, by its id; everywhere. */
+void verify_mark_null(struct state *state, uint32_t regno, bool is_null);
+/** It is not: what kind that makes it (a map of maps' value is a map). Source:
+ * mark_ptr_not_null_reg() */
+void verify_not_null(struct reg *reg);
+
+/* --- load.c and the files of memory: access ----------------------------------------------------
+ */
+
+enum access { ACCESS_READ, ACCESS_WRITE };
+
+/* One access to memory as an instruction makes it. */
+struct mem_access {
+	unsigned regno; /* the address's register */
+	int32_t off;
+	uint32_t bytes;
+	enum access kind;
+	int value; /* the register stored, or loaded into; -1: an immediate, or nothing */
+	bool strict_alignment, sign_extends;
+};
+
+int verify_load(struct verifier *v, const struct skep_insn *insn);   /* LDX */
+int verify_store(struct verifier *v, const struct skep_insn *insn);  /* ST, STX */
+int verify_atomic(struct verifier *v, const struct skep_insn *insn); /* STX | ATOMIC */
+int verify_ld_abs(struct verifier *v, const struct skep_insn *insn); /* LD | ABS, IND */
+/** Source: check_mem_access() */
+int verify_mem_access(struct verifier *v, const struct mem_access *access);
+
+struct call;
+/**
+ * A call is given @bytes of memory at @regno, to read or to write.
+ *
+ * @zero_ok  0 bytes may be asked for (then NULL will do)
+ * @call     what is collected of the call: uninitialised stack it fills; may be NULL
+ * Source    check_helper_mem_access()
+ */
+int verify_call_memory(struct verifier *v, unsigned regno, uint32_t bytes, enum access kind,
+		       bool zero_ok, struct call *call);
+/** The stack at fp + @off of @frame, @bytes of it, is overwritten by what is not known (or, with
+ *  @value >= 0, by register @value). Source: check_stack_write() */
+int verify_stack_write(struct verifier *v, const struct mem_access *access, struct frame *frame);
+int verify_stack_read(struct verifier *v, const struct mem_access *access, struct frame *frame);
+/** A field of a kernel structure, or of a program's own: what a load of it brings.
+ *  Source: check_ptr_to_btf_access() */
+int verify_btf_access(struct verifier *v, const struct mem_access *access);
+/** A 64-bit load names a variable of the kernel's: what it points to. Source: check_pseudo_btf_id()
+ */
+int verify_load_variable(struct verifier *v, const struct skep_insn *insn);
+
+/* --- context.c: what r1 points to at first -----------------------------------------------------
+ */
+
+/* What a context's field is. */
+struct ctx_field {
+	enum reg_kind kind; /* SCALAR, or a pointer */
+	uint16_t flags;
+	uint32_t field_bytes; /* narrow loads are of a field of so many */
+	const struct skep_btf *btf;
+	uint32_t btf_id;
+	uint32_t ref_id;          /* struct_ops: an argument that is acquired */
+	struct range32 ret_range; /* if has_range: LSM's return value and the like */
+	bool has_range, sign_extends;
+};
+
+/** May a program of this type access @bytes at @off of its context, and what is there?
+ *  Return 0 | -EACCES (nothing is logged: the caller does) */
+int verify_ctx_access(struct verifier *v, int32_t off, uint32_t bytes, enum access kind,
+		      struct ctx_field *ret);
+/** The helper's prototype if the program's type may call it, NULL else. */
+const struct skep_proto *verify_helper_allowed(struct verifier *v, int32_t id);
+/** What the program may return, by its type. Return whether it is limited at all. */
+bool verify_return_range(struct verifier *v, struct range32 *ret);
+/** May data of packets be accessed so? (types whose packets are read-only, or not linear) */
+bool verify_packet_access_allowed(struct verifier *v, const struct call *call, enum access kind);
+
+/* --- call.c and its files -----------------------------------------------------------------------
+ */
+
+int verify_call(struct verifier *v, const struct skep_insn *insn);
+int verify_exit(struct verifier *v);
+int verify_call_helper(struct verifier *v, const struct skep_insn *insn); /* helper_call.c */
+int verify_call_kfunc(struct verifier *v, const struct skep_insn *insn);  /* kfunc_call.c */
+int verify_call_local(struct verifier *v, const struct skep_insn *insn);  /* functions.c */
+/** The registers with which function v->func begins. Source: do_check_common() */
+int verify_first_state(struct verifier *v);
+/** What must not be held when the program ends or calls so. Source: check_resource_leak() */
+int verify_nothing_held(struct verifier *v, bool exception_exit, bool locks, const char *what);
+
+/* --- graph.c, live_*.c, depth.c, fastcall.c -----------------------------------------------------
+ */
+
+int verify_graph(struct verifier *v);
+int verify_live_registers(struct verifier *v);
+int verify_live_stack(struct verifier *v);
+/** Is slot @slot of frame @frame of v->state read again, from v->at on? */
+bool verify_slot_is_live(struct verifier *v, const struct state *state, uint32_t frame,
+			 uint32_t slot);
+/** The walk saw the instruction read, or wholly overwrite, the slots of @mask in frame @frame. */
+void verify_note_stack_read(struct verifier *v, uint32_t frame, uint64_t mask);
+void verify_note_stack_write(struct verifier *v, uint32_t frame, uint64_t mask);
+int verify_fastcall(struct verifier *v);
+int verify_stack_depth(struct verifier *v);
+
+/* --- states.c, same.c, precision.c --------------------------------------------------------------
+ */
+
+enum step_flag {
+	STEP_STACK = 1 << 0, /* it accesses stack slot .slot of frame .frame */
+	STEP_FRAME_SHIFT = 1,
+	STEP_FRAME_MASK = 7,
+	STEP_SLOT_SHIFT = 4,
+	STEP_SLOT_MASK = 63,
+	STEP_DST_SPILL = 1 << 10,
+	STEP_SRC_SPILL = 1 << 11, /* linked: which side was a pointer */
+};
+
+/** Is the state under way one that was seen here already, and found safe? Keeps it if not.
+ *  Return 0 no | 1 yes: the path ends | -errno. Source: is_state_visited() */
+int verify_prune(struct verifier *v);
+/** A path of @state has ended. Source: update_branch_counts() */
+int verify_path_ended(struct verifier *v, struct state *state);
+void verify_states_done(struct verifier *v);
+bool verify_states_equal(struct verifier *v, const struct state *old, const struct state *cur,
+			 bool exact);
+/** The instruction under way is one that precision.c must know of. */
+int verify_push_step(struct verifier *v, uint32_t flags, uint64_t linked);
+/** A decision was made on @regno's bounds: it and whatever it came from must be kept exactly.
+ *  Source: mark_chain_precision() */
+int verify_mark_precise(struct verifier *v, unsigned regno);
+
+/* --- log.c
+ * ---------------------------------------------------------------------------------------- */
+
+void verify_log(struct verifier *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/** Before a step: at level 2, or where a path begins, the state; the source line; the
+ *  instruction. */
+void verify_log_step(struct verifier *v);
+/** The path came to a state found safe before: "from 3 to 7: safe". */
+void verify_log_safe(struct verifier *v);
+/** "Func#1 ('name') is safe for any args that match its prototype" */
+void verify_log_function_safe(struct verifier *v, uint32_t func);
+/** A frame's registers and slots in the kernel's form, one line without its end. */
+void verify_log_frame(struct verifier *v, const struct state *state, const struct frame *frame,
+		      bool all);
+/** One register: "ctx()", "scalar(umin=1)", "map_value(map=m,ks=4,vs=8)". */
+void verify_reg_print(const struct verifier *v, const struct reg *reg, struct skep_buf *out);
+void verify_log_summary(struct verifier *v);
+
+#endif

@@ -1,0 +1,198 @@
+/*
+ * The walk: every path through a function, instruction by instruction.
+ *
+ *	path ─► fork: one way goes on, the other waits in `pending`
+ *	     ─► seen here, and no worse than then (states.c): the path ends, safe
+ *	     ─► exit: the path ends
+ *	     ─► refused: the program is
+ *
+ * Paths that wait are taken last in, first out: of a loop's two ways the one that goes on falls
+ * through first, as in the kernel. The order shows in its log, and decides which of several faults
+ * is found first.
+ *
+ * Source  behaviour of Linux 6.18, do_check()
+ */
+#include "verify/verifier.h"
+
+#include <errno.h>
+
+#define MOST_PENDING 8192
+
+/* --- Forks -------------------------------------------------------------------------------------
+ */
+
+struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, bool speculative)
+{
+	struct state *state = verify_state_copy(v, v->state);
+
+	if (!state)
+		return NULL;
+	state->speculative |= speculative;
+	skep_vec_push(&v->pending,
+		      ((struct pending){state, at, prev_at, v->log ? v->log->len : 0}));
+	if (state->parent)
+		state->parent->branches++;
+	if (v->pending.len > MOST_PENDING) {
+		verify_refuse(v, TOO_MANY_JUMPS, (unsigned)v->pending.len);
+		return NULL;
+	}
+	return state;
+}
+
+/* Take up the path that waited least. Level 1 tells of the path that failed alone, so what was said
+ * since the fork is taken back. Return false: there is none. */
+static bool take_pending(struct verifier *v)
+{
+	struct pending pending;
+
+	verify_state_free(v, v->state);
+	v->state = NULL;
+	if (!v->pending.len)
+		return false;
+	pending = skep_vec_pop(&v->pending);
+	v->state = pending.state;
+	v->at = pending.at;
+	v->prev_at = pending.prev_at;
+	if (v->log && !(v->level & 2))
+		v->log->len = pending.log_len;
+	v->state_shown = false;
+	return true;
+}
+
+/* --- Steps -------------------------------------------------------------------------------------
+ */
+
+/* A 64-bit load: a number, or what the linker found it to name. */
+static int load_imm64(struct verifier *v, const struct skep_insn *insn)
+{
+	const struct skep_ref *ref = &v->image->refs[v->at];
+	struct reg *reg = verify_reg(v, insn->dst);
+	int err = verify_write_reg(v, insn->dst);
+
+	if (err)
+		return err;
+	v->next = v->at + 2;
+	switch (ref->kind) {
+	case SKEP_REF_NONE:
+		verify_reg_const(v, reg,
+				 (uint32_t)insn[0].imm | (uint64_t)(uint32_t)insn[1].imm << 32);
+		return 0;
+	case SKEP_REF_MAP:
+		verify_reg_pointer(reg, REG_MAP_PTR, 0);
+		reg->map = v->image->maps[ref->index];
+		return 0;
+	case SKEP_REF_MAP_VALUE:
+		verify_reg_pointer(reg,
+				   v->image->maps[ref->index]->type == SKEP_MAP_ARENA
+					   ? REG_ARENA
+					   : REG_MAP_VALUE,
+				   0);
+		reg->map = v->image->maps[ref->index];
+		reg->off = (int32_t)ref->off;
+		return 0;
+	case SKEP_REF_FUNC:
+		verify_reg_pointer(reg, REG_FUNC, 0);
+		reg->func = v->image->callbacks[ref->index].func;
+		return 0;
+	case SKEP_REF_VARIABLE: return verify_load_variable(v, insn);
+	}
+	return -EINVAL;
+}
+
+static int step_of_jumps(struct verifier *v, const struct skep_insn *insn)
+{
+	switch (insn->code & 0xf0) {
+	case SKEP_CALL: return verify_call(v, insn);
+	case SKEP_EXIT: return verify_exit(v);
+	default: return verify_jump(v, insn);
+	}
+}
+
+int verify_step(struct verifier *v)
+{
+	const struct skep_insn *insn = &v->insns[v->at];
+	bool atomic = (insn->code & 0xe0) == SKEP_ATOMIC;
+
+	v->next = v->at + 1;
+	v->facts[v->at].seen = true;
+	switch (insn->code & 7) {
+	case SKEP_ALU:
+	case SKEP_ALU64: return verify_alu(v, insn);
+	case SKEP_LDX: return verify_load(v, insn);
+	case SKEP_ST: return verify_store(v, insn);
+	case SKEP_STX: return atomic ? verify_atomic(v, insn) : verify_store(v, insn);
+	case SKEP_LD:
+		if ((insn->code & 0xe0) == SKEP_IMM)
+			return load_imm64(v, insn);
+		return verify_ld_abs(v, insn);
+	default: return step_of_jumps(v, insn);
+	}
+}
+
+/* --- The walk ----------------------------------------------------------------------------------
+ */
+
+static int check_limits(struct verifier *v)
+{
+	uint32_t most = v->opts->most_insns ? v->opts->most_insns : 1000000;
+
+	if (++v->n_processed > most)
+		return verify_refuse(v, TOO_MANY_INSNS, v->n_processed);
+	return 0;
+}
+
+static int arrive(struct verifier *v)
+{
+	int ret = check_limits(v);
+
+	if (ret)
+		return ret;
+	v->state->last_at = v->prev_at;
+	if (v->facts[v->at].prune_point) {
+		ret = verify_prune(v);
+		if (ret) {
+			if (ret == PATH_END)
+				verify_log_safe(v);
+			return ret;
+		}
+	}
+	return v->facts[v->at].jump_point ? verify_push_step(v, 0, 0) : 0;
+}
+
+static int step(struct verifier *v)
+{
+	int ret = arrive(v);
+
+	if (ret)
+		return ret;
+	verify_log_step(v);
+	v->prev_at = v->at;
+	ret = verify_step(v);
+	if (!ret)
+		v->at = v->next;
+	return ret;
+}
+
+/* What only a guessing CPU would do is not refused: such a path ends (the kernel puts a barrier
+ * before the instruction). */
+static bool is_only_guessed(const struct verifier *v, int err)
+{
+	return err < 0 && err != -ENOMEM && err != -E2BIG && v->state->speculative;
+}
+
+int verify_walk(struct verifier *v)
+{
+	for (;;) {
+		int ret = step(v);
+
+		if (!ret)
+			continue;
+		if (ret < 0 && !is_only_guessed(v, ret))
+			return ret;
+		ret = verify_path_ended(v, v->state);
+		if (ret)
+			return ret;
+		if (!take_pending(v))
+			return 0;
+	}
+}
