@@ -136,6 +136,19 @@ struct slot {
 };
 
 #define SLOT_BYTES 8
+
+/** Was a register spilled here, whole or its lower bytes? They begin at the lowest address. */
+static inline bool slot_is_spill(const struct slot *slot)
+{
+	return slot->kinds[SLOT_BYTES - 1] == SLOT_SPILL;
+}
+
+/** Was a number? */
+static inline bool slot_is_spilled_scalar(const struct slot *slot)
+{
+	return slot_is_spill(slot) && slot->spilled.kind == REG_SCALAR;
+}
+
 #define MOST_SLOTS (SKEP_STACK_BYTES / SLOT_BYTES)
 
 struct range32 {
