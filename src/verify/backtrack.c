@@ -309,8 +309,8 @@ static bool over_jump(struct verifier *v, const struct way_back *way, struct wan
 
 static bool (*const over_class[8])(struct verifier *v, const struct way_back *way,
 				   struct wanted *w) = {
-	[SKEP_LD] = over_ld,    [SKEP_LDX] = over_load,   [SKEP_ST] = over_store,
-	[SKEP_STX] = over_stx,  [SKEP_ALU] = over_alu,    [SKEP_JMP] = over_jump,
+	[SKEP_LD] = over_ld,     [SKEP_LDX] = over_load,   [SKEP_ST] = over_store,
+	[SKEP_STX] = over_stx,   [SKEP_ALU] = over_alu,    [SKEP_JMP] = over_jump,
 	[SKEP_ALU64] = over_alu, [SKEP_JMP32] = over_jump,
 };
 

@@ -48,7 +48,7 @@ static struct visit *find_visit(const struct verifier *v, const struct visit *ch
 {
 	struct visits *visits = &v->explored->visits[chain->scc];
 
-	skep_vec_foreach(struct visit, visit, &visits->list)
+	skep_vec_foreach (struct visit, visit, &visits->list)
 		if (!memcmp(visit->calls, chain->calls, sizeof(chain->calls)))
 			return visit;
 	return NULL;
@@ -185,7 +185,7 @@ void verify_loops_done(struct verifier *v)
 	for (uint32_t i = 0; i <= v->n_sccs; i++) {
 		struct visits *visits = &v->explored->visits[i];
 
-		skep_vec_foreach(struct visit, visit, &visits->list)
+		skep_vec_foreach (struct visit, visit, &visits->list)
 			free_backedges(v, visit);
 		skep_vec_done(&visits->list);
 	}

@@ -68,11 +68,6 @@ static bool logs(const struct verifier *v)
 	return v->log && v->level & 2;
 }
 
-static bool slot_has_number(const struct slot *slot)
-{
-	return slot_has_spill(slot) && slot->spilled.kind == REG_SCALAR;
-}
-
 static void force_frame(struct verifier *v, struct frame *frame, uint32_t number)
 {
 	for (unsigned r = 0; r < SKEP_R10; r++) {
@@ -84,7 +79,7 @@ static void force_frame(struct verifier *v, struct frame *frame, uint32_t number
 				   r);
 	}
 	for (uint32_t s = 0; s < frame->n_slots; s++) {
-		if (!slot_has_number(&frame->slots[s]) || frame->slots[s].spilled.precise)
+		if (!slot_is_spilled_scalar(&frame->slots[s]) || frame->slots[s].spilled.precise)
 			continue;
 		frame->slots[s].spilled.precise = true;
 		if (logs(v))
@@ -184,7 +179,7 @@ static void mark_frame(struct chain *c, struct frame *frame, uint32_t f)
 			*regs &= ~(1u << r);
 	for (uint32_t s = 0; s < MOST_SLOTS; s++)
 		if (*slots >> s & 1 &&
-		    (s >= frame->n_slots || !slot_has_number(&frame->slots[s]) ||
+		    (s >= frame->n_slots || !slot_is_spilled_scalar(&frame->slots[s]) ||
 		     !mark(c, &frame->slots[s].spilled)))
 			*slots &= ~(1ull << s);
 }
@@ -201,7 +196,6 @@ static void log_parent(struct chain *c, uint32_t f)
 	verify_log_wanted_slots(v, c->want.slots[f]);
 	verify_log(v, ": ");
 	verify_log_frame(v, c->state, c->state->frames[f], true);
-	verify_log(v, "\n");
 }
 
 /* Return false: the parent has not the frames that the way back went through */
@@ -316,7 +310,7 @@ static void want_of_frame(struct wanted *w, const struct frame *old, uint32_t f)
 	for (unsigned r = 0; r < SKEP_R10; r++)
 		w->regs[f] |= (uint32_t)is_precise(&old->regs[r]) << r;
 	for (uint32_t s = 0; s < old->n_slots; s++)
-		if (slot_has_spill(&old->slots[s]))
+		if (slot_is_spill(&old->slots[s]))
 			w->slots[f] |= (uint64_t)is_precise(&old->slots[s].spilled) << s;
 }
 

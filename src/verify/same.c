@@ -181,11 +181,10 @@ static bool like_arena(struct comparison *c, const struct reg *old, const struct
 
 static bool (*const like_by_kind[REG_KIND_CNT])(struct comparison *c, const struct reg *old,
 						const struct reg *now) = {
-	[REG_SCALAR] = like_number,    [REG_MAP_KEY] = like_region,
-	[REG_MAP_VALUE] = like_region, [REG_MEM] = like_region,
-	[REG_BUF] = like_region,       [REG_TP_BUFFER] = like_region,
-	[REG_PACKET] = like_packet,    [REG_PACKET_META] = like_packet,
-	[REG_STACK] = like_stack,      [REG_ARENA] = like_arena,
+	[REG_SCALAR] = like_number, [REG_MAP_KEY] = like_region,     [REG_MAP_VALUE] = like_region,
+	[REG_MEM] = like_region,    [REG_BUF] = like_region,         [REG_TP_BUFFER] = like_region,
+	[REG_PACKET] = like_packet, [REG_PACKET_META] = like_packet, [REG_STACK] = like_stack,
+	[REG_ARENA] = like_arena,
 };
 
 static bool reg_safe(struct comparison *c, const struct reg *old, const struct reg *now)
@@ -378,7 +377,7 @@ void verify_widen(struct verifier *v, const struct state *last_round, struct sta
 		for (unsigned r = 0; r < SKEP_N_REGS; r++)
 			widen(&c, &old->regs[r], &now->regs[r]);
 		for (uint32_t s = 0; s < old->n_slots && s < now->n_slots; s++)
-			if (slot_has_spill(&old->slots[s]) && slot_has_spill(&now->slots[s]))
+			if (slot_is_spill(&old->slots[s]) && slot_is_spill(&now->slots[s]))
 				widen(&c, &old->slots[s].spilled, &now->slots[s].spilled);
 	}
 }

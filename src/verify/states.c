@@ -221,8 +221,7 @@ static bool other_round(const struct state *old, const struct state *now)
 
 			if (slot->kinds[0] == SLOT_ITER &&
 			    slot->spilled.iter_state == ITER_ACTIVE &&
-			    slot->spilled.iter_depth !=
-				    now->frames[f]->slots[s].spilled.iter_depth)
+			    slot->spilled.iter_depth != now->frames[f]->slots[s].spilled.iter_depth)
 				return true;
 		}
 	}
@@ -241,15 +240,14 @@ static bool iterator_is_active(const struct state *state)
 
 static int refuse_endless(struct verifier *v, const struct state *old)
 {
-	int err = verify_refuse(v, INFINITE_LOOP, v->at);
+	int err;
 
+	verify_log_line(v, v->at, "; ");
+	err = verify_refuse(v, INFINITE_LOOP, v->at);
 	verify_log(v, "cur state:");
-	if (v->log)
-		verify_log_frame(v, v->state, top_frame(v->state), true);
-	verify_log(v, "\nold state:");
-	if (v->log)
-		verify_log_frame(v, old, top_frame(old), true);
-	verify_log(v, "\n");
+	verify_log_frame(v, v->state, top_frame(v->state), true);
+	verify_log(v, "old state:");
+	verify_log_frame(v, old, top_frame(old), true);
 	return err;
 }
 
@@ -270,8 +268,8 @@ static bool ends_round(struct verifier *v, const struct state *old, bool *ret_de
 	const struct frame *then = top_frame(old);
 	const struct state *now = v->state;
 
-	*ret_decided = then->in_async_callback &&
-		       then->async_entries != top_frame(now)->async_entries;
+	*ret_decided =
+		then->in_async_callback && then->async_entries != top_frame(now)->async_entries;
 	if (*ret_decided)
 		return false;
 	*ret_decided = facts->iter_next || facts->calls_callback;
