@@ -59,7 +59,7 @@ void verify_each_reg(struct state *state, void (*each)(struct reg *reg, void *ct
 		for (unsigned r = 0; r < SKEP_N_REGS; r++)
 			each(&frame->regs[r], ctx);
 		for (uint32_t s = 0; s < frame->n_slots; s++)
-			if (frame->slots[s].kinds[0] == SLOT_SPILL)
+			if (slot_has_spill(&frame->slots[s]))
 				each(&frame->slots[s].spilled, ctx);
 	}
 }

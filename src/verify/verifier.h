@@ -116,6 +116,9 @@ struct verifier {
 	SKEP_VEC(struct pending) pending;
 	uint32_t last_id;
 	bool strict_alignment, privileged;
+	bool step_noted;         /* the last of v->state->steps is of the instruction under way */
+	bool explore_alu_limits; /* pointer.c: what pointers may be added to must be the same
+				  * number in states that are alike */
 
 	/* what is said */
 	struct skep_buf *log; /* NULL: nothing */
@@ -299,16 +302,52 @@ enum step_flag {
 	STEP_SRC_SPILL = 1 << 11, /* linked: which side was a pointer */
 };
 
+/* How much alike an old state and one under way must be. */
+enum likeness {
+	LIKE_SAFE,   /* what the old one was found safe for has all that the other can be */
+	LIKE_WITHIN, /* so, and not even a number of which nothing is asked may be outside */
+	LIKE_EXACT,  /* the same */
+};
+
+/* Registers and slots that hold one number, or numbers a constant apart. */
+#define MOST_LINKED 6
+struct linked {
+	uint32_t n;
+	struct {
+		uint8_t frame, number; /* of the register or slot */
+		bool is_reg;
+	} places[MOST_LINKED];
+};
+
 /** Is the state under way one that was seen here already, and found safe? Keeps it if not.
- *  Return 0 no | 1 yes: the path ends | -errno. Source: is_state_visited() */
+ *  Return 0 no | PATH_END | -errno. Source: is_state_visited() */
 int verify_prune(struct verifier *v);
 /** A path of @state has ended. Source: update_branch_counts() */
 int verify_path_ended(struct verifier *v, struct state *state);
+/** All paths of a function have: what was kept is let go of. */
 void verify_states_done(struct verifier *v);
+/** Is all that @cur can be among what @old was found safe for? Source: states_equal() */
 bool verify_states_equal(struct verifier *v, const struct state *old, const struct state *cur,
-			 bool exact);
-/** The instruction under way is one that precision.c must know of. */
+			 enum likeness likeness);
+/** The instruction that frame @frame of @state is at, or is to return behind. */
+static inline uint32_t verify_frame_at(const struct state *state, uint32_t frame)
+{
+	return frame + 1 == state->n_frames ? state->at : state->frames[frame + 1]->call_at;
+}
+
+/** The latest state before @state on its path that was kept at @at, called from the same places:
+ *  the loop's last round. NULL: none. Source: find_prev_entry() */
+struct state *verify_last_round(struct verifier *v, const struct state *state, uint32_t at);
+/** Numbers of @state that differ from the last round's, and of which nothing is asked, may be any:
+ *  so the rounds become alike. Source: widen_imprecise_scalars() */
+void verify_widen(struct verifier *v, const struct state *last_round, struct state *state);
+
+/** The instruction under way is one that precision.c must know of. @flags, @linked are added to
+ *  what was told of it before. Return 0 | -ENOMEM. Source: push_jmp_history() */
 int verify_push_step(struct verifier *v, uint32_t flags, uint64_t linked);
+/** As a step keeps it: six times ten bits, and how many. */
+uint64_t verify_linked_pack(const struct linked *linked);
+struct linked verify_linked_unpack(uint64_t packed);
 /** A decision was made on @regno's bounds: it and whatever it came from must be kept exactly.
  *  Source: mark_chain_precision() */
 int verify_mark_precise(struct verifier *v, unsigned regno);
