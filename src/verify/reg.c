@@ -4,6 +4,7 @@
 #include "verify/verifier.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 const struct reg verify_reg_unset = {
 	.kind = REG_UNSET,
@@ -59,9 +60,40 @@ void verify_each_reg(struct state *state, void (*each)(struct reg *reg, void *ct
 		for (unsigned r = 0; r < SKEP_N_REGS; r++)
 			each(&frame->regs[r], ctx);
 		for (uint32_t s = 0; s < frame->n_slots; s++)
-			if (slot_has_spill(&frame->slots[s]))
+			if (slot_is_spill(&frame->slots[s]))
 				each(&frame->slots[s].spilled, ctx);
 	}
+}
+
+/* --- Words -------------------------------------------------------------------------------------
+ */
+
+const char *verify_kind_text(const struct reg *reg, char text[VERIFY_KIND_TEXT_BYTES])
+{
+	static const char *const words[] = {
+#define REG_KIND(NAME, word) word,
+#include "verify/reg_kinds.def"
+#undef REG_KIND
+	};
+	static const struct {
+		unsigned flag;
+		const char *word;
+	} prefixes[] = {
+		{MEM_RDONLY, "rdonly_"},   {MEM_RINGBUF, "ringbuf_"}, {MEM_USER, "user_"},
+		{MEM_PERCPU, "percpu_"},   {MEM_RCU, "rcu_"},         {PTR_UNTRUSTED, "untrusted_"},
+		{PTR_TRUSTED, "trusted_"},
+	};
+	size_t len = 0;
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (reg->flags & prefixes[i].flag)
+			len += (size_t)snprintf(text + len, VERIFY_KIND_TEXT_BYTES - len, "%s",
+						prefixes[i].word);
+	len += (size_t)snprintf(text + len, VERIFY_KIND_TEXT_BYTES - len, "%s", words[reg->kind]);
+	if (reg->flags & PTR_MAYBE_NULL)
+		snprintf(text + len, VERIFY_KIND_TEXT_BYTES - len, "%s",
+			 reg->kind == REG_BTF_PTR ? "or_null_" : "_or_null");
+	return text;
 }
 
 /* --- Operands ----------------------------------------------------------------------------------

@@ -135,13 +135,20 @@ struct slot {
 	uint8_t kinds[8];
 };
 
-/* Is what was a register in it, whole or in part? A narrow spill fills the lowest addresses. */
-static inline bool slot_has_spill(const struct slot *slot)
+#define SLOT_BYTES 8
+
+/** Was a register spilled here, whole or its lower bytes? They begin at the lowest address. */
+static inline bool slot_is_spill(const struct slot *slot)
 {
-	return slot->kinds[7] == SLOT_SPILL;
+	return slot->kinds[SLOT_BYTES - 1] == SLOT_SPILL;
 }
 
-#define SLOT_BYTES 8
+/** Was a number? */
+static inline bool slot_is_spilled_scalar(const struct slot *slot)
+{
+	return slot_is_spill(slot) && slot->spilled.kind == REG_SCALAR;
+}
+
 #define MOST_SLOTS (SKEP_STACK_BYTES / SLOT_BYTES)
 
 struct range32 {

@@ -162,6 +162,13 @@ static inline struct reg *verify_reg(struct verifier *v, unsigned regno)
 	return &top_frame(v->state)->regs[regno];
 }
 
+#define VERIFY_KIND_TEXT_BYTES 96
+/** The kind with what narrows it, as the kernel's log and refusals name it: "map_value_or_null",
+ *  "rdonly_mem", "trusted_ptr_". Return @text. Source: reg_type_str() */
+const char *verify_kind_text(const struct reg *reg, char text[VERIFY_KIND_TEXT_BYTES]);
+/** The same, in memory of the block it is used in. */
+#define KIND_TEXT(reg) verify_kind_text((reg), (char[VERIFY_KIND_TEXT_BYTES]){0})
+
 /** The instruction reads @regno. */
 int verify_read_reg(struct verifier *v, unsigned regno);
 /** It writes it; what it holds then is unset until the caller says. */
