@@ -128,7 +128,11 @@ struct verifier {
 	struct skep_buf *log; /* NULL: nothing */
 	uint32_t level;
 	uint32_t last_line; /* index + 1 of the source line last shown */
-	bool state_shown;
+	bool state_shown;   /* false: level 2 shows the whole state before the next instruction */
+	uint16_t changed_regs;       /* bit r: register r is shown with the next state */
+	uint64_t changed_slots;      /* bit s: slot s is */
+	size_t log_start;            /* what was in the log before */
+	size_t insn_end, insn_width; /* of the instruction last shown: what it did goes behind it */
 	enum refusal refusal;
 	uint32_t refused_at;
 
@@ -137,7 +141,7 @@ struct verifier {
 	uint32_t n_jumps, n_jumps_at_state,
 		n_insns_at_state; /* states.c: is it time for another? */
 	size_t memory_bytes;
-	uint64_t deadline_ns;
+	uint64_t started_ns, deadline_ns;
 };
 
 /* Returned by steps besides 0 and -errno: this path is at its end. */
@@ -158,6 +162,9 @@ static inline int verify_no_fork(const struct verifier *v)
 {
 	return v->refusal ? -E2BIG : -ENOMEM;
 }
+
+/** Since skep_verify() was called. */
+uint64_t verify_elapsed_ns(const struct verifier *v);
 
 /* --- reg.c: operands ------------------------------------------------------------------------ */
 
@@ -367,6 +374,33 @@ int verify_mark_precise(struct verifier *v, unsigned regno);
  * ---------------------------------------------------------------------------------------- */
 
 void verify_log(struct verifier *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * What the instruction under way wrote, or only looked at: the log shows it behind the instruction.
+ * Operands are noted by verify_read_reg() and verify_write_reg(), r0 to r5 of calls by who clobbers
+ * them, slots by who stores there.
+ */
+static inline void verify_note_reg(struct verifier *v, unsigned regno)
+{
+	v->changed_regs |= (uint16_t)(1u << regno);
+}
+static inline void verify_note_slot(struct verifier *v, uint32_t slot)
+{
+	v->changed_slots |= (uint64_t)1 << (slot & 63);
+}
+/** All of it: a path begins. */
+static inline void verify_note_all(struct verifier *v)
+{
+	v->changed_regs = UINT16_MAX;
+	v->changed_slots = UINT64_MAX;
+}
+/** "func#1 @4": where functions begin (level 2). */
+void verify_log_functions(struct verifier *v);
+/** "; x = 1; @ file.c:12", unless it was said last. @prefix before it ("; "). */
+void verify_log_line(struct verifier *v, uint32_t at, const char *prefix);
+/** What the instruction under way changed so far, behind it: before other things are said of it. */
+void verify_log_changes(struct verifier *v, const struct state *state);
+/** A function was verified: level 1 forgets what was said of it. */
+void verify_log_forget(struct verifier *v);
 /** Before a step: at level 2, or where a path begins, the state; the source line; the
  *  instruction. */
 void verify_log_step(struct verifier *v);
@@ -374,7 +408,8 @@ void verify_log_step(struct verifier *v);
 void verify_log_safe(struct verifier *v);
 /** "Func#1 ('name') is safe for any args that match its prototype" */
 void verify_log_function_safe(struct verifier *v, uint32_t func);
-/** A frame's registers and slots in the kernel's form, one line without its end. */
+/** A frame's registers and slots in the kernel's form, to the end of the line: all of them, or what
+ *  was noted as changed. */
 void verify_log_frame(struct verifier *v, const struct state *state, const struct frame *frame,
 		      bool all);
 /** One register: "ctx()", "scalar(umin=1)", "map_value(map=m,ks=4,vs=8)". */

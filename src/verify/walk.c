@@ -56,6 +56,7 @@ static bool take_pending(struct verifier *v)
 	if (v->log && !(v->level & 2))
 		v->log->len = pending.log_len;
 	v->state_shown = false;
+	verify_note_all(v);
 	return true;
 }
 
