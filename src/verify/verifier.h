@@ -81,9 +81,11 @@ struct func_facts {
 	bool called;   /* global: so it must be */
 	bool changes_packet, might_sleep, has_tail_call, has_ld_abs;
 	bool keep_fastcall_stack;
-	/* global functions: what the BTF says of the arguments (functions.c) */
+	/* what the BTF says of the arguments (function_types.c) */
 	struct func_argument *args;
 	uint32_t n_args;
+	bool args_known;
+	bool unreliable; /* what it is called with, or its code, is not what the BTF says */
 };
 
 /** A path not yet walked: where it begins, and where it came from. */
@@ -107,6 +109,8 @@ struct verifier {
 	uint32_t n_sccs;
 	struct live_stack *live_stack; /* live_stack.c */
 	struct explored *explored;     /* states.c */
+
+	struct known_struct *known_structs; /* types.c */
 
 	/* the walk */
 	struct state *state; /* of the path under way */
