@@ -101,6 +101,7 @@ const char *verify_kind_text(const struct reg *reg, char text[VERIFY_KIND_TEXT_B
 
 int verify_read_reg(struct verifier *v, unsigned regno)
 {
+	verify_note_reg(v, regno);
 	if (verify_reg(v, regno)->kind == REG_UNSET)
 		return verify_refuse(v, UNINIT_REGISTER, regno);
 	return 0;
@@ -108,6 +109,7 @@ int verify_read_reg(struct verifier *v, unsigned regno)
 
 int verify_write_reg(struct verifier *v, unsigned regno)
 {
+	verify_note_reg(v, regno);
 	if (regno == SKEP_R10)
 		return verify_refuse(v, FRAME_POINTER_WRITE);
 	return 0;

@@ -32,7 +32,7 @@ static uint64_t shown32(int64_t value)
 	return is_small(value) ? (uint64_t)value : (uint32_t)value;
 }
 
-static void print_number(uint64_t value, bool is_signed, struct skep_buf *out)
+void skep_number_print(uint64_t value, bool is_signed, struct skep_buf *out)
 {
 	bool decimal = is_signed ? is_small((int64_t)value) : value <= UINT16_MAX;
 
@@ -60,7 +60,7 @@ static void print_field(struct field *fields, size_t n, struct skep_buf *out)
 		fields[i].hidden = true;
 	}
 	skep_buf_printf(out, "=");
-	print_number(fields[0].value, fields[0].is_signed, out);
+	skep_number_print(fields[0].value, fields[0].is_signed, out);
 }
 
 static void print_fields(struct field *fields, size_t n, const char **separator,
@@ -75,7 +75,8 @@ static void print_fields(struct field *fields, size_t n, const char **separator,
 	}
 }
 
-void skep_scalar_print(const struct skep_scalar *s, struct skep_buf *out)
+void skep_scalar_print_ranges(const struct skep_scalar *s, const char **separator,
+			      struct skep_buf *out)
 {
 	const struct skep_bounds *full = &s->full, *low = &s->low;
 	struct field fields[] = {
@@ -88,16 +89,22 @@ void skep_scalar_print(const struct skep_scalar *s, struct skep_buf *out)
 		{"umin32", low->umin, false, low->umin == 0},
 		{"umax32", low->umax, false, low->umax == UINT32_MAX},
 	};
+
+	print_fields(fields, sizeof(fields) / sizeof(fields[0]), separator, out);
+	if (s->bits.mask != UINT64_MAX)
+		skep_buf_printf(out, "%svar_off=(0x%" PRIx64 "; 0x%" PRIx64 ")", *separator,
+				s->bits.value, s->bits.mask);
+}
+
+void skep_scalar_print(const struct skep_scalar *s, struct skep_buf *out)
+{
 	const char *separator = "";
 
 	if (skep_tnum_is_const(s->bits)) {
-		print_number(s->bits.value, true, out);
+		skep_number_print(s->bits.value, true, out);
 		return;
 	}
 	skep_buf_printf(out, "scalar(");
-	print_fields(fields, sizeof(fields) / sizeof(fields[0]), &separator, out);
-	if (s->bits.mask != UINT64_MAX)
-		skep_buf_printf(out, "%svar_off=(0x%" PRIx64 "; 0x%" PRIx64 ")", separator,
-				s->bits.value, s->bits.mask);
+	skep_scalar_print_ranges(s, &separator, out);
 	skep_buf_printf(out, ")");
 }

@@ -83,9 +83,11 @@ struct func_facts {
 	bool called;   /* global: so it must be */
 	bool changes_packet, might_sleep, has_tail_call, has_ld_abs;
 	bool keep_fastcall_stack;
-	/* global functions: what the BTF says of the arguments (functions.c) */
+	/* what the BTF says of the arguments (function_types.c) */
 	struct func_argument *args;
 	uint32_t n_args;
+	bool args_known;
+	bool unreliable; /* what it is called with, or its code, is not what the BTF says */
 };
 
 /** A path not yet walked: where it begins, and where it came from. */
@@ -111,6 +113,8 @@ struct verifier {
 	struct explored *explored;       /* states.c */
 	struct trust_cache *trust_cache; /* btf_access.c */
 
+	struct known_struct *known_structs; /* types.c */
+
 	/* the walk */
 	struct state *state; /* of the path under way */
 	uint32_t at, prev_at;
@@ -119,12 +123,19 @@ struct verifier {
 	SKEP_VEC(struct pending) pending;
 	uint32_t last_id;
 	bool strict_alignment, privileged;
+	bool step_noted;         /* the last of v->state->steps is of the instruction under way */
+	bool explore_alu_limits; /* pointer.c: what pointers may be added to must be the same
+				  * number in states that are alike */
 
 	/* what is said */
 	struct skep_buf *log; /* NULL: nothing */
 	uint32_t level;
 	uint32_t last_line; /* index + 1 of the source line last shown */
-	bool state_shown;
+	bool state_shown;   /* false: level 2 shows the whole state before the next instruction */
+	uint16_t changed_regs;       /* bit r: register r is shown with the next state */
+	uint64_t changed_slots;      /* bit s: slot s is */
+	size_t log_start;            /* what was in the log before */
+	size_t insn_end, insn_width; /* of the instruction last shown: what it did goes behind it */
 	enum refusal refusal;
 	uint32_t refused_at;
 
@@ -133,7 +144,7 @@ struct verifier {
 	uint32_t n_jumps, n_jumps_at_state,
 		n_insns_at_state; /* states.c: is it time for another? */
 	size_t memory_bytes;
-	uint64_t deadline_ns;
+	uint64_t started_ns, deadline_ns;
 };
 
 /* Returned by steps besides 0 and -errno: this path is at its end. */
@@ -154,6 +165,9 @@ static inline int verify_no_fork(const struct verifier *v)
 {
 	return v->refusal ? -E2BIG : -ENOMEM;
 }
+
+/** Since skep_verify() was called. */
+uint64_t verify_elapsed_ns(const struct verifier *v);
 
 /* --- reg.c: operands ------------------------------------------------------------------------ */
 
@@ -316,16 +330,52 @@ enum step_flag {
 	STEP_SRC_SPILL = 1 << 11, /* linked: which side was a pointer */
 };
 
+/* How much alike an old state and one under way must be. */
+enum likeness {
+	LIKE_SAFE,   /* what the old one was found safe for has all that the other can be */
+	LIKE_WITHIN, /* so, and not even a number of which nothing is asked may be outside */
+	LIKE_EXACT,  /* the same */
+};
+
+/* Registers and slots that hold one number, or numbers a constant apart. */
+#define MOST_LINKED 6
+struct linked {
+	uint32_t n;
+	struct {
+		uint8_t frame, number; /* of the register or slot */
+		bool is_reg;
+	} places[MOST_LINKED];
+};
+
 /** Is the state under way one that was seen here already, and found safe? Keeps it if not.
- *  Return 0 no | 1 yes: the path ends | -errno. Source: is_state_visited() */
+ *  Return 0 no | PATH_END | -errno. Source: is_state_visited() */
 int verify_prune(struct verifier *v);
 /** A path of @state has ended. Source: update_branch_counts() */
 int verify_path_ended(struct verifier *v, struct state *state);
+/** All paths of a function have: what was kept is let go of. */
 void verify_states_done(struct verifier *v);
+/** Is all that @cur can be among what @old was found safe for? Source: states_equal() */
 bool verify_states_equal(struct verifier *v, const struct state *old, const struct state *cur,
-			 bool exact);
-/** The instruction under way is one that precision.c must know of. */
+			 enum likeness likeness);
+/** The instruction that frame @frame of @state is at, or is to return behind. */
+static inline uint32_t verify_frame_at(const struct state *state, uint32_t frame)
+{
+	return frame + 1 == state->n_frames ? state->at : state->frames[frame + 1]->call_at;
+}
+
+/** The latest state before @state on its path that was kept at @at, called from the same places:
+ *  the loop's last round. NULL: none. Source: find_prev_entry() */
+struct state *verify_last_round(struct verifier *v, const struct state *state, uint32_t at);
+/** Numbers of @state that differ from the last round's, and of which nothing is asked, may be any:
+ *  so the rounds become alike. Source: widen_imprecise_scalars() */
+void verify_widen(struct verifier *v, const struct state *last_round, struct state *state);
+
+/** The instruction under way is one that precision.c must know of. @flags, @linked are added to
+ *  what was told of it before. Return 0 | -ENOMEM. Source: push_jmp_history() */
 int verify_push_step(struct verifier *v, uint32_t flags, uint64_t linked);
+/** As a step keeps it: six times ten bits, and how many. */
+uint64_t verify_linked_pack(const struct linked *linked);
+struct linked verify_linked_unpack(uint64_t packed);
 /** A decision was made on @regno's bounds: it and whatever it came from must be kept exactly.
  *  Source: mark_chain_precision() */
 int verify_mark_precise(struct verifier *v, unsigned regno);
@@ -334,6 +384,33 @@ int verify_mark_precise(struct verifier *v, unsigned regno);
  * ---------------------------------------------------------------------------------------- */
 
 void verify_log(struct verifier *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * What the instruction under way wrote, or only looked at: the log shows it behind the instruction.
+ * Operands are noted by verify_read_reg() and verify_write_reg(), r0 to r5 of calls by who clobbers
+ * them, slots by who stores there.
+ */
+static inline void verify_note_reg(struct verifier *v, unsigned regno)
+{
+	v->changed_regs |= (uint16_t)(1u << regno);
+}
+static inline void verify_note_slot(struct verifier *v, uint32_t slot)
+{
+	v->changed_slots |= (uint64_t)1 << (slot & 63);
+}
+/** All of it: a path begins. */
+static inline void verify_note_all(struct verifier *v)
+{
+	v->changed_regs = UINT16_MAX;
+	v->changed_slots = UINT64_MAX;
+}
+/** "func#1 @4": where functions begin (level 2). */
+void verify_log_functions(struct verifier *v);
+/** "; x = 1; @ file.c:12", unless it was said last. @prefix before it ("; "). */
+void verify_log_line(struct verifier *v, uint32_t at, const char *prefix);
+/** What the instruction under way changed so far, behind it: before other things are said of it. */
+void verify_log_changes(struct verifier *v, const struct state *state);
+/** A function was verified: level 1 forgets what was said of it. */
+void verify_log_forget(struct verifier *v);
 /** Before a step: at level 2, or where a path begins, the state; the source line; the
  *  instruction. */
 void verify_log_step(struct verifier *v);
@@ -341,7 +418,8 @@ void verify_log_step(struct verifier *v);
 void verify_log_safe(struct verifier *v);
 /** "Func#1 ('name') is safe for any args that match its prototype" */
 void verify_log_function_safe(struct verifier *v, uint32_t func);
-/** A frame's registers and slots in the kernel's form, one line without its end. */
+/** A frame's registers and slots in the kernel's form, to the end of the line: all of them, or what
+ *  was noted as changed. */
 void verify_log_frame(struct verifier *v, const struct state *state, const struct frame *frame,
 		      bool all);
 /** One register: "ctx()", "scalar(umin=1)", "map_value(map=m,ks=4,vs=8)". */

@@ -20,10 +20,14 @@ static int walk_function(struct verifier *v, uint32_t func)
 
 	v->func = func;
 	v->at = v->funcs[func].start;
-	v->prev_at = v->at;
+	v->prev_at = NOWHERE;
+	v->last_line = 0;
+	verify_note_all(v);
+	v->state_shown = true;
 	v->state = verify_state_new(v);
 	if (!v->state)
 		return -ENOMEM;
+	v->state->first_at = v->at;
 	err = verify_frame_push(v, v->state, func, NOWHERE);
 	if (!err)
 		err = verify_first_state(v);
@@ -34,6 +38,8 @@ static int walk_function(struct verifier *v, uint32_t func)
 	while (v->pending.len)
 		verify_state_free(v, skep_vec_pop(&v->pending).state);
 	verify_states_done(v);
+	if (!err)
+		verify_log_forget(v);
 	return err;
 }
 
@@ -118,6 +124,11 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+uint64_t verify_elapsed_ns(const struct verifier *v)
+{
+	return now_ns() - v->started_ns;
+}
+
 static void init(struct verifier *v, const struct skep_verify_program *program,
 		 const struct skep_verify_opts *opts, struct skep_buf *log)
 {
@@ -134,9 +145,11 @@ static void init(struct verifier *v, const struct skep_verify_program *program,
 	v->privileged = !opts->unprivileged;
 	v->strict_alignment = opts->strict_alignment;
 	v->level = opts->log_level;
-	v->log = opts->log_level & 3 ? log : NULL;
+	v->log = opts->log_level ? log : NULL;
+	v->log_start = v->log ? v->log->len : 0;
 	v->refused_at = NOWHERE;
-	v->deadline_ns = opts->time_ns ? now_ns() + opts->time_ns : 0;
+	v->started_ns = now_ns();
+	v->deadline_ns = opts->time_ns ? v->started_ns + opts->time_ns : 0;
 }
 
 static void report(const struct verifier *v, int err, struct skep_verify_report *ret)
@@ -160,6 +173,7 @@ int skep_verify(const struct skep_verify_program *program, const struct skep_ver
 	int err = 0;
 
 	init(&v, program, opts, log);
+	verify_log_functions(&v);
 	for (size_t i = 0; i < sizeof(passes) / sizeof(*passes) && !err; i++)
 		err = passes[i](&v);
 	verify_log_summary(&v);

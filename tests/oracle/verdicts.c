@@ -159,16 +159,23 @@ static void ask(const char *path, const char *name, bool machine, struct verdict
 /* --- Comparing
  * ------------------------------------------------------------------------------------ */
 
-/* The line that says why: the last one before the counts. */
+/* Where the words end and the numbers of how long it took begin. */
+static const char *end_of_words(const char *log)
+{
+	const char *end = strstr(log, "verification time ");
+
+	if (!end)
+		end = strstr(log, "processed ");
+	if (!end)
+		end = log + strlen(log);
+	return end > log ? end - 1 : end;
+}
+
+/* The line that says why: the last one before the numbers. */
 static void reason(const struct verdict *verdict, char *ret, size_t cap)
 {
-	const char *end = strstr(verdict->log, "\nprocessed "), *from;
+	const char *end = end_of_words(verdict->log), *from;
 
-	snprintf(ret, cap, "%s", "");
-	if (!strncmp(verdict->log, "processed ", 10) || !*verdict->log)
-		return;
-	if (!end)
-		end = verdict->log + strlen(verdict->log);
 	for (from = end; from > verdict->log && from[-1] != '\n';)
 		from--;
 	snprintf(ret, cap, "%.*s", (int)(end - from), from);
