@@ -9,13 +9,11 @@
  */
 #include "verify/call.h"
 
-enum { HELPER_SPIN_UNLOCK = 94, HELPER_KPTR_XCHG = 194 };
-
 static bool allowed_under_lock(struct verifier *v, const struct skep_insn *insn)
 {
 	switch (insn->src) {
 	case CALL_OF_HELPER:
-		return insn->imm == HELPER_SPIN_UNLOCK || insn->imm == HELPER_KPTR_XCHG;
+		return insn->imm == HELPER_ID_spin_unlock || insn->imm == HELPER_ID_kptr_xchg;
 	case CALL_OF_KFUNC: return verify_kfunc_under_lock(v, insn);
 	default: return true;
 	}

@@ -14,6 +14,8 @@
 #ifndef SKEP_VERIFY_CALL_H
 #define SKEP_VERIFY_CALL_H
 
+#include <skep/btf.h>
+
 #include "verify/verifier.h"
 
 /* Program types by name: the numbers of enum bpf_prog_type. */
@@ -21,6 +23,14 @@ enum {
 #define CTX_TYPE(number, NAME, name) PROG_TYPE_##NAME = (number),
 #include "verify/ctx_types.def"
 #undef CTX_TYPE
+};
+
+/* Helpers that have rules of their own, by number. */
+enum {
+#define HELPER(id, name, ...) HELPER_ID_##name = (id),
+#include <skep/helpers.def>
+#undef HELPER
+	HELPER_ID_CNT
 };
 
 /* What a call's src says: whose number imm is. */
@@ -50,6 +60,11 @@ struct call {
 	uint32_t callback;              /* function called back, as image->funcs; NOWHERE: none */
 	const struct skep_btf *arg_btf; /* object, or kptr, that an argument was */
 	uint32_t arg_btf_id;
+	bool changes_packet; /* helpers: pointers into packets end with it */
+	bool percpu_alloc;   /* the argument is an object of the program's, one for each CPU */
+	bool key_known;      /* of a look-up in an array */
+	int64_t key;
+	uint64_t most_bytes;                /* that the last size argument can be */
 	const struct skep_map_field *field; /* kptr, list head, tree root, lock, timer */
 };
 
@@ -109,6 +124,9 @@ int verify_function_types(struct verifier *v, uint32_t func);
 
 /* --- functions.c --------------------------------------------------------------------------- */
 
+/** A function is called back: its BTF is held against the caller's registers as at a call; what
+ *  comes of it is only said in the log. */
+void verify_callback_types(struct verifier *v, uint32_t func);
 /** A dynptr as a callback or global function gets it. */
 void verify_reg_dynptr(struct verifier *v, struct reg *reg, enum dynptr_kind kind);
 /** @bytes at @regno may be read and written, if it is not NULL. Source: check_mem_reg() */
@@ -127,16 +145,25 @@ static inline bool verify_may_sleep(const struct verifier *v)
  * @btf_id  BTF_ID: of which of the kernel's types; 0: of any
  * Source   check_reg_type()
  */
-int verify_argument_kind(struct verifier *v, const struct call *call, unsigned regno,
-			 uint32_t kind, uint32_t btf_id);
+int verify_argument_kind(struct verifier *v, const struct call *call, unsigned regno, uint32_t kind,
+			 uint32_t btf_id);
 /** Is it moved no further than its kind allows? Source: check_func_arg_reg_off() */
 int verify_argument_offset(struct verifier *v, unsigned regno, uint32_t kind);
+/** Argument @regno of a helper. Source: check_func_arg() */
+int verify_argument(struct verifier *v, struct call *call, unsigned regno);
 /** A memory argument's size: @regno, of the memory in the register before it. Source:
  *  check_mem_size_reg() */
 int verify_size_argument(struct verifier *v, struct call *call, unsigned regno, enum access kind,
 			 bool zero_ok);
 /** A text that does not change, with its NUL; @ret: it, borrowed. Source: check_reg_const_str() */
 int verify_string_argument(struct verifier *v, unsigned regno, const char **ret);
+
+/* --- result.c, map_rules.c ----------------------------------------------------------------- */
+
+/** r0 as the helper's prototype has it, with what its arguments told. */
+int verify_result(struct verifier *v, const struct call *call);
+/** May the helper be given this map? Source: check_map_func_compatibility() */
+int verify_map_rules(struct verifier *v, const struct call *call);
 
 /* --- kfunc_call.c -------------------------------------------------------------------------- */
 
@@ -151,6 +178,15 @@ int verify_lock_argument(struct verifier *v, struct call *call, unsigned regno, 
 int verify_field_argument(struct verifier *v, struct call *call, unsigned regno,
 			  enum skep_field_kind kind);
 int verify_kptr_argument(struct verifier *v, struct call *call, unsigned regno);
+
+/** The dynptr at @regno, of a ring buffer's record, is given back. Source:
+ *  unmark_stack_slots_dynptr() */
+int verify_dynptr_release(struct verifier *v, unsigned regno);
+/** What kptr_xchg() takes out of the field: kind, type and flags of @reg. */
+void verify_kptr_result(struct verifier *v, const struct call *call, struct reg *reg);
+/** What a tree's or list's field (call->field) holds, as a reference that is not owned. Source:
+ *  mark_reg_graph_node(), ref_set_non_owning() */
+void verify_graph_node(struct verifier *v, const struct call *call, struct reg *reg);
 
 /** A dynptr, iterator or saved IRQ flag lay in the slots that are written now. Source:
  *  destroy_if_dynptr_stack_slot() */

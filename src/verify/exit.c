@@ -98,8 +98,7 @@ static int check_range(struct verifier *v, unsigned regno, const char *name, str
 	int err;
 
 	if (reg->kind != REG_SCALAR)
-		return verify_refuse(v, RETURN_UNKNOWN, when, regno,
-				     KIND_TEXT(reg));
+		return verify_refuse(v, RETURN_UNKNOWN, when, regno, KIND_TEXT(reg));
 	err = verify_mark_precise(v, regno);
 	if (err)
 		return err;
@@ -127,8 +126,7 @@ int verify_return_code(struct verifier *v, unsigned regno, const char *name)
 	if (frame->func && !frame->in_exception_callback)
 		return reg->kind == REG_SCALAR
 			       ? 0
-			       : verify_refuse(v, FUNCTION_RETURNS_POINTER, regno,
-					       KIND_TEXT(reg));
+			       : verify_refuse(v, FUNCTION_RETURNS_POINTER, regno, KIND_TEXT(reg));
 	if (returns_object(v, reg) || !verify_return_range(v, &range))
 		return 0;
 	return check_range(v, regno, name, range, false);

@@ -55,8 +55,8 @@ static bool is_struct(const struct skep_btf *btf, uint32_t id)
 static const char *kind_name(const struct skep_btf *btf, uint32_t id)
 {
 	static const char *const names[SKEP_BTF_N_KINDS] = {
-		"UNKNOWN", "INT",  "PTR",        "ARRAY", "STRUCT",  "UNION", "ENUM",
-		"FWD",     "TYPEDEF", "VOLATILE", "CONST", "RESTRICT", "FUNC",  "FUNC_PROTO",
+		"UNKNOWN", "INT",     "PTR",      "ARRAY",    "STRUCT",   "UNION",  "ENUM",
+		"FWD",     "TYPEDEF", "VOLATILE", "CONST",    "RESTRICT", "FUNC",   "FUNC_PROTO",
 		"VAR",     "DATASEC", "FLOAT",    "DECL_TAG", "TYPE_TAG", "ENUM64",
 	};
 
@@ -168,7 +168,8 @@ static bool is_ctx(const struct look *look)
 
 static bool is_u64(const struct look *look, uint32_t type)
 {
-	return skep_btf_kind(look->btf, type) == SKEP_BTF_INT && skep_btf_size(look->btf, type) == 8;
+	return skep_btf_kind(look->btf, type) == SKEP_BTF_INT &&
+	       skep_btf_size(look->btf, type) == 8;
 }
 
 /* What tracing programs may call their context, by what they are attached to. */

@@ -68,8 +68,9 @@ static int match_ctx(struct verifier *v, unsigned regno, const struct func_argum
 
 static int match_scalar(struct verifier *v, unsigned regno, const struct func_argument *arg)
 {
-	return verify_reg(v, regno)->kind == REG_SCALAR ? 0
-							: verify_refuse(v, FUNC_ARG_NO_SCALAR, regno);
+	return verify_reg(v, regno)->kind == REG_SCALAR
+		       ? 0
+		       : verify_refuse(v, FUNC_ARG_NO_SCALAR, regno);
 }
 
 static int match_arena(struct verifier *v, unsigned regno, const struct func_argument *arg)
@@ -85,12 +86,13 @@ static int match_dynptr(struct verifier *v, unsigned regno, const struct func_ar
 	struct call call = {.callback = NOWHERE};
 	int err = verify_argument_offset(v, regno, SKEP_ARG_DYNPTR);
 
-	return err ? err : verify_dynptr_argument(v, &call, regno, SKEP_ARG_DYNPTR | SKEP_ARG_RDONLY);
+	return err ? err
+		   : verify_dynptr_argument(v, &call, regno, SKEP_ARG_DYNPTR | SKEP_ARG_RDONLY);
 }
 
 static int match_arguments(struct verifier *v, uint32_t func)
 {
-	static int (*const match[])(struct verifier *v, unsigned regno,
+	static int (*const match[])(struct verifier * v, unsigned regno,
 				    const struct func_argument *arg) = {
 		[FUNC_ARG_SCALAR] = match_scalar, [FUNC_ARG_CTX] = match_ctx,
 		[FUNC_ARG_DYNPTR] = match_dynptr, [FUNC_ARG_MEM] = match_memory,
@@ -131,6 +133,12 @@ static int check_arguments(struct verifier *v, uint32_t func)
 	if (err && !facts->is_global)
 		forget_refusal(v);
 	return err;
+}
+
+void verify_callback_types(struct verifier *v, uint32_t func)
+{
+	if (check_arguments(v, func))
+		forget_refusal(v);
 }
 
 /* --- Calls ----------------------------------------------------------------------------------- */

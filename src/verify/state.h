@@ -83,7 +83,8 @@ struct reg {
 	 * Pointers: where learning of one (not NULL, so many packet bytes) tells of others.
 	 */
 	uint32_t id;
-	uint32_t ref_id; /* goes when this reference is given back; 0: none */
+	uint32_t ref_id;    /* goes when this reference is given back; 0: none */
+	uint32_t dynptr_id; /* a slice: goes when this dynptr does; 0: none */
 	/* which of them: the kind says */
 	union {
 		struct {

@@ -263,6 +263,9 @@ int verify_kptr_access(struct verifier *v, const struct mem_access *access,
  */
 int verify_load_variable(struct verifier *v, const struct skep_insn *insn);
 
+/** Is @reg, @off bytes on, at an address that @bytes fit? Source: check_ptr_alignment() */
+int verify_alignment(struct verifier *v, unsigned regno, int32_t off, uint32_t bytes, bool strict);
+
 /* --- context.c: what r1 points to at first -----------------------------------------------------
  */
 
@@ -379,6 +382,8 @@ struct linked verify_linked_unpack(uint64_t packed);
 /** A decision was made on @regno's bounds: it and whatever it came from must be kept exactly.
  *  Source: mark_chain_precision() */
 int verify_mark_precise(struct verifier *v, unsigned regno);
+/** The same of a number that was spilled. */
+int verify_mark_slot_precise(struct verifier *v, uint32_t frame, uint32_t slot);
 
 /* --- log.c
  * ---------------------------------------------------------------------------------------- */
