@@ -94,12 +94,6 @@ __attribute__((weak)) int verify_mark_slot_precise(struct verifier *v, uint32_t 
 	return 0;
 }
 
-__attribute__((weak)) int verify_alignment(struct verifier *v, unsigned regno, int32_t off,
-					   uint32_t bytes, bool strict)
-{
-	return 0;
-}
-
 __attribute__((weak)) void verify_log_frame(struct verifier *v, const struct state *state,
 					    const struct frame *frame, bool all)
 {
