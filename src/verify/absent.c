@@ -88,19 +88,8 @@ __attribute__((weak)) void verify_not_null(struct reg *reg)
 	reg->flags &= (uint16_t)~PTR_MAYBE_NULL;
 }
 
-__attribute__((weak)) int verify_mark_slot_precise(struct verifier *v, uint32_t frame,
-						   uint32_t slot)
-{
-	return 0;
-}
-
 __attribute__((weak)) int verify_alignment(struct verifier *v, unsigned regno, int32_t off,
 					   uint32_t bytes, bool strict)
 {
 	return 0;
-}
-
-__attribute__((weak)) void verify_log_frame(struct verifier *v, const struct state *state,
-					    const struct frame *frame, bool all)
-{
 }
