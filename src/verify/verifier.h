@@ -423,6 +423,8 @@ void verify_log_step(struct verifier *v);
 void verify_log_safe(struct verifier *v);
 /** "Func#1 ('name') is safe for any args that match its prototype" */
 void verify_log_function_safe(struct verifier *v, uint32_t func);
+/** The instruction as it was loaded, with the end of the line; there is a log. */
+void verify_log_insn(struct verifier *v, uint32_t at);
 /** A frame's registers and slots in the kernel's form, to the end of the line: all of them, or what
  *  was noted as changed. */
 void verify_log_frame(struct verifier *v, const struct state *state, const struct frame *frame,
