@@ -9,6 +9,8 @@
 
 #include <linux/bpf.h>
 
+#include <skep/btf.h>
+
 #define LOG_BYTES (1u << 20)
 
 struct skep_machine *machine;
@@ -142,9 +144,6 @@ static const struct program programs[] = {
 	{"eight deep", FILTER,
 	 "call a\nexit\na:\ncall b\nexit\nb:\ncall c\nexit\nc:\ncall d\nexit\nd:\ncall e\nexit\n"
 	 "e:\ncall f\nexit\nf:\ncall g\nexit\ng:\nr0 = 0\nexit\n"},
-	{"nine deep", FILTER,
-	 "call a\nexit\na:\ncall b\nexit\nb:\ncall c\nexit\nc:\ncall d\nexit\nd:\ncall e\nexit\n"
-	 "e:\ncall f\nexit\nf:\ncall g\nexit\ng:\ncall h\nexit\nh:\nr0 = 0\nexit\n"},
 	/* callbacks */
 	{"a loop", FILTER,
 	 "r1 = 10\nr2 = subprog[cb]\nr3 = 0\nr4 = 0\ncall bpf_loop\n" END "cb:\n"
@@ -225,12 +224,70 @@ static int create_map(int side, size_t i)
 	return (int)call_side(side, CMD_MAP_CREATE, &attr, sizeof(attr.map_create));
 }
 
+/* Where functions start: at the first instruction, and at what is called or taken the address of.
+ */
+static uint32_t find_functions(const struct skep_insn *insns, size_t n, bool *starts)
+{
+	uint32_t n_funcs = 0;
+
+	memset(starts, 0, n * sizeof(*starts));
+	starts[0] = true;
+	for (size_t i = 0; i < n; i++) {
+		bool call = insns[i].code == (SKEP_JMP | SKEP_CALL) && insns[i].src == 1;
+		bool address = insns[i].code == 0x18 && insns[i].src == SKEP_PSEUDO_FUNC;
+
+		if (call || address)
+			starts[(long)i + 1 + insns[i].imm] = true;
+	}
+	for (size_t i = 0; i < n; i++)
+		n_funcs += starts[i];
+	return n_funcs;
+}
+
+/* Types for them: static int f(void). Return the BTF's descriptor. */
+static int load_types(int side, uint32_t n_funcs, uint32_t *types)
+{
+	struct skep_btf_writer *writer = skep_btf_writer_new();
+	uint32_t number = skep_btf_add_int(writer, "int", 4, true);
+	uint32_t proto = skep_btf_add_func_proto(writer, number);
+	union bpf_attr attr = {0};
+	void *data;
+	size_t size;
+	long fd;
+
+	for (uint32_t f = 0; f < n_funcs; f++)
+		types[f] = skep_btf_add_func(writer, f ? "f" : "main", proto, true);
+	skep_btf_finish(writer, &data, &size);
+	skep_btf_writer_free(writer);
+	attr.btf = ptr(data);
+	attr.btf_size = (uint32_t)size;
+	fd = call_side(side, CMD_BTF_LOAD, &attr, sizeof(attr));
+	free(data);
+	return (int)fd;
+}
+
+static void add_types(int side, const struct skep_insn *insns, size_t n, union bpf_attr *attr,
+		      struct bpf_func_info *infos)
+{
+	bool starts[256];
+	uint32_t types[64], n_funcs = find_functions(insns, n, starts), f = 0;
+
+	attr->prog_btf_fd = (uint32_t)load_types(side, n_funcs, types);
+	for (size_t i = 0; i < n; i++)
+		if (starts[i])
+			infos[f] = (struct bpf_func_info){(uint32_t)i, types[f]}, f++;
+	attr->func_info = ptr(infos);
+	attr->func_info_cnt = f;
+	attr->func_info_rec_size = sizeof(*infos);
+}
+
 static long load(int side, const struct program *program, const struct skep_insn *insns, size_t n,
 		 char *log)
 {
 	struct skep_insn *mine = malloc(n * sizeof(*mine));
+	struct bpf_func_info infos[64];
 	union bpf_attr attr = {0};
-	long fd;
+	long fd, err;
 
 	memcpy(mine, insns, n * sizeof(*mine));
 	for (size_t i = 0; i < n; i++)
@@ -244,13 +301,15 @@ static long load(int side, const struct program *program, const struct skep_insn
 	attr.log_size = LOG_BYTES;
 	attr.log_level = 1;
 	*log = 0;
+	add_types(side, mine, n, &attr, infos);
 	errno = 0;
 	fd = call_side(side, CMD_PROG_LOAD, &attr, sizeof(attr));
+	err = fd < 0 ? -errno : 0;
 	free(mine);
-	if (fd < 0)
-		return -errno;
-	close((int)fd);
-	return 0;
+	close((int)attr.prog_btf_fd);
+	if (fd >= 0)
+		close((int)fd);
+	return err;
 }
 
 /* The line that says why: the last before the counts. */
@@ -258,7 +317,10 @@ static char *reason(char *log)
 {
 	char *end = strstr(log, "processed "), *from;
 
-	if (end && end > log)
+	if (end)
+		*end = 0;
+	end = log + strlen(log);
+	if (end > log && end[-1] == '\n')
 		end[-1] = 0;
 	from = strrchr(log, '\n');
 	return from ? from + 1 : log;
