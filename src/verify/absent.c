@@ -31,12 +31,6 @@ __attribute__((weak)) bool verify_packet_access_allowed(struct verifier *v, cons
 	return true;
 }
 
-__attribute__((weak)) int verify_call_memory(struct verifier *v, unsigned regno, uint32_t bytes,
-					     enum access kind, bool zero_ok, struct call *call)
-{
-	return 0;
-}
-
 __attribute__((weak)) int verify_dynptr_argument(struct verifier *v, struct call *call,
 						 unsigned regno, uint32_t arg)
 {
@@ -61,11 +55,6 @@ __attribute__((weak)) int verify_kptr_argument(struct verifier *v, struct call *
 	return verify_refuse(v, NOT_YET, "kptr");
 }
 
-__attribute__((weak)) int verify_mem_access(struct verifier *v, const struct mem_access *access)
-{
-	return verify_refuse(v, NOT_YET, "access");
-}
-
 __attribute__((weak)) int verify_dynptr_release(struct verifier *v, unsigned regno)
 {
 	return verify_refuse(v, NOT_YET, "dynptr release");
@@ -88,8 +77,29 @@ __attribute__((weak)) void verify_not_null(struct reg *reg)
 	reg->flags &= (uint16_t)~PTR_MAYBE_NULL;
 }
 
-__attribute__((weak)) int verify_alignment(struct verifier *v, unsigned regno, int32_t off,
-					   uint32_t bytes, bool strict)
+__attribute__((weak)) int verify_mark_slot_precise(struct verifier *v, uint32_t frame,
+						   uint32_t slot)
+{
+	return 0;
+}
+
+__attribute__((weak)) void verify_note_stack_read(struct verifier *v, uint32_t frame, uint64_t mask)
+{
+}
+
+__attribute__((weak)) void verify_note_stack_write(struct verifier *v, uint32_t frame,
+						   uint64_t mask)
+{
+}
+
+__attribute__((weak)) int verify_slots_overwritten(struct verifier *v, struct frame *frame,
+						   uint32_t first, uint32_t last)
+{
+	return 0;
+}
+
+__attribute__((weak)) int verify_ctx_access(struct verifier *v, int32_t off, uint32_t bytes,
+					    enum access kind, struct ctx_field *ret)
 {
 	return 0;
 }
