@@ -83,6 +83,7 @@ enum skep_ret_kind {
 	SKEP_RET_MAYBE_NULL = 1 << 8,
 	SKEP_RET_ACQUIRES = 1 << 9, /* to be released */
 	SKEP_RET_RDONLY = 1 << 10,
+	SKEP_RET_TRUSTED = 1 << 11, /* BTF_ID: valid, and stays so */
 };
 
 struct skep_proto {

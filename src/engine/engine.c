@@ -70,6 +70,7 @@ static int open_machine(const struct skep_engine_opts *opts, struct skep_engine 
 		.checked = opts->code == SKEP_CODE_CHECKED,
 		.exec_opts = {.budget = opts->budget != 0},
 		.budget = opts->budget,
+		.verify = opts->verify,
 		.trace = opts->trace,
 		.trace_ctx = opts->trace_ctx,
 	};

@@ -34,6 +34,7 @@ struct skep_engine_opts {
 	enum skep_engine_kind kind;
 	enum skep_engine_code code;
 	uint64_t budget; /* instructions a run may take; 0: no limit. The kernel has its own. */
+	bool verify; /* user engine: programs are verified when loaded; the kernel does it anyway */
 	/* What programs print with bpf_printk(), on the user engine; NULL: nowhere. */
 	void (*trace)(void *ctx, const char *text, size_t len);
 	void *trace_ctx;

@@ -79,7 +79,7 @@
 #define RET_PERCPU            SKEP_RET_MEM_OR_BTF_ID | SKEP_RET_RDONLY, NULL
 #define RET_PERCPU_0          SKEP_RET_MEM_OR_BTF_ID | SKEP_RET_RDONLY | MAYBE, NULL
 #define RET_OBJECT_0          SKEP_RET_BTF_ID | MAYBE | SKEP_RET_ACQUIRES, NULL
-#define RET_TASK              SKEP_RET_BTF_ID, "task_struct"
+#define RET_TASK              SKEP_RET_BTF_ID | SKEP_RET_TRUSTED, "task_struct"
 #define RET_PT_REGS           SKEP_RET_BTF_ID, "pt_regs"
 #define RET_MPTCP_SOCK_0      SKEP_RET_BTF_ID | MAYBE, "mptcp_sock"
 #define RET_TCP6_SOCK_0       SKEP_RET_BTF_ID | MAYBE, "tcp6_sock"

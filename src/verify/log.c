@@ -101,7 +101,7 @@ static const char *kfunc_name(void *ctx, const struct skep_insn *insn)
 }
 
 /* A map's or a variable's address, as the program will have it; a function's as it was written. */
-static void print_insn(struct verifier *v, uint32_t at)
+void verify_log_insn(struct verifier *v, uint32_t at)
 {
 	const struct skep_disasm_names names = {.kfunc = kfunc_name, .ctx = v};
 	struct skep_insn insns[2] = {v->insns[at]};
@@ -164,7 +164,7 @@ void verify_log_step(struct verifier *v)
 	verify_log_line(v, v->at, "; ");
 	start = v->log->len;
 	skep_buf_printf(v->log, "%u: ", v->at);
-	print_insn(v, v->at);
+	verify_log_insn(v, v->at);
 	v->insn_end = v->log->len;
 	v->insn_width = v->insn_end - start;
 }

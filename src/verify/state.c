@@ -68,7 +68,7 @@ int verify_frame_push(struct verifier *v, struct state *state, uint32_t func, ui
 	struct frame *frame;
 
 	if (state->n_frames == SKEP_MOST_FRAMES)
-		return verify_refuse(v, TOO_MANY_FRAMES, state->n_frames);
+		return verify_refuse(v, TOO_MANY_FRAMES, state->n_frames + 1);
 	frame = frame_new(v);
 	if (!frame)
 		return -ENOMEM;

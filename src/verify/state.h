@@ -83,7 +83,8 @@ struct reg {
 	 * Pointers: where learning of one (not NULL, so many packet bytes) tells of others.
 	 */
 	uint32_t id;
-	uint32_t ref_id; /* goes when this reference is given back; 0: none */
+	uint32_t ref_id;    /* goes when this reference is given back; 0: none */
+	uint32_t dynptr_id; /* a slice: goes when this dynptr does; 0: none */
 	/* which of them: the kind says */
 	union {
 		struct {
@@ -197,14 +198,18 @@ struct state {
 	bool speculative; /* a path that only the CPU goes, guessing */
 	bool in_sleepable;
 	bool cleaned; /* what is dead was taken out (states.c) */
-	bool used_as_loop_entry;
 	uint32_t may_goto_depth, callback_unroll_depth;
 
-	/* Where it stands among the others; states.c. */
-	struct state *parent, *equal_to, *loop_entry;
-	uint32_t branches; /* paths from here that have not ended */
-	uint32_t first_at, last_at;
-	struct step *steps; /* owned: since the parent */
+	/* Where it stands among the others; states.c, loops.c. */
+	struct state *parent, *equal_to;
+	struct state *older, *newer; /* of those kept in one list */
+	uint32_t branches;           /* paths from here that have not ended */
+	uint32_t at;                 /* the instruction that comes next */
+	uint32_t first_at, last_at;  /* after the parent; just before this one */
+	uint32_t depth;              /* how many parents */
+	uint32_t hits, misses;       /* how often it ended a path, and did not */
+	bool evicted;                /* no path is compared with it any more */
+	struct step *steps;          /* owned: since the parent */
 	uint32_t n_steps, cap_steps;
 };
 

@@ -66,6 +66,8 @@ struct insn_facts {
 	bool seen;
 	uint8_t access_kind; /* load, store: the kind of pointer, the same on all paths */
 	uint16_t access_flags;
+	uint32_t alu_state,
+		alu_limit;    /* speculation.c: how a number added to a pointer is masked */
 	uint32_t n_states;    /* kept here */
 	int16_t fastcall_off; /* fastcall.c: where a spill around a quick call is; INT16_MIN: none
 			       */
@@ -81,9 +83,11 @@ struct func_facts {
 	bool called;   /* global: so it must be */
 	bool changes_packet, might_sleep, has_tail_call, has_ld_abs;
 	bool keep_fastcall_stack;
-	/* global functions: what the BTF says of the arguments (functions.c) */
+	/* what the BTF says of the arguments (function_types.c) */
 	struct func_argument *args;
 	uint32_t n_args;
+	bool args_known;
+	bool unreliable; /* what it is called with, or its code, is not what the BTF says */
 };
 
 /** A path not yet walked: where it begins, and where it came from. */
@@ -105,8 +109,11 @@ struct verifier {
 	struct func_facts *funcs; /* [n_funcs] */
 	uint32_t n_funcs;
 	uint32_t n_sccs;
-	struct live_stack *live_stack; /* live_stack.c */
-	struct explored *explored;     /* states.c */
+	struct live_stack *live_stack;   /* live_stack.c */
+	struct explored *explored;       /* states.c */
+	struct trust_cache *trust_cache; /* btf_access.c */
+
+	struct known_struct *known_structs; /* types.c */
 
 	/* the walk */
 	struct state *state; /* of the path under way */
@@ -116,6 +123,9 @@ struct verifier {
 	SKEP_VEC(struct pending) pending;
 	uint32_t last_id;
 	bool strict_alignment, privileged;
+	bool step_noted;         /* the last of v->state->steps is of the instruction under way */
+	bool explore_alu_limits; /* pointer.c: what pointers may be added to must be the same
+				  * number in states that are alike */
 
 	struct {
 		bool known;
@@ -190,6 +200,9 @@ bool verify_leaks_pointer(struct verifier *v, unsigned regno);
 /* --- alu.c, pointer.c: arithmetic ------------------------------------------------------------ */
 
 int verify_alu(struct verifier *v, const struct skep_insn *insn);
+/** A number that is about to be in two places gets an id, unless it is one number only.
+ *  Source: assign_scalar_id_before_mov() */
+void verify_name_number(struct verifier *v, struct reg *reg);
 /**
  * dst = ptr + off, or ptr - off, where one is a pointer and the other a number.
  *
@@ -222,6 +235,9 @@ struct mem_access {
 	enum access kind;
 	int value; /* the register stored, or loaded into; -1: an immediate, or nothing */
 	bool strict_alignment, sign_extends;
+	/* of memory that a call is given: see verify_call_memory() */
+	bool by_call, zero_ok;
+	struct call *call;
 };
 
 int verify_load(struct verifier *v, const struct skep_insn *insn);   /* LDX */
@@ -245,12 +261,16 @@ int verify_call_memory(struct verifier *v, unsigned regno, uint32_t bytes, enum 
  *  @value >= 0, by register @value). Source: check_stack_write() */
 int verify_stack_write(struct verifier *v, const struct mem_access *access, struct frame *frame);
 int verify_stack_read(struct verifier *v, const struct mem_access *access, struct frame *frame);
-/** A field of a kernel structure, or of a program's own: what a load of it brings.
- *  Source: check_ptr_to_btf_access() */
-int verify_btf_access(struct verifier *v, const struct mem_access *access);
+/** A kptr or uptr in a map's value is loaded, or stored: whole, at a known offset.
+ *  Source: check_map_kptr_access() */
+int verify_kptr_access(struct verifier *v, const struct mem_access *access,
+		       const struct skep_map_field *field);
 /** A 64-bit load names a variable of the kernel's: what it points to. Source: check_pseudo_btf_id()
  */
 int verify_load_variable(struct verifier *v, const struct skep_insn *insn);
+
+/** Is @reg, @off bytes on, at an address that @bytes fit? Source: check_ptr_alignment() */
+int verify_alignment(struct verifier *v, unsigned regno, int32_t off, uint32_t bytes, bool strict);
 
 /* --- context.c: what r1 points to at first -----------------------------------------------------
  */
@@ -326,19 +346,57 @@ enum step_flag {
 	STEP_SRC_SPILL = 1 << 11, /* linked: which side was a pointer */
 };
 
+/* How much alike an old state and one under way must be. */
+enum likeness {
+	LIKE_SAFE,   /* what the old one was found safe for has all that the other can be */
+	LIKE_WITHIN, /* so, and not even a number of which nothing is asked may be outside */
+	LIKE_EXACT,  /* the same */
+};
+
+/* Registers and slots that hold one number, or numbers a constant apart. */
+#define MOST_LINKED 6
+struct linked {
+	uint32_t n;
+	struct {
+		uint8_t frame, number; /* of the register or slot */
+		bool is_reg;
+	} places[MOST_LINKED];
+};
+
 /** Is the state under way one that was seen here already, and found safe? Keeps it if not.
- *  Return 0 no | 1 yes: the path ends | -errno. Source: is_state_visited() */
+ *  Return 0 no | PATH_END | -errno. Source: is_state_visited() */
 int verify_prune(struct verifier *v);
 /** A path of @state has ended. Source: update_branch_counts() */
 int verify_path_ended(struct verifier *v, struct state *state);
+/** All paths of a function have: what was kept is let go of. */
 void verify_states_done(struct verifier *v);
+/** Is all that @cur can be among what @old was found safe for? Source: states_equal() */
 bool verify_states_equal(struct verifier *v, const struct state *old, const struct state *cur,
-			 bool exact);
-/** The instruction under way is one that precision.c must know of. */
+			 enum likeness likeness);
+/** The instruction that frame @frame of @state is at, or is to return behind. */
+static inline uint32_t verify_frame_at(const struct state *state, uint32_t frame)
+{
+	return frame + 1 == state->n_frames ? state->at : state->frames[frame + 1]->call_at;
+}
+
+/** The latest state before @state on its path that was kept at @at, called from the same places:
+ *  the loop's last round. NULL: none. Source: find_prev_entry() */
+struct state *verify_last_round(struct verifier *v, const struct state *state, uint32_t at);
+/** Numbers of @state that differ from the last round's, and of which nothing is asked, may be any:
+ *  so the rounds become alike. Source: widen_imprecise_scalars() */
+void verify_widen(struct verifier *v, const struct state *last_round, struct state *state);
+
+/** The instruction under way is one that precision.c must know of. @flags, @linked are added to
+ *  what was told of it before. Return 0 | -ENOMEM. Source: push_jmp_history() */
 int verify_push_step(struct verifier *v, uint32_t flags, uint64_t linked);
+/** As a step keeps it: six times ten bits, and how many. */
+uint64_t verify_linked_pack(const struct linked *linked);
+struct linked verify_linked_unpack(uint64_t packed);
 /** A decision was made on @regno's bounds: it and whatever it came from must be kept exactly.
  *  Source: mark_chain_precision() */
 int verify_mark_precise(struct verifier *v, unsigned regno);
+/** The same of a number that was spilled. */
+int verify_mark_slot_precise(struct verifier *v, uint32_t frame, uint32_t slot);
 
 /* --- log.c
  * ---------------------------------------------------------------------------------------- */
@@ -378,6 +436,8 @@ void verify_log_step(struct verifier *v);
 void verify_log_safe(struct verifier *v);
 /** "Func#1 ('name') is safe for any args that match its prototype" */
 void verify_log_function_safe(struct verifier *v, uint32_t func);
+/** The instruction as it was loaded, with the end of the line; there is a log. */
+void verify_log_insn(struct verifier *v, uint32_t at);
 /** A frame's registers and slots in the kernel's form, to the end of the line: all of them, or what
  *  was noted as changed. */
 void verify_log_frame(struct verifier *v, const struct state *state, const struct frame *frame,

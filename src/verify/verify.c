@@ -20,13 +20,14 @@ static int walk_function(struct verifier *v, uint32_t func)
 
 	v->func = func;
 	v->at = v->funcs[func].start;
-	v->prev_at = v->at;
+	v->prev_at = NOWHERE;
 	v->last_line = 0;
 	verify_note_all(v);
 	v->state_shown = true;
 	v->state = verify_state_new(v);
 	if (!v->state)
 		return -ENOMEM;
+	v->state->first_at = v->at;
 	err = verify_frame_push(v, v->state, func, NOWHERE);
 	if (!err)
 		err = verify_first_state(v);

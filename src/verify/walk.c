@@ -102,6 +102,7 @@ static int load_imm64(struct verifier *v, const struct skep_insn *insn)
 
 static int step_of_jumps(struct verifier *v, const struct skep_insn *insn)
 {
+	v->n_jumps++;
 	switch (insn->code & 0xf0) {
 	case SKEP_CALL: return verify_call(v, insn);
 	case SKEP_EXIT: return verify_exit(v);
@@ -148,7 +149,9 @@ static int arrive(struct verifier *v)
 
 	if (ret)
 		return ret;
+	v->step_noted = false;
 	v->state->last_at = v->prev_at;
+	v->state->at = v->at;
 	if (v->facts[v->at].prune_point) {
 		ret = verify_prune(v);
 		if (ret) {
@@ -167,8 +170,8 @@ static int step(struct verifier *v)
 	if (ret)
 		return ret;
 	verify_log_step(v);
-	v->prev_at = v->at;
 	ret = verify_step(v);
+	v->prev_at = v->at;
 	if (!ret)
 		v->at = v->next;
 	return ret;

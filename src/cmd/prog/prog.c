@@ -227,7 +227,7 @@ static int dispatch(struct prog_job *job)
 	if (status)
 		return status;
 	if (!word)
-		return prog_needs(job, "a verb: run, disasm, asm, list, show or maps");
+		return prog_needs(job, "a verb: run, verify, disasm, asm, list, show or maps");
 	job->json = prog_given(job, PROG_OPT_JSON) || (format && !strcmp(format, "json"));
 	job->words = job->options.args + 1;
 	job->n_words = job->options.n_args - 1;

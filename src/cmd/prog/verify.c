@@ -1,0 +1,289 @@
+/*
+ * skep prog verify: would the kernel take these programs? Said by skep's own verifier, which needs
+ * no kernel and no rights; with --kernel the running one is asked too.
+ *
+ * Each program is loaded from an object opened anew, so that one which is refused says nothing of
+ * the next.
+ */
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fd.h"
+#include "cmd/prog/prog.h"
+#include "sink/columns.h"
+#include "sink/jsonw.h"
+
+#define LOG_BYTES (64u << 20)
+#define LOG_STATS 4
+
+/* What one engine said of a program. */
+struct verdict {
+	bool asked;
+	int err; /* 0: accepted */
+	uint64_t n_insns, n_states, time_us;
+	const char *log; /* the bytes of struct asking, until the next is asked */
+	struct skep_diag why;
+};
+
+struct asking {
+	struct prog_job *job;
+	const char *path;
+	const struct skep_buf *bytes;
+	char *log; /* LOG_BYTES */
+	uint32_t level;
+	struct skep_columns table;
+	unsigned n, n_refused, n_differ;
+};
+
+/* --- Asking --------------------------------------------------------------------------------------
+ */
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* "processed 12 insns (limit 1000000) max_states_per_insn 1 total_states 2 …" */
+static void read_counts(struct verdict *verdict)
+{
+	const char *line = NULL;
+
+	for (const char *at = verdict->log; (at = strstr(at, "processed ")); at++)
+		line = at;
+	if (!line)
+		return;
+	verdict->n_insns = strtoull(line + strlen("processed "), NULL, 10);
+	line = strstr(line, "total_states ");
+	if (line)
+		verdict->n_states = strtoull(line + strlen("total_states "), NULL, 10);
+}
+
+static int load_one(struct asking *asking, const char *name, struct verdict *ret)
+{
+	_cleanup_elffile_ struct skep_elffile elf = {0};
+	_cleanup_buf_ struct skep_buf copy = {0};
+	struct bpf_program *prog = NULL;
+	uint64_t start;
+	int err;
+
+	skep_buf_add(&copy, asking->bytes->data, asking->bytes->len);
+	err = skep_elffile_open(asking->path, &copy, &elf, &ret->why);
+	if (!err)
+		err = skep_elffile_find(&elf, name, &prog, &ret->why);
+	if (err)
+		return err;
+	asking->log[0] = '\0';
+	bpf_program__set_log_buf(prog, asking->log, LOG_BYTES);
+	bpf_program__set_log_level(prog, asking->level | LOG_STATS);
+	start = now_us();
+	err = skep_elffile_load(&elf, prog, &ret->why);
+	ret->time_us = now_us() - start;
+	ret->log = asking->log;
+	read_counts(ret);
+	return err;
+}
+
+/* The log tells more of a refusal than libbpf does. */
+static void explain(const char *name, struct verdict *verdict)
+{
+	if (!verdict->err || !verdict->log || !verdict->log[0])
+		return;
+	skep_diag_done(&verdict->why);
+	verdict->why = (struct skep_diag){0};
+	skep_engine_refused(name, verdict->log, strlen(verdict->log), verdict->err, &verdict->why);
+}
+
+static void ask(struct asking *asking, const char *name, enum skep_engine_kind kind,
+		struct verdict *ret)
+{
+	const struct skep_engine_opts opts = {.kind = kind, .verify = true};
+
+	ret->asked = true;
+	ret->err = skep_engine_open(&opts, &asking->job->engine, &ret->why);
+	if (!ret->err)
+		ret->err = load_one(asking, name, ret);
+	skep_engine_close(&asking->job->engine);
+	explain(name, ret);
+}
+
+/* --- Telling -------------------------------------------------------------------------------------
+ */
+
+static const char *word(const struct verdict *verdict)
+{
+	return !verdict->asked ? "" : verdict->err ? "refused" : "accepted";
+}
+
+static void verdict_json(struct skep_jsonw *w, const struct verdict *verdict)
+{
+	skep_jsonw_open(w, '{');
+	skep_jsonw_key(w, "verdict"), skep_jsonw_string(w, word(verdict));
+	skep_jsonw_key(w, "errno"), skep_jsonw_u64(w, (uint64_t)-verdict->err);
+	skep_jsonw_key(w, "insns"), skep_jsonw_u64(w, verdict->n_insns);
+	skep_jsonw_key(w, "states"), skep_jsonw_u64(w, verdict->n_states);
+	skep_jsonw_key(w, "time_us"), skep_jsonw_u64(w, verdict->time_us);
+	if (verdict->why.n_items) {
+		const struct skep_diag_item *item = &verdict->why.items[verdict->why.n_items - 1];
+
+		skep_jsonw_key(w, "what"), skep_jsonw_string(w, item->what);
+		skep_jsonw_key(w, "why"), skep_jsonw_string(w, item->why ? item->why : "");
+		skep_jsonw_key(w, "try"), skep_jsonw_string(w, item->hint ? item->hint : "");
+	}
+	skep_jsonw_close(w);
+}
+
+static void tell_json(struct asking *asking, const char *name, const struct verdict *skep,
+		      const struct verdict *kernel)
+{
+	struct skep_jsonw w = {.buf = &asking->job->out};
+
+	skep_jsonw_open(&w, '{');
+	skep_jsonw_key(&w, "file"), skep_jsonw_string(&w, asking->path);
+	skep_jsonw_key(&w, "program"), skep_jsonw_string(&w, name);
+	skep_jsonw_key(&w, "skep"), verdict_json(&w, skep);
+	if (kernel->asked)
+		skep_jsonw_key(&w, "kernel"), verdict_json(&w, kernel);
+	skep_jsonw_close(&w);
+	skep_buf_addc(w.buf, '\n');
+}
+
+static void tell_row(struct asking *asking, const struct bpf_program *prog,
+		     const struct verdict *skep, const struct verdict *kernel)
+{
+	struct skep_columns *table = &asking->table;
+	char ms[32];
+
+	snprintf(ms, sizeof(ms), "%.1f", (double)skep->time_us / 1000);
+	skep_columns_add(table, bpf_program__name(prog), -1);
+	skep_columns_add(table, bpf_program__section_name(prog), -1);
+	skep_columns_add(table, word(skep), -1);
+	skep_columns_u64(table, skep->n_insns);
+	skep_columns_u64(table, skep->n_states);
+	skep_columns_add(table, ms, -1);
+	if (kernel->asked)
+		skep_columns_add(table, word(kernel), -1);
+}
+
+/* Reasons stand below the table; the kernel's only where it is alone with them. */
+static void keep_reasons(struct asking *asking, const struct verdict *skep,
+			 const struct verdict *kernel)
+{
+	struct skep_buf *out = &asking->job->printed;
+
+	if (skep->err)
+		skep_diag_render(&skep->why, false, out);
+	if (skep->err || !kernel->err)
+		return;
+	skep_buf_puts(out, "the kernel alone:\n");
+	skep_diag_render(&kernel->why, false, out);
+}
+
+static void verify_one(struct asking *asking, const struct bpf_program *prog)
+{
+	const char *name = bpf_program__name(prog);
+	struct verdict skep = {0}, kernel = {0};
+
+	ask(asking, name, SKEP_ENGINE_USER, &skep);
+	if (prog_given(asking->job, PROG_OPT_LOG) && skep.log)
+		skep_buf_puts(&asking->job->printed, skep.log);
+	if (prog_given(asking->job, PROG_OPT_KERNEL))
+		ask(asking, name, SKEP_ENGINE_LINUX, &kernel);
+	asking->n++;
+	asking->n_refused += skep.err != 0;
+	asking->n_differ += kernel.asked && !kernel.err != !skep.err;
+	if (asking->job->json)
+		tell_json(asking, name, &skep, &kernel);
+	else
+		tell_row(asking, prog, &skep, &kernel);
+	if (!asking->job->json)
+		keep_reasons(asking, &skep, &kernel);
+	skep_diag_done(&skep.why);
+	skep_diag_done(&kernel.why);
+}
+
+/* --- Objects -------------------------------------------------------------------------------------
+ */
+
+static bool is_wanted(const struct prog_job *job, const char *name)
+{
+	for (int i = 1; i < job->n_words; i++)
+		if (!strcmp(job->words[i], name))
+			return true;
+	return job->n_words < 2;
+}
+
+static void heads(struct asking *asking)
+{
+	static const char *const names[] = {"PROGRAM", "SECTION", "VERDICT", "INSNS",
+					    "STATES",  "MS",      "KERNEL"};
+	uint32_t n = prog_given(asking->job, PROG_OPT_KERNEL) ? 7 : 6;
+
+	skep_columns_init(&asking->table, n, n == 7 ? "lllrrrl" : "lllrrr");
+	for (uint32_t i = 0; i < n; i++)
+		skep_columns_add(&asking->table, names[i], -1);
+}
+
+static void tell_sum(struct asking *asking)
+{
+	struct skep_buf *out = &asking->job->out;
+
+	if (asking->job->json)
+		return;
+	skep_columns_render(&asking->table, out);
+	if (asking->job->printed.len)
+		skep_buf_add(out, asking->job->printed.data, asking->job->printed.len);
+	skep_buf_printf(out, "%u of %u accepted", asking->n - asking->n_refused, asking->n);
+	if (prog_given(asking->job, PROG_OPT_KERNEL))
+		skep_buf_printf(out, ", the kernel decides otherwise of %u", asking->n_differ);
+	skep_buf_addc(out, '\n');
+}
+
+static int verify_all(struct asking *asking)
+{
+	struct prog_job *job = asking->job;
+	struct bpf_program *prog, *named;
+	int err = 0;
+
+	for (int i = 1; i < job->n_words && !err; i++)
+		err = skep_elffile_find(&job->elf, job->words[i], &named, &job->diag);
+	if (err)
+		return err;
+	heads(asking);
+	bpf_object__for_each_program(prog, job->elf.object)
+	{
+		if (is_wanted(job, bpf_program__name(prog)))
+			verify_one(asking, prog);
+	}
+	tell_sum(asking);
+	skep_columns_done(&asking->table);
+	return asking->n_refused ? 1 : 0;
+}
+
+int prog_verb_verify(struct prog_job *job)
+{
+	_cleanup_buf_ struct skep_buf bytes = {0}, copy = {0};
+	_cleanup_free_ char *log = NULL;
+	const char *level = prog_given(job, PROG_OPT_LOG);
+	struct asking asking = {.job = job, .bytes = &bytes};
+	int err;
+
+	if (!job->n_words)
+		return prog_needs(job, "the FILE of an object");
+	asking.path = job->words[0];
+	asking.level = level && !strcmp(level, "2") ? 2 : 1;
+	asking.log = log = malloc(LOG_BYTES);
+	if (!log)
+		return -ENOMEM;
+	err = prog_read_file(job, asking.path, SKEP_ELFFILE_MOST_BYTES, &bytes);
+	if (err)
+		return err;
+	skep_buf_add(&copy, bytes.data, bytes.len);
+	err = skep_elffile_open(asking.path, &copy, &job->elf, &job->diag);
+	return err ? err : verify_all(&asking);
+}

@@ -1,0 +1,106 @@
+/*
+ * What other files are going to answer; until they are there, the most careful answer.
+ */
+#include "verify/call.h"
+
+__attribute__((weak)) bool verify_kfunc_under_lock(struct verifier *v, const struct skep_insn *insn)
+{
+	return false;
+}
+
+__attribute__((weak)) int verify_call_kfunc(struct verifier *v, const struct skep_insn *insn)
+{
+	return verify_refuse(v, NOT_YET, "kfunc");
+}
+
+__attribute__((weak)) const struct skep_proto *verify_helper_allowed(struct verifier *v, int32_t id)
+{
+	const struct skep_callable *row = skep_helper(id);
+
+	return row ? row->proto : NULL;
+}
+
+__attribute__((weak)) bool verify_return_range(struct verifier *v, struct range32 *ret)
+{
+	return false;
+}
+
+__attribute__((weak)) bool verify_packet_access_allowed(struct verifier *v, const struct call *call,
+							enum access kind)
+{
+	return true;
+}
+
+__attribute__((weak)) int verify_call_memory(struct verifier *v, unsigned regno, uint32_t bytes,
+					     enum access kind, bool zero_ok, struct call *call)
+{
+	return 0;
+}
+
+__attribute__((weak)) int verify_dynptr_argument(struct verifier *v, struct call *call,
+						 unsigned regno, uint32_t arg)
+{
+	return verify_refuse(v, NOT_YET, "dynptr");
+}
+
+__attribute__((weak)) int verify_lock_argument(struct verifier *v, struct call *call,
+					       unsigned regno, bool locks)
+{
+	return verify_refuse(v, NOT_YET, "lock");
+}
+
+__attribute__((weak)) int verify_field_argument(struct verifier *v, struct call *call,
+						unsigned regno, enum skep_field_kind kind)
+{
+	return verify_refuse(v, NOT_YET, "field");
+}
+
+__attribute__((weak)) int verify_kptr_argument(struct verifier *v, struct call *call,
+					       unsigned regno)
+{
+	return verify_refuse(v, NOT_YET, "kptr");
+}
+
+__attribute__((weak)) int verify_mem_access(struct verifier *v, const struct mem_access *access)
+{
+	return verify_refuse(v, NOT_YET, "access");
+}
+
+__attribute__((weak)) int verify_dynptr_release(struct verifier *v, unsigned regno)
+{
+	return verify_refuse(v, NOT_YET, "dynptr release");
+}
+
+__attribute__((weak)) void verify_kptr_result(struct verifier *v, const struct call *call,
+					      struct reg *reg)
+{
+	verify_reg_unknown(v, reg);
+}
+
+__attribute__((weak)) void verify_graph_node(struct verifier *v, const struct call *call,
+					     struct reg *reg)
+{
+	verify_reg_unknown(v, reg);
+}
+
+__attribute__((weak)) void verify_not_null(struct reg *reg)
+{
+	reg->flags &= (uint16_t)~PTR_MAYBE_NULL;
+}
+
+__attribute__((weak)) int verify_mark_slot_precise(struct verifier *v, uint32_t frame,
+						   uint32_t slot)
+{
+	return 0;
+}
+
+__attribute__((weak)) int verify_alignment(struct verifier *v, unsigned regno, int32_t off,
+					   uint32_t bytes, bool strict)
+{
+	return 0;
+}
+
+__attribute__((weak)) void verify_log_frame(struct verifier *v, const struct state *state,
+					    const struct frame *frame, bool all)
+{
+}

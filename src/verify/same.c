@@ -1,0 +1,383 @@
+/*
+ * Is all that one state can be among what another was found safe for?
+ *
+ * The old state led to no refusal: so does one that is no more. Register by register, slot by slot:
+ *
+ *	not read again      whatever it is, it is safe
+ *	a number            that is asked nothing of: any number will do; else one within
+ *	                    the old one's bounds
+ *	a pointer           of the same kind, to the same; where it may point within bounds,
+ *	                    within the old one's
+ *
+ * Ids need not be the same, but must be shared alike: where two old registers have one id, so must
+ * these two. The ids that were paired are kept in a map; a pair holds in both directions.
+ *
+ * A number without an id is no other's. An old one without relies on no other, so it is paired with
+ * anything; a new one without gets an id of its own for the comparison.
+ *
+ * Source  behaviour of Linux 6.18, states_equal()
+ */
+#include "verify/kept.h"
+
+/* --- Ids ---------------------------------------------------------------------------------------
+ */
+
+#define MOST_PAIRS ((SKEP_N_REGS + MOST_SLOTS) * SKEP_MOST_FRAMES)
+
+struct comparison {
+	const struct verifier *v;
+	enum likeness likeness;
+	uint32_t temporary_id; /* the last given for this comparison only */
+	uint32_t n_pairs;
+	struct {
+		uint32_t old, now;
+	} pairs[MOST_PAIRS];
+};
+
+static void begin(struct comparison *c, const struct verifier *v, enum likeness likeness)
+{
+	c->v = v;
+	c->likeness = likeness;
+	c->temporary_id = v->last_id;
+	c->n_pairs = 0;
+}
+
+static bool ids_pair(struct comparison *c, uint32_t old, uint32_t now)
+{
+	if (!old || !now)
+		return old == now;
+	for (uint32_t i = 0; i < c->n_pairs; i++) {
+		if (c->pairs[i].old == old)
+			return c->pairs[i].now == now;
+		if (c->pairs[i].now == now)
+			return false;
+	}
+	if (c->n_pairs == MOST_PAIRS)
+		return false;
+	c->pairs[c->n_pairs].old = old;
+	c->pairs[c->n_pairs].now = now;
+	c->n_pairs++;
+	return true;
+}
+
+/* A number that is another's and a constant more is paired as such, and so is the other. */
+static bool number_ids_pair(struct comparison *c, uint32_t old, uint32_t now)
+{
+	if (!old)
+		return true;
+	if (!now)
+		now = ++c->temporary_id;
+	if (!ids_pair(c, old, now))
+		return false;
+	return !(old & ID_ADD) || ids_pair(c, old & ~ID_ADD, now & ~ID_ADD);
+}
+
+/* --- Values ------------------------------------------------------------------------------------
+ */
+
+static bool bounds_same(const struct skep_bounds *a, const struct skep_bounds *b)
+{
+	return a->umin == b->umin && a->umax == b->umax && a->smin == b->smin && a->smax == b->smax;
+}
+
+static bool value_same(const struct skep_scalar *a, const struct skep_scalar *b)
+{
+	return a->bits.value == b->bits.value && a->bits.mask == b->bits.mask &&
+	       bounds_same(&a->full, &b->full) && bounds_same(&a->low, &b->low);
+}
+
+static bool bounds_within(const struct skep_bounds *old, const struct skep_bounds *now)
+{
+	return old->umin <= now->umin && old->umax >= now->umax && old->smin <= now->smin &&
+	       old->smax >= now->smax;
+}
+
+static bool value_within(const struct skep_scalar *old, const struct skep_scalar *now)
+{
+	return bounds_within(&old->full, &now->full) && bounds_within(&old->low, &now->low) &&
+	       !(now->bits.mask & ~old->bits.mask) &&
+	       old->bits.value == (now->bits.value & ~old->bits.mask);
+}
+
+/* What the kind alone has beside the value. */
+static bool parts_same(const struct reg *a, const struct reg *b)
+{
+	switch (a->kind) {
+	case REG_MAP_PTR:
+	case REG_MAP_VALUE:
+	case REG_MAP_KEY: return a->map == b->map && a->map_uid == b->map_uid;
+	case REG_BTF_PTR: return a->btf == b->btf && a->btf_id == b->btf_id;
+	case REG_MEM: return a->mem_bytes == b->mem_bytes;
+	case REG_PACKET:
+	case REG_PACKET_META: return a->range == b->range;
+	case REG_FUNC: return a->func == b->func;
+	case REG_DYNPTR: return a->dynptr == b->dynptr && a->first_slot == b->first_slot;
+	default: return true;
+	}
+}
+
+static bool kind_same(const struct reg *a, const struct reg *b)
+{
+	return a->kind == b->kind && a->flags == b->flags;
+}
+
+static bool all_but_value_same(const struct reg *a, const struct reg *b)
+{
+	return kind_same(a, b) && a->off == b->off && parts_same(a, b);
+}
+
+bool verify_reg_same(const struct reg *a, const struct reg *b)
+{
+	return all_but_value_same(a, b) && value_same(&a->value, &b->value);
+}
+
+/* --- Registers ---------------------------------------------------------------------------------
+ */
+
+static bool like_exactly(struct comparison *c, const struct reg *old, const struct reg *now)
+{
+	return verify_reg_same(old, now) && ids_pair(c, old->id, now->id) &&
+	       ids_pair(c, old->ref_id, now->ref_id);
+}
+
+static bool like_number(struct comparison *c, const struct reg *old, const struct reg *now)
+{
+	if (c->v->explore_alu_limits)
+		return verify_reg_same(old, now) && number_ids_pair(c, old->id, now->id);
+	if (!old->precise && c->likeness == LIKE_SAFE)
+		return true;
+	if (old->id && !(old->id & ID_ADD) != !(now->id & ID_ADD))
+		return false;
+	if (old->id & ID_ADD && old->off != now->off)
+		return false;
+	return number_ids_pair(c, old->id, now->id) && value_within(&old->value, &now->value);
+}
+
+static bool like_region(struct comparison *c, const struct reg *old, const struct reg *now)
+{
+	return all_but_value_same(old, now) && value_within(&old->value, &now->value) &&
+	       ids_pair(c, old->id, now->id) && ids_pair(c, old->ref_id, now->ref_id);
+}
+
+/* As many bytes must be there at least; with off as it was, for accesses are from there. */
+static bool like_packet(struct comparison *c, const struct reg *old, const struct reg *now)
+{
+	return old->range <= now->range && old->off == now->off && ids_pair(c, old->id, now->id) &&
+	       value_within(&old->value, &now->value);
+}
+
+static bool like_stack(struct comparison *c, const struct reg *old, const struct reg *now)
+{
+	return like_exactly(c, old, now) && old->frame == now->frame;
+}
+
+static bool like_arena(struct comparison *c, const struct reg *old, const struct reg *now)
+{
+	(void)c;
+	(void)old;
+	(void)now;
+	return true;
+}
+
+static bool (*const like_by_kind[REG_KIND_CNT])(struct comparison *c, const struct reg *old,
+						const struct reg *now) = {
+	[REG_SCALAR] = like_number, [REG_MAP_KEY] = like_region,     [REG_MAP_VALUE] = like_region,
+	[REG_MEM] = like_region,    [REG_BUF] = like_region,         [REG_TP_BUFFER] = like_region,
+	[REG_PACKET] = like_packet, [REG_PACKET_META] = like_packet, [REG_STACK] = like_stack,
+	[REG_ARENA] = like_arena,
+};
+
+static bool reg_safe(struct comparison *c, const struct reg *old, const struct reg *now)
+{
+	if (c->likeness == LIKE_EXACT)
+		return like_exactly(c, old, now);
+	if (old->kind == REG_UNSET)
+		return true;
+	if (!kind_same(old, now))
+		return false;
+	return (like_by_kind[old->kind] ? like_by_kind[old->kind] : like_exactly)(c, old, now);
+}
+
+/* --- Slots -------------------------------------------------------------------------------------
+ */
+
+static bool is_any(const struct comparison *c, const struct slot *slot)
+{
+	for (unsigned b = 0; b < SLOT_BYTES; b++)
+		if (slot->kinds[b] != SLOT_MISC &&
+		    !(slot->kinds[b] == SLOT_INVALID && c->v->privileged))
+			return false;
+	return true;
+}
+
+/* The number that a load of the whole slot gives, or NULL. */
+static const struct reg *number_in(const struct comparison *c, const struct slot *slot)
+{
+	static const struct reg any = {.kind = REG_SCALAR,
+				       .value = {{0, UINT64_MAX},
+						 {0, UINT64_MAX, INT64_MIN, INT64_MAX},
+						 {0, UINT32_MAX, INT32_MIN, INT32_MAX}}};
+
+	if (slot->kinds[0] == SLOT_SPILL && slot->spilled.kind == REG_SCALAR)
+		return &slot->spilled;
+	return is_any(c, slot) ? &any : NULL;
+}
+
+static bool objects_like(struct comparison *c, const struct slot *old, const struct slot *now)
+{
+	const struct reg *a = &old->spilled, *b = &now->spilled;
+
+	switch (old->kinds[SLOT_BYTES - 1]) {
+	case SLOT_SPILL: return reg_safe(c, a, b);
+	case SLOT_DYNPTR:
+		return a->dynptr == b->dynptr && a->first_slot == b->first_slot &&
+		       ids_pair(c, a->ref_id, b->ref_id);
+	case SLOT_ITER:
+		return a->iter_btf == b->iter_btf && a->iter_btf_id == b->iter_btf_id &&
+		       a->iter_state == b->iter_state && ids_pair(c, a->ref_id, b->ref_id);
+	case SLOT_IRQ_FLAG:
+		return ids_pair(c, a->ref_id, b->ref_id) && a->irq_class == b->irq_class;
+	default: return true;
+	}
+}
+
+/* Was nothing read of it that could be another now? */
+static bool byte_is_free(const struct comparison *c, uint8_t kind)
+{
+	return kind == SLOT_INVALID || (kind == SLOT_MISC && c->v->privileged);
+}
+
+/* The byte at @b, of slots that are not two numbers. */
+static bool byte_like(const struct comparison *c, uint8_t old, uint8_t now)
+{
+	if (c->likeness == LIKE_EXACT && old != now)
+		return false;
+	return byte_is_free(c, old) || old == now || (old == SLOT_MISC && now == SLOT_ZERO);
+}
+
+static bool all_free(const struct comparison *c, const struct slot *old)
+{
+	for (unsigned b = 0; b < SLOT_BYTES; b++)
+		if (!byte_is_free(c, old->kinds[b]))
+			return false;
+	return true;
+}
+
+static bool kinds_same(const struct slot *a, const struct slot *b)
+{
+	return !memcmp(a->kinds, b->kinds, sizeof(a->kinds));
+}
+
+/* The first byte that counts decides whether two numbers are compared as such. */
+static bool slot_safe(struct comparison *c, const struct slot *old, const struct slot *now)
+{
+	const struct reg *a, *b;
+	unsigned last = SLOT_BYTES - 1;
+
+	if (c->likeness == LIKE_EXACT && !kinds_same(old, now))
+		return false;
+	if (all_free(c, old))
+		return true;
+	a = number_in(c, old);
+	b = number_in(c, now);
+	if (a && b)
+		return reg_safe(c, a, b);
+	for (unsigned i = 0; i < SLOT_BYTES; i++)
+		if (!byte_like(c, old->kinds[i], now->kinds[i]))
+			return false;
+	if (byte_is_free(c, old->kinds[last]) || old->kinds[last] != now->kinds[last])
+		return true;
+	return objects_like(c, old, now);
+}
+
+static bool stack_safe(struct comparison *c, const struct frame *old, const struct frame *now)
+{
+	if (c->likeness == LIKE_EXACT && old->n_slots > now->n_slots)
+		return false;
+	for (uint32_t s = 0; s < old->n_slots; s++) {
+		if (s >= now->n_slots ? !all_free(c, &old->slots[s])
+				      : !slot_safe(c, &old->slots[s], &now->slots[s]))
+			return false;
+	}
+	return true;
+}
+
+/* --- States ------------------------------------------------------------------------------------
+ */
+
+static bool ref_safe(struct comparison *c, const struct ref *old, const struct ref *now)
+{
+	bool is_lock = old->kind != REF_PTR && old->kind != REF_IRQ;
+
+	return ids_pair(c, old->id, now->id) && old->kind == now->kind &&
+	       (!is_lock || old->ptr == now->ptr);
+}
+
+static bool held_safe(struct comparison *c, const struct state *old, const struct state *now)
+{
+	if (old->n_refs != now->n_refs || old->n_locks != now->n_locks ||
+	    old->preempt_off != now->preempt_off || old->rcu_locked != now->rcu_locked ||
+	    !ids_pair(c, old->irq_id, now->irq_id) || !ids_pair(c, old->lock_id, now->lock_id) ||
+	    old->lock_ptr != now->lock_ptr)
+		return false;
+	for (uint32_t i = 0; i < old->n_refs; i++)
+		if (!ref_safe(c, &old->refs[i], &now->refs[i]))
+			return false;
+	return true;
+}
+
+static bool frame_safe(struct comparison *c, const struct frame *old, const struct frame *now,
+		       uint16_t live)
+{
+	if (old->call_at != now->call_at || old->callback_depth > now->callback_depth)
+		return false;
+	for (unsigned r = 0; r < SKEP_N_REGS; r++)
+		if (live >> r & 1 && !reg_safe(c, &old->regs[r], &now->regs[r]))
+			return false;
+	return stack_safe(c, old, now);
+}
+
+bool verify_states_equal(struct verifier *v, const struct state *old, const struct state *cur,
+			 enum likeness likeness)
+{
+	struct comparison c;
+
+	begin(&c, v, likeness);
+	/* what was only guessed proves nothing of what is */
+	if (old->n_frames != cur->n_frames || (old->speculative && !cur->speculative) ||
+	    old->in_sleepable != cur->in_sleepable || !held_safe(&c, old, cur))
+		return false;
+	for (uint32_t f = 0; f < old->n_frames; f++)
+		if (!frame_safe(&c, old->frames[f], cur->frames[f],
+				v->facts[verify_frame_at(old, f)].live_regs))
+			return false;
+	return true;
+}
+
+/* --- Rounds of a loop are made alike -----------------------------------------------------------
+ */
+
+static void widen(struct comparison *c, const struct reg *old, struct reg *now)
+{
+	if (old->kind != REG_SCALAR || now->kind != REG_SCALAR || old->precise || now->precise)
+		return;
+	if (!like_exactly(c, old, now))
+		verify_reg_unknown(c->v, now);
+}
+
+void verify_widen(struct verifier *v, const struct state *last_round, struct state *state)
+{
+	struct comparison c;
+
+	begin(&c, v, LIKE_EXACT);
+	for (uint32_t f = last_round->n_frames; f-- > 0;) {
+		const struct frame *old = last_round->frames[f];
+		struct frame *now = state->frames[f];
+
+		for (unsigned r = 0; r < SKEP_N_REGS; r++)
+			widen(&c, &old->regs[r], &now->regs[r]);
+		for (uint32_t s = 0; s < old->n_slots && s < now->n_slots; s++)
+			if (slot_is_spill(&old->slots[s]) && slot_is_spill(&now->slots[s]))
+				widen(&c, &old->slots[s].spilled, &now->slots[s].spilled);
+	}
+}
