@@ -141,28 +141,12 @@ static bool ALWAYS(struct verifier *v)
 
 enum set {
 #define SET(set, parent) SET_##set,
-#define ALLOW(set, helper)
-#define ALLOW_IF(set, helper, when)
-#define VARIANT(...)
-#define PRIVILEGED(helper)
 #include "verify/helper_sets.def"
-#undef SET
-#undef ALLOW
-#undef ALLOW_IF
-#undef VARIANT
-#undef PRIVILEGED
 };
 
 static const uint8_t parents[] = {
 #define SET(set, parent) [SET_##set] = SET_##parent,
-#define ALLOW(set, helper)
-#define ALLOW_IF(set, helper, when)
-#define VARIANT(...)
-#define PRIVILEGED(helper)
 #include "verify/helper_sets.def"
-#undef SET
-#undef ALLOW
-#undef ALLOW_IF
 };
 
 static const struct {
@@ -170,13 +154,8 @@ static const struct {
 	uint8_t set;
 	bool (*when)(struct verifier *v);
 } allowed[] = {
-#define SET(set, parent)
 #define ALLOW_IF(set, helper, when) {ID_##helper, SET_##set, when},
-#define ALLOW(set, helper)          ALLOW_IF(set, helper, ALWAYS)
 #include "verify/helper_sets.def"
-#undef ALLOW
-#undef ALLOW_IF
-#undef VARIANT
 };
 
 static const struct {
@@ -184,24 +163,14 @@ static const struct {
 	uint8_t set;
 	struct skep_proto proto;
 } variants[] = {
-#define ALLOW(set, helper)
-#define ALLOW_IF(set, helper, when)
 #define VARIANT(set, id, name, ret, a1, a2, a3, a4, a5, flags)                                     \
 	{id, SET_##set, PROTO(ret, a1, a2, a3, a4, a5, flags)},
 #include "verify/helper_sets.def"
-#undef VARIANT
-#undef PRIVILEGED
 };
 
 static const bool privileged[N_HELPERS] = {
-#define VARIANT(...)
 #define PRIVILEGED(helper) [ID_##helper] = true,
 #include "verify/helper_sets.def"
-#undef SET
-#undef ALLOW
-#undef ALLOW_IF
-#undef VARIANT
-#undef PRIVILEGED
 };
 
 static enum set set_of(enum program_type type)

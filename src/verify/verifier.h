@@ -132,6 +132,10 @@ struct verifier {
 		uint32_t proto, stub; /* FUNC_PROTOs of attach_btf; 0: none */
 		const char *name;
 	} attach; /* context_btf.c: what it attaches to */
+	struct helper_known {
+		const struct skep_proto *proto; /* NULL: it may not call it */
+		bool known;
+	} *helpers; /* program_types.c: by number; NULL: none was asked for */
 
 	/* what is said */
 	struct skep_buf *log; /* NULL: nothing */
