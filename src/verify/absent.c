@@ -83,6 +83,24 @@ __attribute__((weak)) int verify_mark_slot_precise(struct verifier *v, uint32_t 
 	return 0;
 }
 
+__attribute__((weak)) int verify_kptr_access(struct verifier *v, const struct mem_access *access,
+					     const struct skep_map_field *field)
+{
+	return verify_refuse(v, NOT_YET, "kptr");
+}
+
+__attribute__((weak)) int verify_slots_overwritten(struct verifier *v, struct frame *frame,
+						   uint32_t first, uint32_t last)
+{
+	return verify_refuse(v, NOT_YET, "dynptr");
+}
+
+__attribute__((weak)) int verify_ctx_access(struct verifier *v, int32_t off, uint32_t bytes,
+					    enum access kind, struct ctx_field *ret)
+{
+	return -EACCES;
+}
+
 __attribute__((weak)) void verify_note_stack_read(struct verifier *v, uint32_t frame, uint64_t mask)
 {
 }
@@ -90,16 +108,4 @@ __attribute__((weak)) void verify_note_stack_read(struct verifier *v, uint32_t f
 __attribute__((weak)) void verify_note_stack_write(struct verifier *v, uint32_t frame,
 						   uint64_t mask)
 {
-}
-
-__attribute__((weak)) int verify_slots_overwritten(struct verifier *v, struct frame *frame,
-						   uint32_t first, uint32_t last)
-{
-	return 0;
-}
-
-__attribute__((weak)) int verify_ctx_access(struct verifier *v, int32_t off, uint32_t bytes,
-					    enum access kind, struct ctx_field *ret)
-{
-	return 0;
 }
