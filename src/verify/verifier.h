@@ -221,7 +221,7 @@ int verify_pointer_alu(struct verifier *v, const struct skep_insn *insn, const s
 /** JA, JCOND and the conditional jumps. */
 int verify_jump(struct verifier *v, const struct skep_insn *insn);
 /** A pointer that may be NULL is found to be, or not to be, by its id; everywhere. */
-void verify_mark_null(struct state *state, uint32_t regno, bool is_null);
+void verify_mark_null(struct verifier *v, struct state *state, uint32_t regno, bool is_null);
 /** It is not: what kind that makes it (a map of maps' value is a map). Source:
  * mark_ptr_not_null_reg() */
 void verify_not_null(struct reg *reg);
@@ -272,6 +272,9 @@ int verify_kptr_access(struct verifier *v, const struct mem_access *access,
 /** A 64-bit load names a variable of the kernel's: what it points to. Source: check_pseudo_btf_id()
  */
 int verify_load_variable(struct verifier *v, const struct skep_insn *insn);
+
+/** Is @regno, @off bytes on, at an address that @bytes fit? Source: check_ptr_alignment() */
+int verify_alignment(struct verifier *v, unsigned regno, int32_t off, uint32_t bytes, bool strict);
 
 /* --- context.c: what r1 points to at first -----------------------------------------------------
  */
