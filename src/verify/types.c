@@ -10,7 +10,6 @@
  */
 #include "verify/call.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* --- Kernel structs by name ------------------------------------------------------------------ */

@@ -130,6 +130,16 @@ struct verifier {
 	bool explore_alu_limits; /* pointer.c: what pointers may be added to must be the same
 				  * number in states that are alike */
 
+	struct {
+		bool known;
+		uint32_t proto, stub; /* FUNC_PROTOs of attach_btf; 0: none */
+		const char *name;
+	} attach; /* context_btf.c: what it attaches to */
+	struct helper_known {
+		const struct skep_proto *proto; /* NULL: it may not call it */
+		bool known;
+	} * helpers; /* program_types.c: by number; NULL: none was asked for */
+
 	/* what is said */
 	struct skep_buf *log; /* NULL: nothing */
 	uint32_t level;
@@ -269,7 +279,7 @@ int verify_load_variable(struct verifier *v, const struct skep_insn *insn);
 /* --- context.c: what r1 points to at first -----------------------------------------------------
  */
 
-/* What a context's field is. */
+/* What a context's field is. sign_extends is the caller's: the load extends the sign. */
 struct ctx_field {
 	enum reg_kind kind; /* SCALAR, or a pointer */
 	uint16_t flags;
@@ -285,6 +295,13 @@ struct ctx_field {
  *  Return 0 | -EACCES (nothing is logged: the caller does) */
 int verify_ctx_access(struct verifier *v, int32_t off, uint32_t bytes, enum access kind,
 		      struct ctx_field *ret);
+/** May @bytes at @off be loaded from what a pointer of that kind (SOCKET, SOCK_COMMON, TCP_SOCK,
+ *  XDP_SOCK) leads to? Source: check_sock_access() */
+bool verify_socket_access(enum reg_kind kind, int32_t off, uint32_t bytes);
+/** The prototype of what a tracing, LSM or struct_ops program attaches to, in program->attach_btf;
+ * 0: none. And: does it return nothing? */
+uint32_t verify_attach_proto(struct verifier *v);
+bool verify_attach_returns_void(struct verifier *v);
 /** The helper's prototype if the program's type may call it, NULL else. */
 const struct skep_proto *verify_helper_allowed(struct verifier *v, int32_t id);
 /** What the program may return, by its type. Return whether it is limited at all. */
