@@ -87,9 +87,3 @@ __attribute__((weak)) void verify_not_null(struct reg *reg)
 {
 	reg->flags &= (uint16_t)~PTR_MAYBE_NULL;
 }
-
-__attribute__((weak)) int verify_alignment(struct verifier *v, unsigned regno, int32_t off,
-					   uint32_t bytes, bool strict)
-{
-	return 0;
-}

@@ -30,17 +30,16 @@ static bool by_register(const struct skep_insn *insn)
 /* --- Moves -------------------------------------------------------------------------------------
  */
 
-/* A number that is about to be in two places gets a name, unless it is one number only. */
-static void name_before_copy(struct verifier *v, struct reg *src)
+void verify_name_number(struct verifier *v, struct reg *reg)
 {
-	if (src->kind != REG_SCALAR || skep_tnum_is_const(src->value.bits))
+	if (reg->kind != REG_SCALAR)
 		return;
-	if (src->id & ID_ADD) {
-		src->id = 0;
-		src->off = 0;
+	if (reg->id & ID_ADD) {
+		reg->id = 0;
+		reg->off = 0;
 	}
-	if (!src->id)
-		src->id = verify_new_id(v);
+	if (!reg->id && !skep_tnum_is_const(reg->value.bits))
+		reg->id = verify_new_id(v);
 }
 
 static bool fits_unsigned(const struct reg *reg, unsigned bits)
@@ -57,13 +56,13 @@ static int move_64(struct verifier *v, const struct skep_insn *insn, struct reg 
 	if (!insn->off || src->kind != REG_SCALAR) {
 		if (insn->off)
 			return verify_refuse(v, SIGN_EXTENDS_POINTER, insn->src);
-		name_before_copy(v, src);
+		verify_name_number(v, src);
 		*dst = *src;
 		return 0;
 	}
 	same = fits_unsigned(src, (unsigned)insn->off - 1);
 	if (same)
-		name_before_copy(v, src);
+		verify_name_number(v, src);
 	*dst = *src;
 	if (!same) {
 		dst->id = 0;
@@ -86,7 +85,7 @@ static int move_32(struct verifier *v, const struct skep_insn *insn, struct reg 
 	}
 	same = fits_unsigned(src, insn->off ? (unsigned)insn->off - 1 : 32);
 	if (same)
-		name_before_copy(v, src);
+		verify_name_number(v, src);
 	*dst = *src;
 	if (!same)
 		dst->id = 0;

@@ -66,6 +66,8 @@ struct insn_facts {
 	bool seen;
 	uint8_t access_kind; /* load, store: the kind of pointer, the same on all paths */
 	uint16_t access_flags;
+	uint32_t alu_state,
+		alu_limit;    /* speculation.c: how a number added to a pointer is masked */
 	uint32_t n_states;    /* kept here */
 	int16_t fastcall_off; /* fastcall.c: where a spill around a quick call is; INT16_MIN: none
 			       */
@@ -107,8 +109,9 @@ struct verifier {
 	struct func_facts *funcs; /* [n_funcs] */
 	uint32_t n_funcs;
 	uint32_t n_sccs;
-	struct live_stack *live_stack; /* live_stack.c */
-	struct explored *explored;     /* states.c */
+	struct live_stack *live_stack;   /* live_stack.c */
+	struct explored *explored;       /* states.c */
+	struct trust_cache *trust_cache; /* btf_access.c */
 
 	struct known_struct *known_structs; /* types.c */
 
@@ -191,6 +194,9 @@ bool verify_leaks_pointer(struct verifier *v, unsigned regno);
 /* --- alu.c, pointer.c: arithmetic ------------------------------------------------------------ */
 
 int verify_alu(struct verifier *v, const struct skep_insn *insn);
+/** A number that is about to be in two places gets an id, unless it is one number only.
+ *  Source: assign_scalar_id_before_mov() */
+void verify_name_number(struct verifier *v, struct reg *reg);
 /**
  * dst = ptr + off, or ptr - off, where one is a pointer and the other a number.
  *
@@ -223,6 +229,9 @@ struct mem_access {
 	enum access kind;
 	int value; /* the register stored, or loaded into; -1: an immediate, or nothing */
 	bool strict_alignment, sign_extends;
+	/* of memory that a call is given: see verify_call_memory() */
+	bool by_call, zero_ok;
+	struct call *call;
 };
 
 int verify_load(struct verifier *v, const struct skep_insn *insn);   /* LDX */
@@ -246,15 +255,13 @@ int verify_call_memory(struct verifier *v, unsigned regno, uint32_t bytes, enum 
  *  @value >= 0, by register @value). Source: check_stack_write() */
 int verify_stack_write(struct verifier *v, const struct mem_access *access, struct frame *frame);
 int verify_stack_read(struct verifier *v, const struct mem_access *access, struct frame *frame);
-/** A field of a kernel structure, or of a program's own: what a load of it brings.
- *  Source: check_ptr_to_btf_access() */
-int verify_btf_access(struct verifier *v, const struct mem_access *access);
+/** A kptr or uptr in a map's value is loaded, or stored: whole, at a known offset.
+ *  Source: check_map_kptr_access() */
+int verify_kptr_access(struct verifier *v, const struct mem_access *access,
+		       const struct skep_map_field *field);
 /** A 64-bit load names a variable of the kernel's: what it points to. Source: check_pseudo_btf_id()
  */
 int verify_load_variable(struct verifier *v, const struct skep_insn *insn);
-
-/** Is @reg, @off bytes on, at an address that @bytes fit? Source: check_ptr_alignment() */
-int verify_alignment(struct verifier *v, unsigned regno, int32_t off, uint32_t bytes, bool strict);
 
 /* --- context.c: what r1 points to at first -----------------------------------------------------
  */
