@@ -82,8 +82,3 @@ __attribute__((weak)) void verify_graph_node(struct verifier *v, const struct ca
 {
 	verify_reg_unknown(v, reg);
 }
-
-__attribute__((weak)) void verify_not_null(struct reg *reg)
-{
-	reg->flags &= (uint16_t)~PTR_MAYBE_NULL;
-}
