@@ -13,24 +13,6 @@ __attribute__((weak)) int verify_call_kfunc(struct verifier *v, const struct ske
 	return verify_refuse(v, NOT_YET, "kfunc");
 }
 
-__attribute__((weak)) const struct skep_proto *verify_helper_allowed(struct verifier *v, int32_t id)
-{
-	const struct skep_callable *row = skep_helper(id);
-
-	return row ? row->proto : NULL;
-}
-
-__attribute__((weak)) bool verify_return_range(struct verifier *v, struct range32 *ret)
-{
-	return false;
-}
-
-__attribute__((weak)) bool verify_packet_access_allowed(struct verifier *v, const struct call *call,
-							enum access kind)
-{
-	return true;
-}
-
 __attribute__((weak)) int verify_dynptr_argument(struct verifier *v, struct call *call,
 						 unsigned regno, uint32_t arg)
 {
@@ -72,13 +54,6 @@ __attribute__((weak)) void verify_graph_node(struct verifier *v, const struct ca
 	verify_reg_unknown(v, reg);
 }
 
-
-__attribute__((weak)) int verify_mark_slot_precise(struct verifier *v, uint32_t frame,
-						   uint32_t slot)
-{
-	return 0;
-}
-
 __attribute__((weak)) int verify_kptr_access(struct verifier *v, const struct mem_access *access,
 					     const struct skep_map_field *field)
 {
@@ -89,12 +64,6 @@ __attribute__((weak)) int verify_slots_overwritten(struct verifier *v, struct fr
 						   uint32_t first, uint32_t last)
 {
 	return verify_refuse(v, NOT_YET, "dynptr");
-}
-
-__attribute__((weak)) int verify_ctx_access(struct verifier *v, int32_t off, uint32_t bytes,
-					    enum access kind, struct ctx_field *ret)
-{
-	return -EACCES;
 }
 
 __attribute__((weak)) void verify_note_stack_read(struct verifier *v, uint32_t frame, uint64_t mask)
