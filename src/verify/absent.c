@@ -8,6 +8,11 @@ __attribute__((weak)) bool verify_kfunc_under_lock(struct verifier *v, const str
 	return false;
 }
 
+__attribute__((weak)) bool verify_kfunc_may_sleep(struct verifier *v, const struct skep_insn *insn)
+{
+	return false;
+}
+
 __attribute__((weak)) int verify_call_kfunc(struct verifier *v, const struct skep_insn *insn)
 {
 	return verify_refuse(v, NOT_YET, "kfunc");

@@ -168,6 +168,8 @@ int verify_map_rules(struct verifier *v, const struct call *call);
 
 /* --- kfunc_call.c -------------------------------------------------------------------------- */
 
+/** Is the kernel function one that may sleep? (KF_SLEEPABLE) */
+bool verify_kfunc_may_sleep(struct verifier *v, const struct skep_insn *insn);
 /** May the kernel function be called while a lock is held? Source: kfunc_spin_allowed() */
 bool verify_kfunc_under_lock(struct verifier *v, const struct skep_insn *insn);
 

@@ -83,6 +83,8 @@ struct func_facts {
 	bool called;   /* global: so it must be */
 	bool changes_packet, might_sleep, has_tail_call, has_ld_abs;
 	bool keep_fastcall_stack;
+	int16_t fastcall_off;            /* spills around quick calls are here and below */
+	uint32_t order_start, order_end; /* in v->order */
 	/* what the BTF says of the arguments (function_types.c) */
 	struct func_argument *args;
 	uint32_t n_args;
@@ -107,6 +109,7 @@ struct verifier {
 
 	struct insn_facts *facts; /* [n_insns] */
 	struct func_facts *funcs; /* [n_funcs] */
+	uint32_t *order;          /* flow.c: instructions, each after those it leads to */
 	uint32_t n_funcs;
 	uint32_t n_sccs;
 	struct live_stack *live_stack;   /* live_stack.c */
@@ -331,6 +334,10 @@ int verify_nothing_held(struct verifier *v, bool exception_exit, bool locks, con
  */
 
 int verify_graph(struct verifier *v);
+/** function_facts.c, for graph.c. */
+int verify_function_facts(struct verifier *v);
+/** The kernel function that the call at @at names, with its "bpf_"; never NULL. */
+const char *verify_kfunc_name(const struct verifier *v, uint32_t at);
 int verify_live_registers(struct verifier *v);
 int verify_live_stack(struct verifier *v);
 /** Is slot @slot of frame @frame of v->state read again, from v->at on? */
