@@ -211,11 +211,11 @@ int verify_argument_offset(struct verifier *v, unsigned regno, uint32_t kind)
 			return 0;
 		if (reg->off)
 			return verify_refuse(v, RELEASED_AT_OFFSET, regno);
-		return verify_unmodified(v, verify_reg(v, regno), regno, false);
+		return verify_pointer_unmodified(v, regno, false);
 	}
 	if (takes_any_offset(reg))
 		return 0;
-	return verify_unmodified(v, reg, regno, takes_fixed_offset(reg));
+	return verify_pointer_unmodified(v, regno, takes_fixed_offset(reg));
 }
 
 /* --- What is given back ---------------------------------------------------------------------- */
@@ -344,9 +344,7 @@ static int memory_argument(struct verifier *v, struct call *call, unsigned regno
 	err = verify_call_memory(v, regno, bytes, access_of(kind), false, call);
 	if (err || !(kind & SKEP_ARG_ALIGNED))
 		return err;
-	return verify_alignment(
-		v, &(struct mem_access){.regno = regno, .bytes = bytes, .strict_alignment = true},
-		verify_reg(v, regno));
+	return verify_alignment(v, regno, 0, bytes, true);
 }
 
 int verify_size_argument(struct verifier *v, struct call *call, unsigned regno, enum access kind,
@@ -397,7 +395,6 @@ int verify_string_argument(struct verifier *v, unsigned regno, const char **ret)
 	const struct reg *reg = verify_reg(v, regno);
 	const struct skep_map *map = reg->map;
 	int64_t off = reg->off + (int64_t)reg->value.bits.value;
-	struct mem_access access = {.regno = regno, .kind = ACCESS_READ, .value = -1};
 	int err;
 
 	if (reg->kind != REG_MAP_VALUE)
@@ -408,8 +405,8 @@ int verify_string_argument(struct verifier *v, unsigned regno, const char **ret)
 		return verify_refuse(v, STRING_NOT_CONSTANT, regno);
 	if (map->type != SKEP_MAP_ARRAY)
 		return verify_refuse(v, STRING_NOT_DIRECT);
-	access.bytes = map->value_size - (uint32_t)reg->off;
-	err = verify_call_memory(v, regno, access.bytes, ACCESS_READ, false, NULL);
+	err = verify_call_memory(v, regno, map->value_size - (uint32_t)reg->off, ACCESS_READ, false,
+				 NULL);
 	if (err)
 		return err;
 	if (off < 0 || off >= map->value_size)

@@ -17,7 +17,7 @@ int verify_packet_range(struct verifier *v, const struct mem_access *at, const s
 	int err = -EINVAL;
 
 	if (reg->value.full.smin < 0)
-		return verify_refuse(v, NEGATIVE_OFFSET, at->regno);
+		return verify_refuse(v, NEGATIVE_INDEX, at->regno);
 	if (reg->range >= 0) {
 		if (at->off >= 0 && (at->bytes || at->zero_ok) &&
 		    (uint64_t)at->off + at->bytes <= (uint32_t)reg->range)
@@ -74,7 +74,7 @@ int verify_buffer_range(struct verifier *v, const struct mem_access *at, const s
 		return verify_refuse(v, OUTSIDE_BUFFER, at->regno, buffer_name(reg), at->off,
 				     at->bytes);
 	if (!skep_tnum_is_const(bits) || bits.value)
-		return verify_refuse(v, VARIABLE_BUFFER, at->regno, at->off, TNUM_ARGS(bits));
+		return verify_refuse(v, VARIABLE_BUFFER, at->regno, at->off, TNUM_TEXT(bits));
 	return 0;
 }
 

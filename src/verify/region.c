@@ -18,8 +18,6 @@
 
 #include <string.h>
 
-#pragma weak verify_kptr_access
-
 /* --- Inside? -----------------------------------------------------------------------------------
  */
 
@@ -65,7 +63,7 @@ int verify_region(struct verifier *v, const struct mem_access *at, const struct 
 	int err;
 
 	if (may_be_negative(at, reg))
-		return verify_refuse(v, NEGATIVE_OFFSET, at->regno);
+		return verify_refuse(v, NEGATIVE_INDEX, at->regno);
 	err = check_end(v, at, reg, (int32_t)(bounds->smin + at->off), mem_bytes);
 	if (err)
 		return at_end(v, "min", at->regno, err);

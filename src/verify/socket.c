@@ -97,7 +97,7 @@ int verify_socket(struct verifier *v, const struct mem_access *at, const struct 
 	if (at->kind == ACCESS_WRITE)
 		return verify_refuse(v, CANNOT_WRITE, at->regno, KIND_TEXT(reg));
 	if (reg->value.full.smin < 0)
-		return verify_refuse(v, NEGATIVE_OFFSET, at->regno);
+		return verify_refuse(v, NEGATIVE_INDEX, at->regno);
 	if (at->off < 0 || !allows[reg->kind](at))
 		return verify_refuse(v, INVALID_SOCKET_ACCESS, at->regno, KIND_TEXT(reg), at->off,
 				     at->bytes);
