@@ -10,6 +10,7 @@
  */
 #include "verify/call.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* --- Kernel structs by name ------------------------------------------------------------------ */
