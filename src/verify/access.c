@@ -125,26 +125,16 @@ int verify_mem_access(struct verifier *v, const struct mem_access *access)
 static bool is_plain_context(const struct verifier *v)
 {
 	static const uint8_t rewritten[] = {
-		1,  /* SOCKET_FILTER */
-		3,  /* SCHED_CLS */
-		4,  /* SCHED_ACT */
-		6,  /* XDP */
-		7,  /* PERF_EVENT */
-		8,  /* CGROUP_SKB */
-		9,  /* CGROUP_SOCK */
-		10, /* LWT_IN */
-		11, /* LWT_OUT */
-		12, /* LWT_XMIT */
-		13, /* SOCK_OPS */
-		14, /* SK_SKB */
-		16, /* SK_MSG */
-		18, /* CGROUP_SOCK_ADDR */
-		19, /* LWT_SEG6LOCAL */
-		21, /* SK_REUSEPORT */
-		22, /* FLOW_DISSECTOR */
-		23, /* CGROUP_SYSCTL */
-		25, /* CGROUP_SOCKOPT */
-		30, /* SK_LOOKUP */
+		PROG_TYPE_SOCKET_FILTER,  PROG_TYPE_SCHED_CLS,
+		PROG_TYPE_SCHED_ACT,      PROG_TYPE_XDP,
+		PROG_TYPE_PERF_EVENT,     PROG_TYPE_CGROUP_SKB,
+		PROG_TYPE_CGROUP_SOCK,    PROG_TYPE_LWT_IN,
+		PROG_TYPE_LWT_OUT,        PROG_TYPE_LWT_XMIT,
+		PROG_TYPE_SOCK_OPS,       PROG_TYPE_SK_SKB,
+		PROG_TYPE_SK_MSG,         PROG_TYPE_CGROUP_SOCK_ADDR,
+		PROG_TYPE_LWT_SEG6LOCAL,  PROG_TYPE_SK_REUSEPORT,
+		PROG_TYPE_FLOW_DISSECTOR, PROG_TYPE_CGROUP_SYSCTL,
+		PROG_TYPE_CGROUP_SOCKOPT, PROG_TYPE_SK_LOOKUP,
 	};
 
 	return !memchr(rewritten, (int)v->image->type, sizeof(rewritten));
