@@ -96,9 +96,8 @@ static bool has_member(const struct skep_btf *btf, uint32_t safe, const char *na
 
 static bool in_rcu_section(const struct verifier *v)
 {
-	bool sleepable = v->program->flags & (1u << 4) || v->state->in_sleepable;
 
-	return v->state->rcu_locked || v->state->n_locks || !sleepable;
+	return v->state->rcu_locked || v->state->n_locks || !verify_may_sleep(v);
 }
 
 static bool is_trusted(const struct reg *reg)
