@@ -17,6 +17,19 @@
 /* --- Contexts ----------------------------------------------------------------------------------
  */
 
+int verify_unmodified(struct verifier *v, const struct reg *reg, unsigned regno, bool fixed_ok)
+{
+	struct skep_tnum bits = reg->value.bits;
+
+	if (reg->off < 0)
+		return verify_refuse(v, NEGATIVE_POINTER, KIND_TEXT(reg), regno, reg->off);
+	if (!fixed_ok && reg->off)
+		return verify_refuse(v, MODIFIED_POINTER, KIND_TEXT(reg), regno, reg->off);
+	if (!skep_tnum_is_const(bits) || bits.value)
+		return verify_refuse(v, VARIABLE_POINTER, KIND_TEXT(reg), TNUM_TEXT(bits));
+	return 0;
+}
+
 static void load_field(struct verifier *v, const struct ctx_field *field, struct reg *reg)
 {
 	if (field->kind == REG_SCALAR) {
@@ -45,7 +58,7 @@ static int context(struct verifier *v, const struct mem_access *at, const struct
 
 	if (stores_secret(v, at))
 		return verify_refuse(v, LEAKS_INTO, at->value, "ctx");
-	err = verify_pointer_unmodified(v, at->regno, false);
+	err = verify_unmodified(v, reg, at->regno, false);
 	if (err)
 		return err;
 	if (verify_ctx_access(v, at->off, at->bytes, at->kind, &field))
@@ -105,7 +118,7 @@ int verify_mem_access(struct verifier *v, const struct mem_access *access)
 	/* a copy: the load may be into the register that holds the address */
 	struct reg reg = *verify_reg(v, access->regno);
 	struct mem_access at = *access;
-	int err = verify_aligned(v, access, &reg);
+	int err = verify_alignment(v, access, &reg);
 
 	if (err)
 		return err;

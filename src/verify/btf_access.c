@@ -96,7 +96,6 @@ static bool has_member(const struct skep_btf *btf, uint32_t safe, const char *na
 
 static bool in_rcu_section(const struct verifier *v)
 {
-
 	return v->state->rcu_locked || v->state->n_locks || !verify_may_sleep(v);
 }
 

@@ -59,7 +59,7 @@ static int check_operands(struct verifier *v, const struct skep_insn *insn)
 		return verify_refuse(v, LD_ABS_CTX);
 	if (!err && (insn->code & 0xe0) == SKEP_IND)
 		err = verify_read_reg(v, insn->src);
-	return err ? err : verify_pointer_unmodified(v, SKEP_R6, false);
+	return err ? err : verify_unmodified(v, ctx, SKEP_R6, false);
 }
 
 /* The packet was too short: back in the caller with 0. The load's own way waits. */
