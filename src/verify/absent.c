@@ -72,10 +72,6 @@ __attribute__((weak)) void verify_graph_node(struct verifier *v, const struct ca
 	verify_reg_unknown(v, reg);
 }
 
-__attribute__((weak)) void verify_not_null(struct reg *reg)
-{
-	reg->flags &= (uint16_t)~PTR_MAYBE_NULL;
-}
 
 __attribute__((weak)) int verify_mark_slot_precise(struct verifier *v, uint32_t frame,
 						   uint32_t slot)

@@ -216,7 +216,7 @@ int verify_pointer_alu(struct verifier *v, const struct skep_insn *insn, const s
 /** JA, JCOND and the conditional jumps. */
 int verify_jump(struct verifier *v, const struct skep_insn *insn);
 /** A pointer that may be NULL is found to be, or not to be, by its id; everywhere. */
-void verify_mark_null(struct state *state, uint32_t regno, bool is_null);
+void verify_mark_null(struct verifier *v, struct state *state, uint32_t regno, bool is_null);
 /** It is not: what kind that makes it (a map of maps' value is a map). Source:
  * mark_ptr_not_null_reg() */
 void verify_not_null(struct reg *reg);
