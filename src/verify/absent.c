@@ -83,12 +83,6 @@ __attribute__((weak)) int verify_mark_slot_precise(struct verifier *v, uint32_t 
 	return 0;
 }
 
-__attribute__((weak)) void verify_log_frame(struct verifier *v, const struct state *state,
-					    const struct frame *frame, bool all)
-{
-	return 0;
-}
-
 __attribute__((weak)) int verify_kptr_access(struct verifier *v, const struct mem_access *access,
 					     const struct skep_map_field *field)
 {

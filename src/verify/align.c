@@ -27,7 +27,7 @@ static int packet_alignment(struct verifier *v, const struct mem_access *at, con
 {
 	if (is_aligned(reg, PACKET_START + reg->off + at->off, at->bytes))
 		return 0;
-	return verify_refuse(v, MISALIGNED_PACKET, PACKET_START, TNUM_ARGS(reg->value.bits),
+	return verify_refuse(v, MISALIGNED_PACKET, PACKET_START, TNUM_TEXT(reg->value.bits),
 			     reg->off, at->off, at->bytes);
 }
 
@@ -53,7 +53,7 @@ int verify_aligned(struct verifier *v, const struct mem_access *at, const struct
 	if (is_aligned(reg, reg->off + at->off, at->bytes))
 		return 0;
 	return verify_refuse(v, MISALIGNED, names[reg->kind] ? names[reg->kind] : "",
-			     TNUM_ARGS(reg->value.bits), reg->off, at->off, at->bytes);
+			     TNUM_TEXT(reg->value.bits), reg->off, at->off, at->bytes);
 }
 
 int verify_alignment(struct verifier *v, unsigned regno, int32_t off, uint32_t bytes, bool strict)

@@ -211,11 +211,11 @@ int verify_argument_offset(struct verifier *v, unsigned regno, uint32_t kind)
 			return 0;
 		if (reg->off)
 			return verify_refuse(v, RELEASED_AT_OFFSET, regno);
-		return verify_unmodified(v, reg, regno, false);
+		return verify_pointer_unmodified(v, regno, false);
 	}
 	if (takes_any_offset(reg))
 		return 0;
-	return verify_unmodified(v, reg, regno, takes_fixed_offset(reg));
+	return verify_pointer_unmodified(v, regno, takes_fixed_offset(reg));
 }
 
 /* --- What is given back ---------------------------------------------------------------------- */
@@ -335,20 +335,16 @@ static int value_argument(struct verifier *v, struct call *call, unsigned regno,
 
 static int memory_argument(struct verifier *v, struct call *call, unsigned regno, uint32_t kind)
 {
-	const struct mem_access aligned = {.regno = regno,
-					   .bytes = call->proto->sizes[regno - 1],
-					   .kind = access_of(kind),
-					   .value = -1,
-					   .strict_alignment = true};
+	uint32_t bytes = call->proto->sizes[regno - 1];
 	int err;
 
 	call->fills_memory = kind & SKEP_ARG_UNINIT;
 	if (!(kind & SKEP_ARG_FIXED_SIZE))
 		return 0;
-	err = verify_call_memory(v, regno, aligned.bytes, aligned.kind, false, call);
+	err = verify_call_memory(v, regno, bytes, access_of(kind), false, call);
 	if (err || !(kind & SKEP_ARG_ALIGNED))
 		return err;
-	return verify_alignment(v, &aligned, verify_reg(v, regno));
+	return verify_alignment(v, regno, 0, bytes, true);
 }
 
 int verify_size_argument(struct verifier *v, struct call *call, unsigned regno, enum access kind,

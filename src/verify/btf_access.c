@@ -267,7 +267,7 @@ static int check_offset(struct verifier *v, const struct mem_access *at, const s
 	if (at->off < 0)
 		return verify_refuse(v, BTF_NEGATIVE, at->regno, name, at->off);
 	if (!skep_tnum_is_const(bits) || bits.value)
-		return verify_refuse(v, BTF_VARIABLE, at->regno, name, at->off, TNUM_ARGS(bits));
+		return verify_refuse(v, BTF_VARIABLE, at->regno, name, at->off, TNUM_TEXT(bits));
 	if (reg->flags & MEM_USER)
 		return verify_refuse(v, BTF_USER, at->regno, name, at->off);
 	if (reg->flags & MEM_PERCPU)

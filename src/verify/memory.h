@@ -21,10 +21,6 @@
 
 #define MOST_VARIABLE_OFF (1 << 29) /* BPF_MAX_VAR_OFF */
 
-/* A tristate number as the kernel's words have it: "(0x0; 0xff)". */
-#define TNUM_FMT     "(0x%llx; 0x%llx)"
-#define TNUM_ARGS(t) (unsigned long long)(t).value, (unsigned long long)(t).mask
-
 /** A load goes to a register, and not only nowhere: as an atomic's first look does. */
 static inline bool loads_register(const struct mem_access *at)
 {

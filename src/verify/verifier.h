@@ -191,7 +191,12 @@ static inline struct reg *verify_reg(struct verifier *v, unsigned regno)
  *  "rdonly_mem", "trusted_ptr_". Return @text. Source: reg_type_str() */
 const char *verify_kind_text(const struct reg *reg, char text[VERIFY_KIND_TEXT_BYTES]);
 /** The same, in memory of the block it is used in. */
-#define KIND_TEXT(reg) verify_kind_text((reg), (char[VERIFY_KIND_TEXT_BYTES]){0})
+#define KIND_TEXT(reg)         verify_kind_text((reg), (char[VERIFY_KIND_TEXT_BYTES]){0})
+#define VERIFY_TNUM_TEXT_BYTES 48
+/** A tristate number as refusals have it: "(0x0; 0xff)", or just the number. Return @text.
+ *  Source: tnum_strn() */
+const char *verify_tnum_text(struct skep_tnum t, char text[VERIFY_TNUM_TEXT_BYTES]);
+#define TNUM_TEXT(t) verify_tnum_text((t), (char[VERIFY_TNUM_TEXT_BYTES]){0})
 
 /** The instruction reads @regno. */
 int verify_read_reg(struct verifier *v, unsigned regno);
@@ -272,6 +277,9 @@ int verify_kptr_access(struct verifier *v, const struct mem_access *access,
 /** A 64-bit load names a variable of the kernel's: what it points to. Source: check_pseudo_btf_id()
  */
 int verify_load_variable(struct verifier *v, const struct skep_insn *insn);
+
+/** Is @reg, @off bytes on, at an address that @bytes fit? Source: check_ptr_alignment() */
+int verify_alignment(struct verifier *v, unsigned regno, int32_t off, uint32_t bytes, bool strict);
 
 /* --- context.c: what r1 points to at first -----------------------------------------------------
  */
