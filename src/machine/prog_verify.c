@@ -12,6 +12,15 @@
 _Static_assert(sizeof(struct wire_func_info) == sizeof(struct skep_verify_func), "func_info");
 _Static_assert(sizeof(struct wire_line_info) == sizeof(struct skep_verify_line), "line_info");
 
+/* Another program's types, where it attaches to one, else those of the kernel. */
+static const struct skep_btf *attach_btf(const struct prog_object *prog)
+{
+	const struct btf_object *btf =
+		prog->attach_prog ? prog->attach_prog->btf : prog->attach_btf;
+
+	return btf ? btf->btf : NULL;
+}
+
 int machine_prog_verify(struct skep_machine *machine, const struct prog_object *prog,
 			struct log *log)
 {
@@ -27,8 +36,9 @@ int machine_prog_verify(struct skep_machine *machine, const struct prog_object *
 		.lines = (const struct skep_verify_line *)prog->lines,
 		.n_lines = prog->n_lines,
 		.kernel_btf = machine->kernel_btf,
-		.attach_btf = prog->attach_btf ? prog->attach_btf->btf : NULL,
+		.attach_btf = attach_btf(prog),
 		.attach_btf_id = prog->attach_btf_id,
+		.target_type = prog->attach_prog ? prog->attach_prog->type : 0,
 	};
 	const struct skep_verify_opts opts = {
 		.log_level = log->level,

@@ -53,11 +53,15 @@ static int move_64(struct verifier *v, const struct skep_insn *insn, struct reg 
 {
 	bool same;
 
-	if (!insn->off || src->kind != REG_SCALAR) {
-		if (insn->off)
-			return verify_refuse(v, SIGN_EXTENDS_POINTER, insn->src);
+	if (!insn->off) {
 		verify_name_number(v, src);
 		*dst = *src;
+		return 0;
+	}
+	if (src->kind != REG_SCALAR) {
+		if (!v->privileged)
+			return verify_refuse(v, SIGN_EXTENDS_POINTER, insn->src);
+		verify_reg_unknown(v, dst);
 		return 0;
 	}
 	same = fits_unsigned(src, (unsigned)insn->off - 1);
@@ -133,20 +137,39 @@ static int move(struct verifier *v, const struct skep_insn *insn)
 /* --- Numbers -----------------------------------------------------------------------------------
  */
 
-/* The number is another's, so much further on. */
-static void keep_distance(struct reg *dst, const struct skep_insn *insn, const struct reg *src)
+/* By how much is @dst further on than what it was, if at all? Lower halves that were moved on are
+ * known again only where the upper was nothing, as it is then. */
+static bool distance_of(const struct skep_insn *insn, const struct reg *src, const struct reg *was,
+			int32_t *ret)
 {
-	bool plus = op_of(insn) == SKEP_ADD && width_of(insn) == 64 && dst->id &&
-		    skep_tnum_is_const(src->value.bits);
-	uint64_t distance = src->value.bits.value;
+	bool wide = width_of(insn) == 64, minus = op_of(insn) == SKEP_SUB;
+	int64_t distance = (int64_t)src->value.bits.value;
 
-	if (!plus || dst->id & ID_ADD || distance > INT32_MAX) {
+	if ((!minus && op_of(insn) != SKEP_ADD) ||
+	    (wide ? src->value.bits.mask : (uint32_t)src->value.bits.mask))
+		return false;
+	if (wide ? distance != (int32_t)distance : was->value.full.umax > UINT32_MAX)
+		return false;
+	*ret = (int32_t)distance;
+	if (minus && *ret == INT32_MIN)
+		return false;
+	*ret = minus ? -*ret : *ret;
+	return true;
+}
+
+/* The number is another's, so much further on. */
+static void keep_distance(struct reg *dst, const struct skep_insn *insn, const struct reg *src,
+			  const struct reg *was)
+{
+	int32_t distance;
+
+	if (!dst->id || dst->id & ID_ADD || !distance_of(insn, src, was, &distance)) {
 		dst->id = 0;
 		dst->off = 0;
 		return;
 	}
-	dst->id |= ID_ADD64;
-	dst->off = (int32_t)distance;
+	dst->id |= width_of(insn) == 64 ? ID_ADD64 : ID_ADD32;
+	dst->off = distance;
 }
 
 static int two_numbers(struct verifier *v, const struct skep_insn *insn, struct reg *dst,
@@ -156,8 +179,7 @@ static int two_numbers(struct verifier *v, const struct skep_insn *insn, struct 
 	struct state *other;
 	struct reg was = *dst;
 
-	if (width_of(insn) == 64 &&
-	    skep_scalar_fork(&dst->value, &src->value, op_of(insn), &zero)) {
+	if (skep_scalar_fork(&dst->value, &src->value, op_of(insn), &zero)) {
 		*dst = was;
 		other = verify_fork(v, v->at, v->at, false);
 		if (!other)
@@ -166,7 +188,10 @@ static int two_numbers(struct verifier *v, const struct skep_insn *insn, struct 
 		skep_scalar_fork(&dst->value, &src->value, op_of(insn), &zero);
 	}
 	skep_scalar_alu(&dst->value, &src->value, op_of(insn), width_of(insn));
-	keep_distance(dst, insn, src);
+	if (v->privileged)
+		keep_distance(dst, insn, src, &was);
+	else
+		dst->id = 0;
 	return 0;
 }
 

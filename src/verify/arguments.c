@@ -13,6 +13,7 @@
  *         check_mem_size_reg()
  */
 #include "verify/call.h"
+#include "verify/memory.h"
 
 #include <string.h>
 
@@ -210,11 +211,11 @@ int verify_argument_offset(struct verifier *v, unsigned regno, uint32_t kind)
 			return 0;
 		if (reg->off)
 			return verify_refuse(v, RELEASED_AT_OFFSET, regno);
-		return verify_pointer_unmodified(v, regno, false);
+		return verify_unmodified(v, verify_reg(v, regno), regno, false);
 	}
 	if (takes_any_offset(reg))
 		return 0;
-	return verify_pointer_unmodified(v, regno, takes_fixed_offset(reg));
+	return verify_unmodified(v, verify_reg(v, regno), regno, takes_fixed_offset(reg));
 }
 
 /* --- What is given back ---------------------------------------------------------------------- */
@@ -394,7 +395,6 @@ int verify_string_argument(struct verifier *v, unsigned regno, const char **ret)
 	const struct reg *reg = verify_reg(v, regno);
 	const struct skep_map *map = reg->map;
 	int64_t off = reg->off + (int64_t)reg->value.bits.value;
-	struct mem_access access = {.regno = regno, .kind = ACCESS_READ, .value = -1};
 	int err;
 
 	if (reg->kind != REG_MAP_VALUE)
@@ -405,8 +405,8 @@ int verify_string_argument(struct verifier *v, unsigned regno, const char **ret)
 		return verify_refuse(v, STRING_NOT_CONSTANT, regno);
 	if (map->type != SKEP_MAP_ARRAY)
 		return verify_refuse(v, STRING_NOT_DIRECT);
-	access.bytes = map->value_size - (uint32_t)reg->off;
-	err = verify_call_memory(v, regno, access.bytes, ACCESS_READ, false, NULL);
+	err = verify_call_memory(v, regno, map->value_size - (uint32_t)reg->off, ACCESS_READ, false,
+				 NULL);
 	if (err)
 		return err;
 	if (off < 0 || off >= map->value_size)

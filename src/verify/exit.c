@@ -153,9 +153,18 @@ static void log_return(struct verifier *v, const struct frame *from, const struc
 {
 	verify_log(v, "returning from callee:\n");
 	verify_log_frame(v, v->state, from, true);
-	verify_log(v, "\nto caller at %u:\n", v->next);
+	verify_log(v, "to caller at %u:\n", v->next);
 	verify_log_frame(v, v->state, to, true);
-	verify_log(v, "\n");
+}
+
+/* A number that each round of a callback changes, and nobody asks about, may be anything from the
+ * second round on: so rounds become alike, and end. */
+static void widen(struct verifier *v)
+{
+	struct state *last = verify_last_round(v, v->state, v->next);
+
+	if (last)
+		verify_widen(v, last, v->state);
 }
 
 int verify_return(struct verifier *v)
@@ -179,6 +188,8 @@ int verify_return(struct verifier *v)
 		log_return(v, from, to);
 	verify_frame_pop(v, state);
 	v->state_shown = false;
+	if (callback)
+		widen(v);
 	return 0;
 }
 

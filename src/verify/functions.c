@@ -191,9 +191,8 @@ static void log_call(struct verifier *v, const struct frame *from, const struct 
 {
 	verify_log(v, "caller:\n");
 	verify_log_frame(v, v->state, from, true);
-	verify_log(v, "\ncallee:\n");
+	verify_log(v, "callee:\n");
 	verify_log_frame(v, v->state, to, true);
-	verify_log(v, "\n");
 }
 
 static int call_static(struct verifier *v, uint32_t func)

@@ -73,8 +73,11 @@ static int note_tail_call(struct verifier *v, const struct call *call)
 {
 	const struct reg *index = verify_reg(v, SKEP_R3);
 
-	if (call->id != HELPER_ID_tail_call || !verify_reg_is_const(index) ||
-	    index->value.bits.value >= call->map->max_entries)
+	if (call->id != HELPER_ID_tail_call)
+		return 0;
+	if (call->map->type != SKEP_MAP_PROG_ARRAY)
+		return verify_refuse(v, TAIL_CALL_MAP);
+	if (!verify_reg_is_const(index) || index->value.bits.value >= call->map->max_entries)
 		return 0;
 	return verify_mark_precise(v, SKEP_R3);
 }

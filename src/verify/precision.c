@@ -280,6 +280,15 @@ int verify_mark_precise(struct verifier *v, unsigned regno)
 	return 0;
 }
 
+int verify_mark_slot_precise(struct verifier *v, uint32_t frame, uint32_t slot)
+{
+	struct chain c = {.v = v, .state = v->state};
+
+	c.want.slots[frame] = 1ull << slot;
+	follow_or_all(&c);
+	return 0;
+}
+
 /* --- What an old state needs, a state like it needs --------------------------------------------
  */
 

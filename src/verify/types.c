@@ -115,7 +115,6 @@ int verify_pointer_unmodified(struct verifier *v, unsigned regno, bool fixed_ok)
 {
 	const struct reg *reg = verify_reg(v, regno);
 	struct skep_tnum bits = reg->value.bits;
-	char text[48];
 
 	if (reg->off < 0)
 		return verify_refuse(v, NEGATIVE_OFFSET, KIND_TEXT(reg), regno, reg->off);
@@ -123,7 +122,5 @@ int verify_pointer_unmodified(struct verifier *v, unsigned regno, bool fixed_ok)
 		return verify_refuse(v, MODIFIED_POINTER, KIND_TEXT(reg), regno, reg->off);
 	if (skep_tnum_is_const(bits) && !bits.value)
 		return 0;
-	snprintf(text, sizeof(text), "(0x%llx; 0x%llx)", (unsigned long long)bits.value,
-		 (unsigned long long)bits.mask);
-	return verify_refuse(v, VARIABLE_POINTER, KIND_TEXT(reg), text);
+	return verify_refuse(v, VARIABLE_POINTER, KIND_TEXT(reg), TNUM_TEXT(bits));
 }

@@ -130,6 +130,16 @@ struct verifier {
 	bool explore_alu_limits; /* pointer.c: what pointers may be added to must be the same
 				  * number in states that are alike */
 
+	struct {
+		bool known;
+		uint32_t proto, stub; /* FUNC_PROTOs of attach_btf; 0: none */
+		const char *name;
+	} attach; /* context_btf.c: what it attaches to */
+	struct helper_known {
+		const struct skep_proto *proto; /* NULL: it may not call it */
+		bool known;
+	} * helpers; /* program_types.c: by number; NULL: none was asked for */
+
 	/* what is said */
 	struct skep_buf *log; /* NULL: nothing */
 	uint32_t level;
@@ -184,7 +194,12 @@ static inline struct reg *verify_reg(struct verifier *v, unsigned regno)
  *  "rdonly_mem", "trusted_ptr_". Return @text. Source: reg_type_str() */
 const char *verify_kind_text(const struct reg *reg, char text[VERIFY_KIND_TEXT_BYTES]);
 /** The same, in memory of the block it is used in. */
-#define KIND_TEXT(reg) verify_kind_text((reg), (char[VERIFY_KIND_TEXT_BYTES]){0})
+#define KIND_TEXT(reg)         verify_kind_text((reg), (char[VERIFY_KIND_TEXT_BYTES]){0})
+#define VERIFY_TNUM_TEXT_BYTES 48
+/** A tristate number as refusals have it: "(0x0; 0xff)", or just the number. Return @text.
+ *  Source: tnum_strn() */
+const char *verify_tnum_text(struct skep_tnum t, char text[VERIFY_TNUM_TEXT_BYTES]);
+#define TNUM_TEXT(t) verify_tnum_text((t), (char[VERIFY_TNUM_TEXT_BYTES]){0})
 
 /** The instruction reads @regno. */
 int verify_read_reg(struct verifier *v, unsigned regno);
@@ -272,7 +287,7 @@ int verify_alignment(struct verifier *v, unsigned regno, int32_t off, uint32_t b
 /* --- context.c: what r1 points to at first -----------------------------------------------------
  */
 
-/* What a context's field is. */
+/* What a context's field is. sign_extends is the caller's: the load extends the sign. */
 struct ctx_field {
 	enum reg_kind kind; /* SCALAR, or a pointer */
 	uint16_t flags;
@@ -288,6 +303,13 @@ struct ctx_field {
  *  Return 0 | -EACCES (nothing is logged: the caller does) */
 int verify_ctx_access(struct verifier *v, int32_t off, uint32_t bytes, enum access kind,
 		      struct ctx_field *ret);
+/** May @bytes at @off be loaded from what a pointer of that kind (SOCKET, SOCK_COMMON, TCP_SOCK,
+ *  XDP_SOCK) leads to? Source: check_sock_access() */
+bool verify_socket_access(enum reg_kind kind, int32_t off, uint32_t bytes);
+/** The prototype of what a tracing, LSM or struct_ops program attaches to, in program->attach_btf;
+ * 0: none. And: does it return nothing? */
+uint32_t verify_attach_proto(struct verifier *v);
+bool verify_attach_returns_void(struct verifier *v);
 /** The helper's prototype if the program's type may call it, NULL else. */
 const struct skep_proto *verify_helper_allowed(struct verifier *v, int32_t id);
 /** What the program may return, by its type. Return whether it is limited at all. */

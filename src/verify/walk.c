@@ -94,7 +94,9 @@ static int load_imm64(struct verifier *v, const struct skep_insn *insn)
 	case SKEP_REF_FUNC:
 		verify_reg_pointer(reg, REG_FUNC, 0);
 		reg->func = v->image->callbacks[ref->index].func;
-		return 0;
+		if (!v->program->n_funcs)
+			return verify_refuse(v, CALLBACK_NO_BTF);
+		return v->funcs[reg->func].is_global ? verify_refuse(v, CALLBACK_NOT_STATIC) : 0;
 	case SKEP_REF_VARIABLE: return verify_load_variable(v, insn);
 	}
 	return -EINVAL;
