@@ -77,8 +77,7 @@ static struct chain chain_of(const struct verifier *v, const struct state *state
 
 static bool same_chain(const struct chain *a, const struct chain *b)
 {
-	return a->n_frames == b->n_frames &&
-	       !memcmp(a->at, b->at, a->n_frames * sizeof(*a->at));
+	return a->n_frames == b->n_frames && !memcmp(a->at, b->at, a->n_frames * sizeof(*a->at));
 }
 
 static struct instance **bucket_of(struct live_stack *live, const struct chain *chain)
@@ -317,7 +316,8 @@ static bool one_round(struct verifier *v, struct instance *instance)
 	bool changed = false;
 
 	for (uint32_t f = 0; f < instance->chain.n_frames; f++)
-		for (uint32_t i = func->order_start; instance->frames[f] && i < func->order_end; i++)
+		for (uint32_t i = func->order_start; instance->frames[f] && i < func->order_end;
+		     i++)
 			changed |= update(v, &(struct place){instance, f, v->order[i]});
 	return changed;
 }
@@ -339,7 +339,8 @@ static void settle(struct verifier *v, struct instance *instance)
 /* What it does to its callers' frames, its call does. */
 static void tell_caller(struct verifier *v, struct instance *instance, struct instance *outer)
 {
-	uint32_t first = start_of(v, instance), call = instance->chain.at[outer->chain.n_frames - 1];
+	uint32_t first = start_of(v, instance),
+		 call = instance->chain.at[outer->chain.n_frames - 1];
 
 	for (uint32_t f = 0; f < outer->chain.n_frames; f++) {
 		const struct masks *masks = masks_at(v, instance, f, first);
