@@ -83,20 +83,10 @@ __attribute__((weak)) void verify_graph_node(struct verifier *v, const struct ca
 	verify_reg_unknown(v, reg);
 }
 
-__attribute__((weak)) void verify_not_null(struct reg *reg)
-{
-	reg->flags &= (uint16_t)~PTR_MAYBE_NULL;
-}
-
 __attribute__((weak)) int verify_mark_slot_precise(struct verifier *v, uint32_t frame,
 						   uint32_t slot)
 {
 	return 0;
-}
-
-__attribute__((weak)) void verify_log_frame(struct verifier *v, const struct state *state,
-					    const struct frame *frame, bool all)
-{
 }
 
 __attribute__((weak)) int verify_ctx_access(struct verifier *v, int32_t off, uint32_t bytes,
@@ -110,15 +100,6 @@ __attribute__((weak)) int verify_kptr_access(struct verifier *v, const struct me
 					     const struct skep_map_field *field)
 {
 	return verify_refuse(v, NOT_YET, "kptr access");
-}
-
-__attribute__((weak)) void verify_note_stack_read(struct verifier *v, uint32_t frame, uint64_t mask)
-{
-}
-
-__attribute__((weak)) void verify_note_stack_write(struct verifier *v, uint32_t frame,
-						   uint64_t mask)
-{
 }
 
 __attribute__((weak)) int verify_slots_overwritten(struct verifier *v, struct frame *frame,
