@@ -97,10 +97,6 @@ uint32_t verify_kernel_struct(struct verifier *v, const char *name);
 bool verify_types_match(const struct skep_btf *btf, uint32_t id, int32_t off,
 			const struct skep_btf *need_btf, uint32_t need, bool strict);
 
-/** Nothing was added to the pointer, or (@fixed_ok) no more than a constant. Source:
- *  __check_ptr_off_reg() */
-int verify_pointer_unmodified(struct verifier *v, unsigned regno, bool fixed_ok);
-
 /* --- function_types.c ---------------------------------------------------------------------- */
 
 /* What a function takes in one register, by its BTF. */
