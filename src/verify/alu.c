@@ -179,8 +179,7 @@ static int two_numbers(struct verifier *v, const struct skep_insn *insn, struct 
 	struct state *other;
 	struct reg was = *dst;
 
-	if (width_of(insn) == 64 &&
-	    skep_scalar_fork(&dst->value, &src->value, op_of(insn), &zero)) {
+	if (skep_scalar_fork(&dst->value, &src->value, op_of(insn), &zero)) {
 		*dst = was;
 		other = verify_fork(v, v->at, v->at, false);
 		if (!other)
