@@ -279,13 +279,13 @@ static int unary(struct verifier *v, const struct skep_insn *insn)
 	struct reg *dst = verify_reg(v, insn->dst);
 	int err = verify_read_reg(v, insn->dst);
 
-	if (!err && reg_is_pointer(dst))
+	if (!err && verify_leaks_pointer(v, insn->dst))
 		return verify_refuse(v, POINTER_ARITHMETIC, insn->dst);
 	if (!err)
 		err = verify_write_reg(v, insn->dst);
 	if (err)
 		return err;
-	if (op_of(insn) == SKEP_NEG)
+	if (op_of(insn) == SKEP_NEG && dst->kind == REG_SCALAR)
 		return two_numbers(v, insn, dst, &nothing);
 	verify_reg_unknown(v, dst);
 	skep_scalar_alu(&dst->value, &nothing.value, op_of(insn), width_of(insn));

@@ -138,7 +138,7 @@ struct verifier {
 	struct helper_known {
 		const struct skep_proto *proto; /* NULL: it may not call it */
 		bool known;
-	} *helpers; /* program_types.c: by number; NULL: none was asked for */
+	} * helpers; /* program_types.c: by number; NULL: none was asked for */
 
 	/* what is said */
 	struct skep_buf *log; /* NULL: nothing */
@@ -303,8 +303,8 @@ int verify_ctx_access(struct verifier *v, int32_t off, uint32_t bytes, enum acce
 /** May @bytes at @off be loaded from what a pointer of that kind (SOCKET, SOCK_COMMON, TCP_SOCK,
  *  XDP_SOCK) leads to? Source: check_sock_access() */
 bool verify_socket_access(enum reg_kind kind, int32_t off, uint32_t bytes);
-/** The prototype of what a tracing, LSM or struct_ops program attaches to, in program->attach_btf; 0:
- *  none. And: does it return nothing? */
+/** The prototype of what a tracing, LSM or struct_ops program attaches to, in program->attach_btf;
+ * 0: none. And: does it return nothing? */
 uint32_t verify_attach_proto(struct verifier *v);
 bool verify_attach_returns_void(struct verifier *v);
 /** The helper's prototype if the program's type may call it, NULL else. */
