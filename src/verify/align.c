@@ -27,11 +27,11 @@ static int packet_alignment(struct verifier *v, const struct mem_access *at, con
 {
 	if (is_aligned(reg, PACKET_START + reg->off + at->off, at->bytes))
 		return 0;
-	return verify_refuse(v, MISALIGNED_PACKET, PACKET_START, TNUM_ARGS(reg->value.bits),
+	return verify_refuse(v, MISALIGNED_PACKET, PACKET_START, TNUM_TEXT(reg->value.bits),
 			     reg->off, at->off, at->bytes);
 }
 
-int verify_aligned(struct verifier *v, const struct mem_access *at, const struct reg *reg)
+int verify_alignment(struct verifier *v, const struct mem_access *at, const struct reg *reg)
 {
 	static const char *const names[REG_KIND_CNT] = {
 		[REG_FLOW_KEYS] = "flow keys ",
@@ -53,13 +53,5 @@ int verify_aligned(struct verifier *v, const struct mem_access *at, const struct
 	if (is_aligned(reg, reg->off + at->off, at->bytes))
 		return 0;
 	return verify_refuse(v, MISALIGNED, names[reg->kind] ? names[reg->kind] : "",
-			     TNUM_ARGS(reg->value.bits), reg->off, at->off, at->bytes);
-}
-
-int verify_alignment(struct verifier *v, unsigned regno, int32_t off, uint32_t bytes, bool strict)
-{
-	const struct mem_access at = {
-		.regno = regno, .off = off, .bytes = bytes, .strict_alignment = strict};
-
-	return verify_aligned(v, &at, verify_reg(v, regno));
+			     TNUM_TEXT(reg->value.bits), reg->off, at->off, at->bytes);
 }

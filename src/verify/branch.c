@@ -222,8 +222,8 @@ static int both_ways(struct verifier *v, struct jump *jump)
 	int err = 0;
 
 	if (jump->by_register)
-		verify_linked_collect(v->state, jump->src, &linked);
-	verify_linked_collect(v->state, jump->dst, &linked);
+		verify_linked_collect(v, v->state, jump->src, &linked);
+	verify_linked_collect(v, v->state, jump->dst, &linked);
 	if (linked.n > 1)
 		err = verify_push_step(v, 0, verify_linked_pack(&linked));
 	if (err)

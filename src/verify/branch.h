@@ -13,7 +13,8 @@
 /** Add to @linked the registers and slots of @state that are the number @reg, or apart from it by a
  *  constant. For what finds no room that is forgotten. Nothing if @reg is no number, or has no id.
  *  Cost O(frames × slots). Source: collect_linked_regs() */
-void verify_linked_collect(struct state *state, const struct reg *reg, struct linked *linked);
+void verify_linked_collect(const struct verifier *v, struct state *state, const struct reg *reg,
+			   struct linked *linked);
 /** What is known of @reg, of @state, now, is known of those of @linked that are the same number.
  *  Source: sync_linked_regs() */
 void verify_linked_tell(struct state *state, const struct reg *reg, const struct linked *linked);

@@ -21,10 +21,6 @@
 
 #define MOST_VARIABLE_OFF (1 << 29) /* BPF_MAX_VAR_OFF */
 
-/* A tristate number as the kernel's words have it: "(0x0; 0xff)". */
-#define TNUM_FMT     "(0x%llx; 0x%llx)"
-#define TNUM_ARGS(t) (unsigned long long)(t).value, (unsigned long long)(t).mask
-
 /** A load goes to a register, and not only nowhere: as an atomic's first look does. */
 static inline bool loads_register(const struct mem_access *at)
 {
@@ -47,7 +43,13 @@ static inline bool stores_secret(struct verifier *v, const struct mem_access *at
 
 /* --- align.c --- */
 
-int verify_aligned(struct verifier *v, const struct mem_access *at, const struct reg *reg);
+int verify_alignment(struct verifier *v, const struct mem_access *at, const struct reg *reg);
+
+/* --- access.c --- */
+
+/** The pointer must be as it was first: nothing may have been added, unless @fixed_ok, which allows
+ *  for a known number. Source: __check_ptr_off_reg() */
+int verify_unmodified(struct verifier *v, const struct reg *reg, unsigned regno, bool fixed_ok);
 
 /* --- region.c --- */
 

@@ -74,7 +74,7 @@ int verify_buffer_range(struct verifier *v, const struct mem_access *at, const s
 		return verify_refuse(v, OUTSIDE_BUFFER, at->regno, buffer_name(reg), at->off,
 				     at->bytes);
 	if (!skep_tnum_is_const(bits) || bits.value)
-		return verify_refuse(v, VARIABLE_BUFFER, at->regno, at->off, TNUM_ARGS(bits));
+		return verify_refuse(v, VARIABLE_BUFFER, at->regno, at->off, TNUM_TEXT(bits));
 	return 0;
 }
 

@@ -96,6 +96,19 @@ const char *verify_kind_text(const struct reg *reg, char text[VERIFY_KIND_TEXT_B
 	return text;
 }
 
+const char *verify_tnum_text(struct skep_tnum t, char text[VERIFY_TNUM_TEXT_BYTES])
+{
+	unsigned long long value = t.value, mask = t.mask;
+
+	if (mask)
+		snprintf(text, VERIFY_TNUM_TEXT_BYTES, "(0x%llx; 0x%llx)", value, mask);
+	else if (value <= UINT16_MAX)
+		snprintf(text, VERIFY_TNUM_TEXT_BYTES, "%llu", value);
+	else
+		snprintf(text, VERIFY_TNUM_TEXT_BYTES, "0x%llx", value);
+	return text;
+}
+
 /* --- Operands ----------------------------------------------------------------------------------
  */
 

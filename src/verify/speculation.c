@@ -138,7 +138,7 @@ static int check_place(struct verifier *v, const struct skep_insn *insn, const s
 		return 0;
 	if (!skep_tnum_is_const(dst->value.bits))
 		return verify_refuse(v, STACK_VARIABLE_UNPRIV, insn->dst,
-				     TNUM_ARGS(dst->value.bits), (int)off);
+				     TNUM_TEXT(dst->value.bits), (int)off);
 	if (off >= 0 || off < -SKEP_STACK_BYTES)
 		return verify_refuse(v, STACK_RANGE_UNPRIV, insn->dst, (int)off);
 	return 0;

@@ -69,7 +69,7 @@ static int out_of_bounds(struct verifier *v, const struct mem_access *at, const 
 		verify_refuse(v, OUTSIDE_STACK, access_name(at), at->regno, at->off, at->bytes);
 	else
 		verify_refuse(v, OUTSIDE_STACK_VARIABLE, access_name(at), at->regno,
-			      TNUM_ARGS(reg->value.bits), at->off, at->bytes);
+			      TNUM_TEXT(reg->value.bits), at->off, at->bytes);
 	return err;
 }
 

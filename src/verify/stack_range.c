@@ -154,7 +154,7 @@ static int unreadable(struct verifier *v, const struct mem_access *at, const str
 
 	if (skep_tnum_is_const(reg->value.bits))
 		return verify_refuse(v, UNINIT_STACK_RANGE, at->regno, span.lowest, i, at->bytes);
-	return verify_refuse(v, UNINIT_STACK_VARIABLE, at->regno, TNUM_ARGS(reg->value.bits), i,
+	return verify_refuse(v, UNINIT_STACK_VARIABLE, at->regno, TNUM_TEXT(reg->value.bits), i,
 			     at->bytes);
 }
 
@@ -204,7 +204,7 @@ int verify_stack_range(struct verifier *v, const struct mem_access *at, const st
 	if (err)
 		return err;
 	if (!fixed && !v->privileged)
-		return verify_refuse(v, VARIABLE_STACK, at->regno, TNUM_ARGS(reg->value.bits));
+		return verify_refuse(v, VARIABLE_STACK, at->regno, TNUM_TEXT(reg->value.bits));
 	if (fixed && at->call && at->call->fills_memory)
 		return will_be_filled(v, at, v->state->frames[reg->frame], span_of(at, reg));
 	return check_range(v, at, reg);
@@ -217,7 +217,7 @@ int verify_stack_read_anywhere(struct verifier *v, const struct mem_access *at,
 	int err;
 
 	if (at->value < 0)
-		return verify_refuse(v, VARIABLE_TO_CALL, TNUM_ARGS(reg->value.bits), at->off,
+		return verify_refuse(v, VARIABLE_TO_CALL, TNUM_TEXT(reg->value.bits), at->off,
 				     at->bytes);
 	err = verify_stack_range(v, at, reg);
 	if (!err)

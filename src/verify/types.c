@@ -10,6 +10,7 @@
  */
 #include "verify/call.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* --- Kernel structs by name ------------------------------------------------------------------ */
@@ -116,11 +117,10 @@ int verify_pointer_unmodified(struct verifier *v, unsigned regno, bool fixed_ok)
 	struct skep_tnum bits = reg->value.bits;
 
 	if (reg->off < 0)
-		return verify_refuse(v, NEGATIVE_POINTER, KIND_TEXT(reg), regno, reg->off);
+		return verify_refuse(v, NEGATIVE_OFFSET, KIND_TEXT(reg), regno, reg->off);
 	if (!fixed_ok && reg->off)
 		return verify_refuse(v, MODIFIED_POINTER, KIND_TEXT(reg), regno, reg->off);
 	if (skep_tnum_is_const(bits) && !bits.value)
 		return 0;
-	return verify_refuse(v, VARIABLE_POINTER, KIND_TEXT(reg), (unsigned long long)bits.value,
-			     (unsigned long long)bits.mask);
+	return verify_refuse(v, VARIABLE_POINTER, KIND_TEXT(reg), TNUM_TEXT(bits));
 }

@@ -83,6 +83,8 @@ struct func_facts {
 	bool called;   /* global: so it must be */
 	bool changes_packet, might_sleep, has_tail_call, has_ld_abs;
 	bool keep_fastcall_stack;
+	int16_t fastcall_off;            /* spills around quick calls are here and below */
+	uint32_t order_start, order_end; /* in v->order */
 	/* what the BTF says of the arguments (function_types.c) */
 	struct func_argument *args;
 	uint32_t n_args;
@@ -107,6 +109,7 @@ struct verifier {
 
 	struct insn_facts *facts; /* [n_insns] */
 	struct func_facts *funcs; /* [n_funcs] */
+	uint32_t *order;          /* flow.c: instructions, each after those it leads to */
 	uint32_t n_funcs;
 	uint32_t n_sccs;
 	struct live_stack *live_stack;   /* live_stack.c */
@@ -191,7 +194,12 @@ static inline struct reg *verify_reg(struct verifier *v, unsigned regno)
  *  "rdonly_mem", "trusted_ptr_". Return @text. Source: reg_type_str() */
 const char *verify_kind_text(const struct reg *reg, char text[VERIFY_KIND_TEXT_BYTES]);
 /** The same, in memory of the block it is used in. */
-#define KIND_TEXT(reg) verify_kind_text((reg), (char[VERIFY_KIND_TEXT_BYTES]){0})
+#define KIND_TEXT(reg)         verify_kind_text((reg), (char[VERIFY_KIND_TEXT_BYTES]){0})
+#define VERIFY_TNUM_TEXT_BYTES 48
+/** A tristate number as refusals have it: "(0x0; 0xff)", or just the number. Return @text.
+ *  Source: tnum_strn() */
+const char *verify_tnum_text(struct skep_tnum t, char text[VERIFY_TNUM_TEXT_BYTES]);
+#define TNUM_TEXT(t) verify_tnum_text((t), (char[VERIFY_TNUM_TEXT_BYTES]){0})
 
 /** The instruction reads @regno. */
 int verify_read_reg(struct verifier *v, unsigned regno);
@@ -273,7 +281,7 @@ int verify_kptr_access(struct verifier *v, const struct mem_access *access,
  */
 int verify_load_variable(struct verifier *v, const struct skep_insn *insn);
 
-/** Is @regno, @off bytes on, at an address that @bytes fit? Source: check_ptr_alignment() */
+/** Is @reg, @off bytes on, at an address that @bytes fit? Source: check_ptr_alignment() */
 int verify_alignment(struct verifier *v, unsigned regno, int32_t off, uint32_t bytes, bool strict);
 
 /* --- context.c: what r1 points to at first -----------------------------------------------------
@@ -326,6 +334,10 @@ int verify_nothing_held(struct verifier *v, bool exception_exit, bool locks, con
  */
 
 int verify_graph(struct verifier *v);
+/** function_facts.c, for graph.c. */
+int verify_function_facts(struct verifier *v);
+/** The kernel function that the call at @at names, with its "bpf_"; never NULL. */
+const char *verify_kfunc_name(const struct verifier *v, uint32_t at);
 int verify_live_registers(struct verifier *v);
 int verify_live_stack(struct verifier *v);
 /** Is slot @slot of frame @frame of v->state read again, from v->at on? */
