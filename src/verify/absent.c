@@ -126,3 +126,8 @@ __attribute__((weak)) int verify_slots_overwritten(struct verifier *v, struct fr
 {
 	return 0;
 }
+
+__attribute__((weak)) bool verify_kfunc_may_sleep(struct verifier *v, const struct skep_insn *insn)
+{
+	return false;
+}

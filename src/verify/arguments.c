@@ -344,7 +344,9 @@ static int memory_argument(struct verifier *v, struct call *call, unsigned regno
 	err = verify_call_memory(v, regno, bytes, access_of(kind), false, call);
 	if (err || !(kind & SKEP_ARG_ALIGNED))
 		return err;
-	return verify_alignment(v, regno, 0, bytes, true);
+	return verify_alignment(
+		v, &(struct mem_access){.regno = regno, .bytes = bytes, .strict_alignment = true},
+		verify_reg(v, regno));
 }
 
 int verify_size_argument(struct verifier *v, struct call *call, unsigned regno, enum access kind,

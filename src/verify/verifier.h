@@ -281,9 +281,6 @@ int verify_kptr_access(struct verifier *v, const struct mem_access *access,
  */
 int verify_load_variable(struct verifier *v, const struct skep_insn *insn);
 
-/** Is @reg, @off bytes on, at an address that @bytes fit? Source: check_ptr_alignment() */
-int verify_alignment(struct verifier *v, unsigned regno, int32_t off, uint32_t bytes, bool strict);
-
 /* --- context.c: what r1 points to at first -----------------------------------------------------
  */
 
