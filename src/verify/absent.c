@@ -70,12 +70,3 @@ __attribute__((weak)) int verify_slots_overwritten(struct verifier *v, struct fr
 {
 	return verify_refuse(v, NOT_YET, "dynptr");
 }
-
-__attribute__((weak)) void verify_note_stack_read(struct verifier *v, uint32_t frame, uint64_t mask)
-{
-}
-
-__attribute__((weak)) void verify_note_stack_write(struct verifier *v, uint32_t frame,
-						   uint64_t mask)
-{
-}
