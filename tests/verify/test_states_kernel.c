@@ -114,7 +114,6 @@ static int slot(void)
 
 static void add_spill(struct program *p)
 {
-	if (getenv("NOMEM")) return;
 	uint8_t size = pick(4) ? SKEP_DW : SKEP_W;
 
 	if (pick(4))
@@ -125,7 +124,6 @@ static void add_spill(struct program *p)
 
 static void add_fill(struct program *p)
 {
-	if (getenv("NOMEM")) return;
 	add(p, SKEP_LDX | SKEP_MEM | (pick(4) ? SKEP_DW : SKEP_W), number(), SKEP_R10, slot(), 0);
 }
 
@@ -152,7 +150,6 @@ static void add_jump(struct program *p)
 /* A byte of the stack, which one a number tells: it must be exact, and may be out of bounds. */
 static void add_pointer(struct program *p)
 {
-	if (getenv("NOMEM")) return;
 	unsigned reg = number();
 
 	if (pick(8))
@@ -225,7 +222,7 @@ static void add_beginning(struct program *p)
 {
 	for (unsigned i = 0; i < N_NUMBERS; i++)
 		add(p, SKEP_ALU64 | SKEP_MOV | SKEP_K, FIRST + i, 0, 0, (int32_t)pick(4));
-	for (int i = 1; i <= (getenv("NOMEM")?0:N_SLOTS); i++)
+	for (int i = 1; i <= N_SLOTS; i++)
 		add(p, SKEP_STX | SKEP_MEM | SKEP_DW, SKEP_R10, number(), -8 * i, 0);
 	add_unknown(p, FIRST);
 	add_unknown(p, FIRST + 1);
@@ -239,7 +236,7 @@ static void add_function(struct program *p, unsigned func)
 	add(p, SKEP_ALU64 | SKEP_MOV | SKEP_X, SKEP_R6, SKEP_R1, 0, 0);
 	add(p, SKEP_ALU64 | SKEP_MOV | SKEP_X, SKEP_R7, SKEP_R2, 0, 0);
 	add(p, SKEP_ALU64 | SKEP_MOV | SKEP_K, SKEP_R8, 0, 0, 1);
-	for (int i = 1; i <= (getenv("NOMEM")?0:N_SLOTS); i++)
+	for (int i = 1; i <= N_SLOTS; i++)
 		add(p, SKEP_ST | SKEP_MEM | SKEP_DW, SKEP_R10, 0, -8 * i, 0);
 	add_items(p, 1 + pick(5), false);
 	add(p, SKEP_ALU64 | SKEP_MOV | SKEP_X, SKEP_R0, number(), 0, 0);
