@@ -65,6 +65,15 @@ __attribute__((weak)) int verify_kptr_access(struct verifier *v, const struct me
 	return verify_refuse(v, NOT_YET, "kptr");
 }
 
+__attribute__((weak)) void verify_note_stack_read(struct verifier *v, uint32_t frame, uint64_t mask)
+{
+}
+
+__attribute__((weak)) void verify_note_stack_write(struct verifier *v, uint32_t frame,
+						   uint64_t mask)
+{
+}
+
 __attribute__((weak)) int verify_slots_overwritten(struct verifier *v, struct frame *frame,
 						   uint32_t first, uint32_t last)
 {
