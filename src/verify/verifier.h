@@ -72,6 +72,7 @@ struct insn_facts {
 	int16_t fastcall_off; /* fastcall.c: where a spill around a quick call is; INT16_MIN: none
 			       */
 	bool fastcall_pattern;
+	const struct kfunc *kfunc; /* kfunc_rules.c: a call's; NULL: not asked for yet */
 };
 
 struct func_facts {
@@ -114,6 +115,9 @@ struct verifier {
 	struct trust_cache *trust_cache; /* btf_access.c */
 
 	struct known_struct *known_structs; /* types.c */
+	struct kfunc *kfuncs;               /* kfunc_rules.c: those that were asked for */
+	struct local_type *local_types;     /* kptr.c: objects of the program's own */
+	struct kptr_target *kptr_targets;   /* kptr.c */
 
 	/* the walk */
 	struct state *state; /* of the path under way */
