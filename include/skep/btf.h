@@ -98,6 +98,8 @@ uint32_t skep_btf_strip(const struct skep_btf *btf, uint32_t id);
 uint32_t skep_btf_target(const struct skep_btf *btf, uint32_t id);
 /** Which member or parameter of its target a declaration tag is on; -1: the whole, or no tag. */
 int32_t skep_btf_tag_component(const struct skep_btf *btf, uint32_t id);
+/** Is it a FUNC that others may call: of global linkage? */
+bool skep_btf_is_global(const struct skep_btf *btf, uint32_t id);
 /** The whole file as it was opened, header to strings; borrowed. */
 const void *skep_btf_bytes(const struct skep_btf *btf, uint32_t *ret_size);
 /** The string at @off; NULL: there is none. */

@@ -43,8 +43,9 @@ struct skep_verify_program {
 	const struct skep_btf *kernel_btf; /* NULL: this machine has none */
 	const struct skep_btf *attach_btf; /* with attach_btf_id: what it attaches to, or NULL */
 	uint32_t attach_btf_id;
-	uint32_t target_type; /* it attaches to a program of this type, attach_btf is its BTF; 0: not
-			       */
+	uint32_t
+		target_type; /* it attaches to a program of this type, attach_btf is its BTF; 0: not
+			      */
 };
 
 struct skep_verify_opts {

@@ -80,6 +80,13 @@ uint32_t skep_btf_strip(const struct skep_btf *btf, uint32_t id)
 	return 0;
 }
 
+bool skep_btf_is_global(const struct skep_btf *btf, uint32_t id)
+{
+	const struct wire_type *type = record_of(btf, id, SKEP_BTF_MASK(SKEP_BTF_FUNC));
+
+	return type && wire_vlen(type->info) == WIRE_LINKAGE_GLOBAL;
+}
+
 uint32_t skep_btf_array_len(const struct skep_btf *btf, uint32_t id)
 {
 	const struct wire_type *type = record_of(btf, id, SKEP_BTF_MASK(SKEP_BTF_ARRAY));

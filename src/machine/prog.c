@@ -172,14 +172,28 @@ static uint64_t poisoned(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uin
 static const struct skep_proto poisoned_proto = {.ret = SKEP_RET_INTEGER};
 static const struct skep_callable poison = {"unresolved", poisoned, &poisoned_proto};
 
+static uint64_t absent(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5,
+		       struct skep_run *run)
+{
+	skep_check_refuse(run, 0, "a function that has no meaning in user space was called");
+	return 0;
+}
+
+/* What the verifier judges though it cannot be done here: that ends the run where it is called. */
+static const struct skep_callable nowhere = {"absent", absent, &poisoned_proto};
+
 static int link_helper(void *ctx, int32_t id, const struct skep_callable **ret)
 {
 	const struct linking *linking = ctx;
 	const struct skep_callable *row = skep_helper(id);
 	const struct skep_proto *proto;
 
-	if (!row && is_poison(id)) {
+	if (!row && (is_poison(id) || linking->machine->opts.verify)) {
 		*ret = &poison;
+		return 0;
+	}
+	if (linking->machine->opts.verify) {
+		*ret = row->call ? row : &nowhere;
 		return 0;
 	}
 	if (!row) {
@@ -209,6 +223,10 @@ static int link_kfunc(void *ctx, const struct skep_insn *insn, const struct skep
 	const struct skep_callable *row;
 	const char *name;
 
+	if (!insn->imm && linking->machine->opts.verify) {
+		*ret = &poison;
+		return 0;
+	}
 	if (!linking->prog->gpl) {
 		machine_log_printf(linking->log,
 				   "cannot call kernel function from non-GPL compatible "
@@ -221,6 +239,8 @@ static int link_kfunc(void *ctx, const struct skep_insn *insn, const struct skep
 	}
 	name = skep_btf_name(btf, (uint32_t)insn->imm);
 	row = skep_kfunc(name);
+	if ((!row || !row->call) && linking->machine->opts.verify)
+		row = &nowhere;
 	if (!row || !row->call) {
 		machine_log_printf(linking->log, "calling kernel function %s is not allowed\n",
 				   name);

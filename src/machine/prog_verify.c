@@ -15,7 +15,8 @@ _Static_assert(sizeof(struct wire_line_info) == sizeof(struct skep_verify_line),
 /* Another program's types, where it attaches to one, else those of the kernel. */
 static const struct skep_btf *attach_btf(const struct prog_object *prog)
 {
-	const struct btf_object *btf = prog->attach_prog ? prog->attach_prog->btf : prog->attach_btf;
+	const struct btf_object *btf =
+		prog->attach_prog ? prog->attach_prog->btf : prog->attach_btf;
 
 	return btf ? btf->btf : NULL;
 }

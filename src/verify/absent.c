@@ -31,6 +31,12 @@ __attribute__((weak)) bool verify_packet_access_allowed(struct verifier *v, cons
 	return true;
 }
 
+__attribute__((weak)) int verify_call_memory(struct verifier *v, unsigned regno, uint32_t bytes,
+					     enum access kind, bool zero_ok, struct call *call)
+{
+	return 0;
+}
+
 __attribute__((weak)) int verify_dynptr_argument(struct verifier *v, struct call *call,
 						 unsigned regno, uint32_t arg)
 {
@@ -53,6 +59,11 @@ __attribute__((weak)) int verify_kptr_argument(struct verifier *v, struct call *
 					       unsigned regno)
 {
 	return verify_refuse(v, NOT_YET, "kptr");
+}
+
+__attribute__((weak)) int verify_mem_access(struct verifier *v, const struct mem_access *access)
+{
+	return verify_refuse(v, NOT_YET, "access");
 }
 
 __attribute__((weak)) int verify_dynptr_release(struct verifier *v, unsigned regno)
@@ -83,22 +94,22 @@ __attribute__((weak)) int verify_mark_slot_precise(struct verifier *v, uint32_t 
 	return 0;
 }
 
-__attribute__((weak)) int verify_kptr_access(struct verifier *v, const struct mem_access *access,
-					     const struct skep_map_field *field)
+__attribute__((weak)) void verify_log_frame(struct verifier *v, const struct state *state,
+					    const struct frame *frame, bool all)
 {
-	return verify_refuse(v, NOT_YET, "kptr");
-}
-
-__attribute__((weak)) int verify_slots_overwritten(struct verifier *v, struct frame *frame,
-						   uint32_t first, uint32_t last)
-{
-	return verify_refuse(v, NOT_YET, "dynptr");
 }
 
 __attribute__((weak)) int verify_ctx_access(struct verifier *v, int32_t off, uint32_t bytes,
 					    enum access kind, struct ctx_field *ret)
 {
-	return -EACCES;
+	ret->kind = REG_SCALAR;
+	return 0;
+}
+
+__attribute__((weak)) int verify_kptr_access(struct verifier *v, const struct mem_access *access,
+					     const struct skep_map_field *field)
+{
+	return verify_refuse(v, NOT_YET, "kptr access");
 }
 
 __attribute__((weak)) void verify_note_stack_read(struct verifier *v, uint32_t frame, uint64_t mask)
@@ -108,4 +119,15 @@ __attribute__((weak)) void verify_note_stack_read(struct verifier *v, uint32_t f
 __attribute__((weak)) void verify_note_stack_write(struct verifier *v, uint32_t frame,
 						   uint64_t mask)
 {
+}
+
+__attribute__((weak)) int verify_slots_overwritten(struct verifier *v, struct frame *frame,
+						   uint32_t first, uint32_t last)
+{
+	return 0;
+}
+
+__attribute__((weak)) bool verify_kfunc_may_sleep(struct verifier *v, const struct skep_insn *insn)
+{
+	return false;
 }

@@ -17,6 +17,19 @@
 /* --- Contexts ----------------------------------------------------------------------------------
  */
 
+int verify_unmodified(struct verifier *v, const struct reg *reg, unsigned regno, bool fixed_ok)
+{
+	struct skep_tnum bits = reg->value.bits;
+
+	if (reg->off < 0)
+		return verify_refuse(v, NEGATIVE_POINTER, KIND_TEXT(reg), regno, reg->off);
+	if (!fixed_ok && reg->off)
+		return verify_refuse(v, MODIFIED_POINTER, KIND_TEXT(reg), regno, reg->off);
+	if (!skep_tnum_is_const(bits) || bits.value)
+		return verify_refuse(v, VARIABLE_POINTER, KIND_TEXT(reg), TNUM_TEXT(bits));
+	return 0;
+}
+
 static void load_field(struct verifier *v, const struct ctx_field *field, struct reg *reg)
 {
 	if (field->kind == REG_SCALAR) {
@@ -45,7 +58,7 @@ static int context(struct verifier *v, const struct mem_access *at, const struct
 
 	if (stores_secret(v, at))
 		return verify_refuse(v, LEAKS_INTO, at->value, "ctx");
-	err = verify_pointer_unmodified(v, at->regno, false);
+	err = verify_unmodified(v, reg, at->regno, false);
 	if (err)
 		return err;
 	if (verify_ctx_access(v, at->off, at->bytes, at->kind, &field))
@@ -105,7 +118,7 @@ int verify_mem_access(struct verifier *v, const struct mem_access *access)
 	/* a copy: the load may be into the register that holds the address */
 	struct reg reg = *verify_reg(v, access->regno);
 	struct mem_access at = *access;
-	int err = verify_aligned(v, access, &reg);
+	int err = verify_alignment(v, access, &reg);
 
 	if (err)
 		return err;
@@ -125,26 +138,16 @@ int verify_mem_access(struct verifier *v, const struct mem_access *access)
 static bool is_plain_context(const struct verifier *v)
 {
 	static const uint8_t rewritten[] = {
-		1,  /* SOCKET_FILTER */
-		3,  /* SCHED_CLS */
-		4,  /* SCHED_ACT */
-		6,  /* XDP */
-		7,  /* PERF_EVENT */
-		8,  /* CGROUP_SKB */
-		9,  /* CGROUP_SOCK */
-		10, /* LWT_IN */
-		11, /* LWT_OUT */
-		12, /* LWT_XMIT */
-		13, /* SOCK_OPS */
-		14, /* SK_SKB */
-		16, /* SK_MSG */
-		18, /* CGROUP_SOCK_ADDR */
-		19, /* LWT_SEG6LOCAL */
-		21, /* SK_REUSEPORT */
-		22, /* FLOW_DISSECTOR */
-		23, /* CGROUP_SYSCTL */
-		25, /* CGROUP_SOCKOPT */
-		30, /* SK_LOOKUP */
+		PROG_TYPE_SOCKET_FILTER,  PROG_TYPE_SCHED_CLS,
+		PROG_TYPE_SCHED_ACT,      PROG_TYPE_XDP,
+		PROG_TYPE_PERF_EVENT,     PROG_TYPE_CGROUP_SKB,
+		PROG_TYPE_CGROUP_SOCK,    PROG_TYPE_LWT_IN,
+		PROG_TYPE_LWT_OUT,        PROG_TYPE_LWT_XMIT,
+		PROG_TYPE_SOCK_OPS,       PROG_TYPE_SK_SKB,
+		PROG_TYPE_SK_MSG,         PROG_TYPE_CGROUP_SOCK_ADDR,
+		PROG_TYPE_LWT_SEG6LOCAL,  PROG_TYPE_SK_REUSEPORT,
+		PROG_TYPE_FLOW_DISSECTOR, PROG_TYPE_CGROUP_SYSCTL,
+		PROG_TYPE_CGROUP_SOCKOPT, PROG_TYPE_SK_LOOKUP,
 	};
 
 	return !memchr(rewritten, (int)v->image->type, sizeof(rewritten));

@@ -31,7 +31,7 @@ static int packet_alignment(struct verifier *v, const struct mem_access *at, con
 			     reg->off, at->off, at->bytes);
 }
 
-int verify_aligned(struct verifier *v, const struct mem_access *at, const struct reg *reg)
+int verify_alignment(struct verifier *v, const struct mem_access *at, const struct reg *reg)
 {
 	static const char *const names[REG_KIND_CNT] = {
 		[REG_FLOW_KEYS] = "flow keys ",
@@ -54,12 +54,4 @@ int verify_aligned(struct verifier *v, const struct mem_access *at, const struct
 		return 0;
 	return verify_refuse(v, MISALIGNED, names[reg->kind] ? names[reg->kind] : "",
 			     TNUM_TEXT(reg->value.bits), reg->off, at->off, at->bytes);
-}
-
-int verify_alignment(struct verifier *v, unsigned regno, int32_t off, uint32_t bytes, bool strict)
-{
-	const struct mem_access at = {
-		.regno = regno, .off = off, .bytes = bytes, .strict_alignment = strict};
-
-	return verify_aligned(v, &at, verify_reg(v, regno));
 }

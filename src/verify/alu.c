@@ -53,11 +53,15 @@ static int move_64(struct verifier *v, const struct skep_insn *insn, struct reg 
 {
 	bool same;
 
-	if (!insn->off || src->kind != REG_SCALAR) {
-		if (insn->off)
-			return verify_refuse(v, SIGN_EXTENDS_POINTER, insn->src);
+	if (!insn->off) {
 		verify_name_number(v, src);
 		*dst = *src;
+		return 0;
+	}
+	if (src->kind != REG_SCALAR) {
+		if (!v->privileged)
+			return verify_refuse(v, SIGN_EXTENDS_POINTER, insn->src);
+		verify_reg_unknown(v, dst);
 		return 0;
 	}
 	same = fits_unsigned(src, (unsigned)insn->off - 1);
@@ -175,8 +179,7 @@ static int two_numbers(struct verifier *v, const struct skep_insn *insn, struct 
 	struct state *other;
 	struct reg was = *dst;
 
-	if (width_of(insn) == 64 &&
-	    skep_scalar_fork(&dst->value, &src->value, op_of(insn), &zero)) {
+	if (skep_scalar_fork(&dst->value, &src->value, op_of(insn), &zero)) {
 		*dst = was;
 		other = verify_fork(v, v->at, v->at, false);
 		if (!other)

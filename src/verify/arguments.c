@@ -218,11 +218,11 @@ int verify_argument_offset(struct verifier *v, unsigned regno, uint32_t kind)
 			return 0;
 		if (reg->off)
 			return verify_refuse(v, RELEASED_AT_OFFSET, regno);
-		return verify_pointer_unmodified(v, regno, false);
+		return verify_unmodified(v, verify_reg(v, regno), regno, false);
 	}
 	if (takes_any_offset(reg))
 		return 0;
-	return verify_pointer_unmodified(v, regno, takes_fixed_offset(reg));
+	return verify_unmodified(v, verify_reg(v, regno), regno, takes_fixed_offset(reg));
 }
 
 /* --- What is given back ---------------------------------------------------------------------- */
@@ -351,7 +351,9 @@ static int memory_argument(struct verifier *v, struct call *call, unsigned regno
 	err = verify_call_memory(v, regno, bytes, access_of(kind), false, call);
 	if (err || !(kind & SKEP_ARG_ALIGNED))
 		return err;
-	return verify_alignment(v, regno, 0, bytes, true);
+	return verify_alignment(
+		v, &(struct mem_access){.regno = regno, .bytes = bytes, .strict_alignment = true},
+		verify_reg(v, regno));
 }
 
 int verify_size_argument(struct verifier *v, struct call *call, unsigned regno, enum access kind,

@@ -20,6 +20,7 @@
 #include <skep/btf.h>
 
 #include "verify/btf_walk.h"
+#include "verify/call.h"
 #include "verify/memory.h"
 
 #define TRUST_FLAGS (MEM_ALLOC | PTR_TRUSTED | NON_OWN_REF)
@@ -95,9 +96,7 @@ static bool has_member(const struct skep_btf *btf, uint32_t safe, const char *na
 
 static bool in_rcu_section(const struct verifier *v)
 {
-	bool sleepable = v->program->flags & (1u << 4) || v->state->in_sleepable;
-
-	return v->state->rcu_locked || v->state->n_locks || !sleepable;
+	return v->state->rcu_locked || v->state->n_locks || !verify_may_sleep(v);
 }
 
 static bool is_trusted(const struct reg *reg)
@@ -184,7 +183,7 @@ struct write_rule {
 };
 
 static const struct write_rule write_rules[] = {
-#define WRITE(type, ops, in, first, last) {type, ops, in, first, last},
+#define WRITE(TYPE, ops, in, first, last) {PROG_TYPE_##TYPE, ops, in, first, last},
 #include "verify/struct_writes.def"
 #undef WRITE
 };
@@ -217,7 +216,7 @@ static bool find_path(const struct skep_btf *btf, uint32_t type, const char *nam
 /* The struct_ops table that the program is for; "" for other programs. */
 static const char *ops_name(const struct verifier *v)
 {
-	if (v->image->type != 27 || !v->program->attach_btf)
+	if (v->image->type != PROG_TYPE_STRUCT_OPS || !v->program->attach_btf)
 		return "";
 	return skep_btf_name(v->program->attach_btf, v->program->attach_btf_id);
 }

@@ -106,10 +106,6 @@ uint32_t verify_kernel_struct(struct verifier *v, const char *name);
  *  members at that place are, unless @strict. Source: btf_struct_ids_match() */
 bool verify_types_match(const struct skep_btf *btf, uint32_t id, int32_t off,
 			const struct skep_btf *need_btf, uint32_t need, bool strict);
-/** Nothing was added to the pointer, or (@fixed_ok) no more than a constant. Source:
- *  __check_ptr_off_reg() */
-int verify_pointer_unmodified(struct verifier *v, unsigned regno, bool fixed_ok);
-
 /* --- function_types.c ---------------------------------------------------------------------- */
 
 /* What a function takes in one register, by its BTF. */
@@ -180,6 +176,8 @@ int verify_map_rules(struct verifier *v, const struct call *call);
 
 /* --- kfunc_call.c -------------------------------------------------------------------------- */
 
+/** Is the kernel function one that may sleep? (KF_SLEEPABLE) */
+bool verify_kfunc_may_sleep(struct verifier *v, const struct skep_insn *insn);
 /** May the kernel function be called while a lock is held? Source: kfunc_spin_allowed() */
 bool verify_kfunc_under_lock(struct verifier *v, const struct skep_insn *insn);
 

@@ -158,8 +158,7 @@ static unsigned who_is(const struct verifier *v, enum context context)
 	case CTX_SOCK: return who_of_socket(attach);
 	case CTX_SOCK_ADDR: return who_of_address(attach);
 	case CTX_SOCKOPT: return attach == AT_CGROUP_GETSOCKOPT ? GETS : SETS;
-	case CTX_RAW_TRACEPOINT:
-		return type == PROGRAM_RAW_TRACEPOINT_WRITABLE ? WRITABLE : ANYONE;
+	case CTX_RAW_TRACEPOINT: return type == PROGRAM_RAW_TRACEPOINT_WRITABLE ? WRITABLE : ANYONE;
 	default: return ANYONE;
 	}
 }
@@ -219,7 +218,8 @@ static int find_type(struct verifier *v, const char *name, struct ctx_field *ret
 	struct skep_btf *btf = (struct skep_btf *)(uintptr_t)v->program->kernel_btf;
 
 	if (btf)
-		ret->btf_id = skep_btf_find(btf, name, strlen(name), SKEP_BTF_MASK(SKEP_BTF_STRUCT));
+		ret->btf_id =
+			skep_btf_find(btf, name, strlen(name), SKEP_BTF_MASK(SKEP_BTF_STRUCT));
 	ret->btf = btf;
 	return btf && ret->btf_id ? 0 : -EACCES;
 }

@@ -2,7 +2,8 @@
  * The context of programs that run at a function of the kernel's (or of another program's): its
  * arguments, eight bytes each, and behind them, for some, what it returned.
  *
- *	off ─► which argument ─► its type ─► a number, or a pointer to a structure that BTF describes
+ *	off ─► which argument ─► its type ─► a number, or a pointer to a structure that BTF
+ *describes
  *
  * What the prototype is depends on how the program attaches: a function has one, a raw tracepoint's
  * is the target of its typedef (whose first argument, void *__data, programs do not see), a
@@ -10,9 +11,9 @@
  *
  *	trusted    raw tracepoints, iterators, LSM and struct_ops are given what is valid, functions
  *	           that are traced are given anything
- *	may be 0   by the table of tracepoints that break the rule (raw_tp_nulls.def), by the table of
- *	           iterators (iterators.def), by "__nullable" at an argument's name
- *	a buffer   iterators over maps show keys and values
+ *	may be 0   by the table of tracepoints that break the rule (raw_tp_nulls.def), by the table
+ *of iterators (iterators.def), by "__nullable" at an argument's name a buffer   iterators over maps
+ *show keys and values
  *
  * Source  behaviour of Linux 6.18, btf_ctx_access(), bpf_check_attach_target()
  */
@@ -150,9 +151,9 @@ static bool is_number(const struct skep_btf *btf, uint32_t type)
 static const char *kind_name(enum skep_btf_kind kind)
 {
 	static const char *const names[SKEP_BTF_N_KINDS] = {
-		"UNKNOWN", "INT",    "PTR",   "ARRAY",    "STRUCT",   "UNION",      "ENUM",
-		"FWD",     "TYPEDEF", "VOLATILE", "CONST", "RESTRICT", "FUNC",       "FUNC_PROTO",
-		"VAR",     "DATASEC", "FLOAT", "DECL_TAG", "TYPE_TAG", "ENUM64",
+		"UNKNOWN", "INT",     "PTR",      "ARRAY",    "STRUCT",   "UNION",  "ENUM",
+		"FWD",     "TYPEDEF", "VOLATILE", "CONST",    "RESTRICT", "FUNC",   "FUNC_PROTO",
+		"VAR",     "DATASEC", "FLOAT",    "DECL_TAG", "TYPE_TAG", "ENUM64",
 	};
 
 	return kind < SKEP_BTF_N_KINDS ? names[kind] : "UNKNOWN";
@@ -237,9 +238,9 @@ static unsigned raw_tp_may_be(const struct verifier *v, uint32_t arg)
 static bool lsm_is_trusted(const struct verifier *v)
 {
 	static const char *const untrusted[] = {
-		"bpf_lsm_bpf_map_free",       "bpf_lsm_bpf_prog_free",
+		"bpf_lsm_bpf_map_free",        "bpf_lsm_bpf_prog_free",
 		"bpf_lsm_file_alloc_security", "bpf_lsm_file_free_security",
-		"bpf_lsm_sk_alloc_security",  "bpf_lsm_sk_free_security",
+		"bpf_lsm_sk_alloc_security",   "bpf_lsm_sk_free_security",
 		"bpf_lsm_task_free",
 	};
 
@@ -408,8 +409,7 @@ static int argument(struct verifier *v, int32_t off, uint32_t bytes, struct ctx_
 	if (is_number(btf, type))
 		return 0;
 	if (skep_btf_kind(btf, type) != SKEP_BTF_PTR) {
-		verify_log(v,
-			   "func '%s' arg%u '%s' has type %s. Only pointer access is allowed\n",
+		verify_log(v, "func '%s' arg%u '%s' has type %s. Only pointer access is allowed\n",
 			   v->attach.name, arg, skep_btf_name(btf, type),
 			   kind_name(skep_btf_kind(btf, type)));
 		return -EACCES;

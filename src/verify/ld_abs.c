@@ -2,8 +2,9 @@
  * LD | ABS and LD | IND: loads from a packet as classic BPF had them.
  *
  * They are calls in disguise: r6 must be the packet's context, r0 gets the value in host order, r1
- * to r5 are gone. Where the packet is too short the program ends there and then, returning 0; so
- * nothing may be held that would have to be given back.
+ * to r5 are gone. Where the packet is too short the function ends there and then, returning 0; so
+ * nothing may be held that would have to be given back, and of a function that was called there is
+ * a second way to go on: in its caller.
  *
  * Source  behaviour of Linux 6.18, check_ld_abs()
  */
@@ -13,9 +14,9 @@
 static bool has_packet(const struct verifier *v)
 {
 	switch (v->image->type) {
-	case 1: /* SOCKET_FILTER */
-	case 3: /* SCHED_CLS */
-	case 4: /* SCHED_ACT */ return true;
+	case PROG_TYPE_SOCKET_FILTER:
+	case PROG_TYPE_SCHED_CLS:
+	case PROG_TYPE_SCHED_ACT: return true;
 	default: return false;
 	}
 }
@@ -58,7 +59,18 @@ static int check_operands(struct verifier *v, const struct skep_insn *insn)
 		return verify_refuse(v, LD_ABS_CTX);
 	if (!err && (insn->code & 0xe0) == SKEP_IND)
 		err = verify_read_reg(v, insn->src);
-	return err ? err : verify_pointer_unmodified(v, SKEP_R6, false);
+	return err ? err : verify_unmodified(v, ctx, SKEP_R6, false);
+}
+
+/* The packet was too short: back in the caller with 0. The load's own way waits. */
+static int fork_return(struct verifier *v)
+{
+	if (v->state->n_frames == 1)
+		return 0;
+	if (!verify_fork(v, v->at + 1, v->at, false))
+		return verify_no_fork(v);
+	verify_reg_const(v, verify_reg(v, SKEP_R0), 0);
+	return verify_return(v);
 }
 
 int verify_ld_abs(struct verifier *v, const struct skep_insn *insn)
@@ -73,7 +85,8 @@ int verify_ld_abs(struct verifier *v, const struct skep_insn *insn)
 		return err;
 	verify_clobber(v);
 	err = verify_write_reg(v, SKEP_R0);
-	if (!err)
-		verify_reg_unknown(v, verify_reg(v, SKEP_R0));
-	return err;
+	if (err)
+		return err;
+	verify_reg_unknown(v, verify_reg(v, SKEP_R0));
+	return fork_return(v);
 }

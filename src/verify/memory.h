@@ -43,7 +43,13 @@ static inline bool stores_secret(struct verifier *v, const struct mem_access *at
 
 /* --- align.c --- */
 
-int verify_aligned(struct verifier *v, const struct mem_access *at, const struct reg *reg);
+int verify_alignment(struct verifier *v, const struct mem_access *at, const struct reg *reg);
+
+/* --- access.c --- */
+
+/** The pointer must be as it was first: nothing may have been added, unless @fixed_ok, which allows
+ *  for a known number. Source: __check_ptr_off_reg() */
+int verify_unmodified(struct verifier *v, const struct reg *reg, unsigned regno, bool fixed_ok);
 
 /* --- region.c --- */
 

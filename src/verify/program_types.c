@@ -2,14 +2,15 @@
  * What a program may do by its type and by where it attaches: call which helpers, return what,
  * touch packets' bytes or not.
  *
- * A type has a set of helpers (program_types.def); a set has what it adds, and a parent. So a helper
- * is allowed if a row of the set, or of one above it, names it; a row may ask for more than the type
- * (WHEN_…). The same number may be another function for another type, with other arguments: then a
- * variant's prototype counts, that of the nearest set first.
+ * A type has a set of helpers (program_types.def); a set has what it adds, and a parent. So a
+ * helper is allowed if a row of the set, or of one above it, names it; a row may ask for more than
+ * the type (WHEN_…). The same number may be another function for another type, with other
+ * arguments: then a variant's prototype counts, that of the nearest set first.
  *
  * What is allowed does not change while a program is verified: each helper is looked up once.
  *
- * Source  behaviour of Linux 6.18, *_func_proto(), check_return_code(), may_access_direct_pkt_data()
+ * Source  behaviour of Linux 6.18, *_func_proto(), check_return_code(),
+ * may_access_direct_pkt_data()
  */
 #include "verify/program.h"
 
@@ -79,8 +80,7 @@ static bool attaches_to(struct verifier *v, const char *name)
 
 static bool ITERATES_SOCKETS(struct verifier *v)
 {
-	return ITERATES(v) &&
-	       (attaches_to(v, "bpf_iter_tcp") || attaches_to(v, "bpf_iter_unix"));
+	return ITERATES(v) && (attaches_to(v, "bpf_iter_tcp") || attaches_to(v, "bpf_iter_unix"));
 }
 
 static bool HAS_TRAMPOLINE(struct verifier *v)
@@ -105,8 +105,10 @@ static bool OF_CGROUP(struct verifier *v)
 static bool SOCKET_OF_HOOK(struct verifier *v)
 {
 	static const char *const hooks[] = {
-		"bpf_lsm_sock_graft",         "bpf_lsm_inet_csk_clone",
-		"bpf_lsm_inet_conn_established", "bpf_lsm_socket_post_create",
+		"bpf_lsm_sock_graft",
+		"bpf_lsm_inet_csk_clone",
+		"bpf_lsm_inet_conn_established",
+		"bpf_lsm_socket_post_create",
 		"bpf_lsm_socket_socketpair",
 	};
 

@@ -210,6 +210,7 @@ bool skep_scalar_repair(struct skep_scalar *s)
 		return false;
 	s->full = any_bounds(64);
 	s->low = any_bounds(32);
+	skep_scalar_sync(s);
 	return true;
 }
 

@@ -108,19 +108,3 @@ bool verify_types_match(const struct skep_btf *btf, uint32_t id, int32_t off,
 	}
 	return false;
 }
-
-/* --- Where in it ----------------------------------------------------------------------------- */
-
-int verify_pointer_unmodified(struct verifier *v, unsigned regno, bool fixed_ok)
-{
-	const struct reg *reg = verify_reg(v, regno);
-	struct skep_tnum bits = reg->value.bits;
-
-	if (reg->off < 0)
-		return verify_refuse(v, NEGATIVE_OFFSET, KIND_TEXT(reg), regno, reg->off);
-	if (!fixed_ok && reg->off)
-		return verify_refuse(v, MODIFIED_POINTER, KIND_TEXT(reg), regno, reg->off);
-	if (skep_tnum_is_const(bits) && !bits.value)
-		return 0;
-	return verify_refuse(v, VARIABLE_POINTER, KIND_TEXT(reg), TNUM_TEXT(bits));
-}

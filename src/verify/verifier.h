@@ -84,6 +84,8 @@ struct func_facts {
 	bool called;   /* global: so it must be */
 	bool changes_packet, might_sleep, has_tail_call, has_ld_abs;
 	bool keep_fastcall_stack;
+	int16_t fastcall_off;            /* spills around quick calls are here and below */
+	uint32_t order_start, order_end; /* in v->order */
 	/* what the BTF says of the arguments (function_types.c) */
 	struct func_argument *args;
 	uint32_t n_args;
@@ -108,6 +110,7 @@ struct verifier {
 
 	struct insn_facts *facts; /* [n_insns] */
 	struct func_facts *funcs; /* [n_funcs] */
+	uint32_t *order;          /* flow.c: instructions, each after those it leads to */
 	uint32_t n_funcs;
 	uint32_t n_sccs;
 	struct live_stack *live_stack;   /* live_stack.c */
@@ -139,7 +142,7 @@ struct verifier {
 	struct helper_known {
 		const struct skep_proto *proto; /* NULL: it may not call it */
 		bool known;
-	} *helpers; /* program_types.c: by number; NULL: none was asked for */
+	} * helpers; /* program_types.c: by number; NULL: none was asked for */
 
 	/* what is said */
 	struct skep_buf *log; /* NULL: nothing */
@@ -230,7 +233,7 @@ int verify_pointer_alu(struct verifier *v, const struct skep_insn *insn, const s
 /** JA, JCOND and the conditional jumps. */
 int verify_jump(struct verifier *v, const struct skep_insn *insn);
 /** A pointer that may be NULL is found to be, or not to be, by its id; everywhere. */
-void verify_mark_null(struct state *state, uint32_t regno, bool is_null);
+void verify_mark_null(struct verifier *v, struct state *state, uint32_t regno, bool is_null);
 /** It is not: what kind that makes it (a map of maps' value is a map). Source:
  * mark_ptr_not_null_reg() */
 void verify_not_null(struct reg *reg);
@@ -282,9 +285,6 @@ int verify_kptr_access(struct verifier *v, const struct mem_access *access,
  */
 int verify_load_variable(struct verifier *v, const struct skep_insn *insn);
 
-/** Is @reg, @off bytes on, at an address that @bytes fit? Source: check_ptr_alignment() */
-int verify_alignment(struct verifier *v, unsigned regno, int32_t off, uint32_t bytes, bool strict);
-
 /* --- context.c: what r1 points to at first -----------------------------------------------------
  */
 
@@ -307,8 +307,8 @@ int verify_ctx_access(struct verifier *v, int32_t off, uint32_t bytes, enum acce
 /** May @bytes at @off be loaded from what a pointer of that kind (SOCKET, SOCK_COMMON, TCP_SOCK,
  *  XDP_SOCK) leads to? Source: check_sock_access() */
 bool verify_socket_access(enum reg_kind kind, int32_t off, uint32_t bytes);
-/** The prototype of what a tracing, LSM or struct_ops program attaches to, in program->attach_btf; 0:
- *  none. And: does it return nothing? */
+/** The prototype of what a tracing, LSM or struct_ops program attaches to, in program->attach_btf;
+ * 0: none. And: does it return nothing? */
 uint32_t verify_attach_proto(struct verifier *v);
 bool verify_attach_returns_void(struct verifier *v);
 /** The helper's prototype if the program's type may call it, NULL else. */
@@ -335,6 +335,10 @@ int verify_nothing_held(struct verifier *v, bool exception_exit, bool locks, con
  */
 
 int verify_graph(struct verifier *v);
+/** function_facts.c, for graph.c. */
+int verify_function_facts(struct verifier *v);
+/** The kernel function that the call at @at names, with its "bpf_"; never NULL. */
+const char *verify_kfunc_name(const struct verifier *v, uint32_t at);
 int verify_live_registers(struct verifier *v);
 int verify_live_stack(struct verifier *v);
 /** Is slot @slot of frame @frame of v->state read again, from v->at on? */

@@ -146,7 +146,7 @@ static void add_jump(struct program *p)
 	if (pick(3))
 		add(p, condition() | SKEP_K, number(), 0, 0, (int32_t)pick(9) - 2);
 	else
-		add(p, condition() | SKEP_X, number(), number(), 0, 0);
+		add(p, condition() | SKEP_X, FIRST + pick(2), FIRST + 2, 0, 0);
 }
 
 /* A byte of the stack, which one a number tells: it must be exact, and may be out of bounds. */
@@ -415,7 +415,7 @@ static void compare_all(struct progress *progress)
 	struct program p;
 
 	for (uint64_t i = 0; i < n && progress->n_wrong < 3; i++) {
-		unsigned flags = i % 4 ? 0 : BPF_F_TEST_STATE_FREQ;
+		unsigned flags = (seed + i) % 4 ? 0 : BPF_F_TEST_STATE_FREQ;
 		struct outcome kernel = {0};
 
 		progress->seed = seed + i;

@@ -1,0 +1,95 @@
+/*
+ * Where instructions lead within a function: what the passes over the whole program share.
+ *
+ * A call leads behind itself here; what it calls is another function.
+ */
+#ifndef SKEP_VERIFY_FLOW_H
+#define SKEP_VERIFY_FLOW_H
+
+#include "verify/verifier.h"
+
+static inline bool is_load_imm64(const struct skep_insn *insn)
+{
+	return insn->code == (SKEP_LD | SKEP_DW | SKEP_IMM);
+}
+
+static inline bool is_of_jumps(const struct skep_insn *insn)
+{
+	return (insn->code & 7) == SKEP_JMP || (insn->code & 7) == SKEP_JMP32;
+}
+
+static inline bool is_call(const struct skep_insn *insn)
+{
+	return insn->code == (SKEP_JMP | SKEP_CALL);
+}
+
+static inline bool is_local_call(const struct skep_insn *insn)
+{
+	return is_call(insn) && insn->src == SKEP_CALL_LOCAL;
+}
+
+static inline bool is_helper_call(const struct skep_insn *insn)
+{
+	return is_call(insn) && insn->src == SKEP_CALL_HELPER;
+}
+
+static inline bool is_kfunc_call(const struct skep_insn *insn)
+{
+	return is_call(insn) && insn->src == SKEP_CALL_KFUNC;
+}
+
+/** The address of a function of the program, for who calls it back. */
+static inline bool is_function_address(const struct skep_insn *insn)
+{
+	return is_load_imm64(insn) && insn->src == SKEP_PSEUDO_FUNC;
+}
+
+/** A jump's target; @at is where it stands. */
+static inline uint32_t jump_target(const struct skep_insn *insn, uint32_t at)
+{
+	bool wide = insn->code == (SKEP_JMP32 | SKEP_JA);
+
+	return (uint32_t)((int64_t)at + 1 + (wide ? insn->imm : insn->off));
+}
+
+/** Where a local call, or a function's address, has its function begin. */
+static inline uint32_t called_start(const struct skep_insn *insn, uint32_t at)
+{
+	return (uint32_t)((int64_t)at + 1 + insn->imm);
+}
+
+/** Up to two places that @at leads to: straight on first, then aside. Return how many. */
+static inline unsigned flow_successors(const struct verifier *v, uint32_t at, uint32_t ret[2])
+{
+	const struct skep_insn *insn = &v->insns[at];
+	uint8_t op = insn->code & 0xf0;
+	unsigned n = 0;
+
+	if (!is_of_jumps(insn) || op == SKEP_CALL) {
+		ret[0] = at + (is_load_imm64(insn) ? 2 : 1);
+		return 1;
+	}
+	if (op == SKEP_EXIT)
+		return 0;
+	if (op != SKEP_JA)
+		ret[n++] = at + 1;
+	ret[n++] = jump_target(insn, at);
+	return n;
+}
+
+/** The function that @at is in. Cost O(log functions). */
+uint32_t flow_func_of(const struct verifier *v, uint32_t at);
+/**
+ * v->order: the instructions of each function such that one comes behind those that it leads to,
+ * but for loops; funcs[f].order_start tells where each one's begin.
+ * Cost O(n)
+ */
+void flow_order(struct verifier *v);
+/**
+ * facts[].scc: instructions of one loop (a strongly connected component) get one number, from 1;
+ * those in none 0. A call that calls back is a loop by itself.
+ * Cost O(n). Source: Tarjan, Depth-First Search and Linear Graph Algorithms (1972)
+ */
+void flow_components(struct verifier *v);
+
+#endif
