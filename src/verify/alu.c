@@ -251,6 +251,13 @@ static int with_operand(struct verifier *v, const struct skep_insn *insn, struct
 	return two_numbers(v, insn, dst, src);
 }
 
+/* A register that is 0 is allowed for: what comes of it is defined. */
+static bool divides_by_zero(const struct skep_insn *insn)
+{
+	return (op_of(insn) == SKEP_DIV || op_of(insn) == SKEP_MOD) && !by_register(insn) &&
+	       !insn->imm;
+}
+
 static int binary(struct verifier *v, const struct skep_insn *insn)
 {
 	struct reg *dst = verify_reg(v, insn->dst), src;
@@ -258,6 +265,8 @@ static int binary(struct verifier *v, const struct skep_insn *insn)
 
 	if (!err)
 		err = verify_read_reg(v, insn->dst);
+	if (!err && divides_by_zero(insn))
+		return verify_refuse(v, DIVISION_BY_ZERO);
 	if (!err)
 		err = verify_write_reg(v, insn->dst);
 	if (err)
@@ -279,12 +288,16 @@ static int unary(struct verifier *v, const struct skep_insn *insn)
 	struct reg *dst = verify_reg(v, insn->dst);
 	int err = verify_read_reg(v, insn->dst);
 
-	if (!err && reg_is_pointer(dst))
+	if (!err && verify_leaks_pointer(v, insn->dst))
 		return verify_refuse(v, POINTER_ARITHMETIC, insn->dst);
 	if (!err)
 		err = verify_write_reg(v, insn->dst);
 	if (err)
 		return err;
+	if (reg_is_pointer(dst)) {
+		verify_reg_unknown(v, dst);
+		return 0;
+	}
 	if (op_of(insn) == SKEP_NEG)
 		return two_numbers(v, insn, dst, &nothing);
 	verify_reg_unknown(v, dst);
