@@ -8,33 +8,14 @@ __attribute__((weak)) bool verify_kfunc_under_lock(struct verifier *v, const str
 	return false;
 }
 
-__attribute__((weak)) int verify_call_kfunc(struct verifier *v, const struct skep_insn *insn)
-{
-	return verify_refuse(v, NOT_YET, "kfunc");
-}
-
-__attribute__((weak)) const struct skep_proto *verify_helper_allowed(struct verifier *v, int32_t id)
-{
-	const struct skep_callable *row = skep_helper(id);
-
-	return row ? row->proto : NULL;
-}
-
-__attribute__((weak)) bool verify_return_range(struct verifier *v, struct range32 *ret)
+__attribute__((weak)) bool verify_kfunc_may_sleep(struct verifier *v, const struct skep_insn *insn)
 {
 	return false;
 }
 
-__attribute__((weak)) bool verify_packet_access_allowed(struct verifier *v, const struct call *call,
-							enum access kind)
+__attribute__((weak)) int verify_call_kfunc(struct verifier *v, const struct skep_insn *insn)
 {
-	return true;
-}
-
-__attribute__((weak)) int verify_call_memory(struct verifier *v, unsigned regno, uint32_t bytes,
-					     enum access kind, bool zero_ok, struct call *call)
-{
-	return 0;
+	return verify_refuse(v, NOT_YET, "kfunc");
 }
 
 __attribute__((weak)) int verify_dynptr_argument(struct verifier *v, struct call *call,
@@ -61,11 +42,6 @@ __attribute__((weak)) int verify_kptr_argument(struct verifier *v, struct call *
 	return verify_refuse(v, NOT_YET, "kptr");
 }
 
-__attribute__((weak)) int verify_mem_access(struct verifier *v, const struct mem_access *access)
-{
-	return verify_refuse(v, NOT_YET, "access");
-}
-
 __attribute__((weak)) int verify_dynptr_release(struct verifier *v, unsigned regno)
 {
 	return verify_refuse(v, NOT_YET, "dynptr release");
@@ -83,33 +59,16 @@ __attribute__((weak)) void verify_graph_node(struct verifier *v, const struct ca
 	verify_reg_unknown(v, reg);
 }
 
-__attribute__((weak)) void verify_not_null(struct reg *reg)
-{
-	reg->flags &= (uint16_t)~PTR_MAYBE_NULL;
-}
-
-__attribute__((weak)) int verify_mark_slot_precise(struct verifier *v, uint32_t frame,
-						   uint32_t slot)
-{
-	return 0;
-}
-
-__attribute__((weak)) void verify_log_frame(struct verifier *v, const struct state *state,
-					    const struct frame *frame, bool all)
-{
-}
-
-__attribute__((weak)) int verify_ctx_access(struct verifier *v, int32_t off, uint32_t bytes,
-					    enum access kind, struct ctx_field *ret)
-{
-	ret->kind = REG_SCALAR;
-	return 0;
-}
-
 __attribute__((weak)) int verify_kptr_access(struct verifier *v, const struct mem_access *access,
 					     const struct skep_map_field *field)
 {
-	return verify_refuse(v, NOT_YET, "kptr access");
+	return verify_refuse(v, NOT_YET, "kptr");
+}
+
+__attribute__((weak)) int verify_slots_overwritten(struct verifier *v, struct frame *frame,
+						   uint32_t first, uint32_t last)
+{
+	return verify_refuse(v, NOT_YET, "dynptr");
 }
 
 __attribute__((weak)) void verify_note_stack_read(struct verifier *v, uint32_t frame, uint64_t mask)
@@ -119,15 +78,4 @@ __attribute__((weak)) void verify_note_stack_read(struct verifier *v, uint32_t f
 __attribute__((weak)) void verify_note_stack_write(struct verifier *v, uint32_t frame,
 						   uint64_t mask)
 {
-}
-
-__attribute__((weak)) int verify_slots_overwritten(struct verifier *v, struct frame *frame,
-						   uint32_t first, uint32_t last)
-{
-	return 0;
-}
-
-__attribute__((weak)) bool verify_kfunc_may_sleep(struct verifier *v, const struct skep_insn *insn)
-{
-	return false;
 }

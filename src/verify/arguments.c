@@ -218,11 +218,11 @@ int verify_argument_offset(struct verifier *v, unsigned regno, uint32_t kind)
 			return 0;
 		if (reg->off)
 			return verify_refuse(v, RELEASED_AT_OFFSET, regno);
-		return verify_unmodified(v, verify_reg(v, regno), regno, false);
+		return verify_unmodified(v, reg, regno, false);
 	}
 	if (takes_any_offset(reg))
 		return 0;
-	return verify_unmodified(v, verify_reg(v, regno), regno, takes_fixed_offset(reg));
+	return verify_unmodified(v, reg, regno, takes_fixed_offset(reg));
 }
 
 /* --- What is given back ---------------------------------------------------------------------- */

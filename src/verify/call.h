@@ -106,6 +106,7 @@ uint32_t verify_kernel_struct(struct verifier *v, const char *name);
  *  members at that place are, unless @strict. Source: btf_struct_ids_match() */
 bool verify_types_match(const struct skep_btf *btf, uint32_t id, int32_t off,
 			const struct skep_btf *need_btf, uint32_t need, bool strict);
+
 /* --- function_types.c ---------------------------------------------------------------------- */
 
 /* What a function takes in one register, by its BTF. */

@@ -20,9 +20,16 @@
 
 /* --- Allowed here ---------------------------------------------------------------------------- */
 
+bool verify_kfunc_may_sleep(struct verifier *v, const struct skep_insn *insn)
+{
+	const struct kfunc *kfunc = verify_kfunc(v, (uint32_t)(insn - v->insns));
+
+	return kfunc && kfunc->flags & KF_SLEEPABLE;
+}
+
 bool verify_kfunc_under_lock(struct verifier *v, const struct skep_insn *insn)
 {
-	const struct kfunc *kfunc = verify_kfunc(v, v->at);
+	const struct kfunc *kfunc = verify_kfunc(v, (uint32_t)(insn - v->insns));
 
 	switch (kfunc ? kfunc->row : KFUNC_ROW_CNT) {
 	case KFUNC_ROW_bpf_list_push_front_impl:

@@ -34,6 +34,7 @@ struct verdict {
 
 struct count {
 	unsigned n, agree, both_accept, both_refuse, same_words, wrongly_accepted, wrongly_refused;
+	unsigned not_asked; /* what the kernel is locked against, whatever the program is */
 };
 
 static int verbose;
@@ -181,18 +182,8 @@ static void reason(const struct verdict *verdict, char *ret, size_t cap)
 	snprintf(ret, cap, "%.*s", (int)(end - from), from);
 }
 
-static void compare(const char *path, const char *name, struct verdict *both, struct count *count)
+static void add(struct count *count, const struct verdict *both, bool agree, bool same)
 {
-	char words[2][512];
-	const char *slash = strrchr(path, '/');
-	bool same, agree;
-
-	ask(path, name, false, &both[0]);
-	ask(path, name, true, &both[1]);
-	for (int i = 0; i < 2; i++)
-		reason(&both[i], words[i], sizeof(words[i]));
-	agree = both[0].loaded == both[1].loaded;
-	same = both[0].loaded || !strcmp(words[0], words[1]);
 	count->n++;
 	count->agree += agree;
 	count->both_accept += agree && both[0].loaded;
@@ -200,6 +191,31 @@ static void compare(const char *path, const char *name, struct verdict *both, st
 	count->same_words += agree && !both[0].loaded && same;
 	count->wrongly_accepted += !agree && both[1].loaded;
 	count->wrongly_refused += !agree && both[0].loaded;
+}
+
+/* No word of the verifier's, and refused all the same. */
+static bool was_not_asked(const struct verdict *kernel)
+{
+	return kernel->err == EPERM && !*kernel->log;
+}
+
+static void compare(const char *path, const char *name, struct verdict *both, struct count *count)
+{
+	char words[2][512];
+	const char *slash = strrchr(path, '/');
+	bool same, agree;
+
+	ask(path, name, false, &both[0]);
+	if (was_not_asked(&both[0])) {
+		count->not_asked++;
+		return;
+	}
+	ask(path, name, true, &both[1]);
+	for (int i = 0; i < 2; i++)
+		reason(&both[i], words[i], sizeof(words[i]));
+	agree = both[0].loaded == both[1].loaded;
+	same = both[0].loaded || !strcmp(words[0], words[1]);
+	add(count, both, agree, same);
 	if (agree && same && !verbose)
 		return;
 	printf("%s %s/%s: kernel %d \"%s\", skep %d \"%s\"\n",
@@ -247,8 +263,9 @@ int main(int argc, char **argv)
 		object_verdicts(argv[i], both, &count);
 	printf("%u programs: %u agree (%.1f%%: %u accepted, %u refused, %u of these in the same "
 	       "words), "
-	       "%u accepted that the kernel refuses, %u refused that it accepts\n",
+	       "%u accepted that the kernel refuses, %u refused that it accepts, %u not asked\n",
 	       count.n, count.agree, count.n ? 100.0 * count.agree / count.n : 0, count.both_accept,
-	       count.both_refuse, count.same_words, count.wrongly_accepted, count.wrongly_refused);
+	       count.both_refuse, count.same_words, count.wrongly_accepted, count.wrongly_refused,
+	       count.not_asked);
 	return 0;
 }
