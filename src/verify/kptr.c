@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "verify/fields.h"
+#include "verify/memory.h"
 
 /* --- Fields of what is pointed to ------------------------------------------------------------ */
 
@@ -143,7 +144,7 @@ static int matches(struct verifier *v, const struct skep_map_field *field,
 	if (reg->kind != REG_BTF_PTR || reg->flags & ~allowed_flags(v, field, reg) ||
 	    percpu != !!(reg->flags & MEM_PERCPU))
 		return refuse_type(v, field, target, regno, "");
-	if (verify_pointer_unmodified(v, regno, true))
+	if (verify_unmodified(v, reg, regno, true))
 		return -EACCES;
 	if (!verify_types_match(reg->btf, reg->btf_id, reg->off, target->target_btf,
 				target->target_id, field->kptr != SKEP_KPTR_UNTRUSTED))
