@@ -251,11 +251,17 @@ static int with_operand(struct verifier *v, const struct skep_insn *insn, struct
 	return two_numbers(v, insn, dst, src);
 }
 
-/* A register that is 0 is allowed for: what comes of it is defined. */
-static bool divides_by_zero(const struct skep_insn *insn)
+/* Operands that are wrong as they are written. */
+static int check_immediate(struct verifier *v, const struct skep_insn *insn)
 {
-	return (op_of(insn) == SKEP_DIV || op_of(insn) == SKEP_MOD) && !by_register(insn) &&
-	       !insn->imm;
+	uint8_t op = op_of(insn);
+
+	if ((op == SKEP_DIV || op == SKEP_MOD) && !insn->imm)
+		return verify_refuse(v, DIVIDES_BY_ZERO);
+	if ((op == SKEP_LSH || op == SKEP_RSH || op == SKEP_ARSH) &&
+	    (uint32_t)insn->imm >= width_of(insn))
+		return verify_refuse(v, SHIFTS_TOO_FAR, insn->imm);
+	return 0;
 }
 
 static int binary(struct verifier *v, const struct skep_insn *insn)
@@ -265,8 +271,8 @@ static int binary(struct verifier *v, const struct skep_insn *insn)
 
 	if (!err)
 		err = verify_read_reg(v, insn->dst);
-	if (!err && divides_by_zero(insn))
-		return verify_refuse(v, DIVISION_BY_ZERO);
+	if (!err && !by_register(insn))
+		err = check_immediate(v, insn);
 	if (!err)
 		err = verify_write_reg(v, insn->dst);
 	if (err)
@@ -294,11 +300,7 @@ static int unary(struct verifier *v, const struct skep_insn *insn)
 		err = verify_write_reg(v, insn->dst);
 	if (err)
 		return err;
-	if (reg_is_pointer(dst)) {
-		verify_reg_unknown(v, dst);
-		return 0;
-	}
-	if (op_of(insn) == SKEP_NEG)
+	if (op_of(insn) == SKEP_NEG && dst->kind == REG_SCALAR)
 		return two_numbers(v, insn, dst, &nothing);
 	verify_reg_unknown(v, dst);
 	skep_scalar_alu(&dst->value, &nothing.value, op_of(insn), width_of(insn));
