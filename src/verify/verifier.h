@@ -72,6 +72,7 @@ struct insn_facts {
 	uint32_t n_states;       /* kept here */
 	uint8_t fastcall_spills; /* fastcall.c: of a quick call, pairs around it to be taken out */
 	bool fastcall_pattern;
+	const struct kfunc *kfunc; /* kfunc_rules.c: a call's; NULL: not asked for yet */
 };
 
 struct func_facts {
@@ -117,6 +118,9 @@ struct verifier {
 	struct trust_cache *trust_cache; /* btf_access.c */
 
 	struct known_struct *known_structs; /* types.c */
+	struct kfunc *kfuncs;               /* kfunc_rules.c: those that were asked for */
+	struct local_type *local_types;     /* kptr.c: objects of the program's own */
+	struct kptr_target *kptr_targets;   /* kptr.c */
 
 	/* the walk */
 	struct state *state; /* of the path under way */
