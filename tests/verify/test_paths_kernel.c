@@ -90,6 +90,10 @@ static const struct program programs[] = {
 	 LOOKUP "r6 = r0\n*(u64 *)(r10 -16) = r0\nif r0 != 0 goto in\ngoto out\nin:\n"
 		"r1 = *(u64 *)(r6 +0)\nr2 = *(u64 *)(r10 -16)\nr1 = *(u64 *)(r2 +0)\nout:\n" END},
 	{"a look-up not tested", KPROBE, LOOKUP "r1 = *(u64 *)(r0 +0)\n" END},
+	{"tested against a register", KPROBE,
+	 LOOKUP "r6 = 0\nif r0 == r6 goto out\nr1 = *(u64 *)(r0 +0)\nout:\n" END},
+	{"a register tested against it", KPROBE,
+	 LOOKUP "r6 = 0\nif r6 == r0 goto out\nr1 = *(u64 *)(r0 +0)\nout:\n" END},
 	{"half of it tested", KPROBE,
 	 LOOKUP "if w0 == 0 goto out\nr1 = *(u64 *)(r0 +0)\nout:\n" END},
 	{"equal to one that is not", KPROBE,
