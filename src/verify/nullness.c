@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "verify/call.h"
+#include "verify/memory.h"
 
 /* --- Never NULL --------------------------------------------------------------------------------
  */
@@ -31,11 +32,15 @@ static bool is_trusted(const struct reg *reg)
 
 bool verify_reg_not_null(const struct reg *reg)
 {
-	if (reg->flags & PTR_MAYBE_NULL)
+	/* with so much added, it could come around to 0 */
+	if (reg->flags & PTR_MAYBE_NULL || reg->value.full.smin <= -MOST_VARIABLE_OFF ||
+	    reg->value.full.smax >= MOST_VARIABLE_OFF)
 		return false;
 	switch (reg->kind) {
 	case REG_SOCKET:
 	case REG_TCP_SOCK:
+	case REG_XDP_SOCK:
+	case REG_BUF:
 	case REG_SOCK_COMMON:
 	case REG_MAP_VALUE:
 	case REG_MAP_KEY:
