@@ -27,8 +27,8 @@ struct ring {
 
 struct subject {
 	const char *name;
-	uint64_t (*native)(uint8_t *data, uint8_t *end); /* NULL: none, or a program on a map */
-	struct skep_insn *insns;                         /* maps are map[id:0] */
+	uint64_t (*native)(const struct context *ctx); /* NULL: a program on a map */
+	struct skep_insn *insns;                       /* maps are map[id:0] */
 	uint32_t n_insns;
 	unsigned ops; /* in one run: times are divided by this */
 	struct skep_image *image;
