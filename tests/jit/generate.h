@@ -208,6 +208,26 @@ static inline void put_shift_if_any(struct maker *m)
 	    skep_insn_raw((draw(m, 2) ? SKEP_ALU64 : SKEP_ALU) | SKEP_MOV | SKEP_X, b, a, 0, 0));
 }
 
+/* b = a; b op= c; if … goto over; b = a, and perhaps a jump over more */
+static inline void put_undone(struct maker *m)
+{
+	const struct row *alu = draw_row(m, is_arithmetic), *test = draw_row(m, is_test);
+	int a = (int)draw(m, N_SEEN), b = draw_dst(m), more = (int)draw(m, 2);
+	struct skep_insn mov =
+		skep_insn_raw((draw(m, 2) ? SKEP_ALU64 : SKEP_ALU) | SKEP_MOV | SKEP_X, b, a, 0, 0);
+	if (more)
+		put(m->code, skep_jmp_imm(SKEP_JEQ, a, 0, 5)); /* to what is jumped over */
+	put(m->code, mov);
+	put(m->code, row_insn(alu, b, (int)draw(m, N_SEEN), 0, draw_imm(m)));
+	put(m->code,
+	    row_insn(test, (int)draw(m, N_SEEN), (int)draw(m, N_SEEN), more ? 3 : 1, draw_imm(m)));
+	put(m->code, mov);
+	if (!more)
+		return;
+	put(m->code, skep_ja(1));
+	put(m->code, skep_alu64_imm(SKEP_ADD, b, 1));
+}
+
 static inline void put_some(struct maker *m);
 
 static inline void put_loop(struct maker *m)
@@ -245,7 +265,7 @@ static inline void put_some(struct maker *m)
 		put_arithmetic, put_arithmetic, put_arithmetic,   put_arithmetic, put_access,
 		put_access,     put_jump,       put_jump,         put_pair,       put_rotation,
 		put_extension,  put_choice,     put_shift_if_any, put_loop,       put_constant,
-		put_extreme,    put_detour,
+		put_extreme,    put_detour,     put_undone,
 	};
 	land(m, false);
 	if (m->code->n < MOST_SLOTS - 150)

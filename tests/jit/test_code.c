@@ -14,6 +14,7 @@
 #include <skep/image.h>
 #include <skep/jit.h>
 
+#include "jit/jit.h"
 #include "rights.h"
 
 static struct skep_image *link_insns(const struct skep_insn *insns, uint32_t n)
@@ -72,6 +73,20 @@ static void code_is_executable_and_fenced(void **state)
 	skep_exec_jit.free(code);
 	rights_at(at, rights);
 	assert_string_not_equal(rights, "r-xp");
+	skep_image_free(image);
+}
+
+/* Whoever has the code can call it as it is, whatever functions follow. */
+static void code_begins_with_the_first_function(void **state)
+{
+	struct skep_image *image = link_text("r1 += 2\ncall pc+1\nexit\nr0 = r1\nr0 *= 3\nexit\n");
+	struct skep_code *code = compiled(image, false);
+	struct skep_program program = {image, &skep_exec_jit, code};
+	struct skep_run run = {.program = &program, .budget = UINT64_MAX};
+	size_t bytes;
+	jit_function *function = (jit_function *)(uintptr_t)skep_jit_code(code, &bytes);
+	assert_int_equal(function(5, 0, 0, 0, 0, &run), 21);
+	skep_exec_jit.free(code);
 	skep_image_free(image);
 }
 
@@ -147,6 +162,15 @@ static void frames_hold_what_is_used(void **state)
 	assert_true(bytes_of("*(u64 *)(r10 -8) = 0\nr0 = 0\nexit\n") > least + 8);
 }
 
+#ifdef __x86_64__
+/* Each is written in as much as what it means, though it has more instructions. */
+static void groups_take_no_more_than_what_they_mean(void **state)
+{
+	assert_true(bytes_of("r0 = r1\nr0 |= 8\nif r2 > 255 goto +1\nr0 = r1\nexit\n") <=
+		    bytes_of("r0 = r1\nif r2 <= 255 goto +1\nr0 |= 8\nexit\n"));
+}
+#endif
+
 static void offsets_lead_through_the_code(void **state)
 {
 	struct skep_image *image = link_text(constants);
@@ -200,8 +224,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(code_is_executable_and_fenced),
+		cmocka_unit_test(code_begins_with_the_first_function),
 		cmocka_unit_test(hidden_constants_are_not_in_the_code),
 		cmocka_unit_test(frames_hold_what_is_used),
+#ifdef __x86_64__
+		cmocka_unit_test(groups_take_no_more_than_what_they_mean),
+#endif
 		cmocka_unit_test(offsets_lead_through_the_code),
 		cmocka_unit_test(jumps_of_all_lengths_arrive),
 	};

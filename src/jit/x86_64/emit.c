@@ -190,15 +190,20 @@ static void early_ends(struct jit_unit *u)
 /* --- The walk
  * --------------------------------------------------------------------------------------- */
 
+void skep_jit_x86_one(struct jit_unit *u, uint32_t slot)
+{
+	const struct x_rule *rule = &rules[u->image->ops[slot]];
+	u->slot = slot;
+	rule->emit(u, jit_insn(u, slot), rule);
+}
+
 static uint32_t emit_slot(struct jit_unit *u, uint32_t slot)
 {
-	const struct skep_image *image = u->image;
 	uint32_t fused = skep_jit_x86_fuse(u, slot);
 	if (fused)
 		return fused;
-	const struct x_rule *rule = &rules[image->ops[slot]];
-	rule->emit(u, &image->insns[slot], rule);
-	return image->ops[slot] == SKEP_OP_LD64_IMM ? 2 : 1;
+	skep_jit_x86_one(u, slot);
+	return u->image->ops[slot] == SKEP_OP_LD64_IMM ? 2 : 1;
 }
 
 void skep_jit_emit(struct jit_unit *u, const struct skep_image_func *func)

@@ -65,6 +65,8 @@ void skep_jit_x86_jump_to(struct jit_unit *u, uint32_t slot, enum x_cond cc);
 void skep_jit_x86_pay(struct jit_unit *u, uint32_t price);
 /** Restore what the caller had and return. */
 void skep_jit_x86_epilogue(struct jit_unit *u);
+/** The instruction at @slot by itself. */
+void skep_jit_x86_one(struct jit_unit *u, uint32_t slot);
 /** Several instructions in one? Returns how many slots of the program were written, 0: none. */
 uint32_t skep_jit_x86_fuse(struct jit_unit *u, uint32_t slot);
 

@@ -205,6 +205,62 @@ static uint32_t conditional_move(struct jit_unit *u, uint32_t slot)
 	return 2;
 }
 
+/* --- b = a; b op= c; if … goto over; b = a: not done where it would be undone
+ *
+ * The branch is as foreseeable the other way round, and what it skips is never waited for. Behind
+ * the second move may stand a jump to where the branch goes.
+ * ---------------------------------------------------------------------------------------- */
+
+/* Arithmetic of a few bytes that writes @dst only. */
+static bool is_short_alu(const struct jit_unit *u, uint32_t slot, int dst)
+{
+	static const uint16_t ops = 1 << (SKEP_ADD >> 4) | 1 << (SKEP_SUB >> 4) |
+				    1 << (SKEP_MUL >> 4) | 1 << (SKEP_OR >> 4) |
+				    1 << (SKEP_AND >> 4) | 1 << (SKEP_XOR >> 4) |
+				    1 << (SKEP_LSH >> 4) | 1 << (SKEP_RSH >> 4) |
+				    1 << (SKEP_ARSH >> 4) | 1 << (SKEP_NEG >> 4);
+	const struct skep_insn *insn = jit_insn(u, slot);
+	int cls = insn->code & 7;
+	return op_at(u, slot) != SKEP_OP_INVALID && (cls == SKEP_ALU || cls == SKEP_ALU64) &&
+	       ops >> (insn->code >> 4) & 1 && insn->dst == dst;
+}
+
+static bool is_undone(const struct jit_unit *u, uint32_t slot)
+{
+	const struct skep_insn *mov = jit_insn(u, slot), *branch = mov + 2;
+	int b = mov->dst;
+	return is_mov(op_at(u, slot)) && mov->src != b && follows(u, slot + 1) &&
+	       is_short_alu(u, slot + 1, b) && follows(u, slot + 2) && is_branch(u, slot + 2) &&
+	       branch->dst != b && !(branch->code & SKEP_X && branch->src == b) &&
+	       follows(u, slot + 3) && op_at(u, slot + 3) == op_at(u, slot) && mov[3].dst == b &&
+	       mov[3].src == mov->src;
+}
+
+static uint32_t undone(struct jit_unit *u, uint32_t slot)
+{
+	if (!is_undone(u, slot))
+		return 0;
+	int64_t over = skep_jit_target(u->image, slot + 2);
+	bool jumps = over != slot + 4 && !u->budget && follows(u, slot + 4) &&
+		     op_at(u, slot + 4) == SKEP_OP_JA &&
+		     skep_jit_target(u->image, slot + 4) == over;
+	if (over != slot + 4 && !jumps)
+		return 0;
+	skep_jit_x86_one(u, slot);
+	enum x_cond unwanted = x_not(skep_jit_x86_compare(u, jit_insn(u, slot + 2)));
+	size_t undo = 0;
+	if (jumps)
+		skep_jit_x86_jump_to(u, slot + 4, unwanted);
+	else
+		undo = x_jump_ahead(u, unwanted);
+	skep_jit_x86_one(u, slot + 1);
+	if (jumps)
+		skep_jit_x86_jump_to(u, slot + 4, CC_ALWAYS);
+	else
+		x_land(u, undo);
+	return jumps ? 5 : 4;
+}
+
 /* --- a = 1; if … goto +1; a = 0: the condition itself
  * ---------------------------------------------------------------- */
 
@@ -287,8 +343,12 @@ static uint32_t count_down(struct jit_unit *u, uint32_t slot)
 	uint32_t at = slot + (moves ? 2 : 1);
 	if (!follows(u, at) || !is_zero_test(jit_insn(u, at), add) || skips_move(u, at))
 		return 0;
+	/* First, where it may: the processor fuses an addition with a jump right behind it. */
+	bool first = moves && mov->src != add->dst;
+	if (first)
+		x_mov(u, width_of(mov), x_of(mov->dst), x_of(mov->src));
 	x_alu_imm(u, X_ADD, width_of(add), x_of(add->dst), add->imm);
-	if (moves)
+	if (moves && !first)
 		x_mov(u, width_of(mov), x_of(mov->dst), x_of(mov->src));
 	bool equal = (jit_insn(u, at)->code & 0xf0) == SKEP_JEQ;
 	skep_jit_x86_jump_to(u, at, equal ? CC_E : CC_NE);
@@ -311,8 +371,8 @@ static uint32_t branch_over_jump(struct jit_unit *u, uint32_t slot)
 uint32_t skep_jit_x86_fuse(struct jit_unit *u, uint32_t slot)
 {
 	static uint32_t (*const rules[])(struct jit_unit * u, uint32_t slot) = {
-		shift_if_any,  three_operands,   rotation,   extension,        network_order,
-		set_condition, conditional_move, count_down, branch_over_jump,
+		shift_if_any,  undone,        three_operands,   rotation,   extension,
+		network_order, set_condition, conditional_move, count_down, branch_over_jump,
 	};
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
 		uint32_t slots = rules[i](u, slot);
