@@ -228,6 +228,28 @@ static inline void put_undone(struct maker *m)
 	put(m->code, skep_alu64_imm(SKEP_ADD, b, 1));
 }
 
+/* b = r10; b += c; accesses by b, and perhaps another value for b */
+static inline void put_sum_address(struct maker *m)
+{
+	int b = draw_dst(m), c = (int)draw(m, N_SEEN), at = -8 * (1 + (int)draw(m, STACK_WORDS));
+	bool reg = c != b && !(m->in_loop && c == COUNTER) && draw(m, 2);
+	if (reg)
+		put(m->code, skep_alu64_imm(SKEP_MOV, c, at));
+	put(m->code, skep_alu64_reg(SKEP_MOV, b, SKEP_R10));
+	put(m->code, skep_insn_raw(SKEP_ALU64 | SKEP_ADD | (reg ? SKEP_X : SKEP_K), b, reg ? c : 0,
+				   0, reg ? 0 : at));
+	for (uint32_t n = draw(m, 6); n; n--) {
+		const struct row *row = draw_row(m, is_access);
+		bool loads = (row->code & 7) == SKEP_LDX || row_has(row, "load_acquire");
+		int other = draw_dst(m);
+		put(m->code, row_insn(row, loads ? other : b, loads ? b : other, 0, draw_imm(m)));
+		if (loads && other == b)
+			return;
+	}
+	if (draw(m, 2))
+		put(m->code, skep_alu64_imm(SKEP_MOV, b, draw_imm(m)));
+}
+
 static inline void put_some(struct maker *m);
 
 static inline void put_loop(struct maker *m)
@@ -262,10 +284,10 @@ static inline void put_constant(struct maker *m)
 static inline void put_some(struct maker *m)
 {
 	static void (*const kinds[])(struct maker * m) = {
-		put_arithmetic, put_arithmetic, put_arithmetic,   put_arithmetic, put_access,
-		put_access,     put_jump,       put_jump,         put_pair,       put_rotation,
-		put_extension,  put_choice,     put_shift_if_any, put_loop,       put_constant,
-		put_extreme,    put_detour,     put_undone,
+		put_arithmetic, put_arithmetic, put_arithmetic,   put_arithmetic,  put_access,
+		put_access,     put_jump,       put_jump,         put_pair,        put_rotation,
+		put_extension,  put_choice,     put_shift_if_any, put_loop,        put_constant,
+		put_extreme,    put_detour,     put_undone,       put_sum_address,
 	};
 	land(m, false);
 	if (m->code->n < MOST_SLOTS - 150)

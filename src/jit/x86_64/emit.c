@@ -190,9 +190,14 @@ static void early_ends(struct jit_unit *u)
 /* --- The walk
  * --------------------------------------------------------------------------------------- */
 
+const struct x_rule *skep_jit_x86_rule(const struct jit_unit *u, uint32_t slot)
+{
+	return &rules[u->image->ops[slot]];
+}
+
 void skep_jit_x86_one(struct jit_unit *u, uint32_t slot)
 {
-	const struct x_rule *rule = &rules[u->image->ops[slot]];
+	const struct x_rule *rule = skep_jit_x86_rule(u, slot);
 	u->slot = slot;
 	rule->emit(u, jit_insn(u, slot), rule);
 }
