@@ -228,26 +228,39 @@ static inline void put_undone(struct maker *m)
 	put(m->code, skep_alu64_imm(SKEP_ADD, b, 1));
 }
 
-/* b = r10; b += c; accesses by b, and perhaps another value for b */
+/* An access at @b, which is on the stack, as is @a; neither is stored. Whether @b still is there.
+ */
+static inline bool put_access_at(struct maker *m, int b, int a)
+{
+	const struct row *row = draw_row(m, is_access);
+	bool loads = (row->code & 7) == SKEP_LDX || row_has(row, "load_acquire");
+	int other = draw_dst(m);
+	while (!loads && (other == a || other == b))
+		other = (other + 1) % (N_SEEN - 1);
+	put(m->code, row_insn(row, loads ? other : b, loads ? b : other, 0, draw_imm(m)));
+	return loads ? other != b : b != SKEP_R0 || !strstr(row->name, "CMPXCHG");
+}
+
+/* a = r10; b = a; b += c; accesses by b; what is left of b and a is the same everywhere */
 static inline void put_sum_address(struct maker *m)
 {
-	int b = draw_dst(m), c = (int)draw(m, N_SEEN), at = -8 * (1 + (int)draw(m, STACK_WORDS));
-	bool reg = c != b && !(m->in_loop && c == COUNTER) && draw(m, 2);
+	int a = draw_dst(m), b = draw_dst(m), c = draw_dst(m);
+	int at = -8 * (1 + (int)draw(m, STACK_WORDS));
+	bool reg = draw(m, 2), there = true;
+	if (a == b || a == c || b == c)
+		return;
+	put(m->code, skep_alu64_reg(SKEP_MOV, a, SKEP_R10));
 	if (reg)
 		put(m->code, skep_alu64_imm(SKEP_MOV, c, at));
-	put(m->code, skep_alu64_reg(SKEP_MOV, b, SKEP_R10));
-	put(m->code, skep_insn_raw(SKEP_ALU64 | SKEP_ADD | (reg ? SKEP_X : SKEP_K), b, reg ? c : 0,
-				   0, reg ? 0 : at));
-	for (uint32_t n = draw(m, 6); n; n--) {
-		const struct row *row = draw_row(m, is_access);
-		bool loads = (row->code & 7) == SKEP_LDX || row_has(row, "load_acquire");
-		int other = draw_dst(m);
-		put(m->code, row_insn(row, loads ? other : b, loads ? b : other, 0, draw_imm(m)));
-		if (loads && other == b)
-			return;
-	}
-	if (draw(m, 2))
-		put(m->code, skep_alu64_imm(SKEP_MOV, b, draw_imm(m)));
+	put(m->code, skep_alu64_reg(SKEP_MOV, b, a));
+	put(m->code, reg ? skep_alu64_reg(SKEP_ADD, b, c) : skep_alu64_imm(SKEP_ADD, b, at));
+	for (uint32_t n = draw(m, 6); n && there; n--)
+		there = put_access_at(m, b, a);
+	if (there && draw(m, 2))
+		put(m->code, skep_alu64_reg(SKEP_SUB, b, SKEP_R10));
+	else if (there)
+		put(m->code, skep_alu64_imm(SKEP_MOV, b, 0));
+	put(m->code, skep_alu64_imm(SKEP_MOV, a, 1));
 }
 
 static inline void put_some(struct maker *m);
