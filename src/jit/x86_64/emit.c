@@ -11,7 +11,7 @@
 #include "jit/rules.h"
 #include "jit/x86_64/emit.h"
 
-#define LOOP_ALIGN 16
+#define JUMP_ALIGN 16
 #define RULE(name, ...)                                                                            \
 	{                                                                                          \
 		.emit = skep_jit_x86_##name, __VA_ARGS__                                           \
@@ -211,19 +211,34 @@ static uint32_t emit_slot(struct jit_unit *u, uint32_t slot)
 	return u->image->ops[slot] == SKEP_OP_LD64_IMM ? 2 : 1;
 }
 
+/* Does what is written for @slot alone never run into what comes behind? */
+static bool never_falls(const struct jit_unit *u, uint32_t slot)
+{
+	enum skep_op op = u->image->ops[slot];
+	bool jumps = op == SKEP_OP_JA || op == SKEP_OP_JA32;
+	return op == SKEP_OP_EXIT || (jumps && skep_jit_target(u->image, slot) != slot + 1);
+}
+
+/*
+ * Where loops begin is aligned, and what only jumps reach: compilers put a
+ * loop's body behind the jump that enters it, and there filling up costs nobody
+ * anything.
+ */
 void skep_jit_emit(struct jit_unit *u, const struct skep_image_func *func)
 {
-	x_align(u, LOOP_ALIGN);
+	x_align(u, JUMP_ALIGN);
 	u->func->entry = (uint32_t)u->len;
 	prologue(u);
+	bool falls = true;
 	for (uint32_t i = func->start; i < func->end && skep_jit_reserve(u, MOST_BYTES);) {
-		if (u->marks[i] & JIT_LOOP)
-			x_align(u, LOOP_ALIGN);
+		if (u->marks[i] & JIT_LOOP || (u->marks[i] & JIT_TARGET && !falls))
+			x_align(u, JUMP_ALIGN);
 		u->at[i] = (uint32_t)u->len;
 		u->slot = i;
 		uint32_t slots = emit_slot(u, i);
 		for (uint32_t k = 1; k < slots; k++)
 			u->at[i + k] = u->at[i];
+		falls = slots > 1 || !never_falls(u, i);
 		i += slots;
 	}
 	if (u->func->uses_run)
