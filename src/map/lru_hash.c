@@ -69,7 +69,7 @@ static struct skep_hash_elem *take(struct skep_hash *hash, uint32_t h, const voi
 
 static void give(struct skep_hash *hash, const struct skep_hash_elem *elem)
 {
-	skep_lru_give(&hash->lru, skep_hash_number(hash, elem));
+	skep_lru_give(&hash->lru, skep_cpu_current(), skep_hash_number(hash, elem));
 }
 
 /* --- lru_hash -------------------------------------------------------------------------------- */
