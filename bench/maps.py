@@ -1,6 +1,6 @@
 """What maps do for two threads that they do for one: operations a second, and the ratio.
 
-    ./dev bench maps [--rounds N]
+    ./dev bench maps [--rounds N] [--only NAME]
 
 Needs a configured build folder (BUILD, or build/) and two CPUs that are free: the best round of one
 thread counts, and the best of two, because what else runs only ever slows them down. Ratios are to
@@ -24,11 +24,11 @@ TOP = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("BUILD", TOP / "build")).resolve()
 
 
-def measure(rounds):
+def measure(rounds, only):
     """best[operation, keys][whose] = [of one thread, of two], in operations a second."""
     subprocess.run(["ninja", "-C", BUILD, "bench/machine/bench-maps"], check=True,
                    stdout=subprocess.DEVNULL)
-    text = subprocess.run([BUILD / "bench/machine/bench-maps", str(rounds)], check=True,
+    text = subprocess.run([BUILD / "bench/machine/bench-maps", str(rounds), only], check=True,
                           stdout=subprocess.PIPE, text=True).stdout
     best = collections.defaultdict(lambda: collections.defaultdict(lambda: [0.0, 0.0]))
     for line in text.splitlines():
@@ -49,7 +49,9 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=50,
                         help="runs of 6 ms, of one thread and of two, of each row")
-    best = measure(parser.parse_args().rounds)
+    parser.add_argument("--only", default="", help="rows with this in their names")
+    args = parser.parse_args()
+    best = measure(args.rounds, args.only)
     heads = f"{'ns, 1':>8} {'M/s, 1':>7} {'M/s, 2':>7} {'ratio':>7}"
     print(f"{'':26}  {'skep':32}   kernel")
     print(f"{'operation':19} {'keys':6}  {heads}   {heads}")
