@@ -21,9 +21,8 @@
  * noted, by the CPU that did it: `gone`, a stack that is pushed to without locks.
  * Whoever has the common list's lock next takes them all to the free ones before
  * he looks at anything else. Which element goes next does not depend on when that
- * happens, so the choice is Linux's still; but the lock's line does not go from
- * CPU to CPU with every update, and the neighbours of many elements are fetched
- * at once.
+ * happens, so the choice is Linux's still; but the lock and the list's lines do
+ * not go from CPU to CPU with every update.
  *
  * Per-CPU LRU (BPF_F_NO_COMMON_LRU): a list for each CPU (block cpu) with its
  * share of the elements; nothing is pending.
@@ -43,6 +42,8 @@
 #define LOCAL_TARGET   128
 #define PER_CPU_TARGET 4
 #define MOST_GONE      256
+#define ONE_GONE       (UINT64_C(1) << 32)
+#define COUNT_OF_GONE  (UINT64_MAX << 32)
 
 enum list { ACTIVE, INACTIVE, FREE, LOCAL_FREE, LOCAL_PENDING };
 
@@ -54,9 +55,8 @@ struct skep_lru_block {
 	uint32_t fresh, fresh_end;
 	uint32_t steal_from; /* local: the CPU to steal from next */
 	uint32_t pad;
-	uint32_t gone;   /* local: 1 + the newest that is to become free; 0: none; atomic */
-	uint32_t n_gone; /* local: about how many; atomic */
-	uint32_t pad2[14];
+	uint64_t gone; /* local: 1 + the newest that is to become free; above, how many; atomic */
+	uint64_t pad2[7];
 };
 
 _Static_assert(sizeof(struct skep_lru_block) == 128, "two cache lines");
@@ -281,42 +281,40 @@ static struct skep_lru_block *local_of(const struct skep_lru *lru, uint32_t cpu)
 	return &lru->blocks[1 + cpu];
 }
 
-static void push_gone(const struct skep_lru *lru, struct skep_lru_block *local, uint32_t elem)
+/* Return how many they are now. */
+static uint32_t push_gone(const struct skep_lru *lru, struct skep_lru_block *local, uint32_t elem)
 {
-	uint32_t *next = &skep_lru_elem(lru, elem)->next_gone;
-	uint32_t newest = __atomic_load_n(&local->gone, __ATOMIC_RELAXED);
+	uint64_t newest = __atomic_load_n(&local->gone, __ATOMIC_RELAXED), now;
 
-	do
-		*next = newest;
-	while (!__atomic_compare_exchange_n(&local->gone, &newest, elem + 1, false,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+	do {
+		skep_lru_elem(lru, elem)->next_gone = (uint32_t)newest;
+		now = (newest & COUNT_OF_GONE) + ONE_GONE + elem + 1;
+	} while (!__atomic_compare_exchange_n(&local->gone, &newest, now, false, __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
+	return (uint32_t)(now >> 32);
 }
 
-/* To be read by many steps at once, rather than one after the other. */
-static void prefetch_neighbours(const struct skep_lru *lru, uint32_t gone)
+/* With the list's lock: what @from's CPU has deleted becomes free, up to @room of it for @to's.
+ * Return how many that were. */
+static uint32_t free_gone(const struct skep_lru *lru, struct skep_lru_block *from,
+			  struct skep_lru_block *to, uint32_t room)
 {
-	for (; gone; gone = skep_lru_elem(lru, gone - 1)->next_gone) {
-		const struct skep_lru_link *link = link_of(lru, gone - 1);
+	struct skep_lru_block *block = &lru->blocks[0];
+	uint32_t gone, next, done = 0;
 
-		__builtin_prefetch(link_of(lru, link->prev), 1);
-		__builtin_prefetch(link_of(lru, link->next), 1);
-	}
-}
-
-/* With the list's lock: what @local's CPU has deleted becomes free. */
-static void free_gone(const struct skep_lru *lru, struct skep_lru_block *local)
-{
-	uint32_t gone, next;
-
-	if (!__atomic_load_n(&local->gone, __ATOMIC_RELAXED))
-		return;
-	__atomic_store_n(&local->n_gone, 0, __ATOMIC_RELAXED);
-	gone = __atomic_exchange_n(&local->gone, 0, __ATOMIC_ACQUIRE);
-	prefetch_neighbours(lru, gone);
+	if (!__atomic_load_n(&from->gone, __ATOMIC_RELAXED))
+		return 0;
+	gone = (uint32_t)__atomic_exchange_n(&from->gone, 0, __ATOMIC_ACQUIRE);
 	for (; gone; gone = next) {
 		next = skep_lru_elem(lru, gone - 1)->next_gone;
-		move(lru, &lru->blocks[0], gone - 1, FREE);
+		if (done < room) {
+			move_to_free(lru, block, gone - 1, to, LOCAL_FREE);
+			done++;
+		} else {
+			move(lru, block, gone - 1, FREE);
+		}
 	}
+	return done;
 }
 
 /* A CPU's pending elements join the list: the oldest first, so the newest ends up in front. */
@@ -344,7 +342,7 @@ static void refill(const struct skep_lru *lru, struct skep_lru_block *local)
 
 	skep_lock(&block->lock);
 	for (uint32_t cpu = 0; cpu < lru->n_cpus; cpu++)
-		free_gone(lru, local_of(lru, cpu));
+		got += free_gone(lru, local_of(lru, cpu), local, lru->target_free - got);
 	flush_pending(lru, block, local);
 	rotate(lru, block);
 	for (; got < lru->target_free; got++) {
@@ -460,16 +458,13 @@ static bool give_local(const struct skep_lru *lru, uint32_t elem)
 static void give_common(const struct skep_lru *lru, uint32_t cpu, uint32_t elem)
 {
 	struct skep_lru_block *local = local_of(lru, cpu);
-	uint32_t n = __atomic_load_n(&local->n_gone, __ATOMIC_RELAXED) + 1;
 
 	if (type_of(lru, elem) == LOCAL_PENDING && give_local(lru, elem))
 		return;
-	__atomic_store_n(&local->n_gone, n, __ATOMIC_RELAXED);
-	push_gone(lru, local, elem);
-	if (n < MOST_GONE)
+	if (push_gone(lru, local, elem) < MOST_GONE)
 		return;
 	skep_lock(&lru->blocks[0].lock);
-	free_gone(lru, local);
+	free_gone(lru, local, local, 0);
 	skep_unlock(&lru->blocks[0].lock);
 }
 

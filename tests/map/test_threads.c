@@ -228,6 +228,22 @@ static void test_shared_keys(void **state)
 	}
 }
 
+/* What is deleted is room again, however much it is at once: nothing is forgotten. CPUs may keep
+ * half of the elements back. */
+static void test_lru_deleted(void **state)
+{
+	_cleanup_map_ struct skep_map *map = make(SKEP_MAP_LRU_HASH, 8, 4096, 0);
+	uint64_t value[2] = {0};
+
+	for (uint64_t key = 0; key < 20000; key += 2000) {
+		for (uint64_t i = 0; i < 2000; i++)
+			assert_int_equal(skep_map_update(map, &(uint64_t){key + i}, value, 0), 0);
+		for (uint64_t i = 0; i < 2000; i++)
+			assert_int_equal(skep_map_delete(map, &(uint64_t){key + i}), 0);
+	}
+	assert_int_equal(count_keys(map), 0);
+}
+
 /* No two threads are the same CPU, so what they add needs no atomics. */
 static void *count_up(void *arg)
 {
@@ -420,7 +436,7 @@ int main(void)
 		cmocka_unit_test(test_vast),     cmocka_unit_test(test_shared_keys),
 		cmocka_unit_test(test_cpus),     cmocka_unit_test(test_cpu_nests),
 		cmocka_unit_test(test_fork),     cmocka_unit_test(test_percpu_in_place),
-		cmocka_unit_test(test_queues),
+		cmocka_unit_test(test_queues),   cmocka_unit_test(test_lru_deleted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
