@@ -180,11 +180,11 @@ static void load_other(struct verifier *v, const struct mem_access *at)
 
 struct write_rule {
 	uint32_t prog_type;
-	const char *ops, *in, *first, *last;
+	const char *ops, *in, *member;
 };
 
 static const struct write_rule write_rules[] = {
-#define WRITE(TYPE, ops, in, first, last) {PROG_TYPE_##TYPE, ops, in, first, last},
+#define WRITE(TYPE, ops, in, member) {PROG_TYPE_##TYPE, ops, in, member},
 #include "verify/struct_writes.def"
 #undef WRITE
 };
@@ -237,7 +237,7 @@ static int store_to_kernel(struct verifier *v, const struct mem_access *at, cons
 		uint32_t start, end, off = (uint32_t)at->off;
 
 		if (!is_for(v, reg, &write_rules[i]) ||
-		    !find_path(reg->btf, reg->btf_id, write_rules[i].first, &start, &end))
+		    !find_path(reg->btf, reg->btf_id, write_rules[i].member, &start, &end))
 			continue;
 		known = true;
 		if (off < start || off >= end)
