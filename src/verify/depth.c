@@ -25,6 +25,7 @@
 
 #define MOST_CALLER_BYTES 256 /* of a function with tail calls */
 #define LEAST_PRIVATE     64
+#define MAY_GOTO_BYTES    16
 #define ATTACH_TRACE_ITER 28 /* BPF_TRACE_ITER */
 #define MOST_FUNCS        256
 
@@ -177,6 +178,20 @@ static bool has_tail_calls(const struct verifier *v)
 	return false;
 }
 
+/* What stands in place of a may_goto counts its rounds and looks at the clock: in 16 bytes of
+ * stack, which are told, but were not held against the limit. */
+static void add_may_goto(struct verifier *v)
+{
+	for (uint32_t at = 0; at < v->n_insns && v->image->has_may_goto; at++) {
+		struct func_facts *func = &v->funcs[flow_func_of(v, at)];
+
+		if (!v->facts[at].may_goto)
+			continue;
+		func->stack_bytes += MAY_GOTO_BYTES;
+		at = func->end - 1;
+	}
+}
+
 /* From the last to the first: when main's chains come, it is known which functions share a stack
  * because they are also called back later. */
 int verify_stack_depth(struct verifier *v)
@@ -192,5 +207,7 @@ int verify_stack_depth(struct verifier *v)
 		if (!f || v->funcs[f].is_async_callback)
 			err = follow(&chain, f);
 	}
+	if (!err)
+		add_may_goto(v);
 	return err;
 }
