@@ -145,7 +145,7 @@ static bool distance_of(const struct skep_insn *insn, const struct reg *src, con
 	bool wide = width_of(insn) == 64, minus = op_of(insn) == SKEP_SUB;
 	int64_t distance = (int64_t)src->value.bits.value;
 
-	if ((!minus && op_of(insn) != SKEP_ADD) ||
+	if ((!minus && op_of(insn) != SKEP_ADD) || (by_register(insn) && insn->dst == insn->src) ||
 	    (wide ? src->value.bits.mask : (uint32_t)src->value.bits.mask))
 		return false;
 	if (wide ? distance != (int32_t)distance : was->value.full.umax > UINT32_MAX)
@@ -251,17 +251,11 @@ static int with_operand(struct verifier *v, const struct skep_insn *insn, struct
 	return two_numbers(v, insn, dst, src);
 }
 
-/* Operands that are wrong as they are written. */
-static int check_immediate(struct verifier *v, const struct skep_insn *insn)
+/* A register that is 0 is allowed for: what comes of it is defined. */
+static bool divides_by_zero(const struct skep_insn *insn)
 {
-	uint8_t op = op_of(insn);
-
-	if ((op == SKEP_DIV || op == SKEP_MOD) && !insn->imm)
-		return verify_refuse(v, DIVIDES_BY_ZERO);
-	if ((op == SKEP_LSH || op == SKEP_RSH || op == SKEP_ARSH) &&
-	    (uint32_t)insn->imm >= width_of(insn))
-		return verify_refuse(v, SHIFTS_TOO_FAR, insn->imm);
-	return 0;
+	return (op_of(insn) == SKEP_DIV || op_of(insn) == SKEP_MOD) && !by_register(insn) &&
+	       !insn->imm;
 }
 
 static int binary(struct verifier *v, const struct skep_insn *insn)
@@ -271,8 +265,8 @@ static int binary(struct verifier *v, const struct skep_insn *insn)
 
 	if (!err)
 		err = verify_read_reg(v, insn->dst);
-	if (!err && !by_register(insn))
-		err = check_immediate(v, insn);
+	if (!err && divides_by_zero(insn))
+		return verify_refuse(v, DIVISION_BY_ZERO);
 	if (!err)
 		err = verify_write_reg(v, insn->dst);
 	if (err)
@@ -288,6 +282,29 @@ static int binary(struct verifier *v, const struct skep_insn *insn)
 /* --- Operations on one register
  * -------------------------------------------------------------------- */
 
+static uint64_t swapped(uint64_t value, int32_t bits)
+{
+	return __builtin_bswap64(value) >> (64 - bits);
+}
+
+/* le, be, bswap: bytes change places, and what is known of their bits with them; of the bounds
+ * nothing is. le leaves them where they are (this is a little-endian machine's verifier). */
+static void order_bytes(struct skep_scalar *value, const struct skep_insn *insn)
+{
+	bool swaps = width_of(insn) == 64 || by_register(insn);
+
+	if (swaps) {
+		struct skep_tnum bits = {swapped(value->bits.value, insn->imm),
+					 swapped(value->bits.mask, insn->imm)};
+
+		*value = skep_scalar_any;
+		value->bits = bits;
+		skep_scalar_sync(value);
+	}
+	if (insn->imm < 64)
+		skep_scalar_zero_extend(value, (unsigned)insn->imm / 8);
+}
+
 static int unary(struct verifier *v, const struct skep_insn *insn)
 {
 	static const struct reg nothing = {.kind = REG_SCALAR};
@@ -300,10 +317,15 @@ static int unary(struct verifier *v, const struct skep_insn *insn)
 		err = verify_write_reg(v, insn->dst);
 	if (err)
 		return err;
-	if (op_of(insn) == SKEP_NEG && dst->kind == REG_SCALAR)
+	if (reg_is_pointer(dst)) {
+		verify_reg_unknown(v, dst);
+		return 0;
+	}
+	if (op_of(insn) == SKEP_NEG)
 		return two_numbers(v, insn, dst, &nothing);
-	verify_reg_unknown(v, dst);
-	skep_scalar_alu(&dst->value, &nothing.value, op_of(insn), width_of(insn));
+	order_bytes(&dst->value, insn);
+	dst->id = 0;
+	dst->off = 0;
 	return 0;
 }
 

@@ -56,6 +56,7 @@ struct insn_facts {
 	/* graph.c */
 	bool prune_point;      /* paths meet here: states are kept and compared */
 	bool force_checkpoint; /* a state is kept each time: loops that end by their state */
+	bool jump_target;      /* of a jump, or a call's function */
 	bool jump_point;       /* how a path came here is remembered: precision.c goes back */
 	bool calls_callback; /* a call of a function that calls back, on its own stack of states */
 	bool iter_next, may_goto;
@@ -67,10 +68,9 @@ struct insn_facts {
 	uint8_t access_kind; /* load, store: the kind of pointer, the same on all paths */
 	uint16_t access_flags;
 	uint32_t alu_state,
-		alu_limit;    /* speculation.c: how a number added to a pointer is masked */
-	uint32_t n_states;    /* kept here */
-	int16_t fastcall_off; /* fastcall.c: where a spill around a quick call is; INT16_MIN: none
-			       */
+		alu_limit;       /* speculation.c: how a number added to a pointer is masked */
+	uint32_t n_states;       /* kept here */
+	uint8_t fastcall_spills; /* fastcall.c: of a quick call, pairs around it to be taken out */
 	bool fastcall_pattern;
 	const struct kfunc *kfunc; /* kfunc_rules.c: a call's; NULL: not asked for yet */
 };
@@ -353,6 +353,11 @@ void verify_live_stack_end(struct verifier *v);
 /** A path ends, or a function is about to return: what was noted comes to bear. */
 void verify_live_stack_update(struct verifier *v);
 int verify_fastcall(struct verifier *v);
+/** The instruction under way accesses the stack at fp + @off of @frame, or from there on: spills
+ *  around quick calls stay where others touch them. Source: check_fastcall_stack_contract() */
+void verify_fastcall_access(struct verifier *v, const struct frame *frame, int32_t off);
+/** A pass after the walk: those that do not stay take no stack. */
+int verify_fastcall_stack(struct verifier *v);
 int verify_stack_depth(struct verifier *v);
 
 /* --- states.c, same.c, precision.c --------------------------------------------------------------
