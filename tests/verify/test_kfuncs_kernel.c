@@ -180,7 +180,7 @@ static char *with_numbers(const char *text)
 						    SKEP_BTF_MASK(SKEP_BTF_FUNC));
 
 			if (!id) {
-				skep_buf_free(&out);
+				skep_buf_done(&out);
 				return NULL;
 			}
 			skep_buf_printf(&out, "call kernel-function#%u\n", id);
