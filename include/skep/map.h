@@ -24,6 +24,7 @@
 
 #include <skep/begin.h>
 
+struct skep_btf;
 struct skep_map;
 struct skep_map_ops;
 
@@ -52,8 +53,16 @@ enum skep_field_kind {
 	SKEP_FIELD_KIND_CNT
 };
 
+/** How a KPTR is kept. */
+enum skep_kptr_kind {
+	SKEP_KPTR_REF, /* owned by the value: only bpf_kptr_xchg() changes it */
+	SKEP_KPTR_UNTRUSTED,
+	SKEP_KPTR_PERCPU, /* owned, an object for each CPU */
+};
+
 struct skep_map_field {
 	enum skep_field_kind kind;
+	enum skep_kptr_kind kptr;
 	uint32_t off, size; /* bytes in the value */
 	uint32_t btf_id;    /* KPTR: what it points to; LIST_HEAD, RB_ROOT: what it holds */
 	uint32_t node_off;  /* LIST_HEAD, RB_ROOT: the node within what it holds */
@@ -125,12 +134,13 @@ struct skep_map {
 	uint32_t n_fields;
 	const struct skep_map_env *env;
 	void *env_ctx;
-	void *owner;         /* the machine's object; not touched here */
-	uint8_t *base;       /* the whole reservation */
-	size_t memory_bytes; /* of it: what the map can come to take */
-	int memory_fd;       /* what mmap() of the map shows; -1: not to be mapped */
-	uint32_t frozen;     /* atomic: the syscall side may not write */
-	uint32_t refs;       /* atomic */
+	void *owner;                /* the machine's object; not touched here */
+	const struct skep_btf *btf; /* whose ids the fields have, the owner's; NULL: none */
+	uint8_t *base;              /* the whole reservation */
+	size_t memory_bytes;        /* of it: what the map can come to take */
+	int memory_fd;              /* what mmap() of the map shows; -1: not to be mapped */
+	uint32_t frozen;            /* atomic: the syscall side may not write */
+	uint32_t refs;              /* atomic */
 };
 
 /** @ret one reference; Return 0 | -errno as BPF_MAP_CREATE, its order of checks included. */

@@ -210,6 +210,7 @@ int machine_cmd_map_create(struct skep_machine *machine, struct request *req)
 	if (err)
 		return err;
 	object->map->owner = object;
+	object->map->btf = object->btf ? object->btf->btf : NULL;
 	fd = machine_object_publish(&object->object, machine_map_identity_fd(object->map),
 				    machine_map_access(attr->flags));
 	if (fd >= 0)

@@ -8,6 +8,11 @@ __attribute__((weak)) bool verify_kfunc_under_lock(struct verifier *v, const str
 	return false;
 }
 
+__attribute__((weak)) bool verify_kfunc_may_sleep(struct verifier *v, const struct skep_insn *insn)
+{
+	return false;
+}
+
 __attribute__((weak)) int verify_call_kfunc(struct verifier *v, const struct skep_insn *insn)
 {
 	return verify_refuse(v, NOT_YET, "kfunc");
@@ -57,7 +62,7 @@ __attribute__((weak)) void verify_graph_node(struct verifier *v, const struct ca
 __attribute__((weak)) int verify_kptr_access(struct verifier *v, const struct mem_access *access,
 					     const struct skep_map_field *field)
 {
-	return verify_refuse(v, NOT_YET, "kptr access");
+	return verify_refuse(v, NOT_YET, "kptr");
 }
 
 __attribute__((weak)) void verify_note_stack_read(struct verifier *v, uint32_t frame, uint64_t mask)
@@ -72,10 +77,5 @@ __attribute__((weak)) void verify_note_stack_write(struct verifier *v, uint32_t 
 __attribute__((weak)) int verify_slots_overwritten(struct verifier *v, struct frame *frame,
 						   uint32_t first, uint32_t last)
 {
-	return 0;
-}
-
-__attribute__((weak)) bool verify_kfunc_may_sleep(struct verifier *v, const struct skep_insn *insn)
-{
-	return false;
+	return verify_refuse(v, NOT_YET, "dynptr");
 }

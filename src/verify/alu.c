@@ -145,7 +145,7 @@ static bool distance_of(const struct skep_insn *insn, const struct reg *src, con
 	bool wide = width_of(insn) == 64, minus = op_of(insn) == SKEP_SUB;
 	int64_t distance = (int64_t)src->value.bits.value;
 
-	if ((!minus && op_of(insn) != SKEP_ADD) ||
+	if ((!minus && op_of(insn) != SKEP_ADD) || (by_register(insn) && insn->dst == insn->src) ||
 	    (wide ? src->value.bits.mask : (uint32_t)src->value.bits.mask))
 		return false;
 	if (wide ? distance != (int32_t)distance : was->value.full.umax > UINT32_MAX)
@@ -290,22 +290,50 @@ static int binary(struct verifier *v, const struct skep_insn *insn)
 /* --- Operations on one register
  * -------------------------------------------------------------------- */
 
+static uint64_t swapped(uint64_t value, int32_t bits)
+{
+	return __builtin_bswap64(value) >> (64 - bits);
+}
+
+/* le, be, bswap: bytes change places, and what is known of their bits with them; of the bounds
+ * nothing is. le leaves them where they are (this is a little-endian machine's verifier). */
+static void order_bytes(struct skep_scalar *value, const struct skep_insn *insn)
+{
+	bool swaps = width_of(insn) == 64 || by_register(insn);
+
+	if (swaps) {
+		struct skep_tnum bits = {swapped(value->bits.value, insn->imm),
+					 swapped(value->bits.mask, insn->imm)};
+
+		*value = skep_scalar_any;
+		value->bits = bits;
+		skep_scalar_sync(value);
+	}
+	if (insn->imm < 64)
+		skep_scalar_zero_extend(value, (unsigned)insn->imm / 8);
+}
+
 static int unary(struct verifier *v, const struct skep_insn *insn)
 {
 	static const struct reg nothing = {.kind = REG_SCALAR};
 	struct reg *dst = verify_reg(v, insn->dst);
 	int err = verify_read_reg(v, insn->dst);
 
-	if (!err && reg_is_pointer(dst))
+	if (!err && verify_leaks_pointer(v, insn->dst))
 		return verify_refuse(v, POINTER_ARITHMETIC, insn->dst);
 	if (!err)
 		err = verify_write_reg(v, insn->dst);
 	if (err)
 		return err;
+	if (reg_is_pointer(dst)) {
+		verify_reg_unknown(v, dst);
+		return 0;
+	}
 	if (op_of(insn) == SKEP_NEG)
 		return two_numbers(v, insn, dst, &nothing);
-	verify_reg_unknown(v, dst);
-	skep_scalar_alu(&dst->value, &nothing.value, op_of(insn), width_of(insn));
+	order_bytes(&dst->value, insn);
+	dst->id = 0;
+	dst->off = 0;
 	return 0;
 }
 

@@ -126,6 +126,11 @@ static const char *type_name(const struct skep_btf *btf, uint32_t id)
 	return btf ? skep_btf_name(btf, id) : "";
 }
 
+static int kptr_value(struct verifier *v, const struct call *call, unsigned regno)
+{
+	return verify_kptr_matches(v, call, regno) ? -EACCES : 0;
+}
+
 static int check_object(struct verifier *v, const struct call *call, unsigned regno, uint32_t kind,
 			uint32_t btf_id)
 {
@@ -133,12 +138,14 @@ static int check_object(struct verifier *v, const struct call *call, unsigned re
 	const struct skep_btf *kernel = v->program->kernel_btf;
 	bool releases = kind & SKEP_ARG_RELEASES;
 
+	if (call->id == HELPER_ID_kptr_xchg && reg->flags & MEM_ALLOC)
+		return regno == SKEP_R2 ? kptr_value(v, call, regno) : 0;
 	if (reg->flags & MEM_ALLOC || reg->flags & MEM_PERCPU)
 		return 0; /* the argument's own check knows */
 	if (reg->flags & PTR_MAYBE_NULL && (!(kind & SKEP_ARG_MAYBE_NULL) || releases))
 		return verify_refuse(v, ARGUMENT_MAY_BE_NULL, regno);
 	if (call->id == HELPER_ID_kptr_xchg)
-		return 0;
+		return kptr_value(v, call, regno);
 	if (verify_types_match(reg->btf, reg->btf_id, reg->off, kernel, btf_id,
 			       releases && call->id != HELPER_ID_sk_release))
 		return 0;
@@ -211,11 +218,11 @@ int verify_argument_offset(struct verifier *v, unsigned regno, uint32_t kind)
 			return 0;
 		if (reg->off)
 			return verify_refuse(v, RELEASED_AT_OFFSET, regno);
-		return verify_unmodified(v, verify_reg(v, regno), regno, false);
+		return verify_unmodified(v, reg, regno, false);
 	}
 	if (takes_any_offset(reg))
 		return 0;
-	return verify_unmodified(v, verify_reg(v, regno), regno, takes_fixed_offset(reg));
+	return verify_unmodified(v, reg, regno, takes_fixed_offset(reg));
 }
 
 /* --- What is given back ---------------------------------------------------------------------- */

@@ -142,9 +142,12 @@ static int one_way(struct verifier *v, const struct jump *jump, bool taken)
 		err = verify_mark_precise(v, jump->insn->src);
 	if (!err)
 		err = guess(v, jump, taken ? v->at + 1 : jump->target);
-	if (!err && taken)
+	if (err)
+		return err;
+	verify_log_changes(v, v->state);
+	if (taken)
 		v->next = jump->target;
-	return err;
+	return 0;
 }
 
 /* --- Both ways ---------------------------------------------------------------------------------
@@ -235,7 +238,10 @@ static int both_ways(struct verifier *v, struct jump *jump)
 	if (jump->by_register)
 		tell_linked(v, other, jump->insn->src, &linked);
 	tell_linked(v, other, jump->insn->dst, &linked);
-	return learn_pointers(v, jump, other);
+	err = learn_pointers(v, jump, other);
+	if (!err)
+		verify_log_changes(v, v->state);
+	return err;
 }
 
 /* --- The instruction ---------------------------------------------------------------------------

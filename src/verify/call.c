@@ -33,6 +33,8 @@ int verify_call(struct verifier *v, const struct skep_insn *insn)
 /* What a call may have left in r0 to r5. */
 void verify_clobber(struct verifier *v)
 {
-	for (unsigned r = SKEP_R0; r <= SKEP_R5; r++)
+	for (unsigned r = SKEP_R0; r <= SKEP_R5; r++) {
 		*verify_reg(v, r) = verify_reg_unset;
+		verify_note_reg(v, r);
+	}
 }

@@ -66,6 +66,16 @@ struct call {
 	int64_t key;
 	uint64_t most_bytes;                /* that the last size argument can be */
 	const struct skep_map_field *field; /* kptr, list head, tree root, lock, timer */
+
+	/* of kernel functions alone */
+	const struct kfunc *kfunc;
+	const struct skep_btf *field_btf; /* whose ids the field has */
+	bool has_constant;                /* an argument that must be one: const_size */
+	uint64_t result_bytes;            /* memory that is returned; 0: not told */
+	bool result_rdonly;
+	bool owning_argument;         /* of bpf_refcount_acquire(): so the result is not NULL */
+	uint32_t iter_frame, iter_slot; /* the iterator on the stack */
+	uint32_t ret_btf_id;            /* the kernel's context: bpf_cast_to_kern_ctx() */
 };
 
 /* --- refs.c -------------------------------------------------------------------------------- */
@@ -96,6 +106,7 @@ uint32_t verify_kernel_struct(struct verifier *v, const char *name);
  *  members at that place are, unless @strict. Source: btf_struct_ids_match() */
 bool verify_types_match(const struct skep_btf *btf, uint32_t id, int32_t off,
 			const struct skep_btf *need_btf, uint32_t need, bool strict);
+
 /* --- function_types.c ---------------------------------------------------------------------- */
 
 /* What a function takes in one register, by its BTF. */
@@ -117,6 +128,9 @@ struct func_argument {
 /** Fill in v->funcs[func].args. Return 0 | the refusal's errno; of a static function or main it is
  *  not the program that is refused, only its BTF. Source: btf_prepare_func_args() */
 int verify_function_types(struct verifier *v, uint32_t func);
+/** Is a pointer to @pointee what programs of this type call their context? Source:
+ *  btf_is_prog_ctx_type() */
+bool verify_is_ctx_type(struct verifier *v, const struct skep_btf *btf, uint32_t pointee);
 
 /* --- functions.c --------------------------------------------------------------------------- */
 
@@ -170,12 +184,13 @@ bool verify_kfunc_under_lock(struct verifier *v, const struct skep_insn *insn);
 
 /* Arguments of special kinds, each in the file of that name. @regno is the register. */
 int verify_dynptr_argument(struct verifier *v, struct call *call, unsigned regno, uint32_t arg);
-int verify_iterator_argument(struct verifier *v, struct call *call, unsigned regno);
 int verify_lock_argument(struct verifier *v, struct call *call, unsigned regno, bool locks);
 /** A timer, work queue or task work: that kind of field, in a map's value. */
 int verify_field_argument(struct verifier *v, struct call *call, unsigned regno,
 			  enum skep_field_kind kind);
 int verify_kptr_argument(struct verifier *v, struct call *call, unsigned regno);
+/** What kptr_xchg() puts into call->field is of its type. Source: map_kptr_match_type() */
+int verify_kptr_matches(struct verifier *v, const struct call *call, unsigned regno);
 
 /** The dynptr at @regno, of a ring buffer's record, is given back. Source:
  *  unmark_stack_slots_dynptr() */

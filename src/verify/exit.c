@@ -174,6 +174,7 @@ int verify_return(struct verifier *v)
 	bool callback = from->in_callback;
 	int err;
 
+	verify_live_stack_update(v);
 	if (from->regs[SKEP_R0].kind == REG_STACK)
 		return verify_refuse(v, RETURNS_STACK);
 	if (callback) {

@@ -166,6 +166,13 @@ static bool is_ctx(const struct look *look)
 	return !strcmp(name, expected);
 }
 
+bool verify_is_ctx_type(struct verifier *v, const struct skep_btf *btf, uint32_t pointee)
+{
+	const struct look look = {.v = v, .btf = btf, .pointee = pointee};
+
+	return is_ctx(&look);
+}
+
 static bool is_u64(const struct look *look, uint32_t type)
 {
 	return skep_btf_kind(look->btf, type) == SKEP_BTF_INT &&

@@ -12,6 +12,8 @@
  */
 #include "verify/call.h"
 
+#include <string.h>
+
 /* --- Arguments held to types ----------------------------------------------------------------- */
 
 /* Memory to be read and written, or NULL. Source: check_mem_reg() */
@@ -198,15 +200,16 @@ static void log_call(struct verifier *v, const struct frame *from, const struct 
 static int call_static(struct verifier *v, uint32_t func)
 {
 	struct frame *from = top_frame(v->state), *to;
-	int err = verify_frame_push(v, v->state, func, v->at);
+	struct reg args[SKEP_R5 + 1];
+	int err;
 
+	memcpy(args, from->regs, sizeof(args));
+	verify_clobber(v);
+	err = verify_frame_push(v, v->state, func, v->at);
 	if (err)
 		return err;
 	to = top_frame(v->state);
-	for (unsigned r = SKEP_R1; r <= SKEP_R5; r++)
-		to->regs[r] = from->regs[r];
-	for (unsigned r = SKEP_R0; r <= SKEP_R5; r++)
-		from->regs[r] = verify_reg_unset;
+	memcpy(&to->regs[SKEP_R1], &args[SKEP_R1], sizeof(args) - sizeof(*args));
 	v->next = v->funcs[func].start;
 	if (v->log)
 		log_call(v, from, to);

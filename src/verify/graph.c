@@ -88,8 +88,11 @@ static void come_to(struct verifier *v, uint32_t at)
 
 static void visit_called(struct verifier *v, uint32_t at)
 {
+	uint32_t start = called_start(&v->insns[at], at);
+
 	v->facts[at].prune_point = true;
-	come_to(v, called_start(&v->insns[at], at));
+	v->facts[start].jump_target = true;
+	come_to(v, start);
 }
 
 static void visit_call(struct verifier *v, uint32_t at)
@@ -110,12 +113,14 @@ static void visit_jump(struct verifier *v, uint32_t at)
 {
 	struct insn_facts *facts = &v->facts[at];
 	uint8_t op = v->insns[at].code & 0xf0;
+	uint32_t target = jump_target(&v->insns[at], at);
 
 	if (op != SKEP_JA) {
 		facts->prune_point = true;
 		facts->may_goto = facts->force_checkpoint = op == SKEP_JCOND;
 	}
-	come_to(v, jump_target(&v->insns[at], at));
+	v->facts[target].jump_target = true;
+	come_to(v, target);
 }
 
 static void visit(struct verifier *v, uint32_t at)

@@ -82,19 +82,26 @@ static int note_tail_call(struct verifier *v, const struct call *call)
 	return verify_mark_precise(v, SKEP_R3);
 }
 
-/* Stack that the helper fills without its having been set before. */
+/* Stack that the helper fills without its having been set before: by halves of slots, as whole
+ * ones would be taken for stores of the program's own, which end what was there before. */
 static int fill_memory(struct verifier *v, const struct call *call)
 {
-	for (uint32_t i = 0; i < call->fill_bytes; i++) {
+	const struct reg *reg = call->fill_bytes ? verify_reg(v, call->fill_regno) : NULL;
+	uint32_t i = 0;
+
+	while (i < call->fill_bytes) {
+		int64_t off = reg->off + (int64_t)reg->value.bits.value + i;
+		bool half = off % 4 == 0 && call->fill_bytes - i >= 4;
 		const struct mem_access access = {.regno = call->fill_regno,
 						  .off = (int32_t)i,
-						  .bytes = 1,
+						  .bytes = half ? 4 : 1,
 						  .kind = ACCESS_WRITE,
 						  .value = -1};
 		int err = verify_mem_access(v, &access);
 
 		if (err)
 			return err;
+		i += access.bytes;
 	}
 	return 0;
 }

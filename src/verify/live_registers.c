@@ -160,7 +160,7 @@ static void log_insn(struct verifier *v, uint32_t at)
 {
 	const struct insn_facts *facts = &v->facts[at];
 
-	if (facts->scc)
+	if (facts->scc && facts->scc <= v->n_logged_sccs)
 		verify_log(v, "%3u ", facts->scc);
 	else
 		verify_log(v, "    ");

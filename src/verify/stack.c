@@ -380,6 +380,7 @@ int verify_stack(struct verifier *v, const struct mem_access *at, const struct r
 	if (err)
 		return err;
 	fixed.off += (int32_t)reg->value.bits.value;
+	verify_fastcall_access(v, frame, (int32_t)reg->value.full.smin + at->off);
 	if (!skep_tnum_is_const(reg->value.bits))
 		return at->kind == ACCESS_READ ? verify_stack_read_anywhere(v, at, reg)
 					       : verify_stack_write_anywhere(v, at, reg);

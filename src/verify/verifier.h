@@ -56,6 +56,7 @@ struct insn_facts {
 	/* graph.c */
 	bool prune_point;      /* paths meet here: states are kept and compared */
 	bool force_checkpoint; /* a state is kept each time: loops that end by their state */
+	bool jump_target;      /* of a jump, or a call's function */
 	bool jump_point;       /* how a path came here is remembered: precision.c goes back */
 	bool calls_callback; /* a call of a function that calls back, on its own stack of states */
 	bool iter_next, may_goto;
@@ -67,11 +68,11 @@ struct insn_facts {
 	uint8_t access_kind; /* load, store: the kind of pointer, the same on all paths */
 	uint16_t access_flags;
 	uint32_t alu_state,
-		alu_limit;    /* speculation.c: how a number added to a pointer is masked */
-	uint32_t n_states;    /* kept here */
-	int16_t fastcall_off; /* fastcall.c: where a spill around a quick call is; INT16_MIN: none
-			       */
+		alu_limit;       /* speculation.c: how a number added to a pointer is masked */
+	uint32_t n_states;       /* kept here */
+	uint8_t fastcall_spills; /* fastcall.c: of a quick call, pairs around it to be taken out */
 	bool fastcall_pattern;
+	const struct kfunc *kfunc; /* kfunc_rules.c: a call's; NULL: not asked for yet */
 };
 
 struct func_facts {
@@ -111,12 +112,15 @@ struct verifier {
 	struct func_facts *funcs; /* [n_funcs] */
 	uint32_t *order;          /* flow.c: instructions, each after those it leads to */
 	uint32_t n_funcs;
-	uint32_t n_sccs;
+	uint32_t n_sccs, n_logged_sccs;
 	struct live_stack *live_stack;   /* live_stack.c */
 	struct explored *explored;       /* states.c */
 	struct trust_cache *trust_cache; /* btf_access.c */
 
 	struct known_struct *known_structs; /* types.c */
+	struct kfunc *kfuncs;               /* kfunc_rules.c: those that were asked for */
+	struct local_type *local_types;     /* kptr.c: objects of the program's own */
+	struct kptr_target *kptr_targets;   /* kptr.c */
 
 	/* the walk */
 	struct state *state; /* of the path under way */
@@ -343,7 +347,17 @@ bool verify_slot_is_live(struct verifier *v, const struct state *state, uint32_t
 /** The walk saw the instruction read, or wholly overwrite, the slots of @mask in frame @frame. */
 void verify_note_stack_read(struct verifier *v, uint32_t frame, uint64_t mask);
 void verify_note_stack_write(struct verifier *v, uint32_t frame, uint64_t mask);
+/** Around each instruction: its writes are collected, and count where it was not refused. */
+void verify_live_stack_begin(struct verifier *v);
+void verify_live_stack_end(struct verifier *v);
+/** A path ends, or a function is about to return: what was noted comes to bear. */
+void verify_live_stack_update(struct verifier *v);
 int verify_fastcall(struct verifier *v);
+/** The instruction under way accesses the stack at fp + @off of @frame, or from there on: spills
+ *  around quick calls stay where others touch them. Source: check_fastcall_stack_contract() */
+void verify_fastcall_access(struct verifier *v, const struct frame *frame, int32_t off);
+/** A pass after the walk: those that do not stay take no stack. */
+int verify_fastcall_stack(struct verifier *v);
 int verify_stack_depth(struct verifier *v);
 
 /* --- states.c, same.c, precision.c --------------------------------------------------------------

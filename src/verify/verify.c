@@ -80,6 +80,7 @@ static int (*const passes[])(struct verifier *v) = {
 	verify_fastcall, /* spills around quick calls, that need no stack */
 	walk_main,
 	walk_globals,
+	verify_fastcall_stack, /* without those spills */
 	verify_stack_depth,
 };
 

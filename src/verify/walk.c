@@ -165,6 +165,13 @@ static int arrive(struct verifier *v)
 	return v->facts[v->at].jump_point ? verify_push_step(v, 0, 0) : 0;
 }
 
+/* What only a guessing CPU would do is not refused: such a path ends (the kernel puts a barrier
+ * before the instruction). */
+static bool is_only_guessed(const struct verifier *v, int err)
+{
+	return err < 0 && err != -ENOMEM && err != -E2BIG && v->state->speculative;
+}
+
 static int step(struct verifier *v)
 {
 	int ret = arrive(v);
@@ -172,18 +179,14 @@ static int step(struct verifier *v)
 	if (ret)
 		return ret;
 	verify_log_step(v);
+	verify_live_stack_begin(v);
 	ret = verify_step(v);
+	if (ret >= 0 || is_only_guessed(v, ret))
+		verify_live_stack_end(v);
 	v->prev_at = v->at;
 	if (!ret)
 		v->at = v->next;
 	return ret;
-}
-
-/* What only a guessing CPU would do is not refused: such a path ends (the kernel puts a barrier
- * before the instruction). */
-static bool is_only_guessed(const struct verifier *v, int err)
-{
-	return err < 0 && err != -ENOMEM && err != -E2BIG && v->state->speculative;
 }
 
 int verify_walk(struct verifier *v)
@@ -198,6 +201,7 @@ int verify_walk(struct verifier *v)
 		ret = verify_path_ended(v, v->state);
 		if (ret)
 			return ret;
+		verify_live_stack_update(v);
 		if (!take_pending(v))
 			return 0;
 	}

@@ -4,7 +4,8 @@
  * branches, loops, calls and numbers on the stack. One rule of states.c, same.c, loops.c or
  * precision.c that is another than the kernel's shows in those numbers, though not in verdicts.
  *
- * Following every path to its end must come to the same verdict.
+ * Following every path to its end must come to the same verdict. Of some programs it is compared,
+ *to the letter, how it was found out what must be exact: the log's lines about that.
  *
  *	SKEP_STATES_PROGRAMS, SKEP_STATES_SEED   how many (400), from which seed (1)
  *	SKEP_STATES_NOTE                         a file that always has the seed under way
@@ -114,7 +115,6 @@ static int slot(void)
 
 static void add_spill(struct program *p)
 {
-	if (getenv("NOMEM")) return;
 	uint8_t size = pick(4) ? SKEP_DW : SKEP_W;
 
 	if (pick(4))
@@ -125,7 +125,6 @@ static void add_spill(struct program *p)
 
 static void add_fill(struct program *p)
 {
-	if (getenv("NOMEM")) return;
 	add(p, SKEP_LDX | SKEP_MEM | (pick(4) ? SKEP_DW : SKEP_W), number(), SKEP_R10, slot(), 0);
 }
 
@@ -152,7 +151,6 @@ static void add_jump(struct program *p)
 /* A byte of the stack, which one a number tells: it must be exact, and may be out of bounds. */
 static void add_pointer(struct program *p)
 {
-	if (getenv("NOMEM")) return;
 	unsigned reg = number();
 
 	if (pick(8))
@@ -225,7 +223,7 @@ static void add_beginning(struct program *p)
 {
 	for (unsigned i = 0; i < N_NUMBERS; i++)
 		add(p, SKEP_ALU64 | SKEP_MOV | SKEP_K, FIRST + i, 0, 0, (int32_t)pick(4));
-	for (int i = 1; i <= (getenv("NOMEM")?0:N_SLOTS); i++)
+	for (int i = 1; i <= N_SLOTS; i++)
 		add(p, SKEP_STX | SKEP_MEM | SKEP_DW, SKEP_R10, number(), -8 * i, 0);
 	add_unknown(p, FIRST);
 	add_unknown(p, FIRST + 1);
@@ -239,7 +237,7 @@ static void add_function(struct program *p, unsigned func)
 	add(p, SKEP_ALU64 | SKEP_MOV | SKEP_X, SKEP_R6, SKEP_R1, 0, 0);
 	add(p, SKEP_ALU64 | SKEP_MOV | SKEP_X, SKEP_R7, SKEP_R2, 0, 0);
 	add(p, SKEP_ALU64 | SKEP_MOV | SKEP_K, SKEP_R8, 0, 0, 1);
-	for (int i = 1; i <= (getenv("NOMEM")?0:N_SLOTS); i++)
+	for (int i = 1; i <= N_SLOTS; i++)
 		add(p, SKEP_ST | SKEP_MEM | SKEP_DW, SKEP_R10, 0, -8 * i, 0);
 	add_items(p, 1 + pick(5), false);
 	add(p, SKEP_ALU64 | SKEP_MOV | SKEP_X, SKEP_R0, number(), 0, 0);
@@ -350,6 +348,7 @@ static void print_outcome(const char *who, const struct outcome *o)
 struct progress {
 	uint64_t seed;
 	unsigned n_compared, n_accepted, n_refused, n_wrong;
+	unsigned n_lines; /* about precision, the same */
 };
 
 static uint64_t from_environment(const char *name, uint64_t otherwise)
@@ -387,6 +386,48 @@ static void complain(const struct program *p, uint64_t seed, unsigned flags)
 		fprintf(stderr, "--- kernel\n%s--- ours\n%s", kernel_log, log.data ? log.data : "");
 }
 
+/* The next line about precision, without what is between; NULL: no more. */
+static const char *precision_line(const char **log, size_t *ret_len)
+{
+	static const char *const begins[] = {"mark_precise: ", "force_precise: ", "frame "};
+
+	while (**log) {
+		const char *line = *log, *end = strchrnul(line, '\n');
+
+		*log = end + (*end == '\n');
+		*ret_len = (size_t)(end - line);
+		for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+			if (!strncmp(line, begins[i], strlen(begins[i])))
+				return line;
+	}
+	return NULL;
+}
+
+/* Two logs say the same of precision. */
+static bool same_precision(const char *a, const char *b, unsigned *lines)
+{
+	for (;; ++*lines) {
+		size_t a_len = 0, b_len = 0;
+		const char *a_line = precision_line(&a, &a_len);
+		const char *b_line = precision_line(&b, &b_len);
+
+		if (!a_line || !b_line)
+			return !a_line && !b_line;
+		if (a_len != b_len || memcmp(a_line, b_line, a_len))
+			return false;
+	}
+}
+
+static bool logs_agree(const struct program *p, unsigned flags, unsigned *lines)
+{
+	const struct skep_verify_opts opts = {.log_level = 2, .test_state_freq = flags};
+	_cleanup_buf_ struct skep_buf log = {0};
+	struct outcome kernel, ours;
+
+	return by_kernel(p, flags, 2, &kernel) && by_us(p, &opts, &log, &ours) &&
+	       same_precision(kernel_log, log.data ? log.data : "", lines);
+}
+
 /* Every path to its end: the same verdict, if that is not too many. */
 static bool agrees_without_pruning(const struct program *p, const struct outcome *kernel)
 {
@@ -421,7 +462,8 @@ static void compare_all(struct progress *progress)
 		progress->seed = seed + i;
 		note(seed + i);
 		make_program(&p, seed + i);
-		if (!agree(&p, flags, &kernel)) {
+		if (!agree(&p, flags, &kernel) ||
+		    (i % 8 < 2 && !logs_agree(&p, flags, &progress->n_lines))) {
 			complain(&p, seed + i, flags);
 			progress->n_wrong++;
 		}
@@ -464,10 +506,11 @@ static void test_states_are_the_kernels(void **state)
 	if (status)
 		fail_msg("seed %llu ended the child: %x", (unsigned long long)progress->seed,
 			 (unsigned)status);
-	print_message("%u programs, %u accepted, %u refused\n", progress->n_compared,
-		      progress->n_accepted, progress->n_refused);
+	print_message("%u programs, %u accepted, %u refused; %u lines about precision\n",
+		      progress->n_compared, progress->n_accepted, progress->n_refused,
+		      progress->n_lines);
 	assert_int_equal(progress->n_wrong, 0);
-	assert_true(progress->n_accepted && progress->n_refused);
+	assert_true(progress->n_accepted && progress->n_refused && progress->n_lines);
 	munmap(progress, sizeof(*progress));
 }
 
