@@ -329,6 +329,11 @@ int machine_map_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t 
 /** func_info and line_info of a program that was linked. Return 0 | -errno, words to @log */
 int machine_prog_check_funcs(struct skep_machine *machine, struct request *req,
 			     struct prog_object *prog, struct log *log);
+/** The slot of the function that bpf_throw() goes on at, as main's BTF tag names it; 0: none. */
+int machine_prog_find_exception(const struct prog_object *prog, struct log *log, uint32_t *ret);
+/** May a program of this type sleep, and attach to that? Source: check_attach_btf_id() */
+int machine_prog_check_target(struct skep_machine *machine, const struct prog_object *prog,
+			      struct log *log);
 int machine_prog_check_lines(struct request *req, struct prog_object *prog, struct log *log);
 /** What the verifier says of a program that was linked. Return 0 | -errno, words to @log */
 int machine_prog_verify(struct skep_machine *machine, const struct prog_object *prog,

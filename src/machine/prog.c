@@ -307,9 +307,12 @@ static int link_program(struct linking *linking)
 	};
 	struct prog_object *prog = linking->prog;
 	struct skep_image *image;
-	int err = skep_image_link(prog->insns, prog->n_insns, prog->type, &env,
-				  linking->log->level ? &linking->log->text : NULL, &image);
+	int err = machine_prog_find_exception(prog, linking->log, &env.exception_callback);
 
+	if (err)
+		return err;
+	err = skep_image_link(prog->insns, prog->n_insns, prog->type, &env,
+			      linking->log->level ? &linking->log->text : NULL, &image);
 	if (err)
 		return err;
 	memcpy(image->name, prog->name, sizeof(image->name));
@@ -346,71 +349,7 @@ static int bind_fd_array(struct linking *linking)
 	return 0;
 }
 
-/* --- What would be the verifier's ------------------------------------------------------------ */
-
-static int check_target(struct linking *linking)
-{
-	const struct prog_object *prog = linking->prog;
-	const struct skep_btf *btf = prog->attach_btf ? prog->attach_btf->btf : NULL;
-	bool traces = prog->type == PROG_TRACING || prog->type == PROG_LSM;
-	enum skep_btf_kind kind;
-
-	if (!traces && prog->type != PROG_EXT)
-		return 0;
-	if (!prog->attach_btf_id) {
-		machine_log_printf(linking->log, "Tracing programs must provide btf_id\n");
-		return -EINVAL;
-	}
-	if (!btf)
-		return 0;
-	kind = skep_btf_kind(btf, prog->attach_btf_id);
-	if (prog->type == PROG_TRACING && prog->expected_attach_type == ATTACH_TRACE_RAW_TP) {
-		if (kind == SKEP_BTF_TYPEDEF &&
-		    !strncmp(skep_btf_name(btf, prog->attach_btf_id), "btf_trace_", 10))
-			return 0;
-		machine_log_printf(linking->log, "attach_btf_id %u is not a typedef\n",
-				   prog->attach_btf_id);
-		return -EINVAL;
-	}
-	if (kind == SKEP_BTF_FUNC)
-		return 0;
-	machine_log_printf(linking->log, "attach_btf_id %u is not a function\n",
-			   prog->attach_btf_id);
-	return -EINVAL;
-}
-
-static bool may_sleep(const struct prog_object *prog)
-{
-	uint32_t at = prog->expected_attach_type;
-
-	switch (prog->type) {
-	case PROG_TRACING:
-		return (at >= ATTACH_TRACE_FENTRY && at <= ATTACH_MODIFY_RETURN) ||
-		       at == ATTACH_TRACE_ITER;
-	case PROG_LSM:
-	case PROG_KPROBE:
-	case PROG_STRUCT_OPS:
-	case PROG_SYSCALL: return true;
-	default: return false;
-	}
-}
-
-static int check_sleeping(struct linking *linking)
-{
-	const struct prog_object *prog = linking->prog;
-	bool sleeps = prog->flags & PROG_F_SLEEPABLE;
-
-	if (prog->type == PROG_SYSCALL && !sleeps) {
-		machine_log_printf(linking->log, "Syscall programs can only be sleepable\n");
-		return -EINVAL;
-	}
-	if (sleeps && !may_sleep(prog)) {
-		machine_log_printf(linking->log, "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, "
-						 "and struct_ops programs can be sleepable\n");
-		return -EINVAL;
-	}
-	return 0;
-}
+/* --- Checking ------------------------------------------------------------------------------- */
 
 static int check_program(struct linking *linking, struct request *req)
 {
@@ -424,9 +363,7 @@ static int check_program(struct linking *linking, struct request *req)
 	if (!err)
 		err = machine_prog_check_lines(req, linking->prog, linking->log);
 	if (!err)
-		err = check_sleeping(linking);
-	if (!err)
-		err = check_target(linking);
+		err = machine_prog_check_target(machine, linking->prog, linking->log);
 	if (!err && machine->opts.verify)
 		return machine_prog_verify(machine, linking->prog, linking->log);
 	machine_log_printf(linking->log,

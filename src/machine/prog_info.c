@@ -105,6 +105,81 @@ int machine_prog_check_funcs(struct skep_machine *machine, struct request *req,
 	return attr->func_info_cnt ? read_funcs(req, prog, log) : 0;
 }
 
+/* --- Where bpf_throw() goes on: main is tagged "exception_callback:<function>" --------------- */
+
+#define EXCEPTION_TAG "exception_callback:"
+
+/* @ret the function's name; NULL: there is no tag. */
+static int find_exception_tag(const struct prog_object *prog, struct log *log, const char **ret)
+{
+	const struct skep_btf *btf = prog->btf->btf;
+	uint32_t n = skep_btf_n_types(btf);
+
+	*ret = NULL;
+	for (uint32_t id = 1; id <= n; id++) {
+		if (skep_btf_kind(btf, id) != SKEP_BTF_DECL_TAG ||
+		    skep_btf_target(btf, id) != prog->funcs[0].type_id ||
+		    skep_btf_tag_component(btf, id) != -1 ||
+		    strncmp(skep_btf_name(btf, id), EXCEPTION_TAG, strlen(EXCEPTION_TAG)))
+			continue;
+		if (*ret) {
+			machine_log_printf(log,
+					   "multiple exception callback tags for main subprog\n");
+			return -EEXIST;
+		}
+		*ret = skep_btf_name(btf, id) + strlen(EXCEPTION_TAG);
+	}
+	return 0;
+}
+
+static int find_exception_start(const struct prog_object *prog, uint32_t id, struct log *log,
+				uint32_t *ret)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < prog->n_funcs; i++) {
+		if (prog->funcs[i].type_id != id)
+			continue;
+		found = prog->funcs[i].insn_off;
+		if (!found) {
+			machine_log_printf(log,
+					   "invalid exception callback insn_off in func_info: 0\n");
+			return -EINVAL;
+		}
+	}
+	if (!found) {
+		machine_log_printf(log, "exception callback type id not found in func_info\n");
+		return -EINVAL;
+	}
+	*ret = found;
+	return 0;
+}
+
+int machine_prog_find_exception(const struct prog_object *prog, struct log *log, uint32_t *ret)
+{
+	const char *name;
+	uint32_t id;
+	int err;
+
+	*ret = 0;
+	if (!prog->n_funcs)
+		return 0;
+	err = find_exception_tag(prog, log, &name);
+	if (err || !name)
+		return err;
+	id = skep_btf_find(prog->btf->btf, name, strlen(name), SKEP_BTF_MASK(SKEP_BTF_FUNC));
+	if (!id) {
+		machine_log_printf(log, "exception callback '%s' could not be found in BTF\n",
+				   name);
+		return -ENOENT;
+	}
+	if (!skep_btf_is_global(prog->btf->btf, id)) {
+		machine_log_printf(log, "exception callback '%s' must have global linkage\n", name);
+		return -EINVAL;
+	}
+	return find_exception_start(prog, id, log, ret);
+}
+
 static int check_layout(const struct prog_object *prog, struct log *log)
 {
 	const struct skep_image *image = prog->image;

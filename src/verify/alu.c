@@ -251,11 +251,19 @@ static int with_operand(struct verifier *v, const struct skep_insn *insn, struct
 	return two_numbers(v, insn, dst, src);
 }
 
-/* A register that is 0 is allowed for: what comes of it is defined. */
-static bool divides_by_zero(const struct skep_insn *insn)
+/* What is known beforehand to have no result. */
+static int check_constant(struct verifier *v, const struct skep_insn *insn)
 {
-	return (op_of(insn) == SKEP_DIV || op_of(insn) == SKEP_MOD) && !by_register(insn) &&
-	       !insn->imm;
+	uint8_t op = op_of(insn);
+
+	if (by_register(insn))
+		return 0;
+	if ((op == SKEP_DIV || op == SKEP_MOD) && !insn->imm)
+		return verify_refuse(v, DIVISION_BY_ZERO);
+	if ((op == SKEP_LSH || op == SKEP_RSH || op == SKEP_ARSH) &&
+	    (uint32_t)insn->imm >= width_of(insn))
+		return verify_refuse(v, SHIFT_TOO_FAR, insn->imm);
+	return 0;
 }
 
 static int binary(struct verifier *v, const struct skep_insn *insn)
@@ -265,8 +273,8 @@ static int binary(struct verifier *v, const struct skep_insn *insn)
 
 	if (!err)
 		err = verify_read_reg(v, insn->dst);
-	if (!err && divides_by_zero(insn))
-		return verify_refuse(v, DIVISION_BY_ZERO);
+	if (!err)
+		err = check_constant(v, insn);
 	if (!err)
 		err = verify_write_reg(v, insn->dst);
 	if (err)
