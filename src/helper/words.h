@@ -88,6 +88,7 @@
 #define RET_TCP_TIMEWAIT_0    SKEP_RET_BTF_ID | MAYBE, "tcp_timewait_sock"
 #define RET_UDP6_SOCK_0       SKEP_RET_BTF_ID | MAYBE, "udp6_sock"
 #define RET_UNIX_SOCK_0       SKEP_RET_BTF_ID | MAYBE, "unix_sock"
+#define RET_FILE_SOCKET_0     SKEP_RET_BTF_ID | MAYBE, "socket"
 
 /* what kernel functions take and give */
 #define ARG_OBJECT        SKEP_ARG_ALLOC, 0, NULL

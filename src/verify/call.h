@@ -73,7 +73,7 @@ struct call {
 	bool has_constant;                /* an argument that must be one: const_size */
 	uint64_t result_bytes;            /* memory that is returned; 0: not told */
 	bool result_rdonly;
-	bool owning_argument;         /* of bpf_refcount_acquire(): so the result is not NULL */
+	bool owning_argument;           /* of bpf_refcount_acquire(): so the result is not NULL */
 	uint32_t iter_frame, iter_slot; /* the iterator on the stack */
 	uint32_t ret_btf_id;            /* the kernel's context: bpf_cast_to_kern_ctx() */
 };
