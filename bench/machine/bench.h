@@ -27,8 +27,8 @@ struct ring {
 
 struct subject {
 	const char *name;
-	uint64_t (*native)(uint8_t *data, uint8_t *end); /* NULL: none, or a program on a map */
-	struct skep_insn *insns;                         /* maps are map[id:0] */
+	uint64_t (*native)(const struct context *ctx); /* NULL: a program on a map */
+	struct skep_insn *insns;                       /* maps are map[id:0] */
 	uint32_t n_insns;
 	unsigned ops; /* in one run: times are divided by this */
 	struct skep_image *image;
@@ -65,8 +65,10 @@ int bench_map_subjects(struct subject *ret, unsigned room);
 /** Throw away what is in @ring. */
 void bench_drain(const struct ring *ring);
 
-/* kernel.c; also used for the maps of the kernel */
+/* kernel.c; also used for the maps of the kernel, and by bench-maps */
 int bench_kernel_map(uint32_t type, uint32_t key_size, uint32_t value_size, uint32_t entries);
 int bench_kernel_update(int map, const void *key, const void *value);
+/** Load @insns with @map in the place of the map that they name. Return the descriptor | -errno */
+int bench_kernel_load(const struct skep_insn *insns, uint32_t n, int map);
 
 #endif

@@ -58,22 +58,27 @@ static int load(const struct skep_insn *insns, uint32_t n)
 	return fd;
 }
 
-/* With the kernel's map in the place of ours. */
+int bench_kernel_load(const struct skep_insn *insns, uint32_t n, int map)
+{
+	struct skep_insn *own = malloc(n * sizeof(*own));
+	int fd;
+
+	memcpy(own, insns, n * sizeof(*own));
+	for (uint32_t i = 0; i < n; i++)
+		if (own[i].code == (SKEP_LD | SKEP_DW | SKEP_IMM) && own[i].src)
+			own[i].imm = map;
+	fd = load(own, n);
+	free(own);
+	return fd;
+}
+
 static int open_kernel(const struct subject *subject, void **ret)
 {
-	size_t bytes = subject->n_insns * sizeof(struct skep_insn);
-	struct skep_insn *insns;
 	int fd;
 
 	if (subject->map && subject->kernel_map < 0)
 		return -ENOTSUP;
-	insns = malloc(bytes);
-	memcpy(insns, subject->insns, bytes);
-	for (uint32_t i = 0; i < subject->n_insns; i++)
-		if (insns[i].code == (SKEP_LD | SKEP_DW | SKEP_IMM) && insns[i].src)
-			insns[i].imm = subject->kernel_map;
-	fd = load(insns, subject->n_insns);
-	free(insns);
+	fd = bench_kernel_load(subject->insns, subject->n_insns, subject->kernel_map);
 	if (fd < 0)
 		return fd == -EPERM ? -ENOTSUP : fd;
 	*ret = malloc(sizeof(int));

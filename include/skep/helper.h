@@ -199,7 +199,8 @@ void *skep_cgroup_by_id(uint64_t id);
 /* --- Memory that a run may touch (the checked interpreter's; NULL run->check: any) ---------------
  */
 
-enum { SKEP_MAY_READ = 1, SKEP_MAY_WRITE = 2 };
+/* A map that a look-up gave is no memory to read or write; it may be handed to helpers. */
+enum { SKEP_MAY_READ = 1, SKEP_MAY_WRITE = 2, SKEP_IS_MAP = 4 };
 
 /** Grant [@at, @at + @bytes) until the run ends or it is revoked. Nothing without run->check. */
 void skep_run_grant(struct skep_run *run, const void *at, size_t bytes, unsigned rights);

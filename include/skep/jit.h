@@ -33,7 +33,9 @@ unsigned skep_jit_features(void);
 int skep_jit_compile(const struct skep_image *image, const struct skep_exec_opts *opts,
 		     unsigned features, struct skep_code **ret);
 
-/** The machine code of @code, *@ret_bytes long; borrowed, lives as long as it. */
+/** The machine code of @code, *@ret_bytes long; borrowed, lives as long as it. It begins with the
+ *  program's first function: uint64_t (*)(r1, r2, r3, r4, r5, struct skep_run *), by the calling
+ *  convention of System V or of AAPCS64. */
 const void *skep_jit_code(const struct skep_code *code, size_t *ret_bytes);
 /** Where the code of slot @slot begins in it; for @slot = number of slots: its end. */
 size_t skep_jit_offset(const struct skep_code *code, uint32_t slot);

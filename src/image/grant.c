@@ -192,7 +192,9 @@ enum skep_verdict skep_check_look(const struct skep_run *run, const void *at, si
 {
 	const struct skep_check *check = run->check;
 
-	if (!check || !bytes || in_packet(run, (uintptr_t)at, bytes))
+	if (!check || !bytes)
+		return SKEP_MAY;
+	if (!(rights & SKEP_IS_MAP) && in_packet(run, (uintptr_t)at, bytes))
 		return SKEP_MAY;
 	const struct region *region = find(check, (uintptr_t)at, bytes, rights);
 	if (!region)

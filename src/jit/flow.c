@@ -62,7 +62,7 @@ static uint16_t atomic_writes(const struct skep_insn *insn)
 	return insn->imm != SKEP_STORE_REL && insn->imm & SKEP_FETCH ? REG(insn->src) : 0;
 }
 
-static uint16_t writes_of(const struct skep_insn *insn)
+uint16_t skep_jit_writes(const struct skep_insn *insn)
 {
 	switch (insn->code & 7) {
 	case SKEP_ALU:
@@ -111,7 +111,7 @@ static bool narrow_result(const struct skep_insn *insn, uint16_t in)
 
 static uint16_t transfer(const struct skep_insn *insn, uint16_t in)
 {
-	uint16_t writes = writes_of(insn);
+	uint16_t writes = skep_jit_writes(insn);
 	return narrow_result(insn, in) ? in | writes : in & ~writes;
 }
 
@@ -165,7 +165,7 @@ static void step_maps(struct jit_unit *unit, uint32_t i, int32_t known[16])
 		moved = (int32_t)image->refs[i].index;
 	unit->map_at[i] = is_call(insn) ? known[SKEP_R1] : -1;
 	for (int r = 0; r < SKEP_N_REGS; r++)
-		if (writes_of(insn) & REG(r))
+		if (skep_jit_writes(insn) & REG(r))
 			known[r] = moved;
 }
 
@@ -194,7 +194,7 @@ static void add_to_frame(struct jit_unit *unit, uint32_t i, struct jit_func *fun
 {
 	const struct skep_insn *insn = jit_insn(unit, i);
 	bool calls = is_call(insn) || is_packet_load(insn);
-	func->writes |= writes_of(insn);
+	func->writes |= skep_jit_writes(insn);
 	func->uses_frame |= names_frame(insn);
 	func->calls |= calls;
 	func->uses_run |= calls;
@@ -252,6 +252,7 @@ void skep_jit_flow(struct jit_unit *unit)
 	find_calls(unit);
 	for (uint32_t f = 0; f < image->n_funcs; f++) {
 		find_widths(unit, &image->funcs[f]);
+		skep_jit_live(unit, &image->funcs[f]);
 		find_maps(unit, &image->funcs[f]);
 		find_frame(unit, &image->funcs[f], &unit->funcs[f]);
 	}

@@ -54,6 +54,7 @@ static void unit_done(struct jit_unit *unit)
 	free(unit->at);
 	free(unit->marks);
 	free(unit->narrow);
+	free(unit->live);
 	free(unit->map_at);
 	free(unit->calls);
 	free(unit->funcs);
@@ -68,11 +69,12 @@ static int unit_init(struct jit_unit *unit)
 	unit->at = calloc(n, sizeof(*unit->at));
 	unit->marks = calloc(n, sizeof(*unit->marks));
 	unit->narrow = calloc(n, sizeof(*unit->narrow));
+	unit->live = calloc(n, sizeof(*unit->live));
 	unit->map_at = calloc(n, sizeof(*unit->map_at));
 	unit->calls = calloc((size_t)image->n_calls + 1, sizeof(*unit->calls));
 	unit->funcs = calloc(image->n_funcs, sizeof(*unit->funcs));
-	if (!unit->at || !unit->marks || !unit->narrow || !unit->map_at || !unit->calls ||
-	    !unit->funcs)
+	if (!unit->at || !unit->marks || !unit->narrow || !unit->live || !unit->map_at ||
+	    !unit->calls || !unit->funcs)
 		return -ENOMEM;
 	if (unit->blind && getrandom(&unit->seed, sizeof(unit->seed), 0) != sizeof(unit->seed))
 		return -EIO;

@@ -1,5 +1,5 @@
 /*
- * The JIT from the inside: what the driver (jit.c), the analysis (flow.c) and
+ * The JIT from the inside: what the driver (jit.c), the analyses (flow.c, live.c) and
  * the two processors' code generators share.
  *
  *	image ─► flow: targets, widths, known maps ─► backend: 4 passes over the
@@ -73,6 +73,7 @@ struct jit_unit {
 	uint32_t *at; /* n_insns + 1: where a slot's code begins, in this pass if it was reached */
 	uint8_t *marks;   /* of each slot */
 	uint16_t *narrow; /* of each slot: registers whose upper half is known to be 0 before it */
+	uint16_t *live;   /* of each slot: registers that may be read after it */
 	int32_t *map_at;  /* of each call: which of the image's maps r1 is, -1: unknown */
 	uint8_t *calls;   /* enum jit_call of image->calls */
 	struct jit_func *funcs;
@@ -109,8 +110,10 @@ struct skep_code {
 
 /* --- flow.c ----------------------------------------------------------------------------------- */
 
-/** Fills marks, narrow, map_at, calls and funcs. */
+/** Fills marks, narrow, live, map_at, calls and funcs. */
 void skep_jit_flow(struct jit_unit *unit);
+/** Registers that @insn writes, as bits. */
+uint16_t skep_jit_writes(const struct skep_insn *insn);
 /** Where the jump at @slot goes, or -1: no jump. */
 int64_t skep_jit_target(const struct skep_image *image, uint32_t slot);
 
@@ -122,6 +125,12 @@ uint32_t skep_jit_price(const struct skep_image *image, uint32_t func);
 struct jit_lookup skep_jit_lookup(const struct jit_unit *unit);
 /** Can what the program calls end the run? Loops that are paid for, other programs, callbacks. */
 bool skep_jit_may_stop(const struct jit_unit *unit);
+
+/* --- live.c ------------------------------------------------------------------------------------
+ */
+
+/** Fills live for the slots of @func. */
+void skep_jit_live(struct jit_unit *unit, const struct skep_image_func *func);
 
 /* --- memory.c --------------------------------------------------------------------------------- */
 

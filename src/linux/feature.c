@@ -127,10 +127,34 @@ void skep_feature_try(enum skep_feature_id id, struct skep_feature_result *ret)
 		explain(feature, ret);
 }
 
+/* Loading a program only to see whether it loads takes up to a millisecond, a tenth of what a
+ * one-liner has. A kernel that is known to have the newer has the older. */
+static const struct {
+	enum skep_feature_id newer, older;
+} implied[] = {
+	{SKEP_FEATURE_MAY_GOTO, SKEP_FEATURE_ISA_V4},
+	{SKEP_FEATURE_MAY_GOTO, SKEP_FEATURE_NO_PREALLOC},
+	{SKEP_FEATURE_ISA_V4, SKEP_FEATURE_NO_PREALLOC},
+};
+
+static atomic_schar known[SKEP_FEATURE_CNT]; /* 0: not asked, 1: no, 2: yes */
+
+static signed char recall(enum skep_feature_id id)
+{
+	return atomic_load_explicit(&known[id], memory_order_relaxed);
+}
+
+static bool is_implied(enum skep_feature_id id)
+{
+	for (size_t i = 0; i < sizeof(implied) / sizeof(*implied); i++)
+		if (implied[i].older == id && recall(implied[i].newer) == 2)
+			return true;
+	return false;
+}
+
 bool skep_has_feature(enum skep_feature_id id)
 {
-	static atomic_schar known[SKEP_FEATURE_CNT]; /* 0: not asked, 1: no, 2: yes */
-	signed char answer = atomic_load_explicit(&known[id], memory_order_relaxed);
+	signed char answer = is_implied(id) ? 2 : recall(id);
 	struct skep_feature_result probe;
 
 	if (!answer) {

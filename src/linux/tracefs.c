@@ -6,8 +6,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/mount.h>
+#include <sys/statfs.h>
 
 #include "base/fd.h"
 #include "linux/procfs.h"
@@ -16,11 +19,24 @@
 
 enum { MOUNTS_LIMIT_BYTES = 16 << 20 };
 
+/* Nearly always it is at its place, and the list of mounts takes the kernel a while to write. */
+static bool is_at_its_place(void)
+{
+	struct statfs fs;
+
+	return !statfs(PLACE, &fs) && fs.f_type == TRACEFS_MAGIC;
+}
+
 static int find_mounted(char *ret, size_t size)
 {
 	_cleanup_buf_ struct skep_buf mounts = {0};
-	int err = skep_file_read("/proc/self/mounts", MOUNTS_LIMIT_BYTES, &mounts);
+	int err;
 
+	if (is_at_its_place()) {
+		snprintf(ret, size, "%s", PLACE);
+		return 0;
+	}
+	err = skep_file_read("/proc/self/mounts", MOUNTS_LIMIT_BYTES, &mounts);
 	if (err)
 		return err;
 	return mounts.data ? skep_mounts_find(mounts.data, "tracefs", PLACE, ret, size) : -ENOENT;

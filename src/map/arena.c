@@ -25,7 +25,7 @@
 
 #include "map/lock.h"
 #include "map/objects.h"
-#include "map/pages.h"
+#include "map/memory.h"
 #include "map/ranges.h"
 
 #ifdef __linux__
@@ -50,7 +50,7 @@ struct arena {
 
 static int check(const struct skep_map_attr *attr)
 {
-	uint64_t page = skep_pages_bytes(), bytes = attr->max_entries * page;
+	uint64_t page = skep_memory_page(), bytes = attr->max_entries * page;
 
 	if (attr->key_size || attr->value_size || !attr->max_entries)
 		return -EINVAL;
@@ -67,7 +67,7 @@ static int check(const struct skep_map_attr *attr)
 
 static uint64_t file_bytes(const struct skep_map *map)
 {
-	return map->max_entries * (uint64_t)skep_pages_bytes();
+	return map->max_entries * (uint64_t)skep_memory_page();
 }
 
 uintptr_t skep_arena_base(const struct skep_map *map)
@@ -84,7 +84,7 @@ uint64_t skep_arena_user_start(const struct skep_map *map)
 static int settle(struct arena *arena, uint64_t start, uint64_t end)
 {
 	void *at = (void *)(skep_arena_base(&arena->map) + (uint32_t)start);
-	int err = skep_pages_place(at, end - start, 3, arena->map.memory_fd, 0);
+	int err = skep_memory_place(at, end - start, 3, arena->map.memory_fd, 0);
 
 	if (err)
 		return err;
@@ -97,7 +97,7 @@ static void destroy(struct skep_map *map)
 {
 	struct arena *arena = (struct arena *)map;
 
-	skep_pages_release(arena->whole, FOUR_GB + 2 * MARGIN);
+	skep_memory_release(arena->whole, FOUR_GB + 2 * MARGIN);
 	skep_map_discard(map);
 }
 
@@ -111,8 +111,8 @@ static int allocate(struct arena *arena)
 		return err;
 	arena->pages = (struct free_pages *)map->base;
 	skep_ranges_init(&arena->pages->ranges, map->max_entries);
-	arena->whole = skep_pages_zeroed(FOUR_GB + 2 * MARGIN);
-	map->memory_fd = skep_pages_file("skep-arena", file_bytes(map));
+	arena->whole = skep_memory_private(FOUR_GB + 2 * MARGIN);
+	map->memory_fd = skep_memory_file("skep-arena", file_bytes(map));
 	if (!arena->whole || map->memory_fd < 0)
 		return -ENOMEM;
 	return map->extra ? settle(arena, map->extra, map->extra + file_bytes(map)) : 0;
@@ -148,19 +148,19 @@ static bool node_ok(int node)
 
 static uint32_t n_pages(const struct arena *arena)
 {
-	return (uint32_t)((arena->user_end - arena->user_start) / skep_pages_bytes());
+	return (uint32_t)((arena->user_end - arena->user_start) / skep_memory_page());
 }
 
 static uint32_t page_at(const struct arena *arena, uint64_t addr)
 {
-	return (uint32_t)(addr - (uint32_t)arena->user_start) / skep_pages_bytes();
+	return (uint32_t)(addr - (uint32_t)arena->user_start) / skep_memory_page();
 }
 
 /* The first of @n pages from @first that somebody touched; first + n: none. */
 static uint32_t first_touched(const struct arena *arena, uint32_t first, uint32_t n)
 {
-	uint64_t page = skep_pages_bytes();
-	uint64_t at = skep_pages_next_used(arena->map.memory_fd, first * page) / page;
+	uint64_t page = skep_memory_page();
+	uint64_t at = skep_memory_next_used(arena->map.memory_fd, first * page) / page;
 
 	return at < first + (uint64_t)n ? (uint32_t)at : first + n;
 }
@@ -196,7 +196,7 @@ uint64_t skep_arena_alloc_pages(struct skep_map *map, uint64_t addr, uint32_t n,
 				uint64_t flags)
 {
 	struct arena *arena = (struct arena *)map;
-	uint64_t page = skep_pages_bytes();
+	uint64_t page = skep_memory_page();
 	uint32_t first = 0, all = n_pages(arena);
 	bool ok;
 
@@ -221,7 +221,7 @@ int skep_arena_reserve_pages(struct skep_map *map, uint64_t addr, uint32_t n)
 	uint32_t first = page_at(arena, addr);
 	bool ok;
 
-	if (!n || addr & (skep_pages_bytes() - 1))
+	if (!n || addr & (skep_memory_page() - 1))
 		return 0;
 	if ((uint64_t)first + n > n_pages(arena))
 		return -EINVAL;
@@ -234,7 +234,7 @@ int skep_arena_reserve_pages(struct skep_map *map, uint64_t addr, uint32_t n)
 void skep_arena_free_pages(struct skep_map *map, uint64_t addr, uint32_t n)
 {
 	struct arena *arena = (struct arena *)map;
-	uint64_t page = skep_pages_bytes(), start, end;
+	uint64_t page = skep_memory_page(), start, end;
 	uint32_t first;
 
 	if (!addr || !n)
@@ -249,8 +249,8 @@ void skep_arena_free_pages(struct skep_map *map, uint64_t addr, uint32_t n)
 	n = (uint32_t)((end - start) / page);
 	skep_lock(&arena->pages->lock);
 	skep_ranges_give_back(&arena->pages->ranges, first, n);
-	skep_pages_clear(map->memory_fd, first * page, n * page,
-			 (void *)(skep_arena_base(map) + (uint32_t)start));
+	skep_memory_clear(map->memory_fd, first * page, n * page,
+			  (void *)(skep_arena_base(map) + (uint32_t)start));
 	skep_unlock(&arena->pages->lock);
 }
 
@@ -262,7 +262,7 @@ void skep_arena_free_pages(struct skep_map *map, uint64_t addr, uint32_t n)
 /* Where @len bytes can go without crossing 4 GiB: twice the room has such a place. */
 static int choose_place(size_t len, void **ret)
 {
-	uint8_t *room = skep_pages_reserve(2 * len), *at = room;
+	uint8_t *room = skep_memory_addresses(2 * len), *at = room;
 	uintptr_t first = (uintptr_t)room;
 
 	if (!room)
@@ -294,7 +294,7 @@ static int check_place(const struct arena *arena, const void *addr, size_t len, 
 static intptr_t show(struct arena *arena, void *addr, size_t len, int prot)
 {
 	uint64_t start = (uint64_t)(uintptr_t)addr;
-	int err = skep_pages_place(addr, len, prot, arena->map.memory_fd, 0);
+	int err = skep_memory_place(addr, len, prot, arena->map.memory_fd, 0);
 
 	if (!err && !arena->user_start)
 		err = settle(arena, start, start + len);
@@ -315,7 +315,7 @@ static intptr_t map_pages(struct skep_map *map, void *addr, size_t len, int prot
 	int how = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, err;
 	void *at = addr;
 
-	len = skep_pages_up(len);
+	len = skep_memory_round_page(len);
 	err = len ? check_place(arena, addr, len, off) : -EINVAL;
 	if (err)
 		return err;

@@ -6,7 +6,7 @@
 
 #include "map/copy.h"
 #include "map/lock.h"
-#include "map/pages.h"
+#include "map/memory.h"
 
 struct node {
 	uint32_t next, hash; /* next: a node's number + 1 */
@@ -22,7 +22,7 @@ int skep_chains_init(struct skep_chains *chains, uint32_t n_buckets, uint32_t mo
 	c.value_off = (uint32_t)(sizeof(struct node) + skep_round8(key_size));
 	c.node_bytes = c.value_off + skep_round8(value_size);
 	c.bytes = heads + c.node_bytes * most;
-	c.heads = skep_pages_zeroed(c.bytes);
+	c.heads = skep_memory_private(c.bytes);
 	if (!c.heads)
 		return -ENOMEM;
 	c.nodes = (uint8_t *)c.heads + heads;
@@ -32,7 +32,7 @@ int skep_chains_init(struct skep_chains *chains, uint32_t n_buckets, uint32_t mo
 
 void skep_chains_done(struct skep_chains *chains)
 {
-	skep_pages_release(chains->heads, chains->bytes);
+	skep_memory_release(chains->heads, chains->bytes);
 	chains->heads = NULL;
 }
 

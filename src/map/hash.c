@@ -6,12 +6,20 @@
  * when the map is created, also with BPF_F_NO_PREALLOC; their pages come with
  * use.
  *
+ * A program's update of a percpu_hash has no need of the bucket's lock where the
+ * key is there: nobody else writes to its CPU's copy, and the bucket's line need
+ * not go from CPU to CPU. Only the element must not go to another key meanwhile.
+ * So the CPU says which one it writes to, and then looks whether the bucket is
+ * as it was; who takes an element out has changed the bucket's state before he
+ * asks all CPUs whether they write to it. One of the two sees the other.
+ *
  * Read before: hash_table.c. The LRU hashes are in lru_hash.c.
  */
 #include "map/hash.h"
 
 #include <errno.h>
 
+#include "map/cpu.h"
 #include "map/hash_pool.h"
 
 /* --- What all hashes share, LRU too ---------------------------------------------------------- */
@@ -21,7 +29,7 @@ static void give_back(struct skep_hash *hash, struct skep_hash_elem *elem)
 {
 	skep_hash_release(hash, elem);
 	if (skep_hash_is_lru(hash))
-		skep_lru_give(&hash->lru, skep_hash_number(hash, elem));
+		skep_lru_give(&hash->lru, skep_cpu_current(), skep_hash_number(hash, elem));
 	else
 		skep_hash_give(hash, elem);
 }
@@ -39,6 +47,13 @@ static void copy_out(const struct skep_hash *hash, const struct skep_hash_elem *
 		skep_value_get(map, value, skep_elem_value(hash, elem, 0), map->value_size);
 }
 
+/* The lock is held, so nobody begins to; those who have are waited for. */
+static void await_writers(const struct skep_hash *hash, const struct skep_hash_elem *elem)
+{
+	if (hash->map.cpu_stride && !skep_hash_is_lru(hash))
+		skep_hash_await_writers(hash, elem);
+}
+
 /* @value NULL: it is not wanted. */
 static int take_out(struct skep_hash *hash, const void *key, void *value, uint64_t flags)
 {
@@ -50,6 +65,7 @@ static int take_out(struct skep_hash *hash, const void *key, void *value, uint64
 	link = skep_hash_find_link(hash, bucket, h, key);
 	if (link) {
 		elem = skep_hash_elem(hash, *link);
+		await_writers(hash, elem);
 		if (value)
 			copy_out(hash, elem, value, flags);
 		skep_chain_remove(link, elem);
@@ -84,13 +100,16 @@ static uint32_t chain_len(const struct skep_hash *hash, const struct skep_hash_b
 }
 
 static void copy_bucket(const struct skep_hash *hash, const struct skep_hash_bucket *bucket,
-			struct skep_map_batch *batch, uint32_t at)
+			struct skep_map_batch *batch, bool delete)
 {
 	uint32_t key_size = hash->map.key_size, value_size = skep_map_sys_value_size(&hash->map);
+	uint32_t at = batch->count;
 
 	for (uint32_t link = bucket->first; skep_chain_is_elem(link); at++) {
 		const struct skep_hash_elem *elem = skep_hash_elem(hash, link);
 
+		if (delete)
+			await_writers(hash, elem);
 		skep_copy_out((uint8_t *)batch->keys + (size_t)at * key_size,
 			      skep_elem_key(hash, elem), key_size);
 		copy_out(hash, elem, (uint8_t *)batch->values + (size_t)at * value_size,
@@ -132,7 +151,7 @@ static int take_bucket(struct skep_hash *hash, uint32_t number, struct skep_map_
 	skep_bucket_lock(bucket);
 	n = chain_len(hash, bucket);
 	if (n <= room) {
-		copy_bucket(hash, bucket, batch, batch->count);
+		copy_bucket(hash, bucket, batch, delete);
 		if (delete) {
 			gone = bucket->first;
 			__atomic_store_n(&bucket->first, SKEP_CHAIN_END | number, __ATOMIC_RELEASE);
@@ -301,6 +320,34 @@ static int percpu_put(struct skep_hash *hash, const struct skep_hash_change *cha
 	return 0;
 }
 
+/* Without the bucket's lock; see above. Return false: it is not to be done so. */
+static bool set_in_place(struct skep_hash *hash, const struct skep_hash_change *change)
+{
+	const struct skep_hash_bucket *bucket = skep_hash_bucket(hash, change->hash);
+	uint32_t state = __atomic_load_n(&bucket->state, __ATOMIC_ACQUIRE), end;
+	const struct skep_hash_elem *elem;
+	bool as_it_was;
+
+	if (state & 1)
+		return false;
+	elem = skep_hash_walk(hash, change->hash, change->key, &end);
+	if (!elem)
+		return false;
+	skep_hash_set_writer(hash, elem);
+	as_it_was = __atomic_load_n(&bucket->state, __ATOMIC_ACQUIRE) == state;
+	if (as_it_was)
+		skep_percpu_set(hash, elem, change);
+	skep_hash_set_writer(hash, NULL);
+	return as_it_was;
+}
+
+/* Fields that are released as values go are so under the lock. */
+static bool may_set_in_place(const struct skep_hash *hash, const struct skep_hash_change *change)
+{
+	return !change->all && change->flags != SKEP_NOEXIST && skep_cpu_inside() &&
+	       !hash->release && !hash->map.n_fields;
+}
+
 static int percpu_change(struct skep_map *map, struct skep_hash_change *change)
 {
 	struct skep_hash *hash = skep_hash_of(map);
@@ -312,6 +359,8 @@ static int percpu_change(struct skep_map *map, struct skep_hash_change *change)
 	change->hash = skep_hash_key(hash, change->key);
 	if (skep_hash_is_lru(hash))
 		return skep_lru_percpu_change(hash, change);
+	if (may_set_in_place(hash, change) && set_in_place(hash, change))
+		return 0;
 	bucket = skep_hash_bucket(hash, change->hash);
 	skep_bucket_lock(bucket);
 	err = percpu_put(hash, change);

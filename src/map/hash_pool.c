@@ -10,6 +10,7 @@
 
 #include <sched.h>
 
+#include "map/cpu.h"
 #include "map/lock.h"
 
 struct skep_hash_pool {
@@ -17,7 +18,8 @@ struct skep_hash_pool {
 	uint32_t first;            /* 1 + element, 0: none */
 	uint32_t fresh, fresh_end; /* elements */
 	uint32_t spare;            /* 1 + element, 0: it is out; atomic */
-	uint32_t pad[11];
+	uint32_t writes_to;        /* 1 + element, 0: none; atomic; the CPU's to set */
+	uint32_t pad[10];
 };
 
 _Static_assert(sizeof(struct skep_hash_pool) == 64, "one cache line");
@@ -113,5 +115,31 @@ void skep_hash_give_spare(struct skep_hash *hash, struct skep_hash_elem *elem)
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
 		none = 0;
 		cpu = cpu + 1 < n_cpus ? cpu + 1 : 0;
+	}
+}
+
+void skep_hash_set_writer(struct skep_hash *hash, const struct skep_hash_elem *elem)
+{
+	uint32_t *writes_to = &hash->pools[skep_cpu_current()].writes_to;
+
+	if (!elem) {
+		__atomic_store_n(writes_to, 0, __ATOMIC_RELEASE);
+		return;
+	}
+	__atomic_exchange_n(writes_to, skep_hash_number(hash, elem) + 1, __ATOMIC_SEQ_CST);
+	skep_cpu_barrier();
+}
+
+void skep_hash_await_writers(const struct skep_hash *hash, const struct skep_hash_elem *elem)
+{
+	uint32_t n_cpus = skep_map_n_cpus(), link = skep_hash_number(hash, elem) + 1;
+
+	skep_cpu_barrier();
+	for (uint32_t cpu = 0; cpu < n_cpus; cpu++) {
+		const uint32_t *writes_to = &hash->pools[cpu].writes_to;
+
+		for (uint32_t i = 1; __atomic_load_n(writes_to, __ATOMIC_ACQUIRE) == link; i++)
+			if (i % SKEP_LOCK_SPINS == 0)
+				sched_yield();
 	}
 }

@@ -18,4 +18,10 @@ void skep_hash_give(struct skep_hash *hash, struct skep_hash_elem *elem);
 struct skep_hash_elem *skep_hash_take_spare(struct skep_hash *hash);
 void skep_hash_give_spare(struct skep_hash *hash, struct skep_hash_elem *elem);
 
+/** The CPU that this thread is begins or has ended (NULL) writing to its copy of @elem's value
+ *  without the bucket's lock. What it reads afterwards is newer than what it says here. */
+void skep_hash_set_writer(struct skep_hash *hash, const struct skep_hash_elem *elem);
+/** With the lock of its bucket: wait for those who write to @elem without. Cost O(CPUs) */
+void skep_hash_await_writers(const struct skep_hash *hash, const struct skep_hash_elem *elem);
+
 #endif

@@ -6,7 +6,6 @@
 
 #include "map/lock.h"
 #include "map/memory.h"
-#include "map/pages.h"
 
 static size_t table_bytes(const struct skep_map *map)
 {
@@ -20,7 +19,7 @@ int skep_hops_create(const struct skep_map_attr *attr, struct skep_map **ret)
 	if (!hops)
 		return -ENOMEM;
 	if (skep_memory_fits((uint64_t)attr->max_entries * sizeof(void *)))
-		hops->hops = skep_pages_zeroed(table_bytes(&hops->map));
+		hops->hops = skep_memory_private(table_bytes(&hops->map));
 	if (!hops->hops) {
 		skep_map_discard(&hops->map);
 		return -ENOMEM;
@@ -36,7 +35,7 @@ void skep_hops_free(struct skep_map *map)
 
 	for (uint32_t i = 0; i < hops->n_used; i++)
 		skep_objects_put(map, hops->hops[i].prog);
-	skep_pages_release(hops->hops, table_bytes(map));
+	skep_memory_release(hops->hops, table_bytes(map));
 	skep_map_discard(map);
 }
 

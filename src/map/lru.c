@@ -17,6 +17,13 @@
  * target_free at a time, so that the common lock is seldom needed. A CPU that
  * finds nothing steals from the others' local lists, going round.
  *
+ * An element that is deleted or replaced while it is on the common list is only
+ * noted, by the CPU that did it: `gone`, a stack that is pushed to without locks.
+ * Whoever has the common list's lock next takes them all to the free ones before
+ * he looks at anything else. Which element goes next does not depend on when that
+ * happens, so the choice is Linux's still; but the lock and the list's lines do
+ * not go from CPU to CPU with every update.
+ *
  * Per-CPU LRU (BPF_F_NO_COMMON_LRU): a list for each CPU (block cpu) with its
  * share of the elements; nothing is pending.
  *
@@ -34,6 +41,9 @@
 #define LISTS          4 /* of a block, the fourth not used */
 #define LOCAL_TARGET   128
 #define PER_CPU_TARGET 4
+#define MOST_GONE      256
+#define ONE_GONE       (UINT64_C(1) << 32)
+#define COUNT_OF_GONE  (UINT64_MAX << 32)
 
 enum list { ACTIVE, INACTIVE, FREE, LOCAL_FREE, LOCAL_PENDING };
 
@@ -45,9 +55,11 @@ struct skep_lru_block {
 	uint32_t fresh, fresh_end;
 	uint32_t steal_from; /* local: the CPU to steal from next */
 	uint32_t pad;
+	uint64_t gone; /* local: 1 + the newest that is to become free; above, how many; atomic */
+	uint64_t pad2[7];
 };
 
-_Static_assert(sizeof(struct skep_lru_block) == 64, "one cache line");
+_Static_assert(sizeof(struct skep_lru_block) == 128, "two cache lines");
 _Static_assert(sizeof(struct skep_lru_elem) == 24, "keys after it are aligned");
 
 /* --- Lists ----------------------------------------------------------------------------------- */
@@ -269,6 +281,42 @@ static struct skep_lru_block *local_of(const struct skep_lru *lru, uint32_t cpu)
 	return &lru->blocks[1 + cpu];
 }
 
+/* Return how many they are now. */
+static uint32_t push_gone(const struct skep_lru *lru, struct skep_lru_block *local, uint32_t elem)
+{
+	uint64_t newest = __atomic_load_n(&local->gone, __ATOMIC_RELAXED), now;
+
+	do {
+		skep_lru_elem(lru, elem)->next_gone = (uint32_t)newest;
+		now = (newest & COUNT_OF_GONE) + ONE_GONE + elem + 1;
+	} while (!__atomic_compare_exchange_n(&local->gone, &newest, now, false, __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
+	return (uint32_t)(now >> 32);
+}
+
+/* With the list's lock: what @from's CPU has deleted becomes free, up to @room of it for @to's.
+ * Return how many that were. */
+static uint32_t free_gone(const struct skep_lru *lru, struct skep_lru_block *from,
+			  struct skep_lru_block *to, uint32_t room)
+{
+	struct skep_lru_block *block = &lru->blocks[0];
+	uint32_t gone, next, done = 0;
+
+	if (!__atomic_load_n(&from->gone, __ATOMIC_RELAXED))
+		return 0;
+	gone = (uint32_t)__atomic_exchange_n(&from->gone, 0, __ATOMIC_ACQUIRE);
+	for (; gone; gone = next) {
+		next = skep_lru_elem(lru, gone - 1)->next_gone;
+		if (done < room) {
+			move_to_free(lru, block, gone - 1, to, LOCAL_FREE);
+			done++;
+		} else {
+			move(lru, block, gone - 1, FREE);
+		}
+	}
+	return done;
+}
+
 /* A CPU's pending elements join the list: the oldest first, so the newest ends up in front. */
 static void flush_pending(const struct skep_lru *lru, struct skep_lru_block *block,
 			  const struct skep_lru_block *local)
@@ -293,6 +341,8 @@ static void refill(const struct skep_lru *lru, struct skep_lru_block *local)
 	uint32_t got = 0, elem;
 
 	skep_lock(&block->lock);
+	for (uint32_t cpu = 0; cpu < lru->n_cpus; cpu++)
+		got += free_gone(lru, local_of(lru, cpu), local, lru->target_free - got);
 	flush_pending(lru, block, local);
 	rotate(lru, block);
 	for (; got < lru->target_free; got++) {
@@ -405,6 +455,19 @@ static bool give_local(const struct skep_lru *lru, uint32_t elem)
 	return pending;
 }
 
+static void give_common(const struct skep_lru *lru, uint32_t cpu, uint32_t elem)
+{
+	struct skep_lru_block *local = local_of(lru, cpu);
+
+	if (type_of(lru, elem) == LOCAL_PENDING && give_local(lru, elem))
+		return;
+	if (push_gone(lru, local, elem) < MOST_GONE)
+		return;
+	skep_lock(&lru->blocks[0].lock);
+	free_gone(lru, local, local, 0);
+	skep_unlock(&lru->blocks[0].lock);
+}
+
 /* --- Per-CPU LRU ----------------------------------------------------------------------------- */
 
 static uint32_t take_per_cpu(const struct skep_lru *lru, uint32_t cpu, uint32_t hash)
@@ -429,6 +492,15 @@ static uint32_t take_per_cpu(const struct skep_lru *lru, uint32_t cpu, uint32_t 
 	return elem;
 }
 
+static void give_per_cpu(const struct skep_lru *lru, uint32_t elem)
+{
+	struct skep_lru_block *block = &lru->blocks[cpu_of(lru, elem)];
+
+	skep_lock(&block->lock);
+	move(lru, block, elem, FREE);
+	skep_unlock(&block->lock);
+}
+
 /* --- Both ------------------------------------------------------------------------------------ */
 
 uint32_t skep_lru_take(struct skep_lru *lru, uint32_t cpu, uint32_t hash)
@@ -436,15 +508,12 @@ uint32_t skep_lru_take(struct skep_lru *lru, uint32_t cpu, uint32_t hash)
 	return lru->per_cpu ? take_per_cpu(lru, cpu, hash) : take_common(lru, cpu, hash);
 }
 
-void skep_lru_give(struct skep_lru *lru, uint32_t elem)
+void skep_lru_give(struct skep_lru *lru, uint32_t cpu, uint32_t elem)
 {
-	struct skep_lru_block *block = &lru->blocks[lru->per_cpu ? cpu_of(lru, elem) : 0];
-
-	if (!lru->per_cpu && type_of(lru, elem) == LOCAL_PENDING && give_local(lru, elem))
-		return;
-	skep_lock(&block->lock);
-	move(lru, block, elem, FREE);
-	skep_unlock(&block->lock);
+	if (lru->per_cpu)
+		give_per_cpu(lru, elem);
+	else
+		give_common(lru, cpu, elem);
 }
 
 size_t skep_lru_bytes(uint32_t n_cpus)

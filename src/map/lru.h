@@ -24,7 +24,7 @@ struct skep_lru_elem {
 	uint16_t cpu; /* whose local list, or whose list, it is on */
 	uint8_t type; /* which list it is on */
 	uint8_t ref;  /* used since someone looked */
-	uint32_t pad;
+	uint32_t next_gone;
 };
 
 struct skep_lru_block;
@@ -45,7 +45,8 @@ size_t skep_lru_bytes(uint32_t n_cpus);
 void skep_lru_init(struct skep_lru *lru, uint32_t n_elems);
 /** An element to fill, with its hash set; an old one if need be. SKEP_LRU_NONE: none. */
 uint32_t skep_lru_take(struct skep_lru *lru, uint32_t cpu, uint32_t hash);
-void skep_lru_give(struct skep_lru *lru, uint32_t elem);
+/** @elem is out of the hash, and @cpu, the current one, is who took it out. */
+void skep_lru_give(struct skep_lru *lru, uint32_t cpu, uint32_t elem);
 
 static inline struct skep_lru_elem *skep_lru_elem(const struct skep_lru *lru, uint32_t elem)
 {

@@ -55,21 +55,22 @@ static int lru_create(const struct skep_map_attr *attr, struct skep_map **ret)
 	return 0;
 }
 
-static struct skep_hash_elem *take(struct skep_hash *hash, uint32_t h, const void *key)
+static struct skep_hash_elem *take(struct skep_hash *hash, uint32_t cpu,
+				   const struct skep_hash_change *change)
 {
-	uint32_t number = skep_lru_take(&hash->lru, skep_cpu_current(), h);
+	uint32_t number = skep_lru_take(&hash->lru, cpu, change->hash);
 	struct skep_hash_elem *elem;
 
 	if (number == SKEP_LRU_NONE)
 		return NULL;
 	elem = skep_hash_elem(hash, number + 1);
-	skep_hash_set_key(hash, elem, key);
+	skep_hash_set_key(hash, elem, change->key);
 	return elem;
 }
 
-static void give(struct skep_hash *hash, const struct skep_hash_elem *elem)
+static void give(struct skep_hash *hash, uint32_t cpu, const struct skep_hash_elem *elem)
 {
-	skep_lru_give(&hash->lru, skep_hash_number(hash, elem));
+	skep_lru_give(&hash->lru, cpu, skep_hash_number(hash, elem));
 }
 
 /* --- lru_hash -------------------------------------------------------------------------------- */
@@ -119,11 +120,12 @@ static int lru_update(struct skep_map *map, const void *key, const void *value, 
 		.key = key, .value = value, .flags = flags, .hash = skep_hash_key(hash, key)};
 	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, change.hash);
 	struct skep_hash_elem *elem, *gone = NULL;
+	uint32_t cpu = skep_cpu_current();
 	int err;
 
 	if (flags > SKEP_EXIST)
 		return -EINVAL;
-	elem = take(hash, change.hash, key);
+	elem = take(hash, cpu, &change);
 	if (!elem)
 		return -ENOMEM;
 	skep_value_set(map, (uint8_t *)elem + hash->value_off, value, map->value_size);
@@ -134,7 +136,7 @@ static int lru_update(struct skep_map *map, const void *key, const void *value, 
 		gone = elem;
 	if (gone) {
 		skep_hash_release(hash, gone);
-		give(hash, gone);
+		give(hash, cpu, gone);
 	}
 	return err;
 }
@@ -172,10 +174,11 @@ int skep_lru_percpu_change(struct skep_hash *hash, const struct skep_hash_change
 {
 	struct skep_hash_bucket *bucket = skep_hash_bucket(hash, change->hash);
 	struct skep_hash_elem *elem = NULL;
+	uint32_t cpu = skep_cpu_current();
 	int err;
 
 	if (change->flags != SKEP_EXIST) {
-		elem = take(hash, change->hash, change->key);
+		elem = take(hash, cpu, change);
 		if (!elem)
 			return -ENOMEM;
 	}
@@ -183,7 +186,7 @@ int skep_lru_percpu_change(struct skep_hash *hash, const struct skep_hash_change
 	err = percpu_put(hash, change, &elem);
 	skep_bucket_unlock(bucket);
 	if (elem)
-		give(hash, elem);
+		give(hash, cpu, elem);
 	return err;
 }
 

@@ -6,7 +6,6 @@
 
 #include "map/grace.h"
 #include "map/memory.h"
-#include "map/pages.h"
 
 static size_t table_bytes(const struct skep_map *map)
 {
@@ -47,7 +46,7 @@ int skep_objects_create_in(const struct skep_map_attr *attr, size_t bytes, struc
 	if (!objects)
 		return -ENOMEM;
 	if (skep_memory_fits(table_bytes(&objects->map)))
-		objects->slots = skep_pages_zeroed(table_bytes(&objects->map));
+		objects->slots = skep_memory_private(table_bytes(&objects->map));
 	if (!objects->slots) {
 		skep_map_discard(&objects->map);
 		return -ENOMEM;
@@ -73,7 +72,7 @@ void skep_objects_free(struct skep_map *map)
 	/* Who could run on them had the map. */
 	for (uint32_t i = 0; i < objects->n_used; i++)
 		skep_objects_put(map, objects->slots[i]);
-	skep_pages_release(objects->slots, table_bytes(map));
+	skep_memory_release(objects->slots, table_bytes(map));
 	skep_map_discard(map);
 }
 

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "map/ops.h"
-#include "map/pages.h"
+#include "map/memory.h"
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -63,7 +63,7 @@ static void write_header(const struct skep_ring *ring, uint32_t *header, uint32_
 	size_t off = (size_t)((uint8_t *)header - (uint8_t *)ring->head);
 
 	__atomic_store_n(&header[0], word, __ATOMIC_RELAXED);
-	header[1] = (uint32_t)(off / skep_pages_bytes());
+	header[1] = (uint32_t)(off / skep_memory_page());
 }
 
 /* The lock and a place for a record of @size bytes. Return false: no room; not locked. */
@@ -117,7 +117,7 @@ static void wake(struct skep_map *map, uint64_t consumer, uint64_t mask, uint64_
 
 static void commit(void *sample, uint64_t flags, uint32_t discard)
 {
-	size_t page = skep_pages_bytes();
+	size_t page = skep_memory_page();
 	uint32_t *header = (uint32_t *)((uint8_t *)sample - SKEP_RB_HEADER_BYTES);
 	uintptr_t at = (uintptr_t)header & ~(uintptr_t)(page - 1);
 	struct skep_ring_head *head = (void *)(at - header[1] * page);
@@ -201,7 +201,7 @@ static intptr_t map_pages(struct skep_map *map, void *addr, size_t len, int prot
 			  uint64_t off)
 {
 #ifdef __linux__
-	if ((prot & PROT_WRITE) && (off || skep_pages_up(len) != skep_pages_bytes()))
+	if ((prot & PROT_WRITE) && (off || skep_memory_round_page(len) != skep_memory_page()))
 		return -EPERM;
 #endif
 	return skep_ring_map_pages(map, addr, len, prot, flags, off);

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "map/ops.h"
-#include "map/pages.h"
+#include "map/memory.h"
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -20,31 +20,31 @@ int skep_ring_check(const struct skep_map_attr *attr)
 		return -EINVAL;
 	if (attr->max_entries & (attr->max_entries - 1))
 		return -EINVAL;
-	return attr->max_entries % skep_pages_bytes() ? -EINVAL : 0;
+	return attr->max_entries % skep_memory_page() ? -EINVAL : 0;
 }
 
 /* Put the file's pages where ringbuf.h draws them; @base has room for all. */
 static int place(uint8_t *base, int fd, uint64_t data)
 {
-	size_t page = skep_pages_bytes();
+	size_t page = skep_memory_page();
 	int rw = 3; /* PROT_READ | PROT_WRITE everywhere */
-	int err = skep_pages_place(base, page, rw, fd, 2 * page + data);
+	int err = skep_memory_place(base, page, rw, fd, 2 * page + data);
 
 	if (!err)
-		err = skep_pages_place(base + page, 2 * page + data, rw, fd, 0);
+		err = skep_memory_place(base + page, 2 * page + data, rw, fd, 0);
 	if (!err)
-		err = skep_pages_place(base + 3 * page + data, data, rw, fd, 2 * page);
+		err = skep_memory_place(base + 3 * page + data, data, rw, fd, 2 * page);
 	return err;
 }
 
 static size_t reservation(uint64_t data)
 {
-	return SKEP_RB_FIRST_PAGES * skep_pages_bytes() + 2 * data;
+	return SKEP_RB_FIRST_PAGES * skep_memory_page() + 2 * data;
 }
 
 static void point_into(struct skep_ring *ring, uint8_t *base)
 {
-	size_t page = skep_pages_bytes();
+	size_t page = skep_memory_page();
 
 	ring->head = (void *)base;
 	ring->consumer = (void *)(base + page);
@@ -59,19 +59,19 @@ int skep_ring_create(const struct skep_map_attr *attr, struct skep_map **ret)
 {
 	uint64_t data = attr->max_entries;
 	struct skep_ring *ring = skep_map_alloc(attr, sizeof(*ring));
-	uint8_t *base = skep_pages_reserve(reservation(data));
-	int fd = skep_pages_file("skep-ringbuf", 3 * skep_pages_bytes() + data);
+	uint8_t *base = skep_memory_addresses(reservation(data));
+	int fd = skep_memory_file("skep-ringbuf", 3 * skep_memory_page() + data);
 	int err = !ring || !base ? -ENOMEM : fd < 0 ? fd : place(base, fd, data);
 
 	if (err) {
-		skep_pages_release(base, reservation(data));
+		skep_memory_release(base, reservation(data));
 		if (fd >= 0)
 			close(fd);
 		skep_map_discard(&ring->map);
 		return err;
 	}
 	ring->map.memory_fd = fd;
-	ring->map.memory_bytes = data + 3 * skep_pages_bytes();
+	ring->map.memory_bytes = data + 3 * skep_memory_page();
 	point_into(ring, base);
 	*ret = &ring->map;
 	return 0;
@@ -81,7 +81,7 @@ void skep_ring_free(struct skep_map *map)
 {
 	struct skep_ring *ring = (struct skep_ring *)map;
 
-	skep_pages_release(ring->head, reservation(map->max_entries));
+	skep_memory_release(ring->head, reservation(map->max_entries));
 	skep_map_discard(map);
 }
 
@@ -91,14 +91,14 @@ void skep_ring_free(struct skep_map *map)
  * file's data again. */
 static int show(const struct skep_map *map, uint8_t *at, uint64_t first, uint64_t n, int prot)
 {
-	size_t page = skep_pages_bytes();
+	size_t page = skep_memory_page();
 	uint64_t in_file = 2 + map->max_entries / page;
 	uint64_t whole = first < in_file ? in_file - first : 0;
 
 	if (whole > n)
 		whole = n;
 	if (whole) {
-		int err = skep_pages_place(at, whole * page, prot, map->memory_fd, first * page);
+		int err = skep_memory_place(at, whole * page, prot, map->memory_fd, first * page);
 
 		if (err)
 			return err;
@@ -106,15 +106,15 @@ static int show(const struct skep_map *map, uint8_t *at, uint64_t first, uint64_
 	if (whole == n)
 		return 0;
 	first = first + whole - (in_file - 2);
-	return skep_pages_place(at + whole * page, (n - whole) * page, prot, map->memory_fd,
-				first * page);
+	return skep_memory_place(at + whole * page, (n - whole) * page, prot, map->memory_fd,
+				 first * page);
 }
 
 intptr_t skep_ring_map_pages(struct skep_map *map, void *addr, size_t len, int prot, int flags,
 			     uint64_t off)
 {
-	size_t page = skep_pages_bytes();
-	uint64_t first = off / page, n = skep_pages_up(len) / page;
+	size_t page = skep_memory_page();
+	uint64_t first = off / page, n = skep_memory_round_page(len) / page;
 	uint64_t all = 2 + 2 * (map->max_entries / page);
 	int how = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	void *at;

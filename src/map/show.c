@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "map/ops.h"
-#include "map/pages.h"
+#include "map/memory.h"
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -29,7 +29,7 @@ intptr_t skep_map_mmap(struct skep_map *map, void *addr, size_t len, int prot, i
 {
 	int err = check(map, prot, flags);
 
-	if (!err && off % skep_pages_bytes())
+	if (!err && off % skep_memory_page())
 		err = -EINVAL;
 	return err ? err : map->ops->mmap(map, addr, len, prot, flags, off);
 }

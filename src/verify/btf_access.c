@@ -21,6 +21,7 @@
 
 #include "verify/btf_walk.h"
 #include "verify/call.h"
+#include "verify/kfunc.h"
 #include "verify/memory.h"
 
 #define TRUST_FLAGS (MEM_ALLOC | PTR_TRUSTED | NON_OWN_REF)
@@ -179,11 +180,11 @@ static void load_other(struct verifier *v, const struct mem_access *at)
 
 struct write_rule {
 	uint32_t prog_type;
-	const char *ops, *in, *first, *last;
+	const char *ops, *in, *member;
 };
 
 static const struct write_rule write_rules[] = {
-#define WRITE(TYPE, ops, in, first, last) {PROG_TYPE_##TYPE, ops, in, first, last},
+#define WRITE(TYPE, ops, in, member) {PROG_TYPE_##TYPE, ops, in, member},
 #include "verify/struct_writes.def"
 #undef WRITE
 };
@@ -236,7 +237,7 @@ static int store_to_kernel(struct verifier *v, const struct mem_access *at, cons
 		uint32_t start, end, off = (uint32_t)at->off;
 
 		if (!is_for(v, reg, &write_rules[i]) ||
-		    !find_path(reg->btf, reg->btf_id, write_rules[i].first, &start, &end))
+		    !find_path(reg->btf, reg->btf_id, write_rules[i].member, &start, &end))
 			continue;
 		known = true;
 		if (off < start || off >= end)
@@ -289,6 +290,19 @@ static int check_allowed(struct verifier *v, const struct mem_access *at, const 
 	return err;
 }
 
+/* What has a meaning of its own in an object of the program's (locks, nodes, kptrs) is not touched
+ * by plain loads and stores. */
+static int check_fields(struct verifier *v, const struct mem_access *at, const struct reg *reg)
+{
+	uint32_t n = 0, off = (uint32_t)at->off;
+	const struct skep_map_field *fields = verify_fields_of(v, reg, &n);
+
+	for (uint32_t i = 0; i < n; i++)
+		if (off < fields[i].off + fields[i].size && fields[i].off < off + at->bytes)
+			return verify_refuse(v, BTF_FIELD, verify_field_name(&fields[i]));
+	return 0;
+}
+
 static int load_member(struct verifier *v, const struct mem_access *at, const struct reg *reg)
 {
 	struct btf_place place = {.btf = reg->btf,
@@ -323,7 +337,8 @@ int verify_btf_pointer(struct verifier *v, const struct mem_access *at, const st
 		return err;
 	if (at->kind == ACCESS_WRITE && !(reg->flags & MEM_ALLOC))
 		return store_to_kernel(v, at, reg);
-	return load_member(v, at, reg);
+	err = reg->flags & MEM_ALLOC ? check_fields(v, at, reg) : 0;
+	return err ? err : load_member(v, at, reg);
 }
 
 /* --- Maps as structures ------------------------------------------------------------------------

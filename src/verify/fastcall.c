@@ -36,6 +36,20 @@ struct quick {
 /* --- Which calls -------------------------------------------------------------------------------
  */
 
+#define TYPE(NAME) (1ull << PROG_TYPE_##NAME)
+
+/* Other types have another helper of this name, which is called. */
+static bool cpu_number_in_place(const struct verifier *v)
+{
+	const uint64_t types = TYPE(KPROBE) | TYPE(TRACEPOINT) | TYPE(PERF_EVENT) |
+			       TYPE(RAW_TRACEPOINT) | TYPE(RAW_TRACEPOINT_WRITABLE) |
+			       TYPE(TRACING) | TYPE(LSM) | TYPE(SCHED_CLS) | TYPE(SCHED_ACT) |
+			       TYPE(XDP) | TYPE(LWT_IN) | TYPE(LWT_OUT) | TYPE(LWT_XMIT) |
+			       TYPE(LWT_SEG6LOCAL);
+
+	return types >> v->image->type & 1;
+}
+
 static unsigned argument_mask(unsigned n)
 {
 	return (2u << n) - 2;
@@ -51,7 +65,7 @@ static bool quick_helper(struct verifier *v, const struct skep_insn *insn, struc
 	while (n < 5 && proto->args[n] != SKEP_ARG_NONE)
 		n++;
 	ret->changed = argument_mask(n) | (proto->ret != SKEP_RET_VOID);
-	ret->in_place = insn->imm == HELPER_ID_get_smp_processor_id;
+	ret->in_place = insn->imm == HELPER_ID_get_smp_processor_id && cpu_number_in_place(v);
 	return true;
 }
 

@@ -29,7 +29,7 @@ static void from_image(struct verifier *v, uint32_t f)
 	func->start = v->image->funcs[f].start;
 	func->end = v->image->funcs[f].end;
 	func->name = "";
-	if (!v->image->funcs[f].is_exception)
+	if (!v->image->funcs[f].is_exception && (!f || f != v->exception_func))
 		return;
 	func->is_callback = func->is_async_callback = func->is_exception_callback = true;
 	func->called = true;

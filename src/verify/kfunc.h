@@ -110,6 +110,7 @@ struct kfunc {
 	enum kfunc_row row; /* KFUNC_ROW_CNT: there are no rules for it, so nobody may call it */
 	uint32_t flags;
 	bool allowed;
+	bool is_of_device; /* of programs that are bound to a network device, as none is here */
 	uint32_t n_params;
 	struct kfunc_param params[5];
 	uint32_t result; /* stripped */

@@ -198,7 +198,7 @@ static int check_trust(struct verifier *v, const struct argument *arg)
 	const struct reg *reg = verify_reg(v, arg->regno);
 	uint32_t flags = arg->call->kfunc->flags;
 
-	if (!(flags & (KF_TRUSTED_ARGS | KF_RCU)) || is_trusted(v, reg))
+	if (is_trusted(v, reg))
 		return 0;
 	if (!(flags & KF_RCU))
 		return verify_refuse(v, KFUNC_UNTRUSTED, arg->regno);
@@ -601,8 +601,7 @@ static int check_null(struct verifier *v, const struct argument *arg)
 {
 	const struct reg *reg = verify_reg(v, arg->regno);
 
-	if (!(arg->call->kfunc->flags & (KF_TRUSTED_ARGS | KF_RCU)) ||
-	    arg->param->tags & PARAM_NULLABLE)
+	if (arg->param->tags & (PARAM_NULLABLE | PARAM_OPTIONAL))
 		return 0;
 	if (!verify_reg_is_null(reg) && !(reg->flags & PTR_MAYBE_NULL))
 		return 0;

@@ -91,6 +91,8 @@ static int check_allowed(struct verifier *v, const struct kfunc *kfunc)
 {
 	int err;
 
+	if (kfunc->is_of_device)
+		return verify_refuse(v, KFUNC_OF_DEVICE);
 	if (!kfunc->allowed)
 		return verify_refuse(v, KFUNC_NOT_ALLOWED, kfunc->name);
 	err = before(v, kfunc);
@@ -150,6 +152,8 @@ static int rcu_section(struct verifier *v, const struct kfunc *kfunc)
 	if (state->rcu_locked && (locks || unlocks) && verify_in_tree_callback(v))
 		return verify_refuse(v, RCU_IN_CALLBACK);
 	if (locks) {
+		if (state->rcu_locked)
+			return verify_refuse(v, RCU_NESTED, kfunc->name);
 		state->rcu_locked++;
 	} else if (unlocks) {
 		if (!state->rcu_locked)
@@ -264,6 +268,8 @@ int verify_call_kfunc(struct verifier *v, const struct skep_insn *insn)
 	struct call call = {.insn = insn, .callback = NOWHERE, .kfunc = kfunc};
 	int err;
 
+	if (!insn->imm) /* a function that is not there; it must not be come to when it runs */
+		return 0;
 	if (!kfunc)
 		return verify_refuse(v, KFUNC_UNKNOWN, insn->imm);
 	call.name = kfunc->name;

@@ -214,6 +214,7 @@ static struct kfunc *read_kfunc(struct verifier *v, uint32_t id)
 	if (kfunc->row < KFUNC_ROW_CNT) {
 		kfunc->flags = rules[kfunc->row].flags;
 		kfunc->allowed = rules[kfunc->row].sets & sets_of(v);
+		kfunc->is_of_device = rules[kfunc->row].sets & SET_DEVICE;
 	}
 	for (uint32_t i = 0; i < kfunc->n_params && i < 5; i++)
 		if (!skep_btf_member(btf, proto, i, &member))

@@ -16,6 +16,9 @@
  * chain of calls that leads to it: between two calls of one function, states of the first may be
  * gone.
  *
+ * A call that calls back is such a loop by itself. Linux 6.18 does not remember the back edges of
+ * those, later ones do; it costs a state, and no program is refused for it that would not be.
+ *
  * Source  behaviour of Linux 6.18, maybe_enter_scc(), propagate_backedges()
  */
 #include "verify/kept.h"

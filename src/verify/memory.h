@@ -53,6 +53,8 @@ int verify_unmodified(struct verifier *v, const struct reg *reg, unsigned regno,
 
 /* --- region.c --- */
 
+/** A special field as the kernel's words name it. Source: btf_field_type_name() */
+const char *verify_field_name(const struct skep_map_field *field);
 /** @mem_bytes of memory are at the pointer. Source: check_mem_region_access() */
 int verify_region(struct verifier *v, const struct mem_access *at, const struct reg *reg,
 		  uint32_t mem_bytes);

@@ -76,7 +76,7 @@ int verify_region(struct verifier *v, const struct mem_access *at, const struct 
 /* --- Special fields ----------------------------------------------------------------------------
  */
 
-static const char *name_of(const struct skep_map_field *field)
+const char *verify_field_name(const struct skep_map_field *field)
 {
 	static const char *const names[SKEP_FIELD_KIND_CNT] = {
 		[SKEP_FIELD_SPIN_LOCK] = "bpf_spin_lock",
@@ -93,6 +93,8 @@ static const char *name_of(const struct skep_map_field *field)
 		[SKEP_FIELD_REFCOUNT] = "bpf_refcount",
 	};
 
+	if (field->kind == SKEP_FIELD_KPTR && field->kptr == SKEP_KPTR_PERCPU)
+		return "percpu_kptr";
 	return names[field->kind];
 }
 
@@ -114,16 +116,16 @@ static int touch(struct verifier *v, const struct mem_access *at, const struct r
 	uint64_t off = reg->value.bits.value + (uint64_t)(int64_t)at->off;
 
 	if (!is_pointer_field(field))
-		return verify_refuse(v, SPECIAL_FIELD, name_of(field));
+		return verify_refuse(v, SPECIAL_FIELD, verify_field_name(field));
 	if (at->by_call)
-		return verify_refuse(v, KPTR_BY_HELPER, name_of(field));
+		return verify_refuse(v, KPTR_BY_HELPER, verify_field_name(field));
 	if (!skep_tnum_is_const(reg->value.bits))
-		return verify_refuse(v, KPTR_VARIABLE, name_of(field));
+		return verify_refuse(v, KPTR_VARIABLE, verify_field_name(field));
 	if (off != field->off)
-		return verify_refuse(v, KPTR_MISALIGNED, name_of(field), field->off,
+		return verify_refuse(v, KPTR_MISALIGNED, verify_field_name(field), field->off,
 				     (unsigned long long)off);
 	if (at->bytes != 8)
-		return verify_refuse(v, KPTR_SIZE, name_of(field));
+		return verify_refuse(v, KPTR_SIZE, verify_field_name(field));
 	return 0;
 }
 

@@ -250,8 +250,6 @@ static bool byte_is_free(const struct comparison *c, uint8_t kind)
 /* The byte at @b, of slots that are not two numbers. */
 static bool byte_like(const struct comparison *c, uint8_t old, uint8_t now)
 {
-	if (c->likeness == LIKE_EXACT && old != now)
-		return false;
 	return byte_is_free(c, old) || old == now || (old == SLOT_MISC && now == SLOT_ZERO);
 }
 
@@ -268,13 +266,14 @@ static bool kinds_same(const struct slot *a, const struct slot *b)
 	return !memcmp(a->kinds, b->kinds, sizeof(a->kinds));
 }
 
-/* The first byte that counts decides whether two numbers are compared as such. */
+/* Where it is not known yet what is read (in loops), every byte counts; else those that were read.
+ * Two numbers are compared as such, however they came there. */
 static bool slot_safe(struct comparison *c, const struct slot *old, const struct slot *now)
 {
 	const struct reg *a, *b;
 	unsigned last = SLOT_BYTES - 1;
 
-	if (c->likeness == LIKE_EXACT && !kinds_same(old, now))
+	if (c->likeness != LIKE_SAFE && !kinds_same(old, now))
 		return false;
 	if (all_free(c, old))
 		return true;
@@ -292,7 +291,7 @@ static bool slot_safe(struct comparison *c, const struct slot *old, const struct
 
 static bool stack_safe(struct comparison *c, const struct frame *old, const struct frame *now)
 {
-	if (c->likeness == LIKE_EXACT && old->n_slots > now->n_slots)
+	if (c->likeness != LIKE_SAFE && old->n_slots > now->n_slots)
 		return false;
 	for (uint32_t s = 0; s < old->n_slots; s++) {
 		if (s >= now->n_slots ? !all_free(c, &old->slots[s])

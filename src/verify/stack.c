@@ -229,6 +229,7 @@ static int before_write(struct verifier *v, const struct mem_access *at, struct 
 	if (!v->privileged && slot_is_spill(slot) && !slot_is_spilled_scalar(slot) &&
 	    at->bytes != SLOT_BYTES)
 		return verify_refuse(v, CORRUPTS_SPILL);
+	verify_note_slot(v, n);
 	if (at->bytes == SLOT_BYTES)
 		verify_note_stack_write(v, frame->number, 1ull << n);
 	return slot->kinds[0] == SLOT_DYNPTR ? verify_slots_overwritten(v, frame, n, n) : 0;
@@ -360,6 +361,7 @@ int verify_stack_read(struct verifier *v, const struct mem_access *at, struct fr
 	uint32_t n = slot_of(at->off);
 	const struct slot *slot = &frame->slots[n];
 
+	verify_note_slot(v, n);
 	verify_note_stack_read(v, frame->number, 1ull << n);
 	if (!slot_is_spill(slot))
 		return read_bytes(v, at, frame);

@@ -80,6 +80,7 @@ int verify_frame_push(struct verifier *v, struct state *state, uint32_t func, ui
 	verify_reg_pointer(&frame->regs[SKEP_R10], REG_STACK, 0);
 	frame->regs[SKEP_R10].frame = (uint8_t)frame->number;
 	state->frames[state->n_frames++] = frame;
+	verify_note_all(v);
 	return 0;
 }
 

@@ -125,8 +125,9 @@ struct verifier {
 	/* the walk */
 	struct state *state; /* of the path under way */
 	uint32_t at, prev_at;
-	uint32_t next; /* where the path goes on; a step may set it */
-	uint32_t func; /* which is verified on its own: 0 is main */
+	uint32_t next;           /* where the path goes on; a step may set it */
+	uint32_t func;           /* which is verified on its own: 0 is main */
+	uint32_t exception_func; /* which goes on where bpf_throw() ends the program; 0: none */
 	SKEP_VEC(struct pending) pending;
 	uint32_t last_id;
 	bool strict_alignment, privileged;
@@ -334,6 +335,8 @@ int verify_nothing_held(struct verifier *v, bool exception_exit, bool locks, con
 /* --- graph.c, live_*.c, depth.c, fastcall.c -----------------------------------------------------
  */
 
+/** exception.c: which function bpf_throw() goes on with, by the BTF. */
+int verify_exception_callback(struct verifier *v);
 int verify_graph(struct verifier *v);
 /** May a program of its type use the maps it names? (maps.c) */
 int verify_maps(struct verifier *v);

@@ -75,7 +75,7 @@ static bool check_map(struct arguments *a, unsigned i)
 
 	for (uint32_t k = 0; k < image->n_maps; k++)
 		known |= image->maps[k] == map;
-	if (!known && skep_check_look(a->vm->run, map, 1, 0) != SKEP_MAY)
+	if (!known && skep_check_look(a->vm->run, map, 1, SKEP_IS_MAP) != SKEP_MAY)
 		return refuse(a, i, "no map");
 	a->map = map;
 	return true;
@@ -194,7 +194,7 @@ static void grant_value(struct skep_run *run, const struct skep_map *map, const 
 	if (map->flags & F_WRONLY_PROG)
 		rights &= ~(unsigned)SKEP_MAY_READ;
 	if (is_map_of_maps(map))
-		skep_run_grant(run, value, 1, 0);
+		skep_run_grant(run, value, 1, SKEP_IS_MAP);
 	else
 		skep_run_grant(run, value, map->value_size, rights);
 }

@@ -208,6 +208,61 @@ static inline void put_shift_if_any(struct maker *m)
 	    skep_insn_raw((draw(m, 2) ? SKEP_ALU64 : SKEP_ALU) | SKEP_MOV | SKEP_X, b, a, 0, 0));
 }
 
+/* b = a; b op= c; if … goto over; b = a, and perhaps a jump over more */
+static inline void put_undone(struct maker *m)
+{
+	const struct row *alu = draw_row(m, is_arithmetic), *test = draw_row(m, is_test);
+	int a = (int)draw(m, N_SEEN), b = draw_dst(m), more = (int)draw(m, 2);
+	struct skep_insn mov =
+		skep_insn_raw((draw(m, 2) ? SKEP_ALU64 : SKEP_ALU) | SKEP_MOV | SKEP_X, b, a, 0, 0);
+	if (more)
+		put(m->code, skep_jmp_imm(SKEP_JEQ, a, 0, 5)); /* to what is jumped over */
+	put(m->code, mov);
+	put(m->code, row_insn(alu, b, (int)draw(m, N_SEEN), 0, draw_imm(m)));
+	put(m->code,
+	    row_insn(test, (int)draw(m, N_SEEN), (int)draw(m, N_SEEN), more ? 3 : 1, draw_imm(m)));
+	put(m->code, mov);
+	if (!more)
+		return;
+	put(m->code, skep_ja(1));
+	put(m->code, skep_alu64_imm(SKEP_ADD, b, 1));
+}
+
+/* An access at @b, which is on the stack, as is @a; neither is stored. Whether @b still is there.
+ */
+static inline bool put_access_at(struct maker *m, int b, int a)
+{
+	const struct row *row = draw_row(m, is_access);
+	bool loads = (row->code & 7) == SKEP_LDX || row_has(row, "load_acquire");
+	int other = draw_dst(m);
+	while (!loads && (other == a || other == b))
+		other = (other + 1) % (N_SEEN - 1);
+	put(m->code, row_insn(row, loads ? other : b, loads ? b : other, 0, draw_imm(m)));
+	return loads ? other != b : b != SKEP_R0 || !strstr(row->name, "CMPXCHG");
+}
+
+/* a = r10; b = a; b += c; accesses by b; what is left of b and a is the same everywhere */
+static inline void put_sum_address(struct maker *m)
+{
+	int a = draw_dst(m), b = draw_dst(m), c = draw_dst(m);
+	int at = -8 * (1 + (int)draw(m, STACK_WORDS));
+	bool reg = draw(m, 2), there = true;
+	if (a == b || a == c || b == c)
+		return;
+	put(m->code, skep_alu64_reg(SKEP_MOV, a, SKEP_R10));
+	if (reg)
+		put(m->code, skep_alu64_imm(SKEP_MOV, c, at));
+	put(m->code, skep_alu64_reg(SKEP_MOV, b, a));
+	put(m->code, reg ? skep_alu64_reg(SKEP_ADD, b, c) : skep_alu64_imm(SKEP_ADD, b, at));
+	for (uint32_t n = draw(m, 6); n && there; n--)
+		there = put_access_at(m, b, a);
+	if (there && draw(m, 2))
+		put(m->code, skep_alu64_reg(SKEP_SUB, b, SKEP_R10));
+	else if (there)
+		put(m->code, skep_alu64_imm(SKEP_MOV, b, 0));
+	put(m->code, skep_alu64_imm(SKEP_MOV, a, 1));
+}
+
 static inline void put_some(struct maker *m);
 
 static inline void put_loop(struct maker *m)
@@ -242,10 +297,10 @@ static inline void put_constant(struct maker *m)
 static inline void put_some(struct maker *m)
 {
 	static void (*const kinds[])(struct maker * m) = {
-		put_arithmetic, put_arithmetic, put_arithmetic,   put_arithmetic, put_access,
-		put_access,     put_jump,       put_jump,         put_pair,       put_rotation,
-		put_extension,  put_choice,     put_shift_if_any, put_loop,       put_constant,
-		put_extreme,    put_detour,
+		put_arithmetic, put_arithmetic, put_arithmetic,   put_arithmetic,  put_access,
+		put_access,     put_jump,       put_jump,         put_pair,        put_rotation,
+		put_extension,  put_choice,     put_shift_if_any, put_loop,        put_constant,
+		put_extreme,    put_detour,     put_undone,       put_sum_address,
 	};
 	land(m, false);
 	if (m->code->n < MOST_SLOTS - 150)

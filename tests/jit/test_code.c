@@ -14,6 +14,7 @@
 #include <skep/image.h>
 #include <skep/jit.h>
 
+#include "jit/jit.h"
 #include "rights.h"
 
 static struct skep_image *link_insns(const struct skep_insn *insns, uint32_t n)
@@ -72,6 +73,20 @@ static void code_is_executable_and_fenced(void **state)
 	skep_exec_jit.free(code);
 	rights_at(at, rights);
 	assert_string_not_equal(rights, "r-xp");
+	skep_image_free(image);
+}
+
+/* Whoever has the code can call it as it is, whatever functions follow. */
+static void code_begins_with_the_first_function(void **state)
+{
+	struct skep_image *image = link_text("r1 += 2\ncall pc+1\nexit\nr0 = r1\nr0 *= 3\nexit\n");
+	struct skep_code *code = compiled(image, false);
+	struct skep_program program = {image, &skep_exec_jit, code};
+	struct skep_run run = {.program = &program, .budget = UINT64_MAX};
+	size_t bytes;
+	jit_function *function = (jit_function *)(uintptr_t)skep_jit_code(code, &bytes);
+	assert_int_equal(function(5, 0, 0, 0, 0, &run), 21);
+	skep_exec_jit.free(code);
 	skep_image_free(image);
 }
 
@@ -137,6 +152,18 @@ static size_t bytes_of(const char *text)
 	return bytes;
 }
 
+#ifdef __x86_64__
+static uint64_t result_of(const char *text, uint64_t r1)
+{
+	struct skep_image *image = link_text(text);
+	struct skep_code *code = compiled(image, false);
+	uint64_t r0 = run_code(image, code, r1);
+	skep_exec_jit.free(code);
+	skep_image_free(image);
+	return r0;
+}
+#endif
+
 static void frames_hold_what_is_used(void **state)
 {
 	size_t least = bytes_of("r0 = 0\nexit\n");
@@ -146,6 +173,33 @@ static void frames_hold_what_is_used(void **state)
 								  "r9 = 0\nexit\n"));
 	assert_true(bytes_of("*(u64 *)(r10 -8) = 0\nr0 = 0\nexit\n") > least + 8);
 }
+
+#ifdef __x86_64__
+/* Each is written in as much as what it means, though it has more instructions. */
+static void groups_take_no_more_than_what_they_mean(void **state)
+{
+	assert_true(bytes_of("r0 = r1\nr0 |= 8\nif r2 > 255 goto +1\nr0 = r1\nexit\n") <=
+		    bytes_of("r0 = r1\nif r2 <= 255 goto +1\nr0 |= 8\nexit\n"));
+	assert_true(bytes_of("r4 = r1\nr4 += r2\nr0 = *(u64 *)(r4 +8)\nexit\n") <=
+		    bytes_of("r1 += r2\nr0 = *(u64 *)(r1 +8)\nexit\n"));
+	assert_true(
+		bytes_of("r4 = r1\nr4 += 16\nr0 = *(u64 *)(r4 +8)\n*(u8 *)(r4 +1) = r2\nexit\n") <=
+		bytes_of("r0 = *(u64 *)(r1 +24)\n*(u8 *)(r1 +17) = r2\nexit\n"));
+}
+
+/* What nobody reads afterwards need not be there; what is read must be. */
+static void only_what_is_read_is_made(void **state)
+{
+	static const char rotation[] = "r2 = r1\nr2 >>= 37\nr1 <<= 27\nr1 |= r2\n";
+	char dead[128], read[128];
+	snprintf(dead, sizeof(dead), "%sr0 = r1\nexit\n", rotation);
+	snprintf(read, sizeof(read), "%sr0 = r2\nexit\n", rotation);
+	assert_true(bytes_of(dead) + 6 < bytes_of(read));
+	uint64_t r1 = 0x123456789abcdef0;
+	assert_int_equal(result_of(dead, r1), r1 << 27 | r1 >> 37);
+	assert_int_equal(result_of(read, r1), r1 >> 37);
+}
+#endif
 
 static void offsets_lead_through_the_code(void **state)
 {
@@ -200,8 +254,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(code_is_executable_and_fenced),
+		cmocka_unit_test(code_begins_with_the_first_function),
 		cmocka_unit_test(hidden_constants_are_not_in_the_code),
 		cmocka_unit_test(frames_hold_what_is_used),
+#ifdef __x86_64__
+		cmocka_unit_test(groups_take_no_more_than_what_they_mean),
+		cmocka_unit_test(only_what_is_read_is_made),
+#endif
 		cmocka_unit_test(offsets_lead_through_the_code),
 		cmocka_unit_test(jumps_of_all_lengths_arrive),
 	};

@@ -290,6 +290,21 @@ static void features_of_this_kernel_are_found(void **state)
 		assert_true(skep_has_feature(certain[i]));
 }
 
+/* What is concluded from a newer feature without asking is what asking finds. */
+static void the_newer_implies_the_older(void **state)
+{
+	static const enum skep_feature_id ages[] = {SKEP_FEATURE_MAY_GOTO, SKEP_FEATURE_ISA_V4,
+						    SKEP_FEATURE_NO_PREALLOC};
+
+	for (size_t i = 0; i < sizeof(ages) / sizeof(ages[0]); i++) {
+		bool concluded = skep_has_feature(ages[i]);
+		struct skep_feature_result asked;
+
+		skep_feature_try(ages[i], &asked);
+		assert_int_equal(concluded, asked.yes);
+	}
+}
+
 static size_t count_open_files(void)
 {
 	size_t n = 0;
@@ -362,6 +377,7 @@ int main(void)
 		cmocka_unit_test(rings_need_a_ring_map),
 		cmocka_unit_test(files_are_closed_in_bulk),
 		cmocka_unit_test(features_of_this_kernel_are_found),
+		cmocka_unit_test(the_newer_implies_the_older),
 		cmocka_unit_test(every_probe_says_why_and_leaves_nothing),
 		cmocka_unit_test(missing_privileges_are_told),
 	};

@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 uint64_t oracle_random(struct oracle_rng *rng)
 {
@@ -139,6 +141,8 @@ static struct oracle_op random_op(struct oracle_rng *rng, const struct oracle_ca
 	op.no_key = !test->attr.key_size != oracle_one_in(rng, 40);
 	if (op.kind >= ORACLE_LOOKUP_BATCH && op.kind <= ORACLE_DELETE_BATCH)
 		random_batch(rng, test, &op);
+	if (test->type->cpus && oracle_one_in(rng, 4))
+		op.cpu = (uint8_t)(1 + oracle_below(rng, 4));
 	return op;
 }
 
@@ -277,6 +281,8 @@ static bool step(struct oracle_side *ours, struct oracle_side *kernel, const str
 	memset(b.values, 0x5a, room);
 	fill_batch(ours, op, &a);
 	fill_batch(kernel, op, &b);
+	if (op->cpu)
+		oracle_go_to_cpu(op->cpu - 1u);
 	oracle_ours_do(ours, op, &a);
 	oracle_kernel_do(kernel, op, &b);
 	finish(ours, op, &a);
@@ -284,9 +290,19 @@ static bool step(struct oracle_side *ours, struct oracle_side *kernel, const str
 	return same(&a, &b, why, why_size);
 }
 
+int oracle_go_to_cpu(uint32_t cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu % (uint32_t)sysconf(_SC_NPROCESSORS_ONLN), &one);
+	return sched_setaffinity(0, sizeof(one), &one);
+}
+
 static int run_ops(const struct oracle_case *test, struct oracle_side *ours,
 		   struct oracle_side *kernel, char *why, size_t why_size)
 {
+	oracle_go_to_cpu(0);
 	for (uint32_t i = 0; i < test->n_ops; i++)
 		if (!test->ops[i].skip && !step(ours, kernel, &test->ops[i], why, why_size))
 			return (int)i;
@@ -356,10 +372,11 @@ void oracle_print(const struct oracle_case *test)
 		if (op->skip || (at >= 0 && (int)i > at))
 			continue;
 		fprintf(stderr,
-			"  %2u %-24s key %u%s flags 0x%llx elem_flags 0x%llx count %u from %d\n", i,
-			names[op->kind], op->key, op->no_key ? " (null)" : "",
+			"  %2u %-24s key %u%s flags 0x%llx elem_flags 0x%llx count %u from %d cpu "
+			"%d\n",
+			i, names[op->kind], op->key, op->no_key ? " (null)" : "",
 			(unsigned long long)op->flags, (unsigned long long)op->elem_flags,
-			op->count, (int)op->from);
+			op->count, (int)op->from, op->cpu - 1);
 	}
 	fprintf(stderr, "  at %d: %s\n", at, why);
 }

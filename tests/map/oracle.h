@@ -67,6 +67,7 @@ struct oracle_op {
 	enum oracle_kind kind;
 	bool skip;   /* left out while shrinking */
 	bool no_key; /* a null pointer for the key */
+	uint8_t cpu; /* 0: where the one before was; else 1 + where it is done */
 	uint32_t key, count;
 	uint64_t value, flags, elem_flags;
 	enum { ORACLE_FROM_START, ORACLE_FROM_LAST, ORACLE_FROM_KEY } from; /* batches */
@@ -77,6 +78,7 @@ struct oracle_type {
 	bool ordered;  /* keys come in the kernel's order, whatever the seed */
 	bool programs; /* PROG_LOOKUP, _UPDATE, _DELETE are allowed by the verifier */
 	bool values;   /* keyless: PROG_PUSH, _POP, _PEEK are */
+	bool cpus;     /* operations go from CPU to CPU, in turn */
 	/** Attributes that are mostly valid. */
 	void (*attr)(struct oracle_rng *rng, struct skep_map_attr *attr);
 	/** Key number @n in @key; NULL: the number, then bytes made of it. */
@@ -136,5 +138,8 @@ int oracle_run(const struct oracle_case *test, char *why, size_t why_size);
 /** Leave out operations that the mismatch does not need. */
 void oracle_shrink(struct oracle_case *test);
 void oracle_print(const struct oracle_case *test);
+/** The kernel keeps lists for each CPU; both sides must mean the same one. @cpu of those that there
+ *  are, going round. Return 0 | -1 with errno */
+int oracle_go_to_cpu(uint32_t cpu);
 
 #endif

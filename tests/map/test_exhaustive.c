@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,11 +233,7 @@ static void test_lpm_sets(void **state)
 
 static int stay_on_one_cpu(void **state)
 {
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	return sched_setaffinity(0, sizeof(one), &one);
+	return oracle_go_to_cpu(0);
 }
 
 int main(void)

@@ -12,7 +12,6 @@
 #include <cmocka.h>
 
 #include <linux/bpf.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -334,6 +333,19 @@ static const struct oracle_type types[] = {
 	{.type = SKEP_MAP_BLOOM_FILTER, .values = true, .attr = bloom_attr, .value = bloom_value},
 };
 
+/* Those that have something for each CPU, used on all of them. */
+static const struct oracle_type cpu_types[] = {
+	{.type = SKEP_MAP_HASH, .programs = true, .cpus = true, .attr = hash_attr},
+	{.type = SKEP_MAP_PERCPU_HASH, .programs = true, .cpus = true, .attr = hash_attr},
+	{.type = SKEP_MAP_LRU_HASH, .programs = true, .cpus = true, .attr = lru_attr},
+	{.type = SKEP_MAP_LRU_PERCPU_HASH, .programs = true, .cpus = true, .attr = lru_attr},
+	{.type = SKEP_MAP_PERCPU_ARRAY,
+	 .ordered = true,
+	 .programs = true,
+	 .cpus = true,
+	 .attr = array_attr},
+};
+
 #define N_TYPES (sizeof(types) / sizeof(types[0]))
 
 static uint64_t setting(const char *name, uint64_t otherwise)
@@ -343,14 +355,9 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 	return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-/* The kernel keeps lists for each CPU; both sides must mean the same one. */
-static int stay_on_one_cpu(void **state)
+static int begin_on_a_cpu(void **state)
 {
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	return sched_setaffinity(0, sizeof(one), &one);
+	return oracle_go_to_cpu(0);
 }
 
 static void report(struct oracle_case *test, uint64_t seed)
@@ -394,6 +401,18 @@ static void test_locks(void **state)
 		skip();
 	for (size_t i = 0; i < sizeof(lock_types) / sizeof(lock_types[0]); i++)
 		run_cases(&lock_types[i], seed, n);
+}
+
+static void test_cpus(void **state)
+{
+	uint64_t n = setting("SKEP_ORACLE_CASES", 300), seed = setting("SKEP_ORACLE_SEED", 1);
+	uint64_t only = setting("SKEP_ORACLE_TYPE", 0);
+
+	if (geteuid())
+		skip();
+	for (size_t i = 0; i < sizeof(cpu_types) / sizeof(cpu_types[0]); i++)
+		if (!only || cpu_types[i].type == only)
+			run_cases(&cpu_types[i], seed, n);
 }
 
 /* --- Attributes, most of them wrong ----------------------------------------------------------- */
@@ -470,8 +489,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_attributes),
 		cmocka_unit_test(test_operations),
+		cmocka_unit_test(test_cpus),
 		cmocka_unit_test(test_locks),
 	};
 
-	return cmocka_run_group_tests(tests, stay_on_one_cpu, NULL);
+	return cmocka_run_group_tests(tests, begin_on_a_cpu, NULL);
 }

@@ -192,6 +192,22 @@ static void *shared_keys(void *arg)
 	return NULL;
 }
 
+/* Emptied, the map takes as many keys as it should: no element was lost. Of an LRU, CPUs may keep
+ * half of the elements back. */
+static void check_room(struct skep_map *map)
+{
+	bool lru = map->type == SKEP_MAP_LRU_HASH;
+	uint64_t value[2] = {0}, key;
+
+	while (!skep_map_sys_next_key(map, NULL, &key))
+		assert_int_equal(skep_map_delete(map, &key), 0);
+	for (uint64_t n = 0; n < 2 * (uint64_t)map->max_entries; n++) {
+		key = n << 32 | 8;
+		skep_map_update(map, &key, value, 0);
+	}
+	assert_true(count_keys(map) >= map->max_entries / (lru ? 2 : 1));
+}
+
 static void test_shared_keys(void **state)
 {
 	static const struct {
@@ -207,8 +223,25 @@ static void test_shared_keys(void **state)
 
 		run(map, shared_keys);
 		assert_true(count_keys(map) <= maps[i].entries);
+		check_room(map);
 		skep_map_unref(map);
 	}
+}
+
+/* What is deleted is room again, however much it is at once: nothing is forgotten. CPUs may keep
+ * half of the elements back. */
+static void test_lru_deleted(void **state)
+{
+	_cleanup_map_ struct skep_map *map = make(SKEP_MAP_LRU_HASH, 8, 4096, 0);
+	uint64_t value[2] = {0};
+
+	for (uint64_t key = 0; key < 20000; key += 2000) {
+		for (uint64_t i = 0; i < 2000; i++)
+			assert_int_equal(skep_map_update(map, &(uint64_t){key + i}, value, 0), 0);
+		for (uint64_t i = 0; i < 2000; i++)
+			assert_int_equal(skep_map_delete(map, &(uint64_t){key + i}), 0);
+	}
+	assert_int_equal(count_keys(map), 0);
 }
 
 /* No two threads are the same CPU, so what they add needs no atomics. */
@@ -292,6 +325,80 @@ static void test_fork(void **state)
 	skep_map_unref(map);
 }
 
+/* Long values, so that others meet who writes one; words all the same. */
+#define LONG_WORDS 1024
+
+/* In its own copy is what it wrote last, in the others' what a new element has. */
+static bool is_only_mine(struct skep_map *map, uint64_t key, uint64_t mine)
+{
+	uint32_t self = skep_cpu_current();
+
+	for (uint32_t cpu = 0; cpu < skep_map_n_cpus(); cpu++) {
+		const uint64_t *copy = skep_map_lookup_percpu(map, &key, cpu);
+		uint64_t want = cpu == self ? mine : 0;
+
+		for (size_t i = 0; i < LONG_WORDS; i++)
+			if (!copy || __atomic_load_n(copy + i, __ATOMIC_RELAXED) != want)
+				return false;
+	}
+	return true;
+}
+
+static int put_words(struct skep_map *map, uint64_t key, uint64_t word)
+{
+	uint64_t value[LONG_WORDS];
+
+	for (size_t i = 0; i < LONG_WORDS; i++)
+		value[i] = word;
+	return skep_map_update(map, &key, value, 0);
+}
+
+/* Keys that all write to and take out, in turn with one that only this worker does: it gets the
+ * elements of the others, and nobody may write to it who meant them. */
+static int write_and_take(struct worker *self)
+{
+	uint64_t mine = 1000 + self->number, shared;
+	struct skep_map *map = self->map;
+	int err = 0;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		shared = random_below(self, 4);
+		put_words(map, shared, ~UINT64_C(0));
+	}
+	skep_map_delete(map, &shared);
+	for (uint64_t word = 1; !err && word <= 3; word++) {
+		err = put_words(map, mine, word);
+		if (!err && !is_only_mine(map, mine, word))
+			err = -EBADMSG;
+	}
+	return err ? err : skep_map_delete(map, &mine);
+}
+
+static void *write_in_place(void *arg)
+{
+	struct worker *self = arg;
+
+	for (uint32_t i = 0; i < ROUNDS / 4 && !self->error; i++) {
+		skep_cpu_enter();
+		self->error = write_and_take(self);
+		skep_cpu_leave();
+	}
+	return NULL;
+}
+
+static void test_percpu_in_place(void **state)
+{
+	struct skep_map_attr attr = {.type = SKEP_MAP_PERCPU_HASH,
+				     .key_size = 8,
+				     .value_size = 8 * LONG_WORDS,
+				     .max_entries = 4 + THREADS};
+	_cleanup_map_ struct skep_map *map = NULL;
+
+	assert_int_equal(skep_map_create(&attr, &map), 0);
+	run(map, write_in_place);
+	assert_true(count_keys(map) <= 4);
+}
+
 static void *push_and_pop(void *arg)
 {
 	struct worker *self = arg;
@@ -328,7 +435,8 @@ int main(void)
 		cmocka_unit_test(test_own_keys), cmocka_unit_test(test_found_while_replaced),
 		cmocka_unit_test(test_vast),     cmocka_unit_test(test_shared_keys),
 		cmocka_unit_test(test_cpus),     cmocka_unit_test(test_cpu_nests),
-		cmocka_unit_test(test_fork),     cmocka_unit_test(test_queues),
+		cmocka_unit_test(test_fork),     cmocka_unit_test(test_percpu_in_place),
+		cmocka_unit_test(test_queues),   cmocka_unit_test(test_lru_deleted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

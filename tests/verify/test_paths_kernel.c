@@ -156,11 +156,17 @@ static const struct program programs[] = {
 	{"a quick call", FILTER,
 	 "r1 = 1\n*(u64 *)(r10 -8) = r1\ncall bpf_get_smp_processor_id\nr1 = *(u64 *)(r10 -8)\n"
 	 "r0 = r1\nexit\n"},
+	{"a quick call in place", KPROBE,
+	 "r1 = 1\n*(u64 *)(r10 -8) = r1\ncall bpf_get_smp_processor_id\nr1 = *(u64 *)(r10 -8)\n"
+	 "r0 = r1\nexit\n"},
+	{"a quick call in place, its slot read", KPROBE,
+	 "r1 = 1\n*(u64 *)(r10 -8) = r1\ncall bpf_get_smp_processor_id\nr1 = *(u64 *)(r10 -8)\n"
+	 "r2 = *(u64 *)(r10 -8)\n" END},
 	{"a quick call's slot read", FILTER,
 	 "r1 = 1\n*(u64 *)(r10 -8) = r1\ncall bpf_get_smp_processor_id\nr1 = *(u64 *)(r10 -8)\n"
 	 "r2 = *(u64 *)(r10 -8)\n" END},
-	{"a quick call takes no stack", FILTER,
-	 "r1 = 1\n*(u64 *)(r10 -504) = r1\n*(u64 *)(r10 -512) = r1\n"
+	{"a quick call takes no stack", TC,
+	 "r1 = 1\n*(u64 *)(r10 -496) = r1\n*(u64 *)(r10 -512) = r1\n"
 	 "call bpf_get_smp_processor_id\nr1 = *(u64 *)(r10 -512)\ncall f\n" END "f:\nr1 = 0\n"
 	 "*(u64 *)(r10 -8) = r1\n" END},
 };

@@ -114,6 +114,11 @@ static const struct {
 	 "not aligned"},
 	/* arguments */
 	{"r1 = 5\nr2 = r10\nr2 += -8\n" LOOK_UP END, 3, "r1, argument 1 of bpf_look_up, is no map"},
+	/* memory that it may touch is none either: it could make a map of its own bytes */
+	{"r2 = 0\n" LOOK_UP END, 1, "r1, argument 1 of bpf_look_up, is no map"},
+	{"r1 = r10\nr1 += -8\nr2 = r1\n*(u64 *)(r10 - 8) = 0\n" LOOK_UP END, 4,
+	 "r1, argument 1 of bpf_look_up, is no map"},
+	{"r1 = " VALUE "\nr2 = r10\n" LOOK_UP END, 3, "r1, argument 1 of bpf_look_up, is no map"},
 	{"r1 = " HASH "\nr2 = r10\nr2 += -8\n" LOOK_UP END, 4, "never written"},
 	{"r1 = " HASH "\nr2 = 0\n" LOOK_UP END, 3, "r2, argument 2 of bpf_look_up, is NULL"},
 	{"r1 = " HASH "\n" LOOK_UP END, 2, "r2 is read"},

@@ -181,8 +181,11 @@ static bool parse_pid(const char *text, pid_t *ret)
 
 static struct skep_ir_target probe_target(const struct skep_trace_program *program)
 {
+	/* the newest first: who has it need not be asked for the others */
+	bool may_goto = skep_has_feature(SKEP_FEATURE_MAY_GOTO);
+
 	return (struct skep_ir_target){
-		.may_goto = skep_has_feature(SKEP_FEATURE_MAY_GOTO),
+		.may_goto = may_goto,
 		.isa_v4 = skep_has_feature(SKEP_FEATURE_ISA_V4),
 		.loop_limit = 100000,
 	};

@@ -6,18 +6,18 @@
 
 #include "jit/x86_64/emit.h"
 
-X_RULE(load)
+static void load(struct jit_unit *u, const struct skep_insn *insn, const struct x_rule *rule,
+		 struct x_mem from)
 {
-	struct x_mem from = x_at(x_of(insn->src), insn->off);
 	if (rule->is_signed)
 		x_load_signed(u, rule->w, x_of(insn->dst), from);
 	else
 		x_load(u, rule->w, x_of(insn->dst), from);
 }
 
-X_RULE(store)
+static void store(struct jit_unit *u, const struct skep_insn *insn, const struct x_rule *rule,
+		  struct x_mem to)
 {
-	struct x_mem to = x_at(x_of(insn->dst), insn->off);
 	if (!rule->imm) {
 		x_store(u, rule->w, to, x_of(insn->src));
 	} else if (u->blind) {
@@ -26,6 +26,28 @@ X_RULE(store)
 	} else {
 		x_store_imm(u, rule->w, to, insn->imm);
 	}
+}
+
+X_RULE(load)
+{
+	load(u, insn, rule, x_at(x_of(insn->src), insn->off));
+}
+
+X_RULE(store)
+{
+	store(u, insn, rule, x_at(x_of(insn->dst), insn->off));
+}
+
+void skep_jit_x86_access(struct jit_unit *u, uint32_t slot, struct x_mem base)
+{
+	const struct skep_insn *insn = jit_insn(u, slot);
+	const struct x_rule *rule = skep_jit_x86_rule(u, slot);
+	u->slot = slot;
+	base.disp += insn->off;
+	if ((insn->code & 7) == SKEP_LDX)
+		load(u, insn, rule, base);
+	else
+		store(u, insn, rule, base);
 }
 
 X_RULE(atomic)

@@ -11,7 +11,7 @@
 #include "jit/rules.h"
 #include "jit/x86_64/emit.h"
 
-#define LOOP_ALIGN 16
+#define JUMP_ALIGN 16
 #define RULE(name, ...)                                                                            \
 	{                                                                                          \
 		.emit = skep_jit_x86_##name, __VA_ARGS__                                           \
@@ -190,30 +190,55 @@ static void early_ends(struct jit_unit *u)
 /* --- The walk
  * --------------------------------------------------------------------------------------- */
 
+const struct x_rule *skep_jit_x86_rule(const struct jit_unit *u, uint32_t slot)
+{
+	return &rules[u->image->ops[slot]];
+}
+
+void skep_jit_x86_one(struct jit_unit *u, uint32_t slot)
+{
+	const struct x_rule *rule = skep_jit_x86_rule(u, slot);
+	u->slot = slot;
+	rule->emit(u, jit_insn(u, slot), rule);
+}
+
 static uint32_t emit_slot(struct jit_unit *u, uint32_t slot)
 {
-	const struct skep_image *image = u->image;
 	uint32_t fused = skep_jit_x86_fuse(u, slot);
 	if (fused)
 		return fused;
-	const struct x_rule *rule = &rules[image->ops[slot]];
-	rule->emit(u, &image->insns[slot], rule);
-	return image->ops[slot] == SKEP_OP_LD64_IMM ? 2 : 1;
+	skep_jit_x86_one(u, slot);
+	return u->image->ops[slot] == SKEP_OP_LD64_IMM ? 2 : 1;
 }
 
+/* Does what is written for @slot alone never run into what comes behind? */
+static bool never_falls(const struct jit_unit *u, uint32_t slot)
+{
+	enum skep_op op = u->image->ops[slot];
+	bool jumps = op == SKEP_OP_JA || op == SKEP_OP_JA32;
+	return op == SKEP_OP_EXIT || (jumps && skep_jit_target(u->image, slot) != slot + 1);
+}
+
+/*
+ * Where loops begin is aligned, and what only jumps reach: compilers put a
+ * loop's body behind the jump that enters it, and there filling up costs nobody
+ * anything.
+ */
 void skep_jit_emit(struct jit_unit *u, const struct skep_image_func *func)
 {
-	x_align(u, LOOP_ALIGN);
+	x_align(u, JUMP_ALIGN);
 	u->func->entry = (uint32_t)u->len;
 	prologue(u);
+	bool falls = true;
 	for (uint32_t i = func->start; i < func->end && skep_jit_reserve(u, MOST_BYTES);) {
-		if (u->marks[i] & JIT_LOOP)
-			x_align(u, LOOP_ALIGN);
+		if (u->marks[i] & JIT_LOOP || (u->marks[i] & JIT_TARGET && !falls))
+			x_align(u, JUMP_ALIGN);
 		u->at[i] = (uint32_t)u->len;
 		u->slot = i;
 		uint32_t slots = emit_slot(u, i);
 		for (uint32_t k = 1; k < slots; k++)
 			u->at[i + k] = u->at[i];
+		falls = slots > 1 || !never_falls(u, i);
 		i += slots;
 	}
 	if (u->func->uses_run)

@@ -65,6 +65,12 @@ void skep_jit_x86_jump_to(struct jit_unit *u, uint32_t slot, enum x_cond cc);
 void skep_jit_x86_pay(struct jit_unit *u, uint32_t price);
 /** Restore what the caller had and return. */
 void skep_jit_x86_epilogue(struct jit_unit *u);
+/** The rule of the instruction at @slot. */
+const struct x_rule *skep_jit_x86_rule(const struct jit_unit *u, uint32_t slot);
+/** The load or store at @slot, with @base in the place of its address register. */
+void skep_jit_x86_access(struct jit_unit *u, uint32_t slot, struct x_mem base);
+/** The instruction at @slot by itself. */
+void skep_jit_x86_one(struct jit_unit *u, uint32_t slot);
 /** Several instructions in one? Returns how many slots of the program were written, 0: none. */
 uint32_t skep_jit_x86_fuse(struct jit_unit *u, uint32_t slot);
 

@@ -2,8 +2,8 @@
  * Several BPF instructions in fewer of the processor's. BPF has two operands
  * where x86-64 often has three, no rotation and no conditional move; compilers
  * write them in pieces that are put together again here. A group is fused only
- * if nothing jumps into its middle, and every register holds afterwards what
- * it would have held.
+ * if nothing jumps into its middle, and every register that may still be read
+ * holds afterwards what it would have held.
  */
 #include "jit/x86_64/emit.h"
 
@@ -16,6 +16,12 @@ static enum skep_op op_at(const struct jit_unit *u, uint32_t slot)
 static bool follows(const struct jit_unit *u, uint32_t slot)
 {
 	return slot < u->image->n_insns && !(u->marks[slot] & JIT_TARGET);
+}
+
+/* Does nobody read BPF register @r behind slot @slot? */
+static bool is_dead(const struct jit_unit *u, uint32_t slot, int r)
+{
+	return !(u->live[slot] >> r & 1);
 }
 
 static enum x_width width_of(const struct skep_insn *insn)
@@ -84,6 +90,72 @@ static uint32_t three_operands(struct jit_unit *u, uint32_t slot)
 	}
 }
 
+/* --- b = a; b += c; … *(b + n) …: addresses that are sums
+ *
+ * Where b is wanted for these accesses only, it is never made: they add by themselves.
+ * ---------------------------------------------------------------------------------------- */
+
+#define MOST_ACCESSES 4 /* each has a longer form; from so many on, a sum would be shorter */
+
+/* A load or store that is at no other place for being an instruction of its own. */
+static bool is_plain_access(const struct jit_unit *u, uint32_t slot)
+{
+	int cls = jit_insn(u, slot)->code & 7, mode = jit_insn(u, slot)->code & 0xe0;
+	return op_at(u, slot) != SKEP_OP_INVALID &&
+	       (cls == SKEP_LDX || cls == SKEP_ST || cls == SKEP_STX) &&
+	       (mode == SKEP_MEM || mode == SKEP_MEMSX);
+}
+
+/* Does the access at @slot read @b as its address, and for nothing else? */
+static bool goes_by(const struct jit_unit *u, uint32_t slot, int b)
+{
+	const struct skep_insn *insn = jit_insn(u, slot);
+	int cls = insn->code & 7;
+	if (!follows(u, slot) || !is_plain_access(u, slot))
+		return false;
+	return cls == SKEP_LDX ? insn->src == b
+			       : insn->dst == b && (cls == SKEP_ST || insn->src != b);
+}
+
+static bool loads(const struct skep_insn *insn, int r)
+{
+	return (insn->code & 7) == SKEP_LDX && insn->dst == r;
+}
+
+/* How many accesses behind the sum at @slot take it in; 0: others need it too. */
+static uint32_t accesses_by(const struct jit_unit *u, uint32_t slot)
+{
+	const struct skep_insn *mov = jit_insn(u, slot), *add = mov + 1;
+	for (uint32_t n = 1; n <= MOST_ACCESSES; n++) {
+		uint32_t at = slot + 1 + n;
+		if (!goes_by(u, at, mov->dst))
+			return 0;
+		if (loads(jit_insn(u, at), mov->dst) || is_dead(u, at, mov->dst))
+			return n;
+		if (loads(jit_insn(u, at), mov->src) ||
+		    (add->code & SKEP_X && loads(jit_insn(u, at), add->src)))
+			return 0;
+	}
+	return 0;
+}
+
+static uint32_t sum_address(struct jit_unit *u, uint32_t slot)
+{
+	const struct skep_insn *mov = jit_insn(u, slot), *add = mov + 1;
+	bool reg = op_at(u, slot + 1) == SKEP_OP_ADD64_REG;
+	if (op_at(u, slot) != SKEP_OP_MOV64_REG || mov->src == mov->dst || !follows(u, slot + 1) ||
+	    add->dst != mov->dst || (reg && add->src == mov->dst) ||
+	    (!reg && (op_at(u, slot + 1) != SKEP_OP_ADD64_IMM || u->blind ||
+		      add->imm != (int16_t)add->imm)))
+		return 0;
+	struct x_mem sum =
+		reg ? x_sum(x_of(mov->src), x_of(add->src)) : x_at(x_of(mov->src), add->imm);
+	uint32_t n = accesses_by(u, slot);
+	for (uint32_t i = 0; i < n; i++)
+		skep_jit_x86_access(u, slot + 2 + i, sum);
+	return n ? 2 + n : 0;
+}
+
 /* --- b = a; b >>= n; a <<= width - n; a |= b: rotation
  * --------------------------------------------------------- */
 
@@ -114,8 +186,12 @@ static uint32_t rotation(struct jit_unit *u, uint32_t slot)
 		return 0;
 	bool right = (mov[1].code & 0xf0) == SKEP_RSH;
 	enum x_reg a = x_of(mov->src), b = x_of(mov->dst);
-	x_mov(u, width_of(mov), b, a);
+	bool alone = is_dead(u, slot + 3, mov->dst);
+	if (!alone)
+		x_mov(u, width_of(mov), b, a);
 	x_shift_imm(u, X_ROL, width_of(mov), a, right ? mov[2].imm : mov[1].imm);
+	if (alone)
+		return 4;
 	x_shift_imm(u, right ? X_SHR : X_SHL, width_of(mov), b, mov[1].imm);
 	return 4;
 }
@@ -205,6 +281,62 @@ static uint32_t conditional_move(struct jit_unit *u, uint32_t slot)
 	return 2;
 }
 
+/* --- b = a; b op= c; if … goto over; b = a: not done where it would be undone
+ *
+ * The branch is as foreseeable the other way round, and what it skips is never waited for. Behind
+ * the second move may stand a jump to where the branch goes.
+ * ---------------------------------------------------------------------------------------- */
+
+/* Arithmetic of a few bytes that writes @dst only. */
+static bool is_short_alu(const struct jit_unit *u, uint32_t slot, int dst)
+{
+	static const uint16_t ops = 1 << (SKEP_ADD >> 4) | 1 << (SKEP_SUB >> 4) |
+				    1 << (SKEP_MUL >> 4) | 1 << (SKEP_OR >> 4) |
+				    1 << (SKEP_AND >> 4) | 1 << (SKEP_XOR >> 4) |
+				    1 << (SKEP_LSH >> 4) | 1 << (SKEP_RSH >> 4) |
+				    1 << (SKEP_ARSH >> 4) | 1 << (SKEP_NEG >> 4);
+	const struct skep_insn *insn = jit_insn(u, slot);
+	int cls = insn->code & 7;
+	return op_at(u, slot) != SKEP_OP_INVALID && (cls == SKEP_ALU || cls == SKEP_ALU64) &&
+	       ops >> (insn->code >> 4) & 1 && insn->dst == dst;
+}
+
+static bool is_undone(const struct jit_unit *u, uint32_t slot)
+{
+	const struct skep_insn *mov = jit_insn(u, slot), *branch = mov + 2;
+	int b = mov->dst;
+	return is_mov(op_at(u, slot)) && mov->src != b && follows(u, slot + 1) &&
+	       is_short_alu(u, slot + 1, b) && follows(u, slot + 2) && is_branch(u, slot + 2) &&
+	       branch->dst != b && !(branch->code & SKEP_X && branch->src == b) &&
+	       follows(u, slot + 3) && op_at(u, slot + 3) == op_at(u, slot) && mov[3].dst == b &&
+	       mov[3].src == mov->src;
+}
+
+static uint32_t undone(struct jit_unit *u, uint32_t slot)
+{
+	if (!is_undone(u, slot))
+		return 0;
+	int64_t over = skep_jit_target(u->image, slot + 2);
+	bool jumps = over != slot + 4 && !u->budget && follows(u, slot + 4) &&
+		     op_at(u, slot + 4) == SKEP_OP_JA &&
+		     skep_jit_target(u->image, slot + 4) == over;
+	if (over != slot + 4 && !jumps)
+		return 0;
+	skep_jit_x86_one(u, slot);
+	enum x_cond unwanted = x_not(skep_jit_x86_compare(u, jit_insn(u, slot + 2)));
+	size_t undo = 0;
+	if (jumps)
+		skep_jit_x86_jump_to(u, slot + 4, unwanted);
+	else
+		undo = x_jump_ahead(u, unwanted);
+	skep_jit_x86_one(u, slot + 1);
+	if (jumps)
+		skep_jit_x86_jump_to(u, slot + 4, CC_ALWAYS);
+	else
+		x_land(u, undo);
+	return jumps ? 5 : 4;
+}
+
 /* --- a = 1; if … goto +1; a = 0: the condition itself
  * ---------------------------------------------------------------- */
 
@@ -287,8 +419,12 @@ static uint32_t count_down(struct jit_unit *u, uint32_t slot)
 	uint32_t at = slot + (moves ? 2 : 1);
 	if (!follows(u, at) || !is_zero_test(jit_insn(u, at), add) || skips_move(u, at))
 		return 0;
+	/* First, where it may: the processor fuses an addition with a jump right behind it. */
+	bool first = moves && mov->src != add->dst;
+	if (first)
+		x_mov(u, width_of(mov), x_of(mov->dst), x_of(mov->src));
 	x_alu_imm(u, X_ADD, width_of(add), x_of(add->dst), add->imm);
-	if (moves)
+	if (moves && !first)
 		x_mov(u, width_of(mov), x_of(mov->dst), x_of(mov->src));
 	bool equal = (jit_insn(u, at)->code & 0xf0) == SKEP_JEQ;
 	skep_jit_x86_jump_to(u, at, equal ? CC_E : CC_NE);
@@ -311,8 +447,9 @@ static uint32_t branch_over_jump(struct jit_unit *u, uint32_t slot)
 uint32_t skep_jit_x86_fuse(struct jit_unit *u, uint32_t slot)
 {
 	static uint32_t (*const rules[])(struct jit_unit * u, uint32_t slot) = {
-		shift_if_any,  three_operands,   rotation,   extension,        network_order,
-		set_condition, conditional_move, count_down, branch_over_jump,
+		shift_if_any,     undone,     sum_address,      three_operands,
+		rotation,         extension,  network_order,    set_condition,
+		conditional_move, count_down, branch_over_jump,
 	};
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
 		uint32_t slots = rules[i](u, slot);
