@@ -338,6 +338,8 @@ int verify_nothing_held(struct verifier *v, bool exception_exit, bool locks, con
 /** exception.c: which function bpf_throw() goes on with, by the BTF. */
 int verify_exception_callback(struct verifier *v);
 int verify_graph(struct verifier *v);
+/** May a program of its type use the maps it names? (maps.c) */
+int verify_maps(struct verifier *v);
 /** function_facts.c, for graph.c. */
 int verify_function_facts(struct verifier *v);
 /** The kernel function that the call at @at names, with its "bpf_"; never NULL. */

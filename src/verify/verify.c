@@ -74,6 +74,7 @@ static int walk_globals(struct verifier *v)
 }
 
 static int (*const passes[])(struct verifier *v) = {
+	verify_maps,               /* that its type may use */
 	verify_exception_callback, /* where bpf_throw() goes on */
 	verify_graph,              /* where paths meet, and loops */
 	verify_live_registers,     /* what is read again */
