@@ -37,7 +37,7 @@ struct skep_machine_opts {
 	uint64_t most_memory;  /* bytes of all maps together; 0: no limit */
 	uint32_t most_objects; /* of each kind; 0: no limit */
 	bool checked;          /* the checked interpreter, whatever @exec says */
-	bool verify;           /* programs are verified when loaded, and refused as the kernel would */
+	bool verify; /* programs are verified when loaded, and refused as the kernel would */
 	const char
 		*kernel_btf; /* file with the BTF that programs are written for; NULL: the host's */
 	void (*trace)(void *ctx, const char *text,

@@ -125,9 +125,11 @@ static const struct program programs[] = {
 	{"back before a value", FILTER,
 	 ANY "r0 &= 15\n" VALUE "r6 += 8\nr6 -= r0\nr0 = *(u8 *)(r6 +0)\n" END},
 	{"a constant", FILTER,
-	 "r6 = map[id:1][0]+0\nr1 = *(u32 *)(r6 +4)\n" VALUE "r6 += r1\nr0 = *(u64 *)(r6 +8)\n" END},
+	 "r6 = map[id:1][0]+0\nr1 = *(u32 *)(r6 +4)\n" VALUE
+	 "r6 += r1\nr0 = *(u64 *)(r6 +8)\n" END},
 	{"a constant's sign", FILTER,
-	 "r6 = map[id:1][0]+0\nr1 = *(s16 *)(r6 +8)\n" VALUE "r6 += r1\nr0 = *(u64 *)(r6 +1)\n" END},
+	 "r6 = map[id:1][0]+0\nr1 = *(s16 *)(r6 +8)\n" VALUE
+	 "r6 += r1\nr0 = *(u64 *)(r6 +1)\n" END},
 	{"a constant behind its value", FILTER, "r6 = map[id:1][0]+0\nr1 = *(u32 *)(r6 +14)\n" END},
 	{"a constant written", FILTER, "r6 = map[id:1][0]+0\n*(u32 *)(r6 +4) = 1\n" END},
 	{"write-only read", FILTER, "r6 = map[id:2][0]+0\nr0 = *(u32 *)(r6 +4)\n" END},
