@@ -94,6 +94,10 @@ struct skep_proto {
 	bool gpl_only, may_sleep, pkt_access, changes_packet;
 };
 
+/** Is this a format of bpf_snprintf() and its kin, for no more than @n_args arguments (12 at most)?
+ */
+bool skep_format_is_valid(const char *fmt, uint32_t n_args);
+
 /** The row of a helper by number; NULL: no such helper. row->call NULL: has no meaning here. */
 const struct skep_callable *skep_helper(int32_t id);
 /** A kernel function by name; NULL: none of ours. */

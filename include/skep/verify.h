@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include <skep/image.h>
+#include <skep/map.h>
 
 #include <skep/begin.h>
 
@@ -82,6 +83,17 @@ struct skep_verify_report {
  */
 int skep_verify(const struct skep_verify_program *program, const struct skep_verify_opts *opts,
 		struct skep_buf *log, struct skep_verify_report *ret);
+
+/**
+ * The special fields of a value of type @value_type, which has @value_size bytes.
+ *
+ * @object  it is an object of the program's own: nodes of lists and trees are fields too
+ * @ret     room for SKEP_MAP_MOST_FIELDS, in the order of the type's members
+ * Return   how many | -EINVAL | -EEXIST | -E2BIG
+ * Source   behaviour of Linux 6.18, btf_parse_fields()
+ */
+int skep_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t value_size, bool object,
+		     struct skep_map_field *ret);
 
 #include <skep/end.h>
 

@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <skep/helper.h>
+
 #include "helper/os.h"
 #include "helper/probe.h"
 
@@ -395,4 +397,12 @@ long format_text(char *out, size_t cap, const char *fmt, uint32_t fmt_size, cons
 	if (cap)
 		out[sink.len < cap ? sink.len : cap - 1] = 0;
 	return (long)sink.len;
+}
+
+bool skep_format_is_valid(const char *fmt, uint32_t n_args)
+{
+	static const uint64_t nothing[FORMAT_MOST_ARGS];
+
+	return n_args <= FORMAT_MOST_ARGS &&
+	       format_text(NULL, 0, fmt, UINT32_MAX, nothing, n_args) != -EINVAL;
 }

@@ -1,7 +1,7 @@
 /* Sets of CPUs: 1024 bits in an object with references; bits beyond the host's CPUs stay 0. */
 #include "helper/kfuncs.h"
 #include "helper/object.h"
-#include "helper/words.h"
+#include <skep/helper_words.h>
 
 enum { WORDS = 16 };
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "helper/words.h"
+#include <skep/helper_words.h>
 
 static const struct skep_proto protos[] = {
 #define KFUNC(name, ret, a1, a2, a3, a4, a5, flags, family) PROTO(ret, a1, a2, a3, a4, a5, flags),

@@ -6,7 +6,7 @@
  * what each stands for.
  */
 #include "helper/helpers.h"
-#include "helper/words.h"
+#include <skep/helper_words.h>
 
 #include <string.h>
 

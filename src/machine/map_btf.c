@@ -6,15 +6,14 @@
 #include "machine/map.h"
 
 #include <skep/btf.h>
-
-#include "verify/fields.h"
+#include <skep/verify.h>
 
 #define ON(type) (1ull << SKEP_MAP_##type)
 
 int machine_map_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t value_size,
 			    struct skep_map_field *ret)
 {
-	return verify_fields_find(btf, value_type, value_size, false, ret);
+	return skep_fields_find(btf, value_type, value_size, false, ret);
 }
 
 /* --- Sizes ---------------------------------------------------------------------------------- */

@@ -8,7 +8,8 @@
  *
  * The machine asks for a map's when it is made; the verifier for those of what bpf_obj_new() gives.
  */
-#include "verify/fields.h"
+
+#include <skep/verify.h>
 
 #include <errno.h>
 #include <string.h>
@@ -255,8 +256,8 @@ static int read_heads(struct search *search, uint32_t value_type)
 	return 0;
 }
 
-int verify_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t value_size, bool object,
-		       struct skep_map_field *ret)
+int skep_fields_find(struct skep_btf *btf, uint32_t value_type, uint32_t value_size, bool object,
+		     struct skep_map_field *ret)
 {
 	struct search search = {.btf = btf, .fields = ret, .size = value_size, .object = object};
 	int err = search_type(&search, value_type, 0, 0);

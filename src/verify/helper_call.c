@@ -5,8 +5,6 @@
  */
 #include "verify/call.h"
 
-#include "helper/format.h"
-
 /* --- Allowed here ---------------------------------------------------------------------------- */
 
 static int find(struct verifier *v, struct call *call)
@@ -194,7 +192,6 @@ static int rule_tail_call(struct verifier *v, struct call *call)
 
 static int rule_snprintf(struct verifier *v, struct call *call)
 {
-	static const uint64_t nothing[FORMAT_MOST_ARGS];
 	uint64_t bytes = verify_reg(v, SKEP_R5)->value.bits.value;
 	const char *format = NULL;
 	int err = verify_string_argument(v, SKEP_R3, &format);
@@ -203,8 +200,7 @@ static int rule_snprintf(struct verifier *v, struct call *call)
 		return err;
 	if (bytes % 8)
 		return -EINVAL;
-	if (bytes / 8 > FORMAT_MOST_ARGS ||
-	    format_text(NULL, 0, format, UINT32_MAX, nothing, (uint32_t)(bytes / 8)) == -EINVAL)
+	if (!skep_format_is_valid(format, (uint32_t)(bytes / 8)))
 		return verify_refuse(v, FORMAT_INVALID);
 	return 0;
 }

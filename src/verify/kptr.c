@@ -18,7 +18,6 @@
 
 #include <string.h>
 
-#include "verify/fields.h"
 #include "verify/memory.h"
 
 /* --- Fields of what is pointed to ------------------------------------------------------------ */
@@ -37,8 +36,8 @@ const struct local_type *verify_local_type(struct verifier *v, const struct skep
 	*type = (struct local_type){.next = v->local_types, .btf = btf, .id = id};
 	v->local_types = type;
 	n = size < 0 ? 0
-		     : verify_fields_find((struct skep_btf *)btf, id, (uint32_t)size, true,
-					  type->fields);
+		     : skep_fields_find((struct skep_btf *)btf, id, (uint32_t)size, true,
+					type->fields);
 	type->n_fields = n < 0 ? 0 : (uint32_t)n;
 	return type;
 }

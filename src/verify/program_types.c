@@ -18,7 +18,7 @@
 
 #include <skep/btf.h>
 
-#include "helper/words.h"
+#include <skep/helper_words.h>
 #include "verify/call.h"
 
 #define ARG_SK_0     SKEP_ARG_BTF_ID | SKEP_ARG_MAYBE_NULL, 0, "sock_common"
