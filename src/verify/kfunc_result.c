@@ -96,7 +96,7 @@ static int rdonly_cast(struct verifier *v, const struct call *call, struct reg *
 
 	if (id > skep_btf_n_types(btf))
 		return verify_refuse(v, CAST_UNKNOWN, (long long)id);
-	if (skep_btf_kind(btf, (uint32_t)id) == SKEP_BTF_STRUCT) {
+	if (is_struct(btf, (uint32_t)id)) {
 		object(reg, btf, (uint32_t)id, PTR_UNTRUSTED);
 		return 0;
 	}
