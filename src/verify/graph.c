@@ -73,7 +73,7 @@ static bool is_iterator_next(const struct verifier *v, uint32_t at)
 	const char *name = is_kfunc_call(&v->insns[at]) ? verify_kfunc_name(v, at) : "";
 	size_t len = strlen(name);
 
-	return !strncmp(name, "bpf_iter_", 9) && len > 5 && !strcmp(name + len - 5, "_next");
+	return len > 14 && !memcmp(name, "bpf_iter_", 9) && !memcmp(name + len - 5, "_next", 5);
 }
 
 /* --- Points ------------------------------------------------------------------------------------

@@ -276,8 +276,8 @@ int verify_call_memory(struct verifier *v, unsigned regno, uint32_t bytes, enum 
 		       bool zero_ok, struct call *call);
 /** The stack at fp + @off of @frame, @bytes of it, is overwritten by what is not known (or, with
  *  @value >= 0, by register @value). Source: check_stack_write() */
-int verify_stack_write(struct verifier *v, const struct mem_access *access, struct frame *frame);
-int verify_stack_read(struct verifier *v, const struct mem_access *access, struct frame *frame);
+int verify_stack_write(struct verifier *v, const struct mem_access *at, struct frame *frame);
+int verify_stack_read(struct verifier *v, const struct mem_access *at, struct frame *frame);
 /** A kptr or uptr in a map's value is loaded, or stored: whole, at a known offset.
  *  Source: check_map_kptr_access() */
 int verify_kptr_access(struct verifier *v, const struct mem_access *access,
