@@ -152,9 +152,8 @@ static void load(const char *path, const char *name, struct verdict *verdict, in
 	bpf_object__close(object);
 }
 
-static void ask(const char *path, const char *name, bool machine, struct verdict *verdict)
+static pid_t ask(const char *path, const char *name, bool machine, struct verdict *verdict)
 {
-	int status;
 	pid_t pid;
 
 	memset(verdict, 0, offsetof(struct verdict, log) + 1);
@@ -171,9 +170,25 @@ static void ask(const char *path, const char *name, bool machine, struct verdict
 		load(path, name, verdict, verbose > 1 ? 2 : 1);
 		_exit(0);
 	}
+	return pid;
+}
+
+static void await(pid_t pid, struct verdict *verdict)
+{
+	int status = 0;
+
 	waitpid(pid, &status, 0);
 	if (WIFSIGNALED(status))
 		verdict->err = -WTERMSIG(status);
+}
+
+/* Both at once: the kernel waits for most of its time. */
+static void ask_both(const char *path, const char *name, struct verdict *both)
+{
+	pid_t kernel = ask(path, name, false, &both[0]), machine = ask(path, name, true, &both[1]);
+
+	await(kernel, &both[0]);
+	await(machine, &both[1]);
 }
 
 /* --- Comparing
@@ -224,12 +239,11 @@ static void compare(const char *path, const char *name, struct verdict *both, st
 	const char *slash = strrchr(path, '/');
 	bool same, agree;
 
-	ask(path, name, false, &both[0]);
+	ask_both(path, name, both);
 	if (was_not_asked(&both[0])) {
 		count->not_asked++;
 		return;
 	}
-	ask(path, name, true, &both[1]);
 	for (int i = 0; i < 2; i++)
 		reason(&both[i], words[i], sizeof(words[i]));
 	agree = both[0].loaded == both[1].loaded;
