@@ -103,6 +103,9 @@ struct skep_image {
 	bool may_throw, has_may_goto, has_tail_call;
 };
 
+/** The function that slot @at is in, as image->funcs. Cost O(log functions) */
+uint32_t skep_image_func_at(const struct skep_image *image, uint32_t at);
+
 /** How linking resolves what instructions name. Every callback returns 0 or -errno. */
 struct skep_link_env {
 	/** The map behind a descriptor (or index, SKEP_PSEUDO_MAP_IDX) with a reference. */

@@ -56,9 +56,6 @@ static inline int64_t skep_jump_target(const struct skep_insn *insn, uint32_t at
 	return (int64_t)at + 1 + (wide ? insn->imm : insn->off);
 }
 
-/** The function that starts at slot @start; it is known to be one. */
-uint32_t skep_image_func_at(const struct skep_image *image, uint32_t start);
-
 /* structure.c: functions and their extents; jumps stay inside; all is reached; no deep calls. */
 int skep_link_functions(struct skep_linker *linker);
 int skep_link_jumps(struct skep_linker *linker);

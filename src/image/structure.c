@@ -11,13 +11,13 @@
 #include "base/arena.h"
 #include "base/fd.h"
 
-uint32_t skep_image_func_at(const struct skep_image *image, uint32_t start)
+uint32_t skep_image_func_at(const struct skep_image *image, uint32_t at)
 {
 	uint32_t low = 0, high = image->n_funcs;
 
 	while (high - low > 1) {
 		uint32_t middle = low + (high - low) / 2;
-		if (image->funcs[middle].start <= start)
+		if (image->funcs[middle].start <= at)
 			low = middle;
 		else
 			high = middle;

@@ -258,19 +258,6 @@ void skep_jit_flow(struct jit_unit *unit)
 	}
 }
 
-uint32_t skep_jit_func_at(const struct skep_image *image, uint32_t slot)
-{
-	uint32_t low = 0, high = image->n_funcs;
-	while (high - low > 1) {
-		uint32_t middle = low + (high - low) / 2;
-		if (image->funcs[middle].start <= slot)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 uint32_t skep_jit_price(const struct skep_image *image, uint32_t func)
 {
 	uint32_t insns = image->funcs[func].end - image->funcs[func].start;

@@ -117,8 +117,6 @@ uint16_t skep_jit_writes(const struct skep_insn *insn);
 /** Where the jump at @slot goes, or -1: no jump. */
 int64_t skep_jit_target(const struct skep_image *image, uint32_t slot);
 
-/** The function that begins at @slot. */
-uint32_t skep_jit_func_at(const struct skep_image *image, uint32_t slot);
 /** What calling @func takes of the budget: its length, at most 15 bits of it. */
 uint32_t skep_jit_price(const struct skep_image *image, uint32_t func);
 /** The shorter way than the helper that the look-up at hand has. */

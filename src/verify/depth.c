@@ -70,6 +70,8 @@ static int add_bytes(struct chain *chain, uint32_t func)
 			       ? verify_refuse(v, FUNC_STACK_TOO_LARGE, func, bytes)
 			       : 0;
 	chain->bytes += bytes;
+	if (chain->bytes > v->stack_bytes)
+		v->stack_bytes = chain->bytes;
 	if (chain->bytes > SKEP_STACK_BYTES)
 		return verify_refuse(v, STACK_TOO_LARGE, chain->n, chain->bytes);
 	return 0;
@@ -120,7 +122,7 @@ static int visit_call(struct chain *chain, uint32_t at, uint64_t *done)
 {
 	struct verifier *v = chain->v;
 	const struct skep_insn *insn = &v->insns[at];
-	uint32_t func = flow_func_of(v, called_start(insn, at));
+	uint32_t func = skep_image_func_at(v->image, called_start(insn, at));
 
 	if (v->funcs[func].is_async_callback) {
 		if (!is_call(insn))
@@ -150,6 +152,9 @@ static int follow(struct chain *chain, uint32_t func)
 	uint64_t done[MOST_FUNCS / 64] = {0};
 	int err = enter(chain, func);
 
+	if (!err) /* functions that each call all later ones make more chains than can be followed
+		   */
+		err = verify_check_time(chain->v);
 	for (uint32_t at = facts->start; at < facts->end && !err; at++)
 		err = visit(chain, at, done);
 	return err ? err : leave(chain, func);
@@ -183,7 +188,7 @@ static bool has_tail_calls(const struct verifier *v)
 static void add_may_goto(struct verifier *v)
 {
 	for (uint32_t at = 0; at < v->n_insns && v->image->has_may_goto; at++) {
-		struct func_facts *func = &v->funcs[flow_func_of(v, at)];
+		struct func_facts *func = &v->funcs[skep_image_func_at(v->image, at)];
 
 		if (!v->facts[at].may_goto)
 			continue;

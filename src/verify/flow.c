@@ -16,21 +16,6 @@
  */
 #include "verify/flow.h"
 
-uint32_t flow_func_of(const struct verifier *v, uint32_t at)
-{
-	uint32_t low = 0, high = v->n_funcs;
-
-	while (high - low > 1) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (v->funcs[middle].start <= at)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /* --- Order -------------------------------------------------------------------------------------
  */
 

@@ -77,8 +77,6 @@ static inline unsigned flow_successors(const struct verifier *v, uint32_t at, ui
 	return n;
 }
 
-/** The function that @at is in. Cost O(log functions). */
-uint32_t flow_func_of(const struct verifier *v, uint32_t at);
 /**
  * v->order: the instructions of each function such that one comes behind those that it leads to,
  * but for loops; funcs[f].order_start tells where each one's begin.

@@ -103,7 +103,8 @@ static void list_calls(const struct verifier *v, struct call_edges *edges)
 		if (is_local_call(insn) || is_function_address(insn))
 			skep_vec_push(
 				&edges->list,
-				((struct call_edge){f, flow_func_of(v, called_start(insn, at))}));
+				((struct call_edge){
+					f, skep_image_func_at(v->image, called_start(insn, at))}));
 		at += is_load_imm64(insn);
 	}
 }

@@ -34,7 +34,7 @@ static int check_place(struct verifier *v)
 	if (!has_packet(v))
 		return verify_refuse(v, LD_ABS_TYPE);
 	if (in_callback(v))
-		return verify_refuse(v, LD_ABS_CALLBACK);
+		return verify_refuse(v, LD_ABS_IN_CALLBACK);
 	return 0;
 }
 

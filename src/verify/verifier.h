@@ -162,7 +162,8 @@ struct verifier {
 	uint32_t n_jumps, n_jumps_at_state,
 		n_insns_at_state; /* states.c: is it time for another? */
 	size_t memory_bytes;
-	uint64_t started_ns, deadline_ns;
+	uint64_t started_ns;
+	uint32_t stack_bytes; /* depth.c: of the deepest chain of calls */
 };
 
 /* Returned by steps besides 0 and -errno: this path is at its end. */
@@ -186,6 +187,8 @@ static inline int verify_no_fork(const struct verifier *v)
 
 /** Since skep_verify() was called. */
 uint64_t verify_elapsed_ns(const struct verifier *v);
+/** Has it taken longer than opts->time_ns? Then refuse. Cost: looks at the clock. */
+int verify_check_time(struct verifier *v);
 
 /* --- reg.c: operands ------------------------------------------------------------------------ */
 

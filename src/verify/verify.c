@@ -132,6 +132,13 @@ uint64_t verify_elapsed_ns(const struct verifier *v)
 	return now_ns() - v->started_ns;
 }
 
+int verify_check_time(struct verifier *v)
+{
+	if (v->opts->time_ns && verify_elapsed_ns(v) > v->opts->time_ns)
+		return verify_refuse(v, TIME_IS_UP, v->n_processed);
+	return 0;
+}
+
 static void init(struct verifier *v, const struct skep_verify_program *program,
 		 const struct skep_verify_opts *opts, struct skep_buf *log)
 {
@@ -152,7 +159,6 @@ static void init(struct verifier *v, const struct skep_verify_program *program,
 	v->log_start = v->log ? v->log->len : 0;
 	v->refused_at = NOWHERE;
 	v->started_ns = now_ns();
-	v->deadline_ns = opts->time_ns ? v->started_ns + opts->time_ns : 0;
 }
 
 static void report(const struct verifier *v, int err, struct skep_verify_report *ret)
@@ -162,11 +168,10 @@ static void report(const struct verifier *v, int err, struct skep_verify_report 
 		.most_states_per_insn = v->most_states_per_insn,
 		.n_states = v->n_states,
 		.peak_states = v->peak_states,
+		.stack_bytes = v->stack_bytes,
 		.refused_at = err ? v->refused_at : NOWHERE,
 		.refusal = err ? refusal_name(v->refusal) : NULL,
 	};
-	for (uint32_t f = 0; f < v->n_funcs; f++)
-		ret->stack_bytes += v->funcs[f].stack_bytes;
 }
 
 int skep_verify(const struct skep_verify_program *program, const struct skep_verify_opts *opts,

@@ -16,7 +16,8 @@
 
 #include <errno.h>
 
-#define MOST_PENDING 8192
+#define MOST_PENDING        8192
+#define INSNS_BETWEEN_LOOKS 1024 /* at the clock */
 
 /* --- Forks -------------------------------------------------------------------------------------
  */
@@ -142,7 +143,7 @@ static int check_limits(struct verifier *v)
 
 	if (++v->n_processed > most)
 		return verify_refuse(v, TOO_MANY_INSNS, v->n_processed);
-	return 0;
+	return v->n_processed % INSNS_BETWEEN_LOOKS ? 0 : verify_check_time(v);
 }
 
 static int arrive(struct verifier *v)
@@ -169,7 +170,8 @@ static int arrive(struct verifier *v)
  * before the instruction). */
 static bool is_only_guessed(const struct verifier *v, int err)
 {
-	return err < 0 && err != -ENOMEM && err != -E2BIG && v->state->speculative;
+	return err < 0 && err != -ENOMEM && err != -E2BIG && err != -EAGAIN &&
+	       v->state->speculative;
 }
 
 static int step(struct verifier *v)

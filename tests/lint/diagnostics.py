@@ -1,7 +1,8 @@
 """include/skep/diag.def: ids are unique and in form, every row is used, and every id is
 named by a test. tests/lint/diagnostics-untested.txt lists those no test names yet; an id
 there that a test does name is a finding too, so that the list only shrinks. Run by itself
-it takes out of the list what no longer belongs there.
+it takes out of the list what no longer belongs there. src/verify/refusals.def: names are unique, and
+every row is used.
 """
 
 import re
@@ -10,6 +11,8 @@ from sources import TOP, c_files, text_of, tracked
 
 ROW = re.compile(r'^DIAG\((\w+),\s*"([^"]*)",\s*(NOTE|WARNING|ERROR),\s*"((?:[^"\\]|\\.)*)"', re.M)
 FORM = re.compile(r"[BIYERKLSPTU]\d{4}")
+REFUSAL = re.compile(r'^REFUSAL\((\w+), "(\w+)", -\w+, "', re.M)
+REFUSALS = "src/verify/refusals.def"
 UNTESTED = "tests/lint/diagnostics-untested.txt"
 
 
@@ -55,10 +58,23 @@ def check_tested(rows):
         yield f"{UNTESTED}: there is no {code}: take it out"
 
 
+def check_refusals(text):
+    rows = REFUSAL.findall(text)
+    if len(rows) != len(re.findall(r"^REFUSAL\(", text, re.M)):
+        yield f"{REFUSALS}: a row is not as REFUSAL(NAME, \"name\", -ERRNO, \"words\")"
+    for column in (0, 1):
+        values = [row[column] for row in rows]
+        for value in sorted({value for value in values if values.count(value) > 1}):
+            yield f"{REFUSALS}: the name {value} is there twice"
+    words = set(re.findall(r"\w+", "".join(text_of(path) for path in c_files("src"))))
+    yield from (f"{REFUSALS}: nothing refuses by {name}" for name, _ in rows if name not in words)
+
+
 def check():
     text = text_of("include/skep/diag.def")
     rows = ROW.findall(text)
-    return [*check_rows(text, rows), *check_used(rows), *check_tested(rows)]
+    return [*check_rows(text, rows), *check_used(rows), *check_tested(rows),
+            *check_refusals(text_of(REFUSALS))]
 
 
 def shrink():

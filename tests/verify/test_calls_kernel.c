@@ -5,36 +5,17 @@
  * Maps are named by their place in `maps`: "r1 = map[id:0]" is the hash map.
  * Needs CAP_BPF; skips with a message where bpf(2) is refused.
  */
-#include "../machine/both.h"
-
-#include <linux/bpf.h>
+#include "sides.h"
 
 #include <skep/btf.h>
 
-#define LOG_BYTES (1u << 20)
-
-struct skep_machine *machine;
-bool has_kernel;
-unsigned n_differences;
-
-static const struct {
-	uint32_t type, key, value, entries;
-} maps[] = {
+static const struct map_spec maps[] = {
 	{BPF_MAP_TYPE_HASH, 4, 8, 8},
 	{BPF_MAP_TYPE_ARRAY, 4, 8, 8},
 	{BPF_MAP_TYPE_RINGBUF, 0, 0, 4096},
 	{BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 4},
 	{BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 4},
 	{BPF_MAP_TYPE_QUEUE, 0, 8, 4},
-};
-#define N_MAPS (sizeof(maps) / sizeof(*maps))
-
-static int fds[2][N_MAPS];
-
-struct program {
-	const char *name;
-	uint32_t type;
-	const char *text;
 };
 
 #define FILTER BPF_PROG_TYPE_SOCKET_FILTER
@@ -213,17 +194,6 @@ static const struct program programs[] = {
 
 /* --- Both ------------------------------------------------------------------------------------ */
 
-static int create_map(int side, size_t i)
-{
-	union attr attr = {0};
-
-	attr.map_create.type = maps[i].type;
-	attr.map_create.key_size = maps[i].key;
-	attr.map_create.value_size = maps[i].value;
-	attr.map_create.max_entries = maps[i].entries;
-	return (int)call_side(side, CMD_MAP_CREATE, &attr, sizeof(attr.map_create));
-}
-
 /* Where functions start: at the first instruction, and at what is called or taken the address of.
  */
 static uint32_t find_functions(const struct skep_insn *insns, size_t n, bool *starts)
@@ -266,12 +236,15 @@ static int load_types(int side, uint32_t n_funcs, uint32_t *types)
 	return (int)fd;
 }
 
-static void add_types(int side, const struct skep_insn *insns, size_t n, union bpf_attr *attr,
-		      struct bpf_func_info *infos)
+static void add(int side, const struct program *program, const struct skep_insn *insns, size_t n,
+		union bpf_attr *attr)
 {
+	static struct bpf_func_info infos[64];
 	bool starts[256];
 	uint32_t types[64], n_funcs = find_functions(insns, n, starts), f = 0;
 
+	if (!strcmp(program->name, "GPL"))
+		attr->license = ptr("MIT");
 	attr->prog_btf_fd = (uint32_t)load_types(side, n_funcs, types);
 	for (size_t i = 0; i < n; i++)
 		if (starts[i])
@@ -281,108 +254,28 @@ static void add_types(int side, const struct skep_insn *insns, size_t n, union b
 	attr->func_info_rec_size = sizeof(*infos);
 }
 
-static long load(int side, const struct program *program, const struct skep_insn *insns, size_t n,
-		 char *log)
+static const struct sides sides = {
+	.programs = programs,
+	.n_programs = sizeof(programs) / sizeof(*programs),
+	.maps = maps,
+	.n_maps = sizeof(maps) / sizeof(*maps),
+	.add = add,
+};
+
+static void test_calls(void **state)
 {
-	struct skep_insn *mine = malloc(n * sizeof(*mine));
-	struct bpf_func_info infos[64];
-	union bpf_attr attr = {0};
-	long fd, err;
-
-	memcpy(mine, insns, n * sizeof(*mine));
-	for (size_t i = 0; i < n; i++)
-		if (mine[i].code == 0x18 && mine[i].src == SKEP_PSEUDO_MAP_FD)
-			mine[i].imm = fds[side][mine[i].imm];
-	attr.prog_type = program->type;
-	attr.insns = ptr(mine);
-	attr.insn_cnt = (uint32_t)n;
-	attr.license = ptr(strcmp(program->name, "GPL") ? "GPL" : "MIT");
-	attr.log_buf = ptr(log);
-	attr.log_size = LOG_BYTES;
-	attr.log_level = 1;
-	*log = 0;
-	add_types(side, mine, n, &attr, infos);
-	errno = 0;
-	fd = call_side(side, CMD_PROG_LOAD, &attr, sizeof(attr));
-	err = fd < 0 ? -errno : 0;
-	free(mine);
-	close((int)attr.prog_btf_fd);
-	if (fd >= 0)
-		close((int)fd);
-	return err;
-}
-
-/* The line that says why: the last before the counts. */
-static char *reason(char *log)
-{
-	char *end = strstr(log, "processed "), *from;
-
-	if (end)
-		*end = 0;
-	end = log + strlen(log);
-	if (end > log && end[-1] == '\n')
-		end[-1] = 0;
-	from = strrchr(log, '\n');
-	return from ? from + 1 : log;
-}
-
-static void test_programs(void **state)
-{
-	char *logs[2] = {malloc(LOG_BYTES), malloc(LOG_BYTES)};
-
-	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
-		const struct program *program = &programs[i];
-		struct skep_insn *insns = NULL;
-		size_t n = 0;
-		long err[2];
-
-		if (skep_asm(program->text, strlen(program->text), &insns, &n, NULL)) {
-			differ("%s: not assembled\n", program->name);
-			continue;
-		}
-		for (int side = 0; side < 2; side++)
-			err[side] = load(side, program, insns, n, logs[side]);
-		free(insns);
-		if (err[0] != err[1] || (err[0] && strcmp(reason(logs[0]), reason(logs[1]))))
-			differ("%s: kernel %ld \"%s\", machine %ld \"%s\"\n", program->name, err[0],
-			       reason(logs[0]), err[1], reason(logs[1]));
-	}
-	free(logs[0]);
-	free(logs[1]);
-	assert_int_equal(n_differences, 0);
+	sides_compare(&sides);
 }
 
 static int begin(void **state)
 {
-	const struct skep_machine_opts opts = {.verify = true};
-
-	if (skep_machine_new(&opts, &machine))
-		return -1;
-	for (int side = 0; side < 2; side++)
-		for (size_t i = 0; i < N_MAPS; i++)
-			fds[side][i] = create_map(side, i);
-	has_kernel = fds[0][0] >= 0;
-	return 0;
+	return sides_begin(&sides);
 }
 
 static int end(void **state)
 {
-	for (int side = 0; side < 2; side++)
-		for (size_t i = 0; i < N_MAPS; i++)
-			if (fds[side][i] >= 0)
-				close(fds[side][i]);
-	skep_machine_free(machine);
+	sides_end();
 	return 0;
-}
-
-static void test_calls(void **state)
-{
-	if (has_kernel) {
-		test_programs(state);
-		return;
-	}
-	print_message("bpf(2) is refused here\n");
-	skip();
 }
 
 int main(void)

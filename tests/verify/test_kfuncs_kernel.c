@@ -6,18 +6,10 @@
  * In a program's text "kfunc NAME" is a call of that function.
  * Needs CAP_BPF and the kernel's BTF; skips with a message where there are none.
  */
-#include "../machine/both.h"
-
-#include <linux/bpf.h>
+#include "sides.h"
 
 #include <skep/btf.h>
 #include <skep/buf.h>
-
-#define LOG_BYTES (1u << 20)
-
-struct skep_machine *machine;
-bool has_kernel;
-unsigned n_differences;
 
 static struct skep_btf *kernel_btf;
 
@@ -75,15 +67,9 @@ static void test_rules(void **state)
 
 /* --- Programs -------------------------------------------------------------------------------- */
 
-struct program {
-	const char *name;
-	uint32_t type, flags;
-	const char *text;
-};
-
-#define TC     BPF_PROG_TYPE_SCHED_CLS, 0
-#define FILTER BPF_PROG_TYPE_SOCKET_FILTER, 0
-#define CALL   BPF_PROG_TYPE_SYSCALL, 1u << 4
+#define TC     BPF_PROG_TYPE_SCHED_CLS
+#define FILTER BPF_PROG_TYPE_SOCKET_FILTER
+#define CALL   BPF_PROG_TYPE_SYSCALL
 #define END    "r0 = 0\nexit\n"
 #define FP(n)                                                                                      \
 	"r1 = r10\n"                                                                               \
@@ -162,14 +148,15 @@ static const struct program programs[] = {
 	{"no list", TC, FP(-16) "kfunc bpf_list_pop_front\n" END},
 	{"no lock", TC, FP(-8) "kfunc bpf_res_spin_lock\n" END},
 	{"no work queue", TC, FP(-16) "r2 = 0\nr3 = 0\nkfunc bpf_wq_init\n" END},
-	{"metadata", BPF_PROG_TYPE_XDP, 0,
+	{"metadata", BPF_PROG_TYPE_XDP,
 	 "r2 = r10\nr2 += -8\nkfunc bpf_xdp_metadata_rx_timestamp\n" END},
 	{"memory not set", TC, FP(-8) "r2 = 8\nr3 = 0\nr4 = 0\nkfunc bpf_copy_from_user_str\n" END},
 };
 
 /* The text with the calls' numbers; NULL: the kernel lacks one of the functions. */
-static char *with_numbers(const char *text)
+static char *with_numbers(const struct program *program)
 {
+	const char *text = program->text;
 	struct skep_buf out = {0};
 
 	while (*text) {
@@ -192,107 +179,39 @@ static char *with_numbers(const char *text)
 	return out.data;
 }
 
-static long load(int side, const struct program *program, const struct skep_insn *insns, size_t n,
-		 char *log)
+/* Such programs sleep, all of them. */
+static void add(int side, const struct program *program, const struct skep_insn *insns, size_t n,
+		union bpf_attr *attr)
 {
-	union bpf_attr attr = {0};
-	long fd;
-
-	attr.prog_type = program->type;
-	attr.prog_flags = program->flags;
-	attr.insns = ptr(insns);
-	attr.insn_cnt = (uint32_t)n;
-	attr.license = ptr("GPL");
-	attr.log_buf = ptr(log);
-	attr.log_size = LOG_BYTES;
-	attr.log_level = 1;
-	*log = 0;
-	errno = 0;
-	fd = call_side(side, CMD_PROG_LOAD, &attr, sizeof(attr));
-	if (fd < 0)
-		return -errno;
-	close((int)fd);
-	return 0;
+	if (program->type == CALL)
+		attr->prog_flags = BPF_F_SLEEPABLE;
 }
 
-/* The line that says why: the last before the counts. */
-static char *reason(char *log)
-{
-	char *end = strstr(log, "processed "), *from;
-
-	if (end)
-		*end = 0;
-	end = log + strlen(log);
-	if (end > log && end[-1] == '\n')
-		end[-1] = 0;
-	from = strrchr(log, '\n');
-	return from ? from + 1 : log;
-}
-
-static void compare(const struct program *program, char *logs[2])
-{
-	char *text = with_numbers(program->text);
-	struct skep_insn *insns = NULL;
-	size_t n = 0;
-	long err[2];
-
-	if (!text)
-		return;
-	if (skep_asm(text, strlen(text), &insns, &n, NULL)) {
-		differ("%s: not assembled\n", program->name);
-		free(text);
-		return;
-	}
-	for (int side = 0; side < 2; side++)
-		err[side] = load(side, program, insns, n, logs[side]);
-	if (err[0] != err[1] || (err[0] && strcmp(reason(logs[0]), reason(logs[1]))))
-		differ("%s: kernel %ld \"%s\", machine %ld \"%s\"\n", program->name, err[0],
-		       reason(logs[0]), err[1], reason(logs[1]));
-	free(insns);
-	free(text);
-}
+static const struct sides sides = {
+	.programs = programs,
+	.n_programs = sizeof(programs) / sizeof(*programs),
+	.text = with_numbers,
+	.add = add,
+};
 
 static void test_programs(void **state)
 {
-	char *logs[2] = {malloc(LOG_BYTES), malloc(LOG_BYTES)};
-
-	if (!has_kernel) {
-		print_message("bpf(2) is refused here\n");
-		free(logs[0]);
-		free(logs[1]);
+	if (kernel_btf)
+		sides_compare(&sides);
+	else
 		skip();
-	}
-	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
-		compare(&programs[i], logs);
-	free(logs[0]);
-	free(logs[1]);
-	assert_int_equal(n_differences, 0);
 }
-
-/* --- All ------------------------------------------------------------------------------------- */
 
 static int begin(void **state)
 {
-	const struct skep_machine_opts opts = {.verify = true};
-	const struct program nothing = {"nothing", FILTER, END};
-	struct skep_insn *insns = NULL;
-	char *log = malloc(LOG_BYTES);
-	size_t n = 0;
-
-	if (skep_machine_new(&opts, &machine) ||
-	    skep_asm(nothing.text, strlen(nothing.text), &insns, &n, NULL))
-		return -1;
 	skep_btf_open_kernel(&kernel_btf, NULL);
-	has_kernel = kernel_btf && !load(0, &nothing, insns, n, log);
-	free(insns);
-	free(log);
-	return 0;
+	return sides_begin(&sides);
 }
 
 static int end(void **state)
 {
 	skep_btf_free(kernel_btf);
-	skep_machine_free(machine);
+	sides_end();
 	return 0;
 }
 

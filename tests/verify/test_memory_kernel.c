@@ -6,34 +6,14 @@
  * address in its first value.
  * Needs CAP_BPF; skips with a message where bpf(2) is refused.
  */
-#include "../machine/both.h"
+#include "sides.h"
 
-#include <linux/bpf.h>
-
-#define LOG_BYTES (1u << 20)
-
-struct skep_machine *machine;
-bool has_kernel;
-unsigned n_differences;
-
-static const struct {
-	uint32_t type, key, value, entries, flags;
-	bool frozen;
-} maps[] = {
+static const struct map_spec maps[] = {
 	{BPF_MAP_TYPE_ARRAY, 4, 16, 1, 0, false},
 	{BPF_MAP_TYPE_ARRAY, 4, 16, 1, BPF_F_RDONLY_PROG, true},
 	{BPF_MAP_TYPE_ARRAY, 4, 16, 1, BPF_F_WRONLY_PROG, false},
 	{BPF_MAP_TYPE_HASH, 8, 32, 4, 0, false},
 	{BPF_MAP_TYPE_RINGBUF, 0, 0, 4096, 0, false},
-};
-#define N_MAPS (sizeof(maps) / sizeof(*maps))
-
-static int fds[2][N_MAPS];
-
-struct program {
-	const char *name;
-	uint32_t type;
-	const char *text;
 };
 
 #define FILTER BPF_PROG_TYPE_SOCKET_FILTER
@@ -221,133 +201,26 @@ static const struct program programs[] = {
 	{"a classic load by register", FILTER, "r6 = r1\nr7 = 2\nr0 = *(u8 *)skb[r7 + 0]\n" END},
 };
 
-/* --- Both ------------------------------------------------------------------------------------ */
-
-static int create_map(int side, size_t i)
-{
-	static const uint32_t constants[4] = {1, 8, 0xffff, 3};
-	const uint32_t key = 0;
-	union attr attr = {0};
-	int fd;
-
-	attr.map_create.type = maps[i].type;
-	attr.map_create.key_size = maps[i].key;
-	attr.map_create.value_size = maps[i].value;
-	attr.map_create.max_entries = maps[i].entries;
-	attr.map_create.flags = maps[i].flags;
-	fd = (int)call_side(side, CMD_MAP_CREATE, &attr, sizeof(attr.map_create));
-	if (fd >= 0 && maps[i].frozen) {
-		union bpf_attr update = {
-			.map_fd = (uint32_t)fd, .key = ptr(&key), .value = ptr(constants)};
-		union bpf_attr freeze = {.map_fd = (uint32_t)fd};
-
-		call_side(side, CMD_MAP_UPDATE_ELEM, &update, sizeof(update));
-		call_side(side, CMD_MAP_FREEZE, &freeze, sizeof(freeze));
-	}
-	return fd;
-}
-
-static bool names_map(const struct skep_insn *insn)
-{
-	return insn->code == (SKEP_LD | SKEP_IMM | SKEP_DW) &&
-	       (insn->src == SKEP_PSEUDO_MAP_FD || insn->src == SKEP_PSEUDO_MAP_VALUE);
-}
-
-static long load(int side, const struct program *program, const struct skep_insn *insns, size_t n,
-		 char *log)
-{
-	struct skep_insn *mine = malloc(n * sizeof(*mine));
-	union bpf_attr attr = {0};
-	long fd, err;
-
-	memcpy(mine, insns, n * sizeof(*mine));
-	for (size_t i = 0; i < n; i++)
-		if (names_map(&mine[i]))
-			mine[i].imm = fds[side][mine[i].imm];
-	attr.prog_type = program->type;
-	attr.insns = ptr(mine);
-	attr.insn_cnt = (uint32_t)n;
-	attr.license = ptr("GPL");
-	attr.log_buf = ptr(log);
-	attr.log_size = LOG_BYTES;
-	attr.log_level = 1;
-	*log = 0;
-	errno = 0;
-	fd = call_side(side, CMD_PROG_LOAD, &attr, sizeof(attr));
-	err = fd < 0 ? -errno : 0;
-	free(mine);
-	if (fd >= 0)
-		close((int)fd);
-	return err;
-}
-
-/* The line that says why: the last before the counts. */
-static char *reason(char *log)
-{
-	char *end = strstr(log, "processed "), *from;
-
-	if (end)
-		*end = 0;
-	end = log + strlen(log);
-	if (end > log && end[-1] == '\n')
-		end[-1] = 0;
-	from = strrchr(log, '\n');
-	return from ? from + 1 : log;
-}
-
-static void compare(const struct program *program, char *logs[2])
-{
-	struct skep_insn *insns = NULL;
-	size_t n = 0;
-	long err[2];
-
-	if (skep_asm(program->text, strlen(program->text), &insns, &n, NULL)) {
-		differ("%s: not assembled\n", program->name);
-		return;
-	}
-	for (int side = 0; side < 2; side++)
-		err[side] = load(side, program, insns, n, logs[side]);
-	free(insns);
-	if (err[0] != err[1] || (err[0] && strcmp(reason(logs[0]), reason(logs[1]))))
-		differ("%s: kernel %ld \"%s\", machine %ld \"%s\"\n", program->name, err[0],
-		       reason(logs[0]), err[1], reason(logs[1]));
-}
+static const struct sides sides = {
+	.programs = programs,
+	.n_programs = sizeof(programs) / sizeof(*programs),
+	.maps = maps,
+	.n_maps = sizeof(maps) / sizeof(*maps),
+};
 
 static void test_memory(void **state)
 {
-	char *logs[2] = {malloc(LOG_BYTES), malloc(LOG_BYTES)};
-
-	if (!has_kernel) {
-		print_message("bpf(2) is refused here\n");
-		skip();
-	}
-	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
-		compare(&programs[i], logs);
-	free(logs[0]);
-	free(logs[1]);
-	assert_int_equal(n_differences, 0);
+	sides_compare(&sides);
 }
 
 static int begin(void **state)
 {
-	const struct skep_machine_opts opts = {.verify = true};
-
-	if (skep_machine_new(&opts, &machine))
-		return -1;
-	for (int side = 0; side < 2; side++)
-		for (size_t i = 0; i < N_MAPS; i++)
-			fds[side][i] = create_map(side, i);
-	has_kernel = fds[0][0] >= 0;
-	return 0;
+	return sides_begin(&sides);
 }
 
 static int end(void **state)
 {
-	for (int side = 0; side < 2; side++)
-		for (size_t i = 0; i < N_MAPS; i++)
-			if (fds[side][i] >= 0)
-				close(fds[side][i]);
-	skep_machine_free(machine);
+	sides_end();
 	return 0;
 }
 

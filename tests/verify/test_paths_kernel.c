@@ -6,23 +6,9 @@
  * Left out are lines with addresses of maps, and times. "r1 = map[id:0]" is a map of four values.
  * Needs CAP_BPF; skips with a message where bpf(2) is refused.
  */
-#include "../machine/both.h"
+#include "sides.h"
 
-#include <linux/bpf.h>
-
-#define LOG_BYTES (1u << 20)
-
-struct skep_machine *machine;
-bool has_kernel;
-unsigned n_differences;
-
-static int maps[2]; /* one on each side */
-
-struct program {
-	const char *name;
-	uint32_t type;
-	const char *text;
-};
+static const struct map_spec maps[] = {{BPF_MAP_TYPE_HASH, 8, 8, 4, 0, false}};
 
 #define FILTER BPF_PROG_TYPE_SOCKET_FILTER
 #define TC     BPF_PROG_TYPE_SCHED_CLS
@@ -175,35 +161,6 @@ static const struct program programs[] = {
 	 "*(u64 *)(r10 -8) = r1\n" END},
 };
 
-static long load(int side, const struct program *program, const struct skep_insn *insns, size_t n,
-		 char *log)
-{
-	struct skep_insn *mine = malloc(n * sizeof(*mine));
-	union bpf_attr attr = {0};
-	long fd, err;
-
-	memcpy(mine, insns, n * sizeof(*mine));
-	for (size_t i = 0; i < n; i++)
-		if (mine[i].code == (SKEP_LD | SKEP_IMM | SKEP_DW) &&
-		    mine[i].src == SKEP_PSEUDO_MAP_FD)
-			mine[i].imm = maps[side];
-	attr.prog_type = program->type;
-	attr.insns = ptr(mine);
-	attr.insn_cnt = (uint32_t)n;
-	attr.license = ptr("GPL");
-	attr.log_buf = ptr(log);
-	attr.log_size = LOG_BYTES;
-	attr.log_level = 2 | 4;
-	*log = 0;
-	errno = 0;
-	fd = call_side(side, CMD_PROG_LOAD, &attr, sizeof(attr));
-	err = fd < 0 ? -errno : 0;
-	free(mine);
-	if (fd >= 0)
-		close((int)fd);
-	return err;
-}
-
 /* The next line of *@log that is compared, ended; NULL: there is none. */
 static char *next_line(char **log)
 {
@@ -232,64 +189,28 @@ static void compare_logs(const struct program *program, char *kernel, char *ours
 		       b ? b : "(end)");
 }
 
-static void compare(const struct program *program, char *logs[2])
-{
-	struct skep_insn *insns = NULL;
-	size_t n = 0;
-	long err[2];
-
-	if (skep_asm(program->text, strlen(program->text), &insns, &n, NULL)) {
-		differ("%s: not assembled\n", program->name);
-		return;
-	}
-	for (int side = 0; side < 2; side++)
-		err[side] = load(side, program, insns, n, logs[side]);
-	free(insns);
-	if (err[0] != err[1])
-		differ("%s: kernel %ld, machine %ld\n", program->name, err[0], err[1]);
-	compare_logs(program, logs[0], logs[1]);
-}
+static const struct sides sides = {
+	.programs = programs,
+	.n_programs = sizeof(programs) / sizeof(*programs),
+	.maps = maps,
+	.n_maps = sizeof(maps) / sizeof(*maps),
+	.log_level = 2 | 4,
+	.compare = compare_logs,
+};
 
 static void test_paths(void **state)
 {
-	char *logs[2] = {malloc(LOG_BYTES), malloc(LOG_BYTES)};
-
-	if (!has_kernel) {
-		print_message("bpf(2) is refused here\n");
-		skip();
-	}
-	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
-		compare(&programs[i], logs);
-	free(logs[0]);
-	free(logs[1]);
-	assert_int_equal(n_differences, 0);
+	sides_compare(&sides);
 }
 
 static int begin(void **state)
 {
-	const struct skep_machine_opts opts = {.verify = true};
-
-	if (skep_machine_new(&opts, &machine))
-		return -1;
-	for (int side = 0; side < 2; side++) {
-		union attr attr = {0};
-
-		attr.map_create.type = BPF_MAP_TYPE_HASH;
-		attr.map_create.key_size = 8;
-		attr.map_create.value_size = 8;
-		attr.map_create.max_entries = 4;
-		maps[side] = (int)call_side(side, CMD_MAP_CREATE, &attr, sizeof(attr.map_create));
-	}
-	has_kernel = maps[0] >= 0;
-	return 0;
+	return sides_begin(&sides);
 }
 
 static int end(void **state)
 {
-	for (int side = 0; side < 2; side++)
-		if (maps[side] >= 0)
-			close(maps[side]);
-	skep_machine_free(machine);
+	sides_end();
 	return 0;
 }
 

@@ -236,6 +236,8 @@ static void tell_sum(struct asking *asking)
 	skep_columns_render(&asking->table, out);
 	if (asking->job->printed.len)
 		skep_buf_add(out, asking->job->printed.data, asking->job->printed.len);
+	if (prog_interrupted)
+		skep_buf_puts(out, "interrupted: what is behind was not looked at\n");
 	skep_buf_printf(out, "%u of %u accepted", asking->n - asking->n_refused, asking->n);
 	if (prog_given(asking->job, PROG_OPT_KERNEL))
 		skep_buf_printf(out, ", the kernel decides otherwise of %u", asking->n_differ);
@@ -253,14 +255,15 @@ static int verify_all(struct asking *asking)
 	if (err)
 		return err;
 	heads(asking);
+	prog_catch_interrupts();
 	bpf_object__for_each_program(prog, job->elf.object)
 	{
-		if (is_wanted(job, bpf_program__name(prog)))
+		if (is_wanted(job, bpf_program__name(prog)) && !prog_interrupted)
 			verify_one(asking, prog);
 	}
 	tell_sum(asking);
 	skep_columns_done(&asking->table);
-	return asking->n_refused ? 1 : 0;
+	return asking->n_refused || prog_interrupted ? 1 : 0;
 }
 
 int prog_verb_verify(struct prog_job *job)

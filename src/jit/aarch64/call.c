@@ -85,7 +85,7 @@ A_RULE(call)
 
 A_RULE(call_local)
 {
-	uint32_t func = skep_jit_func_at(u->image, u->slot + 1 + (uint32_t)insn->imm);
+	uint32_t func = skep_image_func_at(u->image, u->slot + 1 + (uint32_t)insn->imm);
 	if (u->budget)
 		skep_jit_a64_pay(u, skep_jit_price(u->image, func));
 	a_mov(u, W64, A_RUN_ARG, A_RUN);

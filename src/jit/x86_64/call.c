@@ -102,7 +102,7 @@ X_RULE(call)
 
 X_RULE(call_local)
 {
-	uint32_t func = skep_jit_func_at(u->image, u->slot + 1 + (uint32_t)insn->imm);
+	uint32_t func = skep_image_func_at(u->image, u->slot + 1 + (uint32_t)insn->imm);
 	if (u->budget)
 		skep_jit_x86_pay(u, skep_jit_price(u->image, func));
 	x_mov(u, W64, X_RUN_ARG, X_RUN);
