@@ -26,6 +26,9 @@
 union bpf_attr;
 struct skep_machine;
 struct skep_map;
+struct skep_verify_opts;
+struct skep_verify_program;
+struct skep_verify_report;
 struct skep_world;
 
 struct skep_machine_opts {
@@ -38,6 +41,13 @@ struct skep_machine_opts {
 	uint32_t most_objects; /* of each kind; 0: no limit */
 	bool checked;          /* the checked interpreter, whatever @exec says */
 	bool verify; /* programs are verified when loaded, and refused as the kernel would */
+	/* with @verify: how (NULL: as the kernel; levels and flags are PROG_LOAD's), and who is
+	 * told of each verification while what it was about is still there */
+	const struct skep_verify_opts *verify_opts;
+	void (*verified)(void *ctx, const struct skep_verify_program *program,
+			 const struct skep_verify_opts *opts, int err,
+			 const struct skep_verify_report *report);
+	void *verified_ctx;
 	const char
 		*kernel_btf; /* file with the BTF that programs are written for; NULL: the host's */
 	void (*trace)(void *ctx, const char *text,

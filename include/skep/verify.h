@@ -49,7 +49,13 @@ struct skep_verify_program {
 			      */
 };
 
+enum skep_verify_mode {
+	SKEP_VERIFY_KERNEL,  /* decide as the kernel does */
+	SKEP_VERIFY_EXTENDED /* is it safe, though Linux may find it too large? */
+};
+
 struct skep_verify_opts {
+	enum skep_verify_mode mode;
 	uint32_t log_level; /* BPF_LOG_LEVEL1 | BPF_LOG_LEVEL2 | BPF_LOG_STATS */
 	bool unprivileged;  /* without CAP_BPF and CAP_PERFMON: what leaks or speculates is refused
 			     */
@@ -68,6 +74,9 @@ struct skep_verify_report {
 	uint32_t stack_bytes; /* of the deepest chain of calls */
 	uint32_t refused_at;  /* slot; UINT32_MAX: accepted, or not about one */
 	const char *refusal;  /* the rule's stable name ("uninit_register"); NULL: accepted */
+	/* EXTENDED, accepted: what part of its budget of instructions Linux would have used, in
+	 * percent, over 100 where it would refuse for that; UINT32_MAX: more than was looked at */
+	uint32_t linux_budget;
 };
 
 /**

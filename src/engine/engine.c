@@ -71,6 +71,9 @@ static int open_machine(const struct skep_engine_opts *opts, struct skep_engine 
 		.exec_opts = {.budget = opts->budget != 0},
 		.budget = opts->budget,
 		.verify = opts->verify,
+		.verify_opts = opts->verify_opts,
+		.verified = opts->verified,
+		.verified_ctx = opts->verified_ctx,
 		.trace = opts->trace,
 		.trace_ctx = opts->trace_ctx,
 	};

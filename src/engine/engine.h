@@ -24,6 +24,9 @@
 
 struct skep_machine;
 struct skep_fault;
+struct skep_verify_opts;
+struct skep_verify_program;
+struct skep_verify_report;
 
 enum skep_engine_kind { SKEP_ENGINE_AUTO, SKEP_ENGINE_LINUX, SKEP_ENGINE_USER };
 
@@ -35,6 +38,12 @@ struct skep_engine_opts {
 	enum skep_engine_code code;
 	uint64_t budget; /* instructions a run may take; 0: no limit. The kernel has its own. */
 	bool verify; /* user engine: programs are verified when loaded; the kernel does it anyway */
+	/* user engine, with @verify: see skep_machine_opts */
+	const struct skep_verify_opts *verify_opts;
+	void (*verified)(void *ctx, const struct skep_verify_program *program,
+			 const struct skep_verify_opts *opts, int err,
+			 const struct skep_verify_report *report);
+	void *verified_ctx;
 	/* What programs print with bpf_printk(), on the user engine; NULL: nowhere. */
 	void (*trace)(void *ctx, const char *text, size_t len);
 	void *trace_ctx;

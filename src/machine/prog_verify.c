@@ -40,11 +40,18 @@ int machine_prog_verify(struct skep_machine *machine, const struct prog_object *
 		.attach_btf_id = prog->attach_btf_id,
 		.target_type = prog->attach_prog ? prog->attach_prog->type : 0,
 	};
-	const struct skep_verify_opts opts = {
-		.log_level = log->level,
-		.strict_alignment = prog->flags & (1u << 0),
-		.test_state_freq = prog->flags & (1u << 3),
-	};
+	const struct skep_machine_opts *how = &machine->opts;
+	struct skep_verify_opts opts = {0};
+	struct skep_verify_report report;
+	int err;
 
-	return skep_verify(&program, &opts, &log->text, NULL);
+	if (how->verify_opts)
+		opts = *how->verify_opts;
+	opts.log_level = log->level;
+	opts.strict_alignment = prog->flags & (1u << 0);
+	opts.test_state_freq = prog->flags & (1u << 3);
+	err = skep_verify(&program, &opts, &log->text, &report);
+	if (how->verified)
+		how->verified(how->verified_ctx, &program, &opts, err, &report);
+	return err;
 }
