@@ -72,6 +72,7 @@ struct skep_verify_report {
 	uint32_t n_processed; /* instructions, on all paths */
 	uint32_t most_states_per_insn, n_states, peak_states;
 	uint32_t stack_bytes; /* of the deepest chain of calls */
+	uint64_t peak_bytes;  /* of memory that the verification took, at the most */
 	uint32_t refused_at;  /* slot; UINT32_MAX: accepted, or not about one */
 	const char *refusal;  /* the rule's stable name ("uninit_register"); NULL: accepted */
 	/* EXTENDED, accepted: what part of its budget of instructions Linux would have used, in

@@ -130,7 +130,7 @@ static size_t spaces_to_comment(size_t width)
 
 void verify_log_changes(struct verifier *v, const struct state *state)
 {
-	if (!v->log)
+	if (!verify_logs_steps(v))
 		return;
 	if (v->insn_end && v->insn_end == v->log->len) {
 		v->log->len--;
@@ -153,7 +153,7 @@ void verify_log_step(struct verifier *v)
 {
 	size_t start;
 
-	if (!v->log || !(v->level & LEVEL_STEPS))
+	if (!verify_logs_steps(v))
 		return;
 	if (!v->state_shown && v->level & LEVEL_ALL) {
 		log_whole_state(v);

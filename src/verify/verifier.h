@@ -24,6 +24,7 @@
 #include <skep/verify.h>
 
 #include "base/vec.h"
+#include "verify/pool.h"
 #include "verify/state.h"
 
 #define NOWHERE UINT32_MAX
@@ -97,6 +98,7 @@ struct func_facts {
 struct pending {
 	struct state *state; /* owned */
 	uint32_t at, prev_at;
+	uint32_t since; /* how many instructions had been processed */
 	size_t log_len; /* level 1 shows the path that failed alone: the log is cut back to this */
 };
 
@@ -107,6 +109,7 @@ struct verifier {
 	const struct skep_insn *insns;
 	uint32_t n_insns;
 	struct skep_arena arena; /* what lives until the end */
+	struct pool pool;        /* states */
 
 	struct insn_facts *facts; /* [n_insns] */
 	struct func_facts *funcs; /* [n_funcs] */
@@ -161,7 +164,8 @@ struct verifier {
 	uint32_t n_processed, n_states, peak_states, most_states_per_insn;
 	uint32_t n_jumps, n_jumps_at_state,
 		n_insns_at_state; /* states.c: is it time for another? */
-	size_t memory_bytes;
+	size_t memory_bytes;      /* of states; what lives until the end is the arena's */
+	size_t peak_bytes;        /* of both */
 	uint64_t started_ns;
 	uint32_t stack_bytes; /* depth.c: of the deepest chain of calls */
 };
@@ -436,6 +440,11 @@ int verify_mark_slot_precise(struct verifier *v, uint32_t frame, uint32_t slot);
 /* --- log.c
  * ---------------------------------------------------------------------------------------- */
 
+/** Are instructions and states told of? At levels 1 and 2. */
+static inline bool verify_logs_steps(const struct verifier *v)
+{
+	return v->log && v->level & 3;
+}
 void verify_log(struct verifier *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /*
  * What the instruction under way wrote, or only looked at: the log shows it behind the instruction.

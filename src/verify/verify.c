@@ -169,6 +169,7 @@ static void report(const struct verifier *v, int err, struct skep_verify_report 
 		.n_states = v->n_states,
 		.peak_states = v->peak_states,
 		.stack_bytes = v->stack_bytes,
+		.peak_bytes = v->peak_bytes,
 		.refused_at = err ? v->refused_at : NOWHERE,
 		.refusal = err ? refusal_name(v->refusal) : NULL,
 	};
@@ -184,10 +185,12 @@ int skep_verify(const struct skep_verify_program *program, const struct skep_ver
 	verify_log_functions(&v);
 	for (size_t i = 0; i < sizeof(passes) / sizeof(*passes) && !err; i++)
 		err = passes[i](&v);
+	verify_note_peak(&v);
 	verify_log_summary(&v);
 	if (ret)
 		report(&v, err, ret);
 	skep_vec_done(&v.pending);
+	pool_done(&v.pool);
 	skep_arena_done(&v.arena);
 	return err;
 }
