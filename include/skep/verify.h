@@ -71,9 +71,12 @@ struct skep_verify_opts {
 struct skep_verify_report {
 	uint32_t n_processed; /* instructions, on all paths */
 	uint32_t most_states_per_insn, n_states, peak_states;
-	uint32_t stack_bytes; /* of the deepest chain of calls */
-	uint32_t refused_at;  /* slot; UINT32_MAX: accepted, or not about one */
-	const char *refusal;  /* the rule's stable name ("uninit_register"); NULL: accepted */
+	uint32_t stack_bytes;   /* of the deepest chain of calls */
+	uint32_t chain_bytes;   /* the same, as if no function had a stack of its own */
+	uint32_t most_frames;   /* functions in the longest chain of calls */
+	uint32_t most_branches; /* that waited to be walked, at one time */
+	uint32_t refused_at;    /* slot; UINT32_MAX: accepted, or not about one */
+	const char *refusal;    /* the rule's stable name ("uninit_register"); NULL: accepted */
 	/* EXTENDED, accepted: what part of its budget of instructions Linux would have used, in
 	 * percent, over 100 where it would refuse for that; UINT32_MAX: more than was looked at */
 	uint32_t linux_budget;

@@ -159,6 +159,7 @@ struct verifier {
 
 	/* how much */
 	uint32_t n_processed, n_states, peak_states, most_states_per_insn;
+	uint32_t most_branches; /* that waited in `pending` at one time */
 	uint32_t n_jumps, n_jumps_at_state,
 		n_insns_at_state; /* states.c: is it time for another? */
 	size_t memory_bytes;
@@ -184,6 +185,12 @@ static inline int verify_no_fork(const struct verifier *v)
 {
 	return v->refusal ? -E2BIG : -ENOMEM;
 }
+
+/** The longest chain of calls (chains.c), for the report of an accepted program. */
+struct chain_length {
+	uint32_t frames, bytes;
+};
+struct chain_length verify_longest_chain(struct verifier *v);
 
 /** Since skep_verify() was called. */
 uint64_t verify_elapsed_ns(const struct verifier *v);

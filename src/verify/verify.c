@@ -161,14 +161,21 @@ static void init(struct verifier *v, const struct skep_verify_program *program,
 	v->started_ns = now_ns();
 }
 
-static void report(const struct verifier *v, int err, struct skep_verify_report *ret)
+static void report(struct verifier *v, int err, struct skep_verify_report *ret)
 {
+	struct chain_length chain = {0};
+
+	if (!err)
+		chain = verify_longest_chain(v);
 	*ret = (struct skep_verify_report){
 		.n_processed = v->n_processed,
 		.most_states_per_insn = v->most_states_per_insn,
 		.n_states = v->n_states,
 		.peak_states = v->peak_states,
 		.stack_bytes = v->stack_bytes,
+		.chain_bytes = chain.bytes,
+		.most_frames = chain.frames,
+		.most_branches = v->most_branches,
 		.refused_at = err ? v->refused_at : NOWHERE,
 		.refusal = err ? refusal_name(v->refusal) : NULL,
 	};

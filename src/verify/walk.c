@@ -48,6 +48,8 @@ static bool take_pending(struct verifier *v)
 
 	verify_state_free(v, v->state);
 	v->state = NULL;
+	if (v->pending.len > v->most_branches)
+		v->most_branches = (uint32_t)v->pending.len;
 	if (!v->pending.len)
 		return false;
 	pending = skep_vec_pop(&v->pending);
