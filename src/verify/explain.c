@@ -16,6 +16,7 @@
  */
 #include "verify/explain_tell.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,8 @@ static int register_of_words(const struct trail *trail)
 		if (trail->args[i].is_register && !trail->args[i].text &&
 		    trail->args[i].number >= 0 && trail->args[i].number < SKEP_N_REGS)
 			return (int)trail->args[i].number;
+	if (trail->words && trail->words[0] == 'R' && isdigit((unsigned char)trail->words[1]))
+		return atoi(trail->words + 1) < SKEP_N_REGS ? atoi(trail->words + 1) : -1;
 	return -1;
 }
 
@@ -162,6 +165,7 @@ int skep_verify_explain(const struct skep_verify_program *program,
 	trail.visits = calloc(program->image->n_insns + 1, sizeof(*trail.visits));
 	if (trail.ring && trail.visits)
 		verify_with_trail(program, &again, &trail, &second);
+	skep_buf_done(&trail.said);
 	free(trail.ring);
 	free(trail.visits);
 	if (!trail.ring || !trail.visits)

@@ -108,6 +108,8 @@ static const char *says_moved(struct search *s)
 
 	if (!(insn->code & SKEP_X))
 		return sentence(s, "r%u is %s", insn->dst, now);
+	if ((insn->code & 7) == SKEP_ALU && insn->src == insn->dst)
+		return sentence(s, "r%u is cut to its lower 32 bits: %s", insn->dst, now);
 	return sentence(s, "r%u is what r%u is: %s", insn->dst, insn->src, now);
 }
 
@@ -148,8 +150,18 @@ static const char *load_source(struct search *s)
 {
 	const struct trail_step *step = s->step;
 
+	const struct reg *base = &step->src;
+	const char *member = NULL;
+	uint32_t id;
+
 	if (step->on_stack)
 		return sentence(s, "the stack at fp%+d", step->stack_off);
+	if (base->kind == REG_CTX && explain_context_name(s->t, &id))
+		member = explain_member(s->t->v->program->kernel_btf, id, base->off + s->insn->off);
+	else if (base->kind == REG_BTF_PTR)
+		member = explain_member(base->btf, base->btf_id, base->off + s->insn->off);
+	if (member)
+		return sentence(s, "the field %s of %s", member, explain_pointee(s->t, base));
 	return explain_pointee(s->t, &step->src);
 }
 
@@ -424,7 +436,8 @@ static void chain_of_held(struct search *s)
 		if (s->step->at == since) {
 			add(s, WORTH_MUCH,
 			    sentence(s, "%s acquires it", explain_callee(s->t, since)));
-			s->t->at_fault = i;
+			if (s->t->row->more)
+				s->t->at_fault = i;
 			return;
 		}
 		if (explain_is_condition(s->insn))
@@ -523,6 +536,14 @@ static void want_stack(struct search *s)
 	s->slots[frame] = at.stack_off ? slot_mask(&at, 1) : 0;
 }
 
+static bool adds_register(const struct skep_insn *insn)
+{
+	uint8_t op = insn->code & 0xf0;
+
+	return (insn->code & 7) == SKEP_ALU64 && insn->code & SKEP_X && insn->src != SKEP_R10 &&
+	       (op == SKEP_ADD || op == SKEP_SUB);
+}
+
 void explain_chain(struct telling *t)
 {
 	struct search *s = skep_arena_new(t->arena, struct search);
@@ -543,6 +564,9 @@ void explain_chain(struct telling *t)
 	default:
 		if (t->subject >= 0)
 			s->regs[t->step->frame] = 1u << t->subject;
+		/* arithmetic: what is wrong may be either */
+		if (t->subject >= 0 && adds_register(t->insn))
+			s->regs[t->step->frame] |= 1u << t->insn->dst | 1u << t->insn->src;
 		go_back(s, t->trail->len - 1);
 	}
 	tell(s);

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include <skep/btf.h>
+
 #include "verify/call.h"
 #include "verify/explain_source.h"
 
@@ -86,15 +88,15 @@ static void unscale(struct telling *t, struct offset *o)
 		const struct skep_insn *insn = &t->v->insns[step->at];
 		uint8_t class = insn->code & 7;
 		bool alu = class == SKEP_ALU64 || class == SKEP_ALU;
-		uint64_t scale = scale_of(insn);
+		uint64_t scale = scale_of(insn), most;
 
 		if (step->frame != t->step->frame)
 			return;
 		if ((!alu && class != SKEP_LDX && class != SKEP_LD) || insn->dst != o->regno)
 			continue;
 		/* what overflowed is no multiple any more */
-		if (!alu || !scale || step->dst.value.full.smin < 0 ||
-		    step->dst.value.full.umax > UINT32_MAX / scale)
+		most = class == SKEP_ALU64 ? INT64_MAX : UINT32_MAX;
+		if (!alu || !scale || step->dst.value.full.umax > most / scale)
 			return;
 		o->scale *= scale;
 		set_offset(o, step, i, insn);
@@ -116,6 +118,7 @@ static struct offset find_offset(struct telling *t)
 /* --- Regions ----------------------------------------------------------------------------------
  */
 
+#define MOST_SIZE (1u << 29)
 #define LOOKED_AT 4096 /* numbers, for one that the bits allow */
 
 struct region {
@@ -156,13 +159,10 @@ static const char *bytes_from(struct telling *t, int64_t first, uint32_t n)
 				 (long long)first + n - 1);
 }
 
-static const char *verb(const struct telling *t)
+static const char *verb(struct telling *t)
 {
-	uint8_t class = t->insn->code & 7;
-
-	if (class == SKEP_LDX)
-		return "reads";
-	return class == SKEP_ST || class == SKEP_STX ? "writes" : "accesses";
+	return skep_arena_printf(t->arena, !strcmp(explain_verb(t), "access") ? "%ses" : "%ss",
+				 explain_verb(t));
 }
 
 /* "with r1 = 64 (line 12)": a number of a register at the step where it is the index. */
@@ -193,27 +193,23 @@ static void find_number(struct telling *t, const struct region *r)
 		tell_number(t, r, (int64_t)number);
 }
 
-/* The check that is missing: a mask where the number of elements is a power of two. */
+/* The check that is missing. How many elements there are the line of the source knows best; the
+ * memory may hold more than the array. */
 static void tell_check(struct telling *t, const struct region *r)
 {
-	uint64_t room = r->size > (uint64_t)r->off ? r->size - (uint64_t)r->off : 0;
-	uint64_t n = r->added.scale ? room / r->added.scale : 0;
-	const char *name = explain_name_of_index(t->arena, explain_place(t, t->step->at).text);
+	const char *text = explain_place(t, t->step->at).text;
+	const char *index = explain_name_of_index(t->arena, text);
+	const char *array = explain_name_of_array(t->arena, text);
 
-	if (r->off < 0 || !n || r->bytes > r->added.scale)
-		return;
-	name = name ? name : "index";
-	if (n & (n - 1))
-		t->ret->code = skep_arena_printf(t->arena, "if (%s >= %llu)\n\treturn %s;", name,
-						 (unsigned long long)n, explain_result(t));
-	else
-		t->ret->code =
-			skep_arena_printf(t->arena, "%s &= %llu;", name, (unsigned long long)n - 1);
 	t->ret->hint = "hold it against the number of elements first; a number that may be "
 		       "negative is compared as unsigned";
+	if (index && array && r->added.scale >= r->bytes)
+		t->ret->code = skep_arena_printf(
+			t->arena, "if (%s >= sizeof(%s) / sizeof(%s[0]))\n\treturn %s;", index,
+			array, array, explain_result(t));
 }
 
-static void tell_fixed(struct telling *t, const struct region *r, const struct reg *reg)
+static void tell_fixed(struct telling *t, struct region *r, const struct reg *reg)
 {
 	int64_t first = r->off + (int64_t)reg->value.bits.value;
 
@@ -368,4 +364,49 @@ void explain_size(struct telling *t)
 		return;
 	t->ret->why = skep_arena_printf(t->arena, "the size in r%d is %s", t->subject,
 					explain_number(t, &reg->value));
+	if (t->trail->refusal == REFUSE_SIZE_ZERO && reg->value.full.umax > MOST_SIZE)
+		t->ret->code = skep_arena_printf(
+			t->arena, "if (!size || size > sizeof(buffer))\n\treturn %s;",
+			explain_result(t));
+}
+
+/* The number in an addition to a pointer. */
+void explain_offset(struct telling *t)
+{
+	unsigned regno =
+		t->trail->regs[t->insn->src].kind == REG_SCALAR ? t->insn->src : t->insn->dst;
+	const struct reg *reg = &t->trail->regs[regno];
+
+	if ((t->insn->code & 7) != SKEP_ALU64 || !(t->insn->code & SKEP_X) ||
+	    reg->kind != REG_SCALAR)
+		return;
+	t->ret->why = skep_arena_printf(t->arena, "r%u, which is added, is %s", regno,
+					explain_number(t, &reg->value));
+	tell_check(t, &(struct region){.bytes = 1, .added = {.scale = 1}});
+}
+
+/* --- The context ------------------------------------------------------------------------------
+ */
+
+void explain_context(struct telling *t)
+{
+	uint32_t id, bytes = explain_access_bytes(t->insn);
+	const char *name = explain_context_name(t, &id), *member;
+	const struct skep_btf *btf = t->v->program->kernel_btf;
+	int64_t off = t->trail->n_args ? t->trail->args[0].number : 0, size;
+
+	if (!name || !bytes)
+		return;
+	size = skep_btf_size(btf, id);
+	member = explain_member(btf, id, off);
+	if (off < 0 || off + bytes > size)
+		t->ret->what = skep_arena_printf(
+			t->arena,
+			"the context, a struct %s, has %lld bytes, and this %s %u at %lld", name,
+			(long long)size, verb(t), (unsigned)bytes, (long long)off);
+	else if (member)
+		t->ret->what = skep_arena_printf(
+			t->arena,
+			"programs of this type may not %s %u bytes of the field %s of struct %s",
+			explain_verb(t), (unsigned)bytes, member, name);
 }

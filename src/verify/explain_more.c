@@ -66,8 +66,8 @@ void explain_null_argument(struct telling *t)
 /* --- A register that is no address --------------------------------------------------------------
  */
 
-/* The last link that tells of a call which ended the pointer; NULL: none did. */
-static const char *ended_by(struct telling *t)
+/* The call that ended the pointer, and whether that gave back what was acquired; NULL: none did. */
+static const char *ended_by(struct telling *t, bool *ret_released)
 {
 	const struct trail *trail = t->trail;
 	uint16_t mask = (uint16_t)(1u << t->subject);
@@ -76,8 +76,10 @@ static const char *ended_by(struct telling *t)
 	for (uint32_t i = trail->len - 1; i-- > trail_first(trail);) {
 		const struct trail_step *step = trail_step(trail, i);
 
-		if (step->frame == frame && step->lost_regs & mask)
+		if (step->frame == frame && step->lost_regs & mask) {
+			*ret_released = trail_step(trail, i + 1)->n_refs < step->n_refs;
 			return explain_callee(t, step->at);
+		}
 	}
 	return NULL;
 }
@@ -85,12 +87,15 @@ static const char *ended_by(struct telling *t)
 static void number_as_address(struct telling *t)
 {
 	const struct reg *reg = subject(t);
-	const char *call = ended_by(t);
+	bool released = false;
+	const char *call = ended_by(t, &released);
 
 	if (call) {
 		t->ret->what = skep_arena_printf(
 			t->arena, "this uses a pointer that is not valid any more since %s", call);
-		t->ret->hint = "get the pointer anew behind the call, and check it again";
+		t->ret->hint = released ? "use it only before it is given back"
+					: "get the pointer anew behind the call, and check it "
+					  "again";
 		return;
 	}
 	if (verify_reg_is_null(reg)) {
@@ -99,8 +104,10 @@ static void number_as_address(struct telling *t)
 		return;
 	}
 	t->ret->what = "this uses a number as if it were an address";
-	t->ret->why = skep_arena_printf(t->arena, "to the verifier r%d is only %s", t->subject,
-					explain_reg(t, reg));
+	t->ret->why = skep_arena_printf(t->arena,
+					"r%d holds a number (%s), and only what came as a pointer "
+					"may be followed",
+					t->subject, explain_reg(t, reg));
 	t->ret->hint = "what an address in memory leads to is read with "
 		       "bpf_probe_read_kernel() or bpf_probe_read_user()";
 }
@@ -211,11 +218,14 @@ void explain_held(struct telling *t)
 {
 	const struct trail *trail = t->trail;
 	uint32_t at = trail->n_refs ? trail->refs[trail->n_refs - 1].insn : NOWHERE;
-	const char *call, *name;
+	const char *call, *name, *lock;
 
 	if (at >= t->v->n_insns)
 		return;
 	call = explain_callee(t, at);
+	lock = explain_argument_of(t->arena, explain_place(t, at).text, "bpf_spin_lock");
+	if (lock)
+		t->ret->code = skep_arena_printf(t->arena, "bpf_spin_unlock(%s);", lock);
 	t->ret->what = skep_arena_printf(
 		t->arena, "what %s %s is not given back on one of the ways to the end", call,
 		trail->refs[trail->n_refs - 1].kind == REF_PTR ? "gives" : "takes");
@@ -297,6 +307,9 @@ static const char *plain_kinds(struct telling *t, const char *list)
 	struct skep_buf out = {0};
 	const char *copy, *last = "";
 
+	/* whatever can be read: the kernel names nine kinds */
+	if (!strncmp(list, "fp, pkt", 7))
+		return "memory (of the stack, the packet or a map)";
 	while (*list) {
 		size_t len = strcspn(list, ",");
 		const char *plain = plain_kind(t, list, len);
@@ -329,9 +342,12 @@ void explain_argument(struct telling *t)
 					 explain_callee(t, t->step->at),
 					 plain_kinds(t, expected + strlen("expected=")), t->subject,
 					 explain_pointee(t, reg));
+	if (!t->ret->hint)
+		t->ret->hint = "pass what the function takes: its declaration is in "
+			       "bpf_helper_defs.h or the kernel's BTF";
 	if (reg->kind == REG_SCALAR)
-		t->ret->why = skep_arena_printf(t->arena, "to the verifier r%d is only %s",
-						t->subject, explain_reg(t, reg));
+		t->ret->why = skep_arena_printf(t->arena, "r%d holds a number: %s", t->subject,
+						explain_reg(t, reg));
 }
 
 /* --- Limits -----------------------------------------------------------------------------------
@@ -365,6 +381,16 @@ static uint32_t hottest(struct telling *t, const struct skep_explain_place *know
 	return most;
 }
 
+static uint32_t most_visited(const struct telling *t)
+{
+	uint32_t most = 0;
+
+	for (uint32_t at = 1; at < t->v->n_insns; at++)
+		if (t->trail->visits[at] > t->trail->visits[most])
+			most = at;
+	return most;
+}
+
 void explain_limit(struct telling *t)
 {
 	struct skep_explain_place places[HOTTEST];
@@ -373,7 +399,7 @@ void explain_limit(struct telling *t)
 	for (ret->n_links = 0; ret->n_links < HOTTEST; ret->n_links++) {
 		uint32_t at = hottest(t, places, ret->n_links);
 
-		if (at == NOWHERE)
+		if (at == NOWHERE || t->trail->visits[at] < t->trail->visits[most_visited(t)] / 8)
 			break;
 		places[ret->n_links] = explain_place(t, at);
 		ret->chain[ret->n_links] = (struct skep_explain_link){

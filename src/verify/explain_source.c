@@ -67,3 +67,35 @@ const char *explain_name_of_index(struct skep_arena *arena, const char *text)
 		at++;
 	return at == close ? name_before(arena, open + 1, close) : NULL;
 }
+
+/* An expression of names, "." and "->". */
+static bool is_expression(const char *text, const char *at)
+{
+	return is_name(*at) || *at == '.' || (*at == '>' && at > text && at[-1] == '-') ||
+	       (*at == '-' && at[1] == '>');
+}
+
+const char *explain_name_of_array(struct skep_arena *arena, const char *text)
+{
+	const char *end = text ? strchr(text, '[') : NULL, *from = end;
+
+	if (!end || strchr(end + 1, '['))
+		return NULL;
+	while (from > text && is_expression(text, from - 1))
+		from--;
+	if (from == end || isdigit((unsigned char)*from))
+		return NULL;
+	return skep_arena_dup(arena, from, (size_t)(end - from));
+}
+
+const char *explain_argument_of(struct skep_arena *arena, const char *text, const char *call)
+{
+	const char *at = text ? strstr(text, call) : NULL;
+	size_t len;
+
+	if (!at || at[strlen(call)] != '(')
+		return NULL;
+	at += strlen(call) + 1;
+	len = strcspn(at, "(),;");
+	return at[len] == ')' ? skep_arena_dup(arena, at, len) : NULL;
+}

@@ -11,4 +11,9 @@ const char *explain_name_followed(struct skep_arena *arena, const char *text);
 /** "i" of "x += table[i];", if it is the only one. */
 const char *explain_name_of_index(struct skep_arena *arena, const char *text);
 
+/** "total->sizes" of "x += total->sizes[i];", if it is the only one. */
+const char *explain_name_of_array(struct skep_arena *arena, const char *text);
+/** "&total->lock" of "bpf_spin_lock(&total->lock);" for "bpf_spin_lock". */
+const char *explain_argument_of(struct skep_arena *arena, const char *text, const char *call);
+
 #endif

@@ -55,10 +55,17 @@ const char *explain_number(struct telling *t, const struct skep_scalar *value);
 const char *explain_reg(struct telling *t, const struct reg *reg);
 /** What a pointer leads to, without where in it: "a value of map counts". */
 const char *explain_pointee(struct telling *t, const struct reg *reg);
+/** The member of a structure at byte @off; NULL: none is known. */
+const char *explain_member(const struct skep_btf *btf, uint32_t id, int64_t off);
+/** What the program's context is called ("__sk_buff"), and its id in the kernel's BTF. NULL: it has
+ *  no one structure, or is not known */
+const char *explain_context_name(struct telling *t, uint32_t *ret_id);
 /** "bpf_map_lookup_elem()": what the call at @at calls. */
 const char *explain_callee(struct telling *t, uint32_t at);
 /** The instruction as it was written. */
 const char *explain_insn(struct telling *t, uint32_t at);
+/** "read", "write", "access": what the refused instruction does. */
+const char *explain_verb(const struct telling *t);
 /** Where it is in the source. */
 struct skep_explain_place explain_place(struct telling *t, uint32_t at);
 /** Bytes that a load or store accesses; 0: it is none. */
@@ -91,6 +98,8 @@ EXPLAIN_MORE(returned)
 EXPLAIN_MORE(null_argument)
 EXPLAIN_MORE(size)
 EXPLAIN_MORE(limit)
+EXPLAIN_MORE(context)
+EXPLAIN_MORE(offset)
 EXPLAIN_MORE(argument)
 #undef EXPLAIN_MORE
 

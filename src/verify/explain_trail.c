@@ -32,6 +32,8 @@ static uint32_t plain_id(const struct reg *reg)
 
 static bool is_alike(const struct reg *a, const struct reg *b)
 {
+	if (a->kind == REG_PACKET || a->kind == REG_PACKET_META)
+		return a->kind == b->kind && a->id == b->id;
 	return a->kind == b->kind && plain_id(a) && plain_id(a) == plain_id(b);
 }
 
@@ -102,6 +104,7 @@ void verify_trail_step(struct verifier *v)
 	uint8_t class = insn->code & 7;
 
 	complete_last(v, t);
+	skep_buf_clear(&t->said);
 	v->changed_slots = 0;
 	v->changed_regs = 0;
 	t->visits[v->at]++;
@@ -191,16 +194,25 @@ static void take_state(struct verifier *v, struct trail *t)
 		memcpy(t->refs, state->refs, t->n_refs * sizeof(*t->refs));
 }
 
+static char *last_line(struct trail *t)
+{
+	const char *text = t->said.len ? t->said.data : "";
+	size_t end = t->said.len, from;
+
+	while (end && text[end - 1] == '\n')
+		end--;
+	for (from = end; from && text[from - 1] != '\n';)
+		from--;
+	return skep_arena_dup(t->arena, text + from, end - from);
+}
+
 void verify_trail_refused(struct verifier *v, enum refusal row, const char *fmt, va_list ap)
 {
 	struct trail *t = v->trail;
-	va_list words, args;
+	va_list args;
 
 	t->refusal = row;
-	va_copy(words, ap);
-	t->words = skep_arena_vprintf(t->arena, fmt, words);
-	va_end(words);
-	t->words[strcspn(t->words, "\n")] = '\0';
+	t->words = last_line(t);
 	va_copy(args, ap);
 	take_arguments(t, fmt, &args);
 	va_end(args);

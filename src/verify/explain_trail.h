@@ -19,6 +19,8 @@
 
 #include <stdarg.h>
 
+#include <skep/buf.h>
+
 #include "verify/verifier.h"
 
 #define TRAIL_STEPS      (1u << 15)
@@ -64,7 +66,8 @@ struct trail {
 	bool in_walk; /* there was a path, and what follows is known */
 	struct trail_argument args[TRAIL_ARGUMENTS];
 	uint32_t n_args;
-	char *words; /* the kernel's line */
+	struct skep_buf said; /* of the instruction under way; owned by who asks */
+	char *words;          /* the last line of it: the kernel's */
 	struct reg regs[SKEP_N_REGS];
 	struct slot slots[MOST_SLOTS]; /* of the frame on top */
 	struct ref refs[TRAIL_REFERENCES];

@@ -144,7 +144,10 @@ const char *explain_pointee(struct telling *t, const struct reg *reg)
 	case REG_MAP_KEY: return skep_arena_printf(t->arena, "a key of map %s", reg->map->name);
 	case REG_BTF_PTR: return btf_pointee(t, reg);
 	case REG_MEM:
-		return skep_arena_printf(t->arena, "%u bytes of memory", (unsigned)reg->mem_bytes);
+		return skep_arena_printf(t->arena,
+					 reg->flags & MEM_RINGBUF ? "a record of %u bytes"
+								  : "%u bytes of memory",
+					 (unsigned)reg->mem_bytes);
 	case REG_FUNC: return function_name(t, reg->func);
 	default: return plain_pointee(reg) ? plain_pointee(reg) : "an address";
 	}
@@ -198,6 +201,37 @@ const char *explain_reg(struct telling *t, const struct reg *reg)
 		return skep_arena_printf(t->arena, "%s%s%s", explain_pointee(t, reg),
 					 distance(t, reg), null);
 	}
+}
+
+/* --- Members ---------------------------------------------------------------------------------- */
+
+const char *explain_member(const struct skep_btf *btf, uint32_t id, int64_t off)
+{
+	struct skep_btf_member member;
+
+	for (uint32_t i = 0; btf && id && !skep_btf_member(btf, id, i, &member); i++) {
+		int64_t begin = member.bit_off / 8, size = skep_btf_size(btf, member.type);
+
+		if (*member.name && begin <= off && off < begin + size)
+			return member.name;
+	}
+	return NULL;
+}
+
+const char *explain_context_name(struct telling *t, uint32_t *ret_id)
+{
+	static const char *const names[] = {
+#define CTX_TYPE(number, NAME, name) [number] = name,
+#include "verify/ctx_types.def"
+#undef CTX_TYPE
+	};
+	uint32_t type = t->v->image->type;
+
+	if (type >= sizeof(names) / sizeof(*names) || !names[type] || !*names[type] ||
+	    !t->v->program->kernel_btf)
+		return NULL;
+	*ret_id = verify_kernel_struct(t->v, names[type]);
+	return *ret_id ? names[type] : NULL;
 }
 
 /* --- Instructions ----------------------------------------------------------------------------- */
@@ -259,6 +293,15 @@ uint32_t explain_access_bytes(const struct skep_insn *insn)
 	if (class != SKEP_LDX && class != SKEP_ST && class != SKEP_STX)
 		return 0;
 	return bytes[(insn->code & 0x18) >> 3];
+}
+
+const char *explain_verb(const struct telling *t)
+{
+	uint8_t class = t->insn ? t->insn->code & 7 : SKEP_JMP;
+
+	if (class == SKEP_LDX)
+		return "read";
+	return class == SKEP_ST || class == SKEP_STX ? "write" : "access";
 }
 
 bool explain_is_condition(const struct skep_insn *insn)
@@ -355,6 +398,8 @@ static const char *word_for(struct telling *t, const char *word, size_t len)
 		return reg ? explain_pointee(t, reg) : "memory";
 	if (!strncmp(word, "call", len))
 		return t->step ? explain_callee(t, t->step->at) : "the call";
+	if (!strncmp(word, "verb", len))
+		return explain_verb(t);
 	if (!strncmp(word, "does", len))
 		return does(t);
 	return "?";

@@ -214,6 +214,7 @@ int verify_with_trail(const struct skep_verify_program *program,
 	struct verifier v;
 
 	init(&v, program, opts, NULL);
+	v.log = &trail->said;
 	v.trail = trail;
 	return pass_all(&v, ret);
 }

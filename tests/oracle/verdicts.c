@@ -355,7 +355,7 @@ static void compare_explanation(const char *name, const struct verdict *both, st
 	if (!right && verbose)
 		printf("line %s: kernel %u (instruction %lld), skep %u: %s: %s\n", name, end.line,
 		       (long long)end.insn, e->line, e->rule, e->done ? e->what : "not explained");
-	else if (verbose > 2)
+	else if (verbose)
 		printf("explained %s: %s: %s\n", name, e->rule, e->what);
 }
 
