@@ -130,7 +130,7 @@ static size_t spaces_to_comment(size_t width)
 
 void verify_log_changes(struct verifier *v, const struct state *state)
 {
-	if (!v->log)
+	if (!v->log || !(v->level & LEVEL_STEPS))
 		return;
 	if (v->insn_end && v->insn_end == v->log->len) {
 		v->log->len--;

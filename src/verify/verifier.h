@@ -98,6 +98,7 @@ struct pending {
 	struct state *state; /* owned */
 	uint32_t at, prev_at;
 	size_t log_len; /* level 1 shows the path that failed alone: the log is cut back to this */
+	uint32_t trail_len; /* so is the trail (explain_trail.h) */
 };
 
 struct verifier {
@@ -156,6 +157,7 @@ struct verifier {
 	size_t insn_end, insn_width; /* of the instruction last shown: what it did goes behind it */
 	enum refusal refusal;
 	uint32_t refused_at;
+	struct trail *trail; /* explain_trail.h: of a verification that explains; NULL: none */
 
 	/* how much */
 	uint32_t n_processed, n_states, peak_states, most_states_per_insn;
@@ -192,6 +194,8 @@ struct chain_length {
 };
 struct chain_length verify_longest_chain(struct verifier *v);
 
+/** How long the trail is; 0: there is none. */
+uint32_t verify_trail_len(const struct verifier *v);
 /** Since skep_verify() was called. */
 uint64_t verify_elapsed_ns(const struct verifier *v);
 /** Has it taken longer than opts->time_ns? Then refuse. Cost: looks at the clock. */

@@ -4,7 +4,7 @@
  * Before: the linker (src/image) has seen that instructions are known, jumps stay inside, every
  * instruction is reached, and what 64-bit loads and calls name exists.
  */
-#include "verify/verifier.h"
+#include "verify/explain_trail.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -22,6 +22,8 @@ static int walk_function(struct verifier *v, uint32_t func)
 	v->at = v->funcs[func].start;
 	v->prev_at = NOWHERE;
 	v->last_line = 0;
+	if (v->trail)
+		verify_trail_cut(v, 0);
 	verify_note_all(v);
 	v->state_shown = true;
 	v->state = verify_state_new(v);
@@ -103,6 +105,11 @@ int verify_refuse_row(struct verifier *v, enum refusal row, const char *fmt, ...
 		skep_buf_vprintf(v->log, fmt, ap);
 		va_end(ap);
 	}
+	if (v->trail) {
+		va_start(ap, fmt);
+		verify_trail_refused(v, row, fmt, ap);
+		va_end(ap);
+	}
 	v->refusal = row;
 	v->refused_at = v->at;
 	return errors[row];
@@ -181,20 +188,40 @@ static void report(struct verifier *v, int err, struct skep_verify_report *ret)
 	};
 }
 
+static int pass_all(struct verifier *v, struct skep_verify_report *ret)
+{
+	int err = 0;
+
+	verify_log_functions(v);
+	for (size_t i = 0; i < sizeof(passes) / sizeof(*passes) && !err; i++)
+		err = passes[i](v);
+	verify_log_summary(v);
+	if (ret)
+		report(v, err, ret);
+	if (v->trail)
+		v->trail->tell(v, v->trail, v->trail->ctx);
+	skep_vec_done(&v->pending);
+	skep_arena_done(&v->arena);
+	return err;
+}
+
 int skep_verify(const struct skep_verify_program *program, const struct skep_verify_opts *opts,
 		struct skep_buf *log, struct skep_verify_report *ret)
 {
 	struct verifier v;
-	int err = 0;
 
 	init(&v, program, opts, log);
-	verify_log_functions(&v);
-	for (size_t i = 0; i < sizeof(passes) / sizeof(*passes) && !err; i++)
-		err = passes[i](&v);
-	verify_log_summary(&v);
-	if (ret)
-		report(&v, err, ret);
-	skep_vec_done(&v.pending);
-	skep_arena_done(&v.arena);
-	return err;
+	return pass_all(&v, ret);
+}
+
+int verify_with_trail(const struct skep_verify_program *program,
+		      const struct skep_verify_opts *opts, struct trail *trail,
+		      struct skep_verify_report *ret)
+{
+	struct verifier v;
+
+	init(&v, program, opts, NULL);
+	v.log = &trail->said;
+	v.trail = trail;
+	return pass_all(&v, ret);
 }

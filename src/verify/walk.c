@@ -12,7 +12,7 @@
  *
  * Source  behaviour of Linux 6.18, do_check()
  */
-#include "verify/verifier.h"
+#include "verify/explain_trail.h"
 
 #include <errno.h>
 
@@ -29,8 +29,8 @@ struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, boo
 	if (!state)
 		return NULL;
 	state->speculative |= speculative;
-	skep_vec_push(&v->pending,
-		      ((struct pending){state, at, prev_at, v->log ? v->log->len : 0}));
+	skep_vec_push(&v->pending, ((struct pending){state, at, prev_at, v->log ? v->log->len : 0,
+						     verify_trail_len(v)}));
 	if (state->parent)
 		state->parent->branches++;
 	if (v->pending.len > MOST_PENDING) {
@@ -58,6 +58,8 @@ static bool take_pending(struct verifier *v)
 	v->prev_at = pending.prev_at;
 	if (v->log && !(v->level & 2))
 		v->log->len = pending.log_len;
+	if (v->trail)
+		verify_trail_cut(v, pending.trail_len);
 	v->state_shown = false;
 	verify_note_all(v);
 	return true;
@@ -183,6 +185,8 @@ static int step(struct verifier *v)
 	if (ret)
 		return ret;
 	verify_log_step(v);
+	if (v->trail)
+		verify_trail_step(v);
 	verify_live_stack_begin(v);
 	ret = verify_step(v);
 	if (ret >= 0 || is_only_guessed(v, ret))

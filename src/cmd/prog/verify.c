@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <skep/arena.h>
+
 #include "base/fd.h"
 #include "cmd/prog/prog.h"
+#include "engine/explanation.h"
 #include "sink/columns.h"
 #include "sink/jsonw.h"
 
@@ -25,6 +28,9 @@ struct verdict {
 	uint64_t n_insns, n_states, time_us;
 	const char *log; /* the bytes of struct asking, until the next is asked */
 	struct skep_diag why;
+	/* skep's own verifier tells more; its texts are in the arena of struct asking */
+	bool explained;
+	struct skep_explanation explanation;
 };
 
 struct asking {
@@ -33,6 +39,8 @@ struct asking {
 	const struct skep_buf *bytes;
 	char *log; /* LOG_BYTES */
 	uint32_t level;
+	struct skep_arena arena; /* of one program's explanation */
+	struct verdict *asked;   /* whose program is being loaded */
 	struct skep_columns table;
 	unsigned n, n_refused, n_differ;
 };
@@ -87,9 +95,24 @@ static int load_one(struct asking *asking, const char *name, struct verdict *ret
 	return err;
 }
 
+/* libbpf loads small programs of its own before, to see what there is: what is told of last is the
+ * one that was asked for. */
+static void verified(void *ctx, const struct skep_verify_program *program,
+		     const struct skep_verify_opts *opts, int err,
+		     const struct skep_verify_report *report)
+{
+	struct asking *asking = ctx;
+	struct verdict *verdict = asking->asked;
+
+	verdict->explained = err && !skep_verify_explain(program, opts, report, &asking->arena,
+							 &verdict->explanation);
+}
+
 /* The log tells more of a refusal than libbpf does. */
 static void explain(const char *name, struct verdict *verdict)
 {
+	if (!verdict->err)
+		verdict->explained = false;
 	if (!verdict->err || !verdict->log || !verdict->log[0])
 		return;
 	skep_diag_done(&verdict->why);
@@ -100,9 +123,11 @@ static void explain(const char *name, struct verdict *verdict)
 static void ask(struct asking *asking, const char *name, enum skep_engine_kind kind,
 		struct verdict *ret)
 {
-	const struct skep_engine_opts opts = {.kind = kind, .verify = true};
+	const struct skep_engine_opts opts = {
+		.kind = kind, .verify = true, .verified = verified, .verified_ctx = asking};
 
 	ret->asked = true;
+	asking->asked = ret;
 	ret->err = skep_engine_open(&opts, &asking->job->engine, &ret->why);
 	if (!ret->err)
 		ret->err = load_one(asking, name, ret);
@@ -133,6 +158,8 @@ static void verdict_json(struct skep_jsonw *w, const struct verdict *verdict)
 		skep_jsonw_key(w, "why"), skep_jsonw_string(w, item->why ? item->why : "");
 		skep_jsonw_key(w, "try"), skep_jsonw_string(w, item->hint ? item->hint : "");
 	}
+	if (verdict->explained)
+		skep_jsonw_key(w, "explanation"), skep_explanation_json(&verdict->explanation, w);
 	skep_jsonw_close(w);
 }
 
@@ -169,12 +196,14 @@ static void tell_row(struct asking *asking, const struct bpf_program *prog,
 }
 
 /* Reasons stand below the table; the kernel's only where it is alone with them. */
-static void keep_reasons(struct asking *asking, const struct verdict *skep,
+static void keep_reasons(struct asking *asking, const char *name, const struct verdict *skep,
 			 const struct verdict *kernel)
 {
 	struct skep_buf *out = &asking->job->printed;
 
-	if (skep->err)
+	if (skep->explained)
+		skep_explanation_render(&skep->explanation, name, out);
+	else if (skep->err)
 		skep_diag_render(&skep->why, false, out);
 	if (skep->err || !kernel->err)
 		return;
@@ -187,6 +216,7 @@ static void verify_one(struct asking *asking, const struct bpf_program *prog)
 	const char *name = bpf_program__name(prog);
 	struct verdict skep = {0}, kernel = {0};
 
+	skep_arena_init(&asking->arena);
 	ask(asking, name, SKEP_ENGINE_USER, &skep);
 	if (prog_given(asking->job, PROG_OPT_LOG) && skep.log)
 		skep_buf_puts(&asking->job->printed, skep.log);
@@ -200,9 +230,10 @@ static void verify_one(struct asking *asking, const struct bpf_program *prog)
 	else
 		tell_row(asking, prog, &skep, &kernel);
 	if (!asking->job->json)
-		keep_reasons(asking, &skep, &kernel);
+		keep_reasons(asking, name, &skep, &kernel);
 	skep_diag_done(&skep.why);
 	skep_diag_done(&kernel.why);
+	skep_arena_done(&asking->arena);
 }
 
 /* --- Objects -------------------------------------------------------------------------------------
