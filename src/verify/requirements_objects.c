@@ -41,12 +41,13 @@ static void add_program(struct asking *asking)
 
 /* --- Maps ------------------------------------------------------------------------------------- */
 
-#define MMAPABLE (1u << 10)
+#define OF_SECTIONS (1u << 7 | 1u << 10) /* BPF_F_RDONLY_PROG, BPF_F_MMAPABLE */
 
-/* Flags as the program's author gave them: a name with a dot is of a section of global data. */
+/* Flags as the program's author gave them. A name with a dot is of a section of global data: what
+ * kernels these need the instructions tell that use them. */
 static uint32_t flags_of(const struct skep_map *map)
 {
-	return strchr(map->name, '.') ? map->flags & ~MMAPABLE : map->flags;
+	return strchr(map->name, '.') ? map->flags & ~OF_SECTIONS : map->flags;
 }
 
 static void add_map(struct asking *asking, const struct skep_map *map, uint32_t slot)
