@@ -4,7 +4,7 @@
  * Before: the linker (src/image) has seen that instructions are known, jumps stay inside, every
  * instruction is reached, and what 64-bit loads and calls name exists.
  */
-#include "verify/verifier.h"
+#include "verify/program.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -77,6 +77,7 @@ static int (*const passes[])(struct verifier *v) = {
 	verify_maps,               /* that its type may use */
 	verify_exception_callback, /* where bpf_throw() goes on */
 	verify_graph,              /* where paths meet, and loops */
+	verify_attach,             /* to what its type may */
 	verify_live_registers,     /* what is read again */
 	verify_live_stack,
 	verify_fastcall, /* spills around quick calls, that need no stack */
@@ -139,12 +140,26 @@ int verify_check_time(struct verifier *v)
 	return 0;
 }
 
+/* A program that replaces another's function is as that one is: it attaches where that does. */
+static const struct skep_verify_program *as_target(struct verifier *v,
+						   const struct skep_verify_program *program)
+{
+	struct skep_verify_program *copy;
+
+	if (program->image->type != PROGRAM_EXT || !program->target_type)
+		return program;
+	copy = skep_arena_array(&v->arena, struct skep_verify_program, 1);
+	*copy = *program;
+	copy->attach_type = program->target_attach_type;
+	return copy;
+}
+
 static void init(struct verifier *v, const struct skep_verify_program *program,
 		 const struct skep_verify_opts *opts, struct skep_buf *log)
 {
 	memset(v, 0, sizeof(*v));
 	skep_arena_init(&v->arena);
-	v->program = program;
+	v->program = as_target(v, program);
 	v->opts = opts;
 	v->image = program->image;
 	v->insns = program->insns;
@@ -188,6 +203,24 @@ int skep_verify(const struct skep_verify_program *program, const struct skep_ver
 	if (ret)
 		report(&v, err, ret);
 	skep_vec_done(&v.pending);
+	skep_arena_done(&v.arena);
+	return err;
+}
+
+int skep_verify_function_effects(const struct skep_verify_program *program, uint32_t type_id,
+				 struct skep_verify_effects *ret)
+{
+	static const struct skep_verify_opts quiet;
+	struct verifier v;
+	int err;
+
+	init(&v, program, &quiet, NULL);
+	err = verify_function_facts(&v);
+	*ret = (struct skep_verify_effects){0};
+	for (uint32_t f = 0; f < program->n_funcs && !err; f++)
+		if (program->funcs[f].type_id == type_id)
+			*ret = (struct skep_verify_effects){v.funcs[f].changes_packet,
+							    v.funcs[f].might_sleep};
 	skep_arena_done(&v.arena);
 	return err;
 }
