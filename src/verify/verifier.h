@@ -354,6 +354,11 @@ int verify_exception_callback(struct verifier *v);
 int verify_graph(struct verifier *v);
 /** May a program of its type use the maps it names? (maps.c) */
 int verify_maps(struct verifier *v);
+/** May it attach to what it names? (attach.c) */
+int verify_attach(struct verifier *v);
+/** May a program there call helper @id? Few are for some functions only. Source: the `allowed` of
+ *  struct bpf_func_proto */
+bool verify_helper_fits_target(const struct verifier *v, int32_t id);
 /** function_facts.c, for graph.c. */
 int verify_function_facts(struct verifier *v);
 /** The kernel function that the call at @at names, with its "bpf_"; never NULL. */

@@ -5,6 +5,7 @@
  * instruction is reached, and what 64-bit loads and calls name exists.
  */
 #include "verify/explain_trail.h"
+#include "verify/program.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -79,6 +80,7 @@ static int (*const passes[])(struct verifier *v) = {
 	verify_maps,               /* that its type may use */
 	verify_exception_callback, /* where bpf_throw() goes on */
 	verify_graph,              /* where paths meet, and loops */
+	verify_attach,             /* to what its type may */
 	verify_live_registers,     /* what is read again */
 	verify_live_stack,
 	verify_fastcall, /* spills around quick calls, that need no stack */
@@ -146,12 +148,26 @@ int verify_check_time(struct verifier *v)
 	return 0;
 }
 
+/* A program that replaces another's function is as that one is: it attaches where that does. */
+static const struct skep_verify_program *as_target(struct verifier *v,
+						   const struct skep_verify_program *program)
+{
+	struct skep_verify_program *copy;
+
+	if (program->image->type != PROGRAM_EXT || !program->target_type)
+		return program;
+	copy = skep_arena_array(&v->arena, struct skep_verify_program, 1);
+	*copy = *program;
+	copy->attach_type = program->target_attach_type;
+	return copy;
+}
+
 static void init(struct verifier *v, const struct skep_verify_program *program,
 		 const struct skep_verify_opts *opts, struct skep_buf *log)
 {
 	memset(v, 0, sizeof(*v));
 	skep_arena_init(&v->arena);
-	v->program = program;
+	v->program = as_target(v, program);
 	v->opts = opts;
 	v->image = program->image;
 	v->insns = program->insns;
@@ -224,4 +240,22 @@ int verify_with_trail(const struct skep_verify_program *program,
 	v.log = &trail->said;
 	v.trail = trail;
 	return pass_all(&v, ret);
+}
+
+int skep_verify_function_effects(const struct skep_verify_program *program, uint32_t type_id,
+				 struct skep_verify_effects *ret)
+{
+	static const struct skep_verify_opts quiet;
+	struct verifier v;
+	int err;
+
+	init(&v, program, &quiet, NULL);
+	err = verify_function_facts(&v);
+	*ret = (struct skep_verify_effects){0};
+	for (uint32_t f = 0; f < program->n_funcs && !err; f++)
+		if (program->funcs[f].type_id == type_id)
+			*ret = (struct skep_verify_effects){v.funcs[f].changes_packet,
+							    v.funcs[f].might_sleep};
+	skep_arena_done(&v.arena);
+	return err;
 }
