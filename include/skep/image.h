@@ -115,6 +115,7 @@ struct skep_link_env {
 	int (*variable)(void *ctx, const struct skep_insn *insn, uint64_t *ret);
 	void *ctx;
 	uint32_t exception_callback; /* slot where bpf_throw() goes on (BTF says so); 0: none */
+	bool any_depth;              /* how deep functions call each other is found out elsewhere */
 	/** callx, a call of the function whose number register @reg (1 to 5: the callee sees it)
 	 *  holds. Not in Linux, which does not know the instruction: NULL, as a rule. */
 	int (*by_register)(void *ctx, uint8_t reg, const struct skep_callable **ret);

@@ -73,6 +73,7 @@ struct skep_verify_report {
 	uint32_t most_states_per_insn, n_states, peak_states;
 	uint32_t stack_bytes; /* of the deepest chain of calls */
 	uint32_t refused_at;  /* slot; UINT32_MAX: accepted, or not about one */
+	size_t log_bytes;     /* of the log at its longest: what is told of paths is taken back */
 	const char *refusal;  /* the rule's stable name ("uninit_register"); NULL: accepted */
 	/* EXTENDED, accepted: what part of its budget of instructions Linux would have used, in
 	 * percent, over 100 where it would refuse for that; UINT32_MAX: more than was looked at */

@@ -240,6 +240,8 @@ int skep_link_depth(struct skep_linker *linker)
 	const struct skep_image *image = linker->image;
 	uint8_t known[MOST_FUNCS] = {0};
 
+	if (linker->env->any_depth)
+		return 0;
 	for (uint32_t i = 0; i < image->n_funcs; i++) {
 		if (frames_of(image, i, known, 0) < 0) {
 			skep_link_log(linker, "the call stack of %d frames is too deep !\n",

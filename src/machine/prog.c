@@ -304,6 +304,7 @@ static int link_program(struct linking *linking)
 		.kfunc = link_kfunc,
 		.variable = link_variable,
 		.ctx = linking,
+		.any_depth = linking->machine->opts.verify,
 	};
 	struct prog_object *prog = linking->prog;
 	struct skep_image *image;

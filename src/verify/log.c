@@ -182,10 +182,24 @@ void verify_log_safe(struct verifier *v)
 			   v->state->speculative ? " (speculative execution)" : "");
 }
 
+void verify_log_cut(struct verifier *v, size_t len)
+{
+	if (v->log->len > v->log_most)
+		v->log_most = v->log->len;
+	v->log->len = len;
+}
+
+size_t verify_log_most(const struct verifier *v)
+{
+	size_t len = v->log ? v->log->len : 0;
+
+	return (len > v->log_most ? len : v->log_most) - v->log_start;
+}
+
 void verify_log_forget(struct verifier *v)
 {
 	if (v->log && !(v->level & LEVEL_ALL))
-		v->log->len = v->log_start;
+		verify_log_cut(v, v->log_start);
 }
 
 void verify_log_functions(struct verifier *v)

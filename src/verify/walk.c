@@ -55,7 +55,7 @@ static bool take_pending(struct verifier *v)
 	v->at = pending.at;
 	v->prev_at = pending.prev_at;
 	if (v->log && !(v->level & 2))
-		v->log->len = pending.log_len;
+		verify_log_cut(v, pending.log_len);
 	v->state_shown = false;
 	verify_note_all(v);
 	return true;
