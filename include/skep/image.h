@@ -179,6 +179,11 @@ struct skep_run {
 struct skep_exec_opts {
 	bool budget;          /* obey run->budget (the JIT pays for it at every backward jump) */
 	bool blind_constants; /* JIT: no constant of the program appears in its code */
+	/* checked: told before each instruction of its slot and of the function's registers, which
+	 * stay where they are as long as the function runs; bit r of @set: r holds something. Costs
+	 * nothing when NULL */
+	void (*step)(void *ctx, uint32_t insn, const uint64_t r[SKEP_N_REGS], unsigned set);
+	void *step_ctx;
 };
 
 /** A way to run programs. */

@@ -65,6 +65,10 @@ struct skep_verify_opts {
 	uint32_t most_insns;   /* processed at most; 0: the kernel's 1,000,000 */
 	uint64_t time_ns;      /* at most; 0: no limit */
 	uint64_t memory_bytes; /* of states, at most; 0: 512 MiB */
+	/* told of each instruction that a path goes on with, and what is known before it: a struct
+	 * state of the verifier's own headers, gone with the call. For tests; NULL: nobody is */
+	void (*observe)(void *ctx, uint32_t insn, const void *state);
+	void *observe_ctx;
 };
 
 /** What a verification came to. */

@@ -180,6 +180,8 @@ static int step(struct verifier *v)
 
 	if (ret)
 		return ret;
+	if (v->opts->observe)
+		v->opts->observe(v->opts->observe_ctx, v->at, v->state);
 	verify_log_step(v);
 	verify_live_stack_begin(v);
 	ret = verify_step(v);
