@@ -442,6 +442,12 @@ int verify_mark_slot_precise(struct verifier *v, uint32_t frame, uint32_t slot);
 /* --- log.c
  * ---------------------------------------------------------------------------------------- */
 
+#define VERIFY_LOG_STEPS 3 /* levels 1 and 2 */
+/** Are steps told of? (At level 4 alone only the end is.) */
+static inline bool verify_logs_steps(const struct verifier *v)
+{
+	return v->log && v->level & VERIFY_LOG_STEPS;
+}
 void verify_log(struct verifier *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /*
  * What the instruction under way wrote, or only looked at: the log shows it behind the instruction.

@@ -117,9 +117,14 @@ int verify_step(struct verifier *v)
 {
 	const struct skep_insn *insn = &v->insns[v->at];
 	bool atomic = (insn->code & 0xe0) == SKEP_ATOMIC;
+	char text[SKEP_FAULT_TEXT_BYTES];
+	const char *fault;
 
 	v->next = v->at + 1;
 	v->facts[v->at].seen = true;
+	fault = skep_image_fault(v->image, v->at, text);
+	if (fault)
+		return verify_refuse(v, FIELDS, fault);
 	switch (insn->code & 7) {
 	case SKEP_ALU:
 	case SKEP_ALU64: return verify_alu(v, insn);

@@ -40,7 +40,7 @@
 
 #include <skep/verify.h>
 
-#include "oracle/verdict.h"
+#include "verdict.h"
 
 /* --- What the table asks of its neighbours -----------------------------------------------------
  */

@@ -50,7 +50,7 @@ def main():
         headers.mkdir()
         make_headers(headers, tests.resolve())
         subprocess.run(["cc", "-w", "-O1", "-std=gnu17", "-D_GNU_SOURCE", f"-I{headers}",
-                        f"-I{top}/include", f"-I{top}/tests", f"{top}/tests/oracle/verdicts_table.c",
+                        f"-I{top}/include", f"{top}/tests/oracle/verdicts_table.c",
                         "-Wl,--start-group", *linked, "-Wl,--end-group", "-lpthread", "-o",
                         folder / "table"], check=True)
         return subprocess.run([folder / "table", *options], check=False).returncode
