@@ -154,6 +154,7 @@ struct verifier {
 	uint16_t changed_regs;       /* bit r: register r is shown with the next state */
 	uint64_t changed_slots;      /* bit s: slot s is */
 	size_t log_start;            /* what was in the log before */
+	size_t log_most;             /* where its end was at the furthest, of what was taken back */
 	size_t insn_end, insn_width; /* of the instruction last shown: what it did goes behind it */
 	enum refusal refusal;
 	uint32_t refused_at;
@@ -349,9 +350,14 @@ int verify_nothing_held(struct verifier *v, bool exception_exit, bool locks, con
 /* --- graph.c, live_*.c, depth.c, fastcall.c -----------------------------------------------------
  */
 
+/** A kernel function that is not there may be called where no path comes to.
+ *  Source: fixup_kfunc_call() */
+int verify_no_absent_kfunc(struct verifier *v);
 /** exception.c: which function bpf_throw() goes on with, by the BTF. */
 int verify_exception_callback(struct verifier *v);
 int verify_graph(struct verifier *v);
+/** unprivileged.c: what programs of users without privileges may not have at all. */
+int verify_unprivileged(struct verifier *v);
 /** May a program of its type use the maps it names? (maps.c) */
 int verify_maps(struct verifier *v);
 /** May it attach to what it names? (attach.c) */
@@ -452,6 +458,12 @@ int verify_mark_slot_precise(struct verifier *v, uint32_t frame, uint32_t slot);
 /* --- log.c
  * ---------------------------------------------------------------------------------------- */
 
+#define VERIFY_LOG_STEPS 3 /* levels 1 and 2 */
+/** Are steps told of? (At level 4 alone only the end is.) */
+static inline bool verify_logs_steps(const struct verifier *v)
+{
+	return v->log && v->level & VERIFY_LOG_STEPS;
+}
 void verify_log(struct verifier *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /*
  * What the instruction under way wrote, or only looked at: the log shows it behind the instruction.
@@ -478,6 +490,10 @@ void verify_log_functions(struct verifier *v);
 void verify_log_line(struct verifier *v, uint32_t at, const char *prefix);
 /** What the instruction under way changed so far, behind it: before other things are said of it. */
 void verify_log_changes(struct verifier *v, const struct state *state);
+/** Take back what was said from @len on. */
+void verify_log_cut(struct verifier *v, size_t len);
+/** Bytes that the log had at its longest. */
+size_t verify_log_most(const struct verifier *v);
 /** A function was verified: level 1 forgets what was said of it. */
 void verify_log_forget(struct verifier *v);
 /** Before a step: at level 2, or where a path begins, the state; the source line; the

@@ -77,6 +77,7 @@ static int walk_globals(struct verifier *v)
 }
 
 static int (*const passes[])(struct verifier *v) = {
+	verify_unprivileged,       /* what not everyone may have */
 	verify_maps,               /* that its type may use */
 	verify_exception_callback, /* where bpf_throw() goes on */
 	verify_graph,              /* where paths meet, and loops */
@@ -88,6 +89,7 @@ static int (*const passes[])(struct verifier *v) = {
 	walk_globals,
 	verify_fastcall_stack, /* without those spills */
 	verify_stack_depth,
+	verify_no_absent_kfunc, /* where the program can come to */
 };
 
 /* --- Begin and end
@@ -201,6 +203,7 @@ static void report(struct verifier *v, int err, struct skep_verify_report *ret)
 		.most_branches = v->most_branches,
 		.refused_at = err ? v->refused_at : NOWHERE,
 		.refusal = err ? refusal_name(v->refusal) : NULL,
+		.log_bytes = verify_log_most(v),
 	};
 }
 

@@ -57,7 +57,7 @@ static bool take_pending(struct verifier *v)
 	v->at = pending.at;
 	v->prev_at = pending.prev_at;
 	if (v->log && !(v->level & 2))
-		v->log->len = pending.log_len;
+		verify_log_cut(v, pending.log_len);
 	if (v->trail)
 		verify_trail_cut(v, pending.trail_len);
 	v->state_shown = false;
@@ -121,9 +121,14 @@ int verify_step(struct verifier *v)
 {
 	const struct skep_insn *insn = &v->insns[v->at];
 	bool atomic = (insn->code & 0xe0) == SKEP_ATOMIC;
+	char text[SKEP_FAULT_TEXT_BYTES];
+	const char *fault;
 
 	v->next = v->at + 1;
 	v->facts[v->at].seen = true;
+	fault = skep_image_fault(v->image, v->at, text);
+	if (fault)
+		return verify_refuse(v, FIELDS, fault);
 	switch (insn->code & 7) {
 	case SKEP_ALU:
 	case SKEP_ALU64: return verify_alu(v, insn);
@@ -184,6 +189,8 @@ static int step(struct verifier *v)
 
 	if (ret)
 		return ret;
+	if (v->opts->observe)
+		v->opts->observe(v->opts->observe_ctx, v->at, v->state);
 	verify_log_step(v);
 	if (v->trail)
 		verify_trail_step(v);
