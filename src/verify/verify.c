@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "verify/wide.h"
+
 /* --- Each function on its own --------------------------------------------------------------------
  */
 
@@ -82,6 +84,7 @@ static int (*const passes[])(struct verifier *v) = {
 	verify_fastcall, /* spills around quick calls, that need no stack */
 	walk_main,
 	walk_globals,
+	verify_rounds, /* extended mode: loops that were not gone round to their end have one */
 	verify_fastcall_stack, /* without those spills */
 	verify_stack_depth,
 };
@@ -139,8 +142,8 @@ int verify_check_time(struct verifier *v)
 	return 0;
 }
 
-static void init(struct verifier *v, const struct skep_verify_program *program,
-		 const struct skep_verify_opts *opts, struct skep_buf *log)
+void verify_begin(struct verifier *v, const struct skep_verify_program *program,
+		  const struct skep_verify_opts *opts, struct skep_buf *log)
 {
 	memset(v, 0, sizeof(*v));
 	skep_arena_init(&v->arena);
@@ -161,7 +164,16 @@ static void init(struct verifier *v, const struct skep_verify_program *program,
 	v->started_ns = now_ns();
 }
 
-static void report(const struct verifier *v, int err, struct skep_verify_report *ret)
+int verify_passes(struct verifier *v)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(passes) / sizeof(*passes) && !err; i++)
+		err = passes[i](v);
+	return err;
+}
+
+void verify_report(const struct verifier *v, int err, struct skep_verify_report *ret)
 {
 	*ret = (struct skep_verify_report){
 		.n_processed = v->n_processed,
@@ -174,20 +186,40 @@ static void report(const struct verifier *v, int err, struct skep_verify_report 
 	};
 }
 
+void verify_end(struct verifier *v)
+{
+	verify_wide_done(v);
+	skep_vec_done(&v->pending);
+	skep_arena_done(&v->arena);
+}
+
+static int verify_as_kernel(const struct skep_verify_program *program,
+			    const struct skep_verify_opts *opts, struct skep_buf *log,
+			    struct skep_verify_report *ret)
+{
+	struct verifier v;
+	int err;
+
+	verify_begin(&v, program, opts, log);
+	verify_log_functions(&v);
+	err = verify_passes(&v);
+	verify_log_summary(&v);
+	verify_report(&v, err, ret);
+	verify_end(&v);
+	return err;
+}
+
 int skep_verify(const struct skep_verify_program *program, const struct skep_verify_opts *opts,
 		struct skep_buf *log, struct skep_verify_report *ret)
 {
-	struct verifier v;
-	int err = 0;
+	struct skep_verify_report report;
+	int err;
 
-	init(&v, program, opts, log);
-	verify_log_functions(&v);
-	for (size_t i = 0; i < sizeof(passes) / sizeof(*passes) && !err; i++)
-		err = passes[i](&v);
-	verify_log_summary(&v);
+	if (opts->mode == SKEP_VERIFY_EXTENDED)
+		err = verify_extended(program, opts, log, &report);
+	else
+		err = verify_as_kernel(program, opts, log, &report);
 	if (ret)
-		report(&v, err, ret);
-	skep_vec_done(&v.pending);
-	skep_arena_done(&v.arena);
+		*ret = report;
 	return err;
 }
