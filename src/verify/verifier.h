@@ -117,6 +117,7 @@ struct verifier {
 	struct live_stack *live_stack;   /* live_stack.c */
 	struct explored *explored;       /* states.c */
 	struct trust_cache *trust_cache; /* btf_access.c */
+	struct wide *wide; /* wide.h: extended mode's second walk; NULL: the kernel's */
 
 	struct known_struct *known_structs; /* types.c */
 	struct kfunc *kfuncs;               /* kfunc_rules.c: those that were asked for */
@@ -165,6 +166,7 @@ struct verifier {
 	uint32_t most_branches; /* that waited in `pending` at one time */
 	uint32_t n_jumps, n_jumps_at_state,
 		n_insns_at_state; /* states.c: is it time for another? */
+	size_t most_pending;      /* paths that waited at once */
 	size_t memory_bytes;
 	uint64_t started_ns;
 	uint32_t stack_bytes; /* depth.c: of the deepest chain of calls */
@@ -174,6 +176,21 @@ struct verifier {
 #define PATH_END 1
 
 /* --- verify.c, walk.c ---------------------------------------------------------------------- */
+
+/** One verification is begun, run and ended; extended mode does so twice. */
+void verify_begin(struct verifier *v, const struct skep_verify_program *program,
+		  const struct skep_verify_opts *opts, struct skep_buf *log);
+/** All passes. Return 0 | the refusal's -errno */
+int verify_passes(struct verifier *v);
+void verify_report(struct verifier *v, int err, struct skep_verify_report *ret);
+void verify_end(struct verifier *v);
+
+#define MOST_PENDING 8192 /* paths that wait; more are too complex */
+/** The kernel's limit of instructions, or what the caller set for it. */
+static inline uint32_t verify_most_insns(const struct verifier *v)
+{
+	return v->opts->most_insns ? v->opts->most_insns : 1000000;
+}
 
 /** Walk all paths of function @func, whose first state is v->state. */
 int verify_walk(struct verifier *v);
