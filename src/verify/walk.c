@@ -35,8 +35,8 @@ struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, boo
 						     verify_trail_len(v)}));
 	if (state->parent)
 		state->parent->branches++;
-	if (v->most_pending < v->pending.len)
-		v->most_pending = v->pending.len;
+	if (v->most_branches < v->pending.len)
+		v->most_branches = (uint32_t)v->pending.len;
 	if (v->pending.len > MOST_PENDING && v->opts->mode != SKEP_VERIFY_EXTENDED) {
 		verify_refuse(v, TOO_MANY_JUMPS, (unsigned)v->pending.len);
 		return NULL;
@@ -52,8 +52,6 @@ static bool take_pending(struct verifier *v)
 
 	verify_state_free(v, v->state);
 	v->state = NULL;
-	if (v->pending.len > v->most_branches)
-		v->most_branches = (uint32_t)v->pending.len;
 	if (!v->pending.len)
 		return false;
 	pending = skep_vec_pop(&v->pending);
