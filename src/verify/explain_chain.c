@@ -306,6 +306,10 @@ static void out_of_function(struct search *s)
 	uint32_t frame = s->next->frame;
 	bool callback = s->t->v->facts[s->next->at].calls_callback;
 
+	if (!callback && s->regs[frame] & ARGUMENTS) {
+		add(s, WORTH_MUCH, "the function returns, and leaves nothing in r1 to r5");
+		s->regs[frame] &= ~ARGUMENTS;
+	}
 	if (callback || !(s->regs[frame] & 1u))
 		return;
 	s->regs[frame] &= ~1u;
