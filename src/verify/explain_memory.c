@@ -400,18 +400,41 @@ void explain_size(struct telling *t)
 			explain_result(t));
 }
 
+/* The multiplication before @i that made the register what it is; NULL: something else did. */
+static const struct trail_step *scaling_before(struct telling *t, uint32_t i, unsigned regno)
+{
+	while (i-- > trail_first(t->trail)) {
+		const struct trail_step *step = trail_step(t->trail, i);
+		const struct skep_insn *insn = &t->v->insns[step->at];
+
+		if (step->frame != t->step->frame)
+			return NULL;
+		if (overwrites(insn, regno))
+			return scale_of(insn) ? step : NULL;
+	}
+	return NULL;
+}
+
 /* The number in an addition to a pointer. */
 void explain_offset(struct telling *t)
 {
 	unsigned regno =
 		t->trail->regs[t->insn->src].kind == REG_SCALAR ? t->insn->src : t->insn->dst;
 	const struct reg *reg = &t->trail->regs[regno];
+	const struct trail_step *scaled;
 
 	if ((t->insn->code & 7) != SKEP_ALU64 || !(t->insn->code & SKEP_X) ||
 	    reg->kind != REG_SCALAR)
 		return;
-	t->ret->why = skep_arena_printf(t->arena, "r%u, which is added, is %s", regno,
-					explain_number(t, &reg->value));
+	scaled = scaling_before(t, t->trail->len - 1, regno);
+	if (scaled)
+		t->ret->why = skep_arena_printf(
+			t->arena, "the index in r%u is %s, and then multiplied by %llu", regno,
+			explain_number(t, &scaled->dst.value),
+			(unsigned long long)scale_of(&t->v->insns[scaled->at]));
+	else
+		t->ret->why = skep_arena_printf(t->arena, "r%u, which is added, is %s", regno,
+						explain_number(t, &reg->value));
 	tell_check(t, &(struct region){.bytes = 1, .added = {.scale = 1}});
 }
 

@@ -188,6 +188,8 @@ static int pass_all(struct verifier *v, struct skep_verify_report *ret)
 	verify_log_functions(v);
 	for (size_t i = 0; i < sizeof(passes) / sizeof(*passes) && !err; i++)
 		err = passes[i](v);
+	if (v->trail)
+		verify_trail_ends(v);
 	verify_log_summary(v);
 	if (ret)
 		report(v, err, ret);
