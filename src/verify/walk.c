@@ -16,7 +16,9 @@
 
 #include <errno.h>
 
-#define MOST_PENDING        8192
+#include "verify/wide.h"
+
+#define PAST_LIMIT          10   /* times the limit, in extended mode */
 #define INSNS_BETWEEN_LOOKS 1024 /* at the clock */
 
 /* --- Forks -------------------------------------------------------------------------------------
@@ -33,7 +35,9 @@ struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, boo
 						     verify_trail_len(v)}));
 	if (state->parent)
 		state->parent->branches++;
-	if (v->pending.len > MOST_PENDING) {
+	if (v->most_pending < v->pending.len)
+		v->most_pending = v->pending.len;
+	if (v->pending.len > MOST_PENDING && v->opts->mode != SKEP_VERIFY_EXTENDED) {
 		verify_refuse(v, TOO_MANY_JUMPS, (unsigned)v->pending.len);
 		return NULL;
 	}
@@ -57,7 +61,7 @@ static bool take_pending(struct verifier *v)
 	v->at = pending.at;
 	v->prev_at = pending.prev_at;
 	if (v->log && !(v->level & 2))
-		v->log->len = pending.log_len;
+		verify_log_cut(v, pending.log_len);
 	if (v->trail)
 		verify_trail_cut(v, pending.trail_len);
 	v->state_shown = false;
@@ -121,9 +125,14 @@ int verify_step(struct verifier *v)
 {
 	const struct skep_insn *insn = &v->insns[v->at];
 	bool atomic = (insn->code & 0xe0) == SKEP_ATOMIC;
+	char text[SKEP_FAULT_TEXT_BYTES];
+	const char *fault;
 
 	v->next = v->at + 1;
 	v->facts[v->at].seen = true;
+	fault = skep_image_fault(v->image, v->at, text);
+	if (fault)
+		return verify_refuse(v, FIELDS, fault);
 	switch (insn->code & 7) {
 	case SKEP_ALU:
 	case SKEP_ALU64: return verify_alu(v, insn);
@@ -141,10 +150,17 @@ int verify_step(struct verifier *v)
 /* --- The walk ----------------------------------------------------------------------------------
  */
 
+/* Extended mode goes on past the limit, to see how far over it the program is. That is not told
+ * step by step. */
 static int check_limits(struct verifier *v)
 {
-	uint32_t most = v->opts->most_insns ? v->opts->most_insns : 1000000;
+	uint64_t most = verify_most_insns(v);
 
+	if (v->opts->mode == SKEP_VERIFY_EXTENDED) {
+		if (v->n_processed == most && v->level & 2)
+			v->log = NULL;
+		most *= PAST_LIMIT;
+	}
 	if (++v->n_processed > most)
 		return verify_refuse(v, TOO_MANY_INSNS, v->n_processed);
 	return v->n_processed % INSNS_BETWEEN_LOOKS ? 0 : verify_check_time(v);
@@ -160,7 +176,7 @@ static int arrive(struct verifier *v)
 	v->state->last_at = v->prev_at;
 	v->state->at = v->at;
 	if (v->facts[v->at].prune_point) {
-		ret = verify_prune(v);
+		ret = v->wide ? verify_wide_prune(v) : verify_prune(v);
 		if (ret) {
 			if (ret == PATH_END)
 				verify_log_safe(v);
@@ -184,10 +200,14 @@ static int step(struct verifier *v)
 
 	if (ret)
 		return ret;
+	if (v->opts->observe)
+		v->opts->observe(v->opts->observe_ctx, v->at, v->state);
 	verify_log_step(v);
 	if (v->trail)
 		verify_trail_step(v);
 	verify_live_stack_begin(v);
+	if (v->wide)
+		verify_note_progress(v);
 	ret = verify_step(v);
 	if (ret >= 0 || is_only_guessed(v, ret))
 		verify_live_stack_end(v);
