@@ -37,6 +37,10 @@ struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, boo
 		state->parent->branches++;
 	if (v->most_pending < v->pending.len)
 		v->most_pending = v->pending.len;
+	if (v->memory_bytes > verify_most_memory(v)) {
+		verify_refuse(v, TOO_MUCH_MEMORY, (unsigned long long)verify_most_memory(v));
+		return NULL;
+	}
 	if (v->pending.len > MOST_PENDING && v->opts->mode != SKEP_VERIFY_EXTENDED) {
 		verify_refuse(v, TOO_MANY_JUMPS, (unsigned)v->pending.len);
 		return NULL;
