@@ -64,7 +64,7 @@ static int walk_wide(const struct verifier *first, struct patience patience, str
 	struct skep_verify_opts opts = *first->opts;
 	struct verifier v;
 
-	opts.log_level &= 1;
+	opts.log_level = opts.log_level & VERIFY_LOG_STEPS ? 1 : 0;
 	skep_buf_done(&ret->log);
 	verify_begin(&v, first->program, &opts, &ret->log);
 	v.started_ns = first->started_ns;
@@ -125,17 +125,19 @@ static int decide(struct verifier *first, int err, struct skep_verify_report *re
 int verify_extended(const struct skep_verify_program *program, const struct skep_verify_opts *opts,
 		    struct skep_buf *log, struct skep_verify_report *ret)
 {
+	struct skep_verify_report report;
 	struct verifier v;
 	int err;
 
 	verify_begin(&v, program, opts, log);
 	verify_log_functions(&v);
 	err = verify_passes(&v);
-	v.log = opts->log_level ? log : NULL; /* past the limit it was silent */
-	verify_report(&v, err, ret);
-	ret->linux_budget = err ? 0 : budget_of(&v);
+	verify_report(&v, err, &report);
+	report.linux_budget = err ? 0 : budget_of(&v);
 	if (err && is_too_large(v.refusal) && v.privileged && !opts->no_pruning)
-		err = decide(&v, err, ret);
+		err = decide(&v, err, &report);
+	if (ret)
+		*ret = report;
 	verify_log_summary(&v);
 	verify_end(&v);
 	return err;

@@ -211,7 +211,7 @@ static int call_static(struct verifier *v, uint32_t func)
 	to = top_frame(v->state);
 	memcpy(&to->regs[SKEP_R1], &args[SKEP_R1], sizeof(args) - sizeof(*args));
 	v->next = v->funcs[func].start;
-	if (v->log)
+	if (verify_logs_steps(v))
 		log_call(v, from, to);
 	return 0;
 }

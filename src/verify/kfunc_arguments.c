@@ -28,14 +28,7 @@ struct argument {
 
 static const char *kind_word(const struct skep_btf *btf, uint32_t id)
 {
-	static const char *const words[] = {
-		"UNKNOWN", "INT",     "PTR",      "ARRAY",    "STRUCT",   "UNION",  "ENUM",
-		"FWD",     "TYPEDEF", "VOLATILE", "CONST",    "RESTRICT", "FUNC",   "FUNC_PROTO",
-		"VAR",     "DATASEC", "FLOAT",    "DECL_TAG", "TYPE_TAG", "ENUM64",
-	};
-	enum skep_btf_kind kind = skep_btf_kind(btf, id);
-
-	return kind < sizeof(words) / sizeof(*words) ? words[kind] : words[0];
+	return skep_btf_kind_word(skep_btf_kind(btf, id));
 }
 
 static bool is_struct(const struct skep_btf *btf, uint32_t id)

@@ -98,6 +98,7 @@ struct pending {
 	struct state *state; /* owned */
 	uint32_t at, prev_at;
 	size_t log_len; /* level 1 shows the path that failed alone: the log is cut back to this */
+	uint32_t trail_len; /* so is the trail (explain_trail.h) */
 };
 
 struct verifier {
@@ -154,12 +155,15 @@ struct verifier {
 	uint16_t changed_regs;       /* bit r: register r is shown with the next state */
 	uint64_t changed_slots;      /* bit s: slot s is */
 	size_t log_start;            /* what was in the log before */
+	size_t log_most;             /* where its end was at the furthest, of what was taken back */
 	size_t insn_end, insn_width; /* of the instruction last shown: what it did goes behind it */
 	enum refusal refusal;
 	uint32_t refused_at;
+	struct trail *trail; /* explain_trail.h: of a verification that explains; NULL: none */
 
 	/* how much */
 	uint32_t n_processed, n_states, peak_states, most_states_per_insn;
+	uint32_t most_branches; /* that waited in `pending` at one time */
 	uint32_t n_jumps, n_jumps_at_state,
 		n_insns_at_state; /* states.c: is it time for another? */
 	size_t most_pending;      /* paths that waited at once */
@@ -178,7 +182,7 @@ void verify_begin(struct verifier *v, const struct skep_verify_program *program,
 		  const struct skep_verify_opts *opts, struct skep_buf *log);
 /** All passes. Return 0 | the refusal's -errno */
 int verify_passes(struct verifier *v);
-void verify_report(const struct verifier *v, int err, struct skep_verify_report *ret);
+void verify_report(struct verifier *v, int err, struct skep_verify_report *ret);
 void verify_end(struct verifier *v);
 
 #define MOST_PENDING 8192 /* paths that wait; more are too complex */
@@ -207,6 +211,14 @@ static inline int verify_no_fork(const struct verifier *v)
 	return v->refusal ? -E2BIG : -ENOMEM;
 }
 
+/** The longest chain of calls (chains.c), for the report of an accepted program. */
+struct chain_length {
+	uint32_t frames, bytes;
+};
+struct chain_length verify_longest_chain(struct verifier *v);
+
+/** How long the trail is; 0: there is none. */
+uint32_t verify_trail_len(const struct verifier *v);
 /** Since skep_verify() was called. */
 uint64_t verify_elapsed_ns(const struct verifier *v);
 /** Has it taken longer than opts->time_ns? Then refuse. Cost: looks at the clock. */
@@ -360,11 +372,21 @@ int verify_nothing_held(struct verifier *v, bool exception_exit, bool locks, con
 /* --- graph.c, live_*.c, depth.c, fastcall.c -----------------------------------------------------
  */
 
+/** A kernel function that is not there may be called where no path comes to.
+ *  Source: fixup_kfunc_call() */
+int verify_no_absent_kfunc(struct verifier *v);
 /** exception.c: which function bpf_throw() goes on with, by the BTF. */
 int verify_exception_callback(struct verifier *v);
 int verify_graph(struct verifier *v);
+/** unprivileged.c: what programs of users without privileges may not have at all. */
+int verify_unprivileged(struct verifier *v);
 /** May a program of its type use the maps it names? (maps.c) */
 int verify_maps(struct verifier *v);
+/** May it attach to what it names? (attach.c) */
+int verify_attach(struct verifier *v);
+/** May a program there call helper @id? Few are for some functions only. Source: the `allowed` of
+ *  struct bpf_func_proto */
+bool verify_helper_fits_target(const struct verifier *v, int32_t id);
 /** function_facts.c, for graph.c. */
 int verify_function_facts(struct verifier *v);
 /** The kernel function that the call at @at names, with its "bpf_"; never NULL. */
@@ -458,6 +480,12 @@ int verify_mark_slot_precise(struct verifier *v, uint32_t frame, uint32_t slot);
 /* --- log.c
  * ---------------------------------------------------------------------------------------- */
 
+#define VERIFY_LOG_STEPS 3 /* levels 1 and 2 */
+/** Are steps told of? (At level 4 alone only the end is.) */
+static inline bool verify_logs_steps(const struct verifier *v)
+{
+	return v->log && v->level & VERIFY_LOG_STEPS;
+}
 void verify_log(struct verifier *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /*
  * What the instruction under way wrote, or only looked at: the log shows it behind the instruction.
@@ -484,6 +512,10 @@ void verify_log_functions(struct verifier *v);
 void verify_log_line(struct verifier *v, uint32_t at, const char *prefix);
 /** What the instruction under way changed so far, behind it: before other things are said of it. */
 void verify_log_changes(struct verifier *v, const struct state *state);
+/** Take back what was said from @len on. */
+void verify_log_cut(struct verifier *v, size_t len);
+/** Bytes that the log had at its longest. */
+size_t verify_log_most(const struct verifier *v);
 /** A function was verified: level 1 forgets what was said of it. */
 void verify_log_forget(struct verifier *v);
 /** Before a step: at level 2, or where a path begins, the state; the source line; the

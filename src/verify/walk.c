@@ -12,7 +12,7 @@
  *
  * Source  behaviour of Linux 6.18, do_check()
  */
-#include "verify/verifier.h"
+#include "verify/explain_trail.h"
 
 #include <errno.h>
 
@@ -31,8 +31,8 @@ struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, boo
 	if (!state)
 		return NULL;
 	state->speculative |= speculative;
-	skep_vec_push(&v->pending,
-		      ((struct pending){state, at, prev_at, v->log ? v->log->len : 0}));
+	skep_vec_push(&v->pending, ((struct pending){state, at, prev_at, v->log ? v->log->len : 0,
+						     verify_trail_len(v)}));
 	if (state->parent)
 		state->parent->branches++;
 	if (v->most_pending < v->pending.len)
@@ -56,6 +56,8 @@ static bool take_pending(struct verifier *v)
 
 	verify_state_free(v, v->state);
 	v->state = NULL;
+	if (v->pending.len > v->most_branches)
+		v->most_branches = (uint32_t)v->pending.len;
 	if (!v->pending.len)
 		return false;
 	pending = skep_vec_pop(&v->pending);
@@ -63,7 +65,9 @@ static bool take_pending(struct verifier *v)
 	v->at = pending.at;
 	v->prev_at = pending.prev_at;
 	if (v->log && !(v->level & 2))
-		v->log->len = pending.log_len;
+		verify_log_cut(v, pending.log_len);
+	if (v->trail)
+		verify_trail_cut(v, pending.trail_len);
 	v->state_shown = false;
 	verify_note_all(v);
 	return true;
@@ -125,9 +129,14 @@ int verify_step(struct verifier *v)
 {
 	const struct skep_insn *insn = &v->insns[v->at];
 	bool atomic = (insn->code & 0xe0) == SKEP_ATOMIC;
+	char text[SKEP_FAULT_TEXT_BYTES];
+	const char *fault;
 
 	v->next = v->at + 1;
 	v->facts[v->at].seen = true;
+	fault = skep_image_fault(v->image, v->at, text);
+	if (fault)
+		return verify_refuse(v, FIELDS, fault);
 	switch (insn->code & 7) {
 	case SKEP_ALU:
 	case SKEP_ALU64: return verify_alu(v, insn);
@@ -145,6 +154,19 @@ int verify_step(struct verifier *v)
 /* --- The walk ----------------------------------------------------------------------------------
  */
 
+/* The words of a refusal are still said, and what was shown of other paths stays. */
+static void fall_silent(struct verifier *v)
+{
+	bool all = v->level & 2;
+
+	v->level &= ~(uint32_t)VERIFY_LOG_STEPS;
+	if (!all || !v->log)
+		return;
+	v->log_start = v->log->len;
+	skep_vec_foreach (struct pending, pending, &v->pending)
+		pending->log_len = v->log->len;
+}
+
 /* Extended mode goes on past the limit, to see how far over it the program is. That is not told
  * step by step. */
 static int check_limits(struct verifier *v)
@@ -152,8 +174,8 @@ static int check_limits(struct verifier *v)
 	uint64_t most = verify_most_insns(v);
 
 	if (v->opts->mode == SKEP_VERIFY_EXTENDED) {
-		if (v->n_processed == most && v->level & 2)
-			v->log = NULL;
+		if (v->n_processed == most)
+			fall_silent(v);
 		most *= PAST_LIMIT;
 	}
 	if (++v->n_processed > most)
@@ -195,7 +217,11 @@ static int step(struct verifier *v)
 
 	if (ret)
 		return ret;
+	if (v->opts->observe)
+		v->opts->observe(v->opts->observe_ctx, v->at, v->state);
 	verify_log_step(v);
+	if (v->trail)
+		verify_trail_step(v);
 	verify_live_stack_begin(v);
 	if (v->wide)
 		verify_note_progress(v);
