@@ -19,7 +19,7 @@
  */
 #include "verify/wide.h"
 
-#include <errno.h>
+#include <string.h>
 
 static const struct patience patiences[] = {{2, 8}, {16, 64}};
 
@@ -120,6 +120,26 @@ static int decide(struct verifier *first, int err, struct skep_verify_report *re
 		ret->linux_budget = UINT32_MAX;
 	skep_buf_done(&second.log);
 	return err;
+}
+
+/* Only where its limits are the kernel's may the first walk be asked again, quickly. */
+bool verify_wide_decided(const struct skep_verify_program *program,
+			 const struct skep_verify_opts *opts, const char *refusal)
+{
+	struct skep_verify_opts first = *opts;
+	struct skep_verify_report report;
+
+	if (opts->mode != SKEP_VERIFY_EXTENDED)
+		return false;
+	first.mode = SKEP_VERIFY_KERNEL;
+	first.log_level = 0;
+	skep_verify(program, &first, NULL, &report);
+	return report.refusal && strcmp(report.refusal, refusal) != 0;
+}
+
+void verify_wide_patiently(struct verifier *v)
+{
+	verify_wide_begin(v, patiences[sizeof(patiences) / sizeof(*patiences) - 1]);
 }
 
 int verify_extended(const struct skep_verify_program *program, const struct skep_verify_opts *opts,

@@ -261,6 +261,8 @@ int verify_with_trail(const struct skep_verify_program *program,
 	verify_begin(&v, program, opts, NULL);
 	v.log = &trail->said;
 	v.trail = trail;
+	if (opts->mode == SKEP_VERIFY_EXTENDED)
+		verify_wide_patiently(&v);
 	return pass_all(&v, ret);
 }
 
