@@ -190,6 +190,11 @@ static inline uint32_t verify_most_insns(const struct verifier *v)
 {
 	return v->opts->most_insns ? v->opts->most_insns : 1000000;
 }
+/** Of states. */
+static inline uint64_t verify_most_memory(const struct verifier *v)
+{
+	return v->opts->memory_bytes ? v->opts->memory_bytes : 512ull << 20;
+}
 
 /** Walk all paths of function @func, whose first state is v->state. */
 int verify_walk(struct verifier *v);

@@ -269,6 +269,8 @@ int verify_with_trail(const struct skep_verify_program *program,
 	verify_begin(&v, program, opts, NULL);
 	v.log = &trail->said;
 	v.trail = trail;
+	if (opts->mode == SKEP_VERIFY_EXTENDED)
+		verify_wide_patiently(&v);
 	return verify_as_kernel(&v, ret);
 }
 
