@@ -183,7 +183,7 @@ static int two_numbers(struct verifier *v, const struct skep_insn *insn, struct 
 		*dst = was;
 		other = verify_fork(v, v->at, v->at, false);
 		if (!other)
-			return verify_no_fork(v);
+			return verify_no_fork(v, -E2BIG);
 		top_frame(other)->regs[insn->dst].value = zero;
 		skep_scalar_fork(&dst->value, &src->value, op_of(insn), &zero);
 	}

@@ -193,7 +193,7 @@ static int go_on(struct verifier *v, const struct call *call)
 	struct state *more = verify_fork(v, v->at + 1, v->at, false);
 
 	if (!more)
-		return verify_no_fork(v);
+		return verify_no_fork(v, -ENOMEM);
 	more->frames[call->iter_frame]->slots[call->iter_slot].spilled.iter_depth++;
 	if (last)
 		verify_widen(v, last, more);
