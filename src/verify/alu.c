@@ -93,7 +93,7 @@ static int move_32(struct verifier *v, const struct skep_insn *insn, struct reg 
 	*dst = *src;
 	if (!same)
 		dst->id = 0;
-	if (insn->off && !same)
+	if (insn->off) /* the bits too are found anew from the bounds, as the kernel does */
 		skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 32);
 	skep_scalar_zero_upper(&dst->value);
 	return 0;
