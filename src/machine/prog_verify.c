@@ -21,10 +21,10 @@ static const struct skep_btf *attach_btf(const struct prog_object *prog)
 	return btf ? btf->btf : NULL;
 }
 
-int machine_prog_verify(struct skep_machine *machine, const struct prog_object *prog,
-			struct log *log)
+static struct skep_verify_program describe(const struct skep_machine *machine,
+					   const struct prog_object *prog)
 {
-	const struct skep_verify_program program = {
+	return (struct skep_verify_program){
 		.image = prog->image,
 		.insns = prog->insns,
 		.attach_type = prog->expected_attach_type,
@@ -38,14 +38,38 @@ int machine_prog_verify(struct skep_machine *machine, const struct prog_object *
 		.kernel_btf = machine->kernel_btf,
 		.attach_btf = attach_btf(prog),
 		.attach_btf_id = prog->attach_btf_id,
-		.target_type = prog->attach_prog ? prog->attach_prog->type : 0,
 	};
+}
+
+/* Of the program that it attaches to. */
+static int add_target(const struct skep_machine *machine, const struct prog_object *target,
+		      struct skep_verify_program *ret)
+{
+	const struct skep_verify_program program = describe(machine, target);
+	struct skep_verify_effects effects;
+	int err = skep_verify_function_effects(&program, ret->attach_btf_id, &effects);
+
+	if (err)
+		return err;
+	ret->target_type = target->type;
+	ret->target_attach_type = target->expected_attach_type;
+	ret->target_changes_packet = effects.changes_packet;
+	ret->target_might_sleep = effects.might_sleep;
+	return 0;
+}
+
+int machine_prog_verify(struct skep_machine *machine, const struct prog_object *prog,
+			struct log *log)
+{
+	struct skep_verify_program program = describe(machine, prog);
 	const struct skep_machine_opts *how = &machine->opts;
 	struct skep_verify_opts opts = {0};
 	struct skep_verify_report report;
 	size_t before = log->text.len;
-	int err;
+	int err = prog->attach_prog ? add_target(machine, prog->attach_prog, &program) : 0;
 
+	if (err)
+		return err;
 	if (how->verify_opts)
 		opts = *how->verify_opts;
 	opts.log_level = log->level;

@@ -148,17 +148,6 @@ static bool is_number(const struct skep_btf *btf, uint32_t type)
 	}
 }
 
-static const char *kind_name(enum skep_btf_kind kind)
-{
-	static const char *const names[SKEP_BTF_N_KINDS] = {
-		"UNKNOWN", "INT",     "PTR",      "ARRAY",    "STRUCT",   "UNION",  "ENUM",
-		"FWD",     "TYPEDEF", "VOLATILE", "CONST",    "RESTRICT", "FUNC",   "FUNC_PROTO",
-		"VAR",     "DATASEC", "FLOAT",    "DECL_TAG", "TYPE_TAG", "ENUM64",
-	};
-
-	return kind < SKEP_BTF_N_KINDS ? names[kind] : "UNKNOWN";
-}
-
 /* LSM's result so far is in a known range; others' may be any number. */
 static bool note_result(struct verifier *v, struct ctx_field *ret)
 {
@@ -185,7 +174,7 @@ static bool may_see_result(struct verifier *v, uint32_t arg, struct ctx_field *r
 		if (is_small_int(btf, type))
 			return true;
 		verify_log(v, "ret type %s not allowed for fmod_ret\n",
-			   kind_name(skep_btf_kind(btf, type)));
+			   skep_btf_kind_word(skep_btf_kind(btf, type)));
 		return false;
 	default: break;
 	}
@@ -345,11 +334,11 @@ static int structure(struct verifier *v, uint32_t arg, const char *name, uint32_
 	kind = skep_btf_kind(btf, ret->btf_id);
 	if (kind != SKEP_BTF_STRUCT && kind != SKEP_BTF_UNION) {
 		verify_log(v, "func '%s' arg%u type %s is not a struct\n", v->attach.name, arg,
-			   kind_name(kind));
+			   skep_btf_kind_word(kind));
 		return -EACCES;
 	}
 	verify_log(v, "func '%s' arg%u has btf_id %u type %s '%s'\n", v->attach.name, arg,
-		   ret->btf_id, kind_name(kind), skep_btf_name(btf, ret->btf_id));
+		   ret->btf_id, skep_btf_kind_word(kind), skep_btf_name(btf, ret->btf_id));
 	if (special & 2) {
 		verify_log(v, "marking pointer arg%u as scalar as it may encode error", arg);
 		ret->kind = REG_SCALAR;
@@ -411,7 +400,7 @@ static int argument(struct verifier *v, int32_t off, uint32_t bytes, struct ctx_
 	if (skep_btf_kind(btf, type) != SKEP_BTF_PTR) {
 		verify_log(v, "func '%s' arg%u '%s' has type %s. Only pointer access is allowed\n",
 			   v->attach.name, arg, skep_btf_name(btf, type),
-			   kind_name(skep_btf_kind(btf, type)));
+			   skep_btf_kind_word(skep_btf_kind(btf, type)));
 		return -EACCES;
 	}
 	if (bytes != 8) {

@@ -54,13 +54,7 @@ static bool is_struct(const struct skep_btf *btf, uint32_t id)
 
 static const char *kind_name(const struct skep_btf *btf, uint32_t id)
 {
-	static const char *const names[SKEP_BTF_N_KINDS] = {
-		"UNKNOWN", "INT",     "PTR",      "ARRAY",    "STRUCT",   "UNION",  "ENUM",
-		"FWD",     "TYPEDEF", "VOLATILE", "CONST",    "RESTRICT", "FUNC",   "FUNC_PROTO",
-		"VAR",     "DATASEC", "FLOAT",    "DECL_TAG", "TYPE_TAG", "ENUM64",
-	};
-
-	return names[skep_btf_kind(btf, id)];
+	return skep_btf_kind_word(skep_btf_kind(btf, id));
 }
 
 /* --- Marks ----------------------------------------------------------------------------------- */

@@ -45,6 +45,8 @@ static int check_allowed(struct verifier *v, struct call *call)
 		return err;
 	if (call->proto->gpl_only && !v->program->gpl)
 		return verify_refuse(v, HELPER_GPL);
+	if (!verify_helper_fits_target(v, call->id))
+		return verify_refuse(v, HELPER_TARGET);
 	return check_sleep(v, call);
 }
 

@@ -98,6 +98,7 @@ struct pending {
 	struct state *state; /* owned */
 	uint32_t at, prev_at;
 	size_t log_len; /* level 1 shows the path that failed alone: the log is cut back to this */
+	uint32_t trail_len; /* so is the trail (explain_trail.h) */
 };
 
 struct verifier {
@@ -116,6 +117,7 @@ struct verifier {
 	struct live_stack *live_stack;   /* live_stack.c */
 	struct explored *explored;       /* states.c */
 	struct trust_cache *trust_cache; /* btf_access.c */
+	struct wide *wide; /* wide.h: extended mode's second walk; NULL: the kernel's */
 
 	struct known_struct *known_structs; /* types.c */
 	struct kfunc *kfuncs;               /* kfunc_rules.c: those that were asked for */
@@ -157,11 +159,14 @@ struct verifier {
 	size_t insn_end, insn_width; /* of the instruction last shown: what it did goes behind it */
 	enum refusal refusal;
 	uint32_t refused_at;
+	struct trail *trail; /* explain_trail.h: of a verification that explains; NULL: none */
 
 	/* how much */
 	uint32_t n_processed, n_states, peak_states, most_states_per_insn;
+	uint32_t most_branches; /* that waited in `pending` at one time */
 	uint32_t n_jumps, n_jumps_at_state,
 		n_insns_at_state; /* states.c: is it time for another? */
+	size_t most_pending;      /* paths that waited at once */
 	size_t memory_bytes;
 	uint64_t started_ns;
 	uint32_t stack_bytes; /* depth.c: of the deepest chain of calls */
@@ -171,6 +176,21 @@ struct verifier {
 #define PATH_END 1
 
 /* --- verify.c, walk.c ---------------------------------------------------------------------- */
+
+/** One verification is begun, run and ended; extended mode does so twice. */
+void verify_begin(struct verifier *v, const struct skep_verify_program *program,
+		  const struct skep_verify_opts *opts, struct skep_buf *log);
+/** All passes. Return 0 | the refusal's -errno */
+int verify_passes(struct verifier *v);
+void verify_report(struct verifier *v, int err, struct skep_verify_report *ret);
+void verify_end(struct verifier *v);
+
+#define MOST_PENDING 8192 /* paths that wait; more are too complex */
+/** The kernel's limit of instructions, or what the caller set for it. */
+static inline uint32_t verify_most_insns(const struct verifier *v)
+{
+	return v->opts->most_insns ? v->opts->most_insns : 1000000;
+}
 
 /** Walk all paths of function @func, whose first state is v->state. */
 int verify_walk(struct verifier *v);
@@ -188,6 +208,14 @@ static inline int verify_no_fork(const struct verifier *v, int too_many)
 	return v->refusal ? too_many : -ENOMEM;
 }
 
+/** The longest chain of calls (chains.c), for the report of an accepted program. */
+struct chain_length {
+	uint32_t frames, bytes;
+};
+struct chain_length verify_longest_chain(struct verifier *v);
+
+/** How long the trail is; 0: there is none. */
+uint32_t verify_trail_len(const struct verifier *v);
 /** Since skep_verify() was called. */
 uint64_t verify_elapsed_ns(const struct verifier *v);
 /** Has it taken longer than opts->time_ns? Then refuse. Cost: looks at the clock. */
@@ -351,6 +379,11 @@ int verify_graph(struct verifier *v);
 int verify_unprivileged(struct verifier *v);
 /** May a program of its type use the maps it names? (maps.c) */
 int verify_maps(struct verifier *v);
+/** May it attach to what it names? (attach.c) */
+int verify_attach(struct verifier *v);
+/** May a program there call helper @id? Few are for some functions only. Source: the `allowed` of
+ *  struct bpf_func_proto */
+bool verify_helper_fits_target(const struct verifier *v, int32_t id);
 /** function_facts.c, for graph.c. */
 int verify_function_facts(struct verifier *v);
 /** The kernel function that the call at @at names, with its "bpf_"; never NULL. */

@@ -92,8 +92,11 @@ static void put_at_unknown(struct typed_gen *g, const struct window *window)
 	uint32_t which = typed_below(g, 4), bytes = 1u << which;
 	struct way_out out = {0};
 	int number = typed_a_number(g), pointer, base = window->base;
-	bool down = !typed_below(g, 4);
+	bool down = !typed_below(g, 4) && base != SKEP_R10;
 
+	/* the stack wants its accesses aligned */
+	if (base == SKEP_R10 && typed_below(g, 4))
+		which = 0, bytes = 1;
 	if (window->room < bytes)
 		return;
 	uint32_t rest = window->room - bytes;

@@ -66,8 +66,7 @@ void verdict_ask_both(struct verdict *pair, const struct skep_machine_opts *opts
 /* --- Comparing ---------------------------------------------------------------------------------
  */
 
-/* Where the words end and the numbers of how long it took begin. */
-static const char *end_of_words(const char *log)
+const char *verdict_end_of_words(const char *log)
 {
 	const char *end = strstr(log, "verification time ");
 
@@ -80,7 +79,7 @@ static const char *end_of_words(const char *log)
 
 void verdict_reason(const struct verdict *verdict, char *ret, size_t cap)
 {
-	const char *end = end_of_words(verdict->log), *from;
+	const char *end = verdict_end_of_words(verdict->log), *from;
 
 	for (from = end; from > verdict->log && from[-1] != '\n';)
 		from--;

@@ -50,6 +50,8 @@ bool verdict_compare(const struct verdict *pair, const char *name, struct verdic
 
 void verdict_print_count(const struct verdict_count *count);
 
+/** Where a log's words end and the numbers of how long it took begin. */
+const char *verdict_end_of_words(const char *log);
 /** The line that says why, which is the last one before the numbers, in @ret of @cap bytes. */
 void verdict_reason(const struct verdict *verdict, char *ret, size_t cap);
 

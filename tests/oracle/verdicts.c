@@ -1,12 +1,12 @@
 /*
  * Verdicts: each program of compiled objects, as the running kernel's verifier and as ours sees it.
  *
- *	verdicts [-v] [-vv] [-p PROGRAM] [-r PERCENT] OBJECT...
+ *	verdicts [-v] [-vv] [-p PROGRAM] [-r PERCENT] [-e PERCENT] OBJECT...
  *
  * Every program is loaded by libbpf on its own, with those marked auxiliary beside it, first by the
  * kernel, then by the machine. A line for each where the verdicts, or the first lines that say why,
- * differ; -v also where they agree, -vv with both logs. The last line counts; -r: fails where fewer
- * of 100 verdicts agree.
+ * differ; -v also where they agree, -vv with both logs. The last lines count; -r: fails where fewer
+ * of 100 verdicts agree, -e: where fewer of 100 refusals are explained at the right line.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -19,6 +19,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "explained.h"
 #include "verdict.h"
 
 static const char *only;
@@ -145,16 +146,24 @@ static void load(const void *ctx, struct verdict *verdict)
 	bpf_object__close(object);
 }
 
+/* What the machine's verdicts are explained into, and how well. */
+static struct explained *explained;
+static struct explained_count explained_count;
+
 static void compare(const struct place *place, struct verdict *pair, struct verdict_count *count)
 {
-	static const struct skep_machine_opts opts = {.verify = true};
+	const struct skep_machine_opts opts = {
+		.verify = true, .verified = explained_verified, .verified_ctx = explained};
 	const char *slash = strrchr(place->path, '/');
 	char name[512];
 
+	explained->done = false;
 	verdict_ask_both(pair, &opts, load, place);
 	pair[0].not_asked |= was_not_asked(&pair[0]);
 	snprintf(name, sizeof(name), "%s/%s", slash ? slash + 1 : place->path, place->name);
 	verdict_compare(pair, name, count);
+	if (!pair[0].not_asked && !pair[0].loaded && !pair[1].loaded)
+		explained_compare(name, &pair[0], explained, &explained_count);
 }
 
 static void object_verdicts(const char *path, struct verdict *pair, struct verdict_count *count)
@@ -182,18 +191,22 @@ int main(int argc, char **argv)
 {
 	struct verdict *pair = verdict_pair_new();
 	struct verdict_count count = {0};
-	double least = 0;
+	double least = 0, least_lines = 0;
 
-	if (!pair)
+	explained = explained_new();
+	if (!pair || !explained)
 		return 1;
 	libbpf_set_print(silent);
-	for (int opt; (opt = getopt(argc, argv, "vp:r:")) != -1;) {
+	for (int opt; (opt = getopt(argc, argv, "vp:r:e:")) != -1;) {
 		verdict_verbose += opt == 'v';
 		only = opt == 'p' ? optarg : only;
 		least = opt == 'r' ? atof(optarg) : least;
+		least_lines = opt == 'e' ? atof(optarg) : least_lines;
 	}
 	for (int i = optind; i < argc; i++)
 		object_verdicts(argv[i], pair, &count);
 	verdict_print_count(&count);
-	return 100.0 * count.agree < least * count.n;
+	explained_print_count(&explained_count);
+	return 100.0 * count.agree < least * count.n ||
+	       100.0 * explained_count.right < least_lines * explained_count.n;
 }

@@ -4,7 +4,7 @@
 #include "sides.h"
 
 #define LOG_BYTES (1u << 20)
-#define MOST_MAPS 8
+#define MOST_MAPS 24
 
 struct skep_machine *machine;
 bool has_kernel;
