@@ -95,6 +95,14 @@ static void attach_to_member(int side, const struct program *program, const stru
 	attr->prog_flags = program->type >> 31 ? SLEEPS : 0;
 }
 
+static bool is_fillable(const char *name)
+{
+	char value[64];
+
+	snprintf(value, sizeof(value), "bpf_struct_ops_%s", name);
+	return skep_btf_find(kernel_btf, value, strlen(value), SKEP_BTF_MASK(SKEP_BTF_STRUCT));
+}
+
 static void try_members(const char *name)
 {
 	struct program programs[2 * MOST_MEMBERS];
@@ -104,7 +112,9 @@ static void try_members(const char *name)
 
 	struct_id = skep_btf_find(kernel_btf, name, strlen(name), SKEP_BTF_MASK(SKEP_BTF_STRUCT));
 	n_members = skep_btf_n_members(kernel_btf, struct_id);
-	assert_true(struct_id && n_members < MOST_MEMBERS);
+	assert_true(n_members < MOST_MEMBERS);
+	if (!struct_id || !is_fillable(name))
+		return;
 	for (uint32_t i = 0; i <= n_members; i++)
 		for (int sleeps = 0; sleeps < 2; sleeps++, n++) {
 			snprintf(names[n], sizeof(names[n]), "%s, member %u%s", name, i,
@@ -122,6 +132,95 @@ static void test_members(void **state)
 		skip();
 	try_members("bpf_dummy_ops");
 	try_members("tcp_congestion_ops");
+	try_members("sched_ext_ops");
+	try_members("hid_bpf_ops");
+	try_members("Qdisc_ops");
+}
+
+/* --- Hooks and functions -----------------------------------------------------------------------
+ */
+
+#define MOST_TARGETS         512
+
+#define LSM_HOOK(id, sleeps) ((uint32_t)(id) << 1 | (uint32_t)(sleeps))
+
+static void attach_to_hook(int side, const struct program *program, const struct skep_insn *insns,
+			   size_t n, union bpf_attr *attr)
+{
+	attr->prog_type = BPF_PROG_TYPE_LSM;
+	attr->attach_btf_id = program->type >> 1;
+	attr->expected_attach_type = BPF_LSM_MAC;
+	attr->prog_flags = program->type & 1 ? SLEEPS : 0;
+}
+
+static void attach_to_function(int side, const struct program *program,
+			       const struct skep_insn *insns, size_t n, union bpf_attr *attr)
+{
+	attr->prog_type = BPF_PROG_TYPE_TRACING;
+	attr->attach_btf_id = program->type >> 1;
+	attr->expected_attach_type = program->type & 1 ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY;
+}
+
+/* Can the kernel be asked about them? Some are locked against it. */
+static bool may_attach(uint32_t id, bool lsm)
+{
+	const struct skep_insn end[] = {{.code = SKEP_ALU64 | SKEP_MOV},
+					{.code = SKEP_JMP | SKEP_EXIT}};
+	union bpf_attr attr = {.insn_cnt = 2, .insns = ptr(end), .license = ptr("GPL")};
+	const struct program program = {"", id << 1, ""};
+	long fd;
+
+	(lsm ? attach_to_hook : attach_to_function)(0, &program, end, 2, &attr);
+	fd = call_side(0, CMD_PROG_LOAD, &attr, sizeof(attr));
+	if (fd >= 0)
+		close((int)fd);
+	return fd >= 0;
+}
+
+static uint32_t find_func(const char *name)
+{
+	return skep_btf_find(kernel_btf, name, strlen(name), SKEP_BTF_MASK(SKEP_BTF_FUNC));
+}
+
+/* Functions whose names begin so, in turns, each with both values of what is asked of it. */
+static void try_functions(const char *prefix, uint32_t each, const struct sides *how)
+{
+	struct program *programs = calloc(2 * MOST_TARGETS, sizeof(*programs));
+	uint32_t n_types = skep_btf_n_types(kernel_btf), nth = 0;
+	struct sides sides = *how;
+
+	for (uint32_t id = 1; id <= n_types && sides.n_programs < 2 * MOST_TARGETS; id++) {
+		const char *name = skep_btf_name(kernel_btf, id);
+
+		if (skep_btf_kind(kernel_btf, id) != SKEP_BTF_FUNC ||
+		    strncmp(name, prefix, strlen(prefix)) || nth++ % each)
+			continue;
+		for (uint32_t second = 0; second < 2; second++)
+			programs[sides.n_programs++] =
+				(struct program){name, id << 1 | second, "r0 = 0\nexit\n"};
+	}
+	sides.programs = programs;
+	print_message("%zu programs\n", sides.n_programs);
+	sides_compare(&sides);
+	free(programs);
+}
+
+static void test_hooks(void **state)
+{
+	uint32_t some = kernel_btf ? find_func("bpf_lsm_file_open") : 0;
+
+	if (!has_kernel || !some || !may_attach(some, true))
+		skip();
+	try_functions("bpf_lsm_", 1, &(struct sides){.add = attach_to_hook});
+}
+
+static void test_functions(void **state)
+{
+	uint32_t some = kernel_btf ? find_func("vfs_read") : 0;
+
+	if (!has_kernel || !some || !may_attach(some, false))
+		skip();
+	try_functions("", 199, &(struct sides){.add = attach_to_function});
 }
 
 /* --- Begin and end ------------------------------------------------------------------------------
@@ -148,6 +247,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_maps),
 		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_hooks),
+		cmocka_unit_test(test_functions),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);
