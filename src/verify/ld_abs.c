@@ -13,7 +13,7 @@
 
 static bool has_packet(const struct verifier *v)
 {
-	switch (v->image->type) {
+	switch (verify_type(v)) {
 	case PROG_TYPE_SOCKET_FILTER:
 	case PROG_TYPE_SCHED_CLS:
 	case PROG_TYPE_SCHED_ACT: return true;
