@@ -7,9 +7,12 @@
  * entries name (cases.h, tests.h), and compiles it with this file when the test runs. Each entry is
  * loaded by that code twice: by the running kernel and by a machine that verifies. Those that need
  * no privilege are asked a second time without any: the kernel by a process that gave all of them
- * up once it had made its maps, and the machine as told. -r and -w: it fails where fewer of 100
- * verdicts agree, or of 100 refusals fewer say the same; -n: only the entry of this number, -u:
- *only without privileges.
+ * up once it had made its maps, and the machine as told.
+ *
+ *	-n  only the entry of this number
+ *	-u  only without privileges
+ *	-r  it fails where fewer of 100 verdicts agree
+ *	-w  … where of 100 refusals fewer say the same
  *
  * A kernel that lets nobody without privileges load (kernel.unprivileged_bpf_disabled is 2) is told
  * to while this runs; a guard puts the number back, whatever becomes of this. At 1 it cannot be
