@@ -150,7 +150,7 @@ static bool is_plain_context(const struct verifier *v)
 		PROG_TYPE_CGROUP_SOCKOPT, PROG_TYPE_SK_LOOKUP,
 	};
 
-	return !memchr(rewritten, (int)v->image->type, sizeof(rewritten));
+	return !memchr(rewritten, (int)verify_type(v), sizeof(rewritten));
 }
 
 static int neither(struct verifier *v, const struct mem_access *at, const struct reg *reg)

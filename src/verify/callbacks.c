@@ -159,7 +159,7 @@ static int call_now(struct verifier *v, struct call *call, const struct caller *
 	int err;
 
 	if (!state)
-		return verify_no_fork(v);
+		return verify_no_fork(v, -ENOMEM);
 	err = verify_frame_push(v, state, call->callback, v->at);
 	if (err)
 		return err;

@@ -201,13 +201,15 @@ int verify_walk(struct verifier *v);
 /** One instruction, v->insns[v->at]. Return 0: go on at v->next | PATH_END | -errno */
 int verify_step(struct verifier *v);
 /** The other way at a fork: it will be walked from @at with a copy of the state under way, which is
- *  returned to be told what holds there. NULL: no memory, or too many: `return verify_no_fork(v)`.
+ *  returned to be told what holds there. NULL: no memory, or too many: `return verify_no_fork(v,
+ *  err)`.
  *  Source: push_stack() */
 struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, bool speculative);
-/** The errno of a fork that there was none of. */
-static inline int verify_no_fork(const struct verifier *v)
+/** The errno of a fork that there was none of: @too_many, which is another for each of those that
+ *  fork in Linux 6.18, where too many paths wait. */
+static inline int verify_no_fork(const struct verifier *v, int too_many)
 {
-	return v->refusal ? -E2BIG : -ENOMEM;
+	return v->refusal ? too_many : -ENOMEM;
 }
 
 /** The longest chain of calls (chains.c), for the report of an accepted program. */

@@ -123,18 +123,39 @@ static int step_of_jumps(struct verifier *v, const struct skep_insn *insn)
 	}
 }
 
+static bool is_condition(const struct skep_insn *insn)
+{
+	uint8_t class = insn->code & 7, op = insn->code & 0xf0;
+
+	return (class == SKEP_JMP || class == SKEP_JMP32) && op != SKEP_JA && op != SKEP_CALL &&
+	       op != SKEP_EXIT && op != SKEP_JCOND;
+}
+
+/* Fields are looked at before operands, but for what a condition compares. */
+static int check_fields(struct verifier *v, const struct skep_insn *insn)
+{
+	char text[SKEP_FAULT_TEXT_BYTES];
+	const char *fault = skep_image_fault(v->image, v->at, text);
+	int err = 0;
+
+	if (!fault)
+		return 0;
+	if (is_condition(insn) && insn->dst < SKEP_N_REGS)
+		err = verify_read_reg(v, insn->dst);
+	return err ? err : verify_refuse(v, FIELDS, fault);
+}
+
 int verify_step(struct verifier *v)
 {
 	const struct skep_insn *insn = &v->insns[v->at];
 	bool atomic = (insn->code & 0xe0) == SKEP_ATOMIC;
-	char text[SKEP_FAULT_TEXT_BYTES];
-	const char *fault;
+	int err;
 
 	v->next = v->at + 1;
 	v->facts[v->at].seen = true;
-	fault = skep_image_fault(v->image, v->at, text);
-	if (fault)
-		return verify_refuse(v, FIELDS, fault);
+	err = check_fields(v, insn);
+	if (err)
+		return err;
 	switch (insn->code & 7) {
 	case SKEP_ALU:
 	case SKEP_ALU64: return verify_alu(v, insn);
@@ -205,8 +226,7 @@ static int arrive(struct verifier *v)
  * before the instruction). */
 static bool is_only_guessed(const struct verifier *v, int err)
 {
-	return err < 0 && err != -ENOMEM && err != -E2BIG && err != -EAGAIN &&
-	       v->state->speculative;
+	return (err == -EPERM || err == -EACCES || err == -EINVAL) && v->state->speculative;
 }
 
 static int step(struct verifier *v)
