@@ -65,15 +65,23 @@ struct skep_verify_opts {
 	uint32_t most_insns;   /* processed at most; 0: the kernel's 1,000,000 */
 	uint64_t time_ns;      /* at most; 0: no limit */
 	uint64_t memory_bytes; /* of states, at most; 0: 512 MiB */
+	/* told of each instruction that a path goes on with, and what is known before it: a struct
+	 * state of the verifier's own headers, gone with the call. For tests; NULL: nobody is */
+	void (*observe)(void *ctx, uint32_t insn, const void *state);
+	void *observe_ctx;
 };
 
 /** What a verification came to. */
 struct skep_verify_report {
 	uint32_t n_processed; /* instructions, on all paths */
 	uint32_t most_states_per_insn, n_states, peak_states;
-	uint32_t stack_bytes; /* of the deepest chain of calls */
-	uint32_t refused_at;  /* slot; UINT32_MAX: accepted, or not about one */
-	const char *refusal;  /* the rule's stable name ("uninit_register"); NULL: accepted */
+	uint32_t stack_bytes;   /* of the deepest chain of calls */
+	uint32_t chain_bytes;   /* the same, as if no function had a stack of its own */
+	uint32_t most_frames;   /* functions in the longest chain of calls */
+	uint32_t most_branches; /* that waited to be walked, at one time */
+	uint32_t refused_at;    /* slot; UINT32_MAX: accepted, or not about one */
+	size_t log_bytes;       /* of the log at its longest: what is told of paths is taken back */
+	const char *refusal;    /* the rule's stable name ("uninit_register"); NULL: accepted */
 	/* EXTENDED, accepted: what part of its budget of instructions Linux would have used, in
 	 * percent, over 100 where it would refuse for that; UINT32_MAX: more than was looked at */
 	uint32_t linux_budget;

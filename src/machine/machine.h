@@ -290,6 +290,7 @@ struct log {
 	uint32_t level, size;
 	uint64_t user;
 	struct skep_buf text;
+	size_t most; /* bytes that the text had before some was taken back */
 };
 
 #define LOG_LEVEL 3 /* 1 and 2 */

@@ -109,6 +109,7 @@ static int copy_in(const struct attr_prog_load *attr, struct prog_object *prog)
 
 struct linking {
 	struct skep_machine *machine;
+	struct request *req;
 	const struct attr_prog_load *attr;
 	struct prog_object *prog;
 	struct log *log;
@@ -296,6 +297,18 @@ static int link_variable(void *ctx, const struct skep_insn *insn, uint64_t *ret)
 	return err;
 }
 
+/* What BTF says of functions and lines is looked at as soon as functions are known. */
+static int check_layout(void *ctx, struct skep_image *image)
+{
+	struct linking *linking = ctx;
+	int err;
+
+	linking->prog->image = image;
+	err = machine_prog_check_lines(linking->req, linking->prog, linking->log);
+	linking->prog->image = NULL;
+	return err;
+}
+
 static int link_program(struct linking *linking)
 {
 	struct skep_link_env env = {
@@ -304,6 +317,8 @@ static int link_program(struct linking *linking)
 		.kfunc = link_kfunc,
 		.variable = link_variable,
 		.ctx = linking,
+		.layout = check_layout,
+		.verified = linking->machine->opts.verify,
 	};
 	struct prog_object *prog = linking->prog;
 	struct skep_image *image;
@@ -351,21 +366,23 @@ static int bind_fd_array(struct linking *linking)
 
 /* --- Checking ------------------------------------------------------------------------------- */
 
-static int check_program(struct linking *linking, struct request *req)
+static int check_program(struct linking *linking)
 {
 	struct skep_machine *machine = linking->machine;
 	int err = bind_fd_array(linking);
 
 	if (!err)
-		err = machine_prog_check_funcs(machine, req, linking->prog, linking->log);
+		err = machine_prog_check_funcs(machine, linking->req, linking->prog, linking->log);
 	if (!err)
 		err = link_program(linking);
 	if (!err)
-		err = machine_prog_check_lines(req, linking->prog, linking->log);
-	if (!err)
 		err = machine_prog_check_target(machine, linking->prog, linking->log);
-	if (!err && machine->opts.verify)
-		return machine_prog_verify(machine, linking->prog, linking->log);
+	if (!err && machine->opts.verify) {
+		err = machine_prog_verify(machine, linking->prog, linking->log);
+		if (!err)
+			skep_image_bury_faults(linking->prog->image);
+		return err;
+	}
 	machine_log_printf(linking->log,
 			   "processed %u insns (limit %d) max_states_per_insn 0 total_states 0 "
 			   "peak_states 0 mark_read 0\n",
@@ -379,13 +396,13 @@ static int check_with_log(struct skep_machine *machine, struct request *req,
 {
 	const struct attr_prog_load *attr = &req->attr.prog_load;
 	_cleanup_log_ struct log log = {0};
-	struct linking linking = {machine, attr, prog, &log};
+	struct linking linking = {machine, req, attr, prog, &log};
 	uint32_t true_size;
 	int err = machine_log_init(&log, attr->log_level, attr->log_buf, attr->log_size), log_err;
 
 	if (err)
 		return err;
-	err = check_program(&linking, req);
+	err = check_program(&linking);
 	log_err = machine_log_finish(&log, &true_size);
 	if (req->size >= TAIL_OF_ATTR && request_put(req, prog_load.log_true_size, true_size))
 		return -EFAULT;

@@ -65,6 +65,7 @@ int machine_prog_verify(struct skep_machine *machine, const struct prog_object *
 	const struct skep_machine_opts *how = &machine->opts;
 	struct skep_verify_opts opts = {0};
 	struct skep_verify_report report;
+	size_t before = log->text.len;
 	int err = prog->attach_prog ? add_target(machine, prog->attach_prog, &program) : 0;
 
 	if (err)
@@ -75,6 +76,7 @@ int machine_prog_verify(struct skep_machine *machine, const struct prog_object *
 	opts.strict_alignment = prog->flags & (1u << 0);
 	opts.test_state_freq = prog->flags & (1u << 3);
 	err = skep_verify(&program, &opts, &log->text, &report);
+	log->most = before + report.log_bytes;
 	if (how->verified)
 		how->verified(how->verified_ctx, &program, &opts, err, &report);
 	return err;

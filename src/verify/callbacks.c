@@ -161,7 +161,7 @@ static int call_now(struct verifier *v, struct call *call, const struct caller *
 	int err;
 
 	if (!state)
-		return verify_no_fork(v);
+		return verify_no_fork(v, -ENOMEM);
 	err = verify_frame_push(v, state, call->callback, v->at);
 	if (err)
 		return err;
@@ -183,7 +183,8 @@ static int call_now(struct verifier *v, struct call *call, const struct caller *
 
 static int push(struct verifier *v, struct state *state, uint32_t at)
 {
-	skep_vec_push(&v->pending, ((struct pending){state, at, v->at, v->log ? v->log->len : 0}));
+	skep_vec_push(&v->pending, ((struct pending){state, at, v->at, v->log ? v->log->len : 0,
+						     verify_trail_len(v)}));
 	if (v->pending.len > MOST_PENDING)
 		return verify_refuse(v, TOO_MANY_ASYNC, (unsigned)v->pending.len);
 	return 0;

@@ -185,7 +185,7 @@ int verify_return(struct verifier *v)
 		to->regs[SKEP_R0] = from->regs[SKEP_R0];
 	}
 	v->next = callback ? from->call_at : from->call_at + 1;
-	if (v->log)
+	if (verify_logs_steps(v))
 		log_return(v, from, to);
 	verify_frame_pop(v, state);
 	v->state_shown = false;

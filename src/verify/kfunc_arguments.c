@@ -486,7 +486,11 @@ static int sized_memory(struct verifier *v, const struct argument *arg)
 	bool null = verify_reg_is_null(verify_reg(v, arg->regno));
 	int err;
 
-	if (!null || !(arg->param->tags & PARAM_OPTIONAL)) {
+	if (null && arg->param->tags & PARAM_OPTIONAL) {
+		err = verify_mark_precise(v, arg->regno);
+		if (err)
+			return err;
+	} else {
 		err = check_size(v, arg->regno + 1);
 		if (err) {
 			verify_log(v,
@@ -631,7 +635,9 @@ static int pointer(struct verifier *v, const struct argument *arg)
 	if (!err)
 		err = note_reference(v, arg);
 	place = err ? err : place_of(v, arg);
-	if (place < 0 || place == PARAM_NULL)
+	if (place == PARAM_NULL)
+		return verify_mark_precise(v, arg->regno);
+	if (place < 0)
 		return place < 0 ? place : 0;
 	if (place == PARAM_MAP)
 		err = note_map(v, arg);

@@ -68,7 +68,7 @@ static int fork_return(struct verifier *v)
 	if (v->state->n_frames == 1)
 		return 0;
 	if (!verify_fork(v, v->at + 1, v->at, false))
-		return verify_no_fork(v);
+		return verify_no_fork(v, -E2BIG);
 	verify_reg_const(v, verify_reg(v, SKEP_R0), 0);
 	return verify_return(v);
 }
