@@ -63,6 +63,8 @@ static int context(struct verifier *v, const struct mem_access *at, const struct
 		return err;
 	if (verify_ctx_access(v, at->off, at->bytes, at->kind, &field))
 		return verify_refuse(v, INVALID_CTX_ACCESS, at->off, at->bytes);
+	if (field.ref_id && !verify_ref_find(v->state, field.ref_id))
+		return verify_refuse(v, ARGUMENT_RELEASED, at->off);
 	if (loads_register(at))
 		load_field(v, &field, verify_reg(v, (unsigned)at->value));
 	return 0;

@@ -174,6 +174,15 @@ static bool is_unfilled(const char *of, const char *member)
 	return false;
 }
 
+/* Whom it goes on with by a tail call would not be handed what it was. */
+static int check_tail_calls(struct verifier *v)
+{
+	for (uint32_t f = 0; f < v->n_funcs; f++)
+		if (v->funcs[f].has_tail_call && verify_is_handed_something(v))
+			return verify_refuse(v, REFERENCED_TAIL_CALL);
+	return 0;
+}
+
 static int check_member(struct verifier *v)
 {
 	const char *of = target_name(v), *member;
@@ -184,7 +193,7 @@ static int check_member(struct verifier *v)
 		return verify_refuse(v, MEMBER_NOT_FILLED, member, of);
 	if (sleeps(v) && is_awake_member(of, member))
 		return verify_refuse(v, MEMBER_NOT_SLEEPABLE, member, of);
-	return 0;
+	return check_tail_calls(v);
 }
 
 /* --- Functions of the kernel -------------------------------------------------------------------

@@ -295,6 +295,7 @@ static void begin_main(struct verifier *v)
 		forget_refusal(v);
 	}
 	verify_reg_pointer(verify_reg(v, SKEP_R1), REG_CTX, 0);
+	verify_take_arguments(v);
 }
 
 int verify_first_state(struct verifier *v)

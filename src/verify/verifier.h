@@ -141,7 +141,8 @@ struct verifier {
 		bool known;
 		uint32_t proto, stub; /* FUNC_PROTOs of attach_btf; 0: none */
 		const char *name;
-	} attach; /* context_btf.c: what it attaches to */
+		uint32_t ref_ids[12]; /* struct_ops: of arguments that are handed over; 0: not */
+	} attach;                     /* context_btf.c: what it attaches to */
 	struct helper_known {
 		const struct skep_proto *proto; /* NULL: it may not call it */
 		bool known;
@@ -350,6 +351,10 @@ bool verify_socket_access(enum reg_kind kind, int32_t off, uint32_t bytes);
  * 0: none. And: does it return nothing? */
 uint32_t verify_attach_proto(struct verifier *v);
 bool verify_attach_returns_void(struct verifier *v);
+/** struct_ops: the program begins with references to the arguments that it must give back, return
+ * or keep. Is it given any? Source: the arguments named "…__ref" of prepare_arg_info() */
+void verify_take_arguments(struct verifier *v);
+bool verify_is_handed_something(struct verifier *v);
 /** The helper's prototype if the program's type may call it, NULL else. */
 const struct skep_proto *verify_helper_allowed(struct verifier *v, int32_t id);
 /** What the program may return, by its type. Return whether it is limited at all. */
