@@ -1,15 +1,19 @@
-"""Writes the seeds of machine_bpf: sequences that make every kind of object and use it.
+"""Writes seeds of the targets that take whole structures.
 
     python3 fuzz/seeds.py
 
-The bytes are what fuzz/machine_bpf.c reads: see its make_…() functions. Descriptors are named by
-the order in which a sequence comes by them, addresses by where they are in the buffer.
+Those of machine_bpf are sequences that make every kind of object and use it: the bytes are what
+fuzz/machine_bpf.c reads, see its make_…() functions. Descriptors are named by the order in which a
+sequence comes by them, addresses by where they are in the buffer.
+
+Those of verify_program are programs that the verifier accepts, for fuzz/verify_program.c, one for
+each kind of thing that it keeps apart.
 """
 
 import struct
 from pathlib import Path
 
-SEEDS = Path(__file__).resolve().parent / "seeds/machine_bpf"
+SEEDS = Path(__file__).resolve().parent / "seeds"
 
 # Ids in write_types() of machine_bpf.c.
 ITER_MAP, ITER_MAP_ELEM, FENTRY = 6, 7, 8
@@ -180,10 +184,157 @@ def seeds():
                      call(DETACH, b"", 0, 1, 7, 0, NONE))
 
 
+# Types of programs, by their place in verify_program.c.
+SOCKET, CGROUP_SKB, TC, XDP, LWT_IN, LWT_XMIT, RAW_TP, FLOW, SK_LOOKUP, SYSCALL, NETFILTER = range(11)
+UNPRIVILEGED, EXTENDED, LOG2, MANY_STATES, NO_PRUNING = 1, 2, 8, 64, 128
+# Its maps.
+ARRAY, HASH, PERCPU, PROGS, QUEUE, LRU, RINGBUF, ITEMS = range(8)
+# Its functions of the kernel.
+NUM_NEW, NUM_NEXT, NUM_DESTROY, RCU_LOCK, RCU_UNLOCK = range(5)
+
+
+def reg(dst, src):
+    return insn(0xbf, dst, src)
+
+
+def add(dst, imm):
+    return insn(0x07, dst, imm=imm)
+
+
+def load_from(size, dst, src, off=0):
+    return insn({1: 0x71, 2: 0x69, 4: 0x61, 8: 0x79}[size], dst, src, off)
+
+
+def store_to(size, dst, src, off=0):
+    return insn({1: 0x73, 2: 0x6b, 4: 0x63, 8: 0x7b}[size], dst, src, off)
+
+
+def put(size, dst, imm, off=0):
+    return insn({1: 0x72, 2: 0x6a, 4: 0x62, 8: 0x7a}[size], dst, 0, off, imm)
+
+
+def helper(number):
+    return insn(0x85, imm=number)
+
+
+def kfunc(number):
+    return insn(0x85, src=2, imm=number)
+
+
+def skip_if(code, dst, operand, by, src=None):
+    """Jump over @by slots: 5 is ==, 0x15 with a number; as the instruction's code has it."""
+    return insn(code, dst, src or 0, by, 0 if src is not None else operand)
+
+
+def look_up(which, key_bytes=4):
+    return (put(key_bytes, 10, 0, -8) + reg(2, 10) + add(2, -8) + map_fd(1, which) + helper(1))
+
+
+def program(kind, code, how=0, packet=40):
+    return bytes([how, kind, packet, 0]) + code
+
+
+def programs():
+    give = mov(0, 0) + EXIT
+    ends = load_from(4, 2, 1) + load_from(4, 3, 1, 4)  # of an XDP packet
+    yield "nothing", program(SOCKET, give)
+    yield "arithmetic", program(SOCKET, load_from(4, 0, 1) + insn(0x57, 0, imm=7) + insn(0x67, 0, imm=3) +
+                                insn(0x97, 0, imm=5) + insn(0xc4, 0, imm=1) + insn(0xdc, 0, imm=16) +
+                                EXIT, UNPRIVILEGED)
+    yield "branches", program(SOCKET, load_from(4, 6, 1) + skip_if(0x25, 6, 9, 3) + mov(0, 1) +
+                              skip_if(0x65, 6, 3, 1) + mov(0, 2) + mov(0, 3) + EXIT, UNPRIVILEGED | LOG2)
+    yield "stack", program(SOCKET, put(8, 10, 7, -16) + reg(2, 10) + add(2, -16) + load_from(4, 1, 1) +
+                           insn(0x57, 1, imm=4) + insn(0x0f, 2, 1) + load_from(4, 0, 2) + EXIT)
+    yield "spill", program(SOCKET, store_to(8, 10, 1, -8) + load_from(8, 6, 10, -8) + load_from(4, 7, 6) +
+                           store_to(4, 10, 7, -12) + load_from(4, 0, 10, -12) + EXIT, UNPRIVILEGED)
+    yield "packet-xdp", program(XDP, ends + reg(4, 2) + add(4, 14) + skip_if(0x2d, 4, 0, 2, 3) +
+                                load_from(1, 0, 2, 13) + store_to(1, 2, 0, 12) + mov(0, 2) + EXIT)
+    yield "packet-variable", program(XDP, ends + reg(4, 2) + add(4, 15) + skip_if(0x2d, 4, 0, 7, 3) +
+                                     load_from(1, 5, 2, 14) + insn(0x57, 5, imm=15) +
+                                     insn(0x67, 5, imm=2) + insn(0x0f, 2, 5) + reg(4, 2) + add(4, 20) +
+                                     skip_if(0x2d, 4, 0, 1, 3) + load_from(1, 0, 2, 19) +
+                                     mov(0, 2) + EXIT, LOG2)
+    yield "packet-tc", program(TC, load_from(4, 2, 1, 76) + load_from(4, 3, 1, 80) + reg(4, 2) + add(4, 34) +
+                               skip_if(0x3d, 3, 0, 2, 4) + give + load_from(4, 6, 2, 30) +
+                               store_to(4, 1, 6, 48) + put(1, 2, 9, 33) + give)
+    yield "adjust", program(XDP, reg(6, 1) + mov(2, -4) + helper(44) + skip_if(0x55, 0, 0, 8) +
+                            load_from(4, 2, 6) + load_from(4, 3, 6, 4) + reg(4, 2) + add(4, 4) +
+                            skip_if(0x2d, 4, 0, 1, 3) + put(4, 2, 1) + mov(0, 2) + EXIT + give)
+    yield "ld-abs", program(SOCKET, reg(6, 1) + insn(0x28, imm=12) + insn(0x57, 0, imm=15) + reg(7, 0) +
+                            insn(0x50, 0, 7, imm=14) + EXIT, UNPRIVILEGED)
+    yield "array", program(SOCKET, look_up(ARRAY) + skip_if(0x15, 0, 0, 6) + load_from(8, 1, 0) +
+                           insn(0x57, 1, imm=15) + insn(0x0f, 0, 1) + load_from(1, 2, 0, 8) +
+                           store_to(1, 0, 2, 1) + insn(0xdb, 10, 1, -8) + give)
+    yield "array-value", program(TC, insn(0x18, 1, 2, imm=ARRAY) + insn(0, imm=8) + load_from(8, 2, 1) +
+                                 mov(3, 1) + insn(0xdb, 1, 3, 0, 1) + insn(0xc3, 1, 3, 8, 0xe1) + give)
+    yield "hash", program(TC, look_up(HASH, 8) + skip_if(0x55, 0, 0, 8) + put(8, 10, 3, -16) +
+                          reg(3, 10) + add(3, -16) + reg(2, 10) + add(2, -8) + map_fd(1, HASH) +
+                          mov(4, 0) + give)
+    yield "update", program(TC, put(8, 10, 1, -8) + put(8, 10, 3, -16) + reg(2, 10) + add(2, -8) + reg(3, 10) +
+                            add(3, -16) + map_fd(1, HASH) + mov(4, 0) + helper(2) + look_up(HASH, 8) +
+                            skip_if(0x15, 0, 0, 1) + load_from(8, 0, 0) + mov(0, 0) + EXIT)
+    yield "percpu", program(RAW_TP, look_up(PERCPU) + skip_if(0x15, 0, 0, 2) + mov(1, 1) +
+                            insn(0xdb, 0, 1, 8) + give)
+    yield "queue", program(TC, put(8, 10, 5, -8) + reg(2, 10) + add(2, -8) + map_fd(1, QUEUE) + mov(3, 0) +
+                           helper(87) + reg(2, 10) + add(2, -16) + map_fd(1, QUEUE) + helper(88) +
+                           skip_if(0x55, 0, 0, 1) + load_from(8, 3, 10, -16) + give)
+    yield "ringbuf", program(XDP, map_fd(1, RINGBUF) + mov(2, 16) + mov(3, 0) + helper(131) +
+                             skip_if(0x15, 0, 0, 5) + put(8, 0, 1) + put(8, 0, 2, 8) + reg(1, 0) + mov(2, 0) +
+                             helper(132) + give)
+    yield "lock", program(TC, look_up(ITEMS) + skip_if(0x15, 0, 0, 8) + reg(6, 0) + reg(1, 6) + add(1, 8) +
+                          helper(93) + put(8, 6, 4, 32) + reg(1, 6) + add(1, 8) + helper(94) + give)
+    callback = mov(0, 0) + EXIT
+    yield "timer", program(TC, look_up(ITEMS) + skip_if(0x15, 0, 0, 13) + reg(6, 0) + reg(1, 6) + add(1, 16) +
+                           map_fd(2, ITEMS) + mov(3, 1) + helper(169) + reg(1, 6) + add(1, 16) +
+                           insn(0x18, 2, 4, imm=3) + insn(0) + helper(170) + give + callback)
+    yield "tail-call", program(TC, map_fd(2, PROGS) + mov(3, 1) + helper(12) + give)
+    yield "call", program(TC, mov(1, 5) + insn(0x85, src=1, imm=1) + EXIT + reg(0, 1) +
+                          store_to(8, 10, 0, -8) + insn(0x0f, 0, 1) + EXIT)
+    yield "call-stack", program(SOCKET, put(8, 10, 1, -8) + reg(1, 10) + add(1, -8) + insn(0x85, src=1, imm=2) +
+                                load_from(8, 0, 10, -8) + EXIT + load_from(8, 2, 1) + add(2, 1) +
+                                store_to(8, 1, 2) + mov(0, 0) + EXIT)
+    yield "loop-callback", program(TC, mov(1, 4) + insn(0x18, 2, 4, imm=8) + insn(0) + reg(3, 10) + add(3, -8) +
+                                   put(8, 10, 0, -8) + mov(4, 0) + helper(181) + mov(0, 0) + EXIT +
+                                   load_from(8, 3, 2) + insn(0x0f, 3, 1) + store_to(8, 2, 3) + mov(0, 0) +
+                                   EXIT)
+    yield "for-each", program(TC, map_fd(1, ARRAY) + insn(0x18, 2, 4, imm=6) + insn(0) + mov(3, 0) + mov(4, 0) +
+                              helper(164) + mov(0, 0) + EXIT + load_from(8, 5, 3, 8) + load_from(4, 0, 2) +
+                              mov(0, 0) + EXIT)
+    yield "bounded-loop", program(TC, mov(6, 0) + add(6, 1) + skip_if(0xa5, 6, 20, -2) + reg(0, 6) + EXIT)
+    yield "may-goto", program(TC, mov(6, 0) + add(6, 1) + insn(0xe5, off=1) + insn(0x05, off=-3) + give,
+                              EXTENDED)
+    yield "numbers", program(TC, reg(1, 10) + add(1, -8) + mov(2, 0) + mov(3, 5) + kfunc(NUM_NEW) +
+                             reg(1, 10) + add(1, -8) + kfunc(NUM_NEXT) + skip_if(0x15, 0, 0, 2) +
+                             load_from(4, 6, 0) + insn(0x05, off=-6) + reg(1, 10) + add(1, -8) +
+                             kfunc(NUM_DESTROY) + give)
+    yield "rcu", program(TC, kfunc(RCU_LOCK) + kfunc(RCU_UNLOCK) + give)
+    yield "copy", program(TC, reg(6, 1) + mov(2, 14) + reg(3, 10) + add(3, -8) + mov(4, 8) + helper(26) +
+                          load_from(8, 0, 10, -8) + mov(0, 0) + EXIT)
+    yield "size", program(TC, load_from(4, 4, 1) + skip_if(0x25, 4, 16, 5) + skip_if(0x15, 4, 0, 4) + mov(2, 0) +
+                          reg(3, 10) + add(3, -16) + helper(26) + give)
+    yield "pointers", program(XDP, ends + insn(0x1f, 3, 2) + reg(0, 3) + insn(0x57, 0, imm=3) + EXIT)
+    yield "cgroup", program(CGROUP_SKB, load_from(4, 0, 1, 16) + insn(0x57, 0, imm=1) + EXIT,
+                            UNPRIVILEGED | MANY_STATES)
+    yield "raw-tp", program(RAW_TP, load_from(8, 6, 1) + load_from(8, 7, 1, 24) + insn(0x0f, 6, 7) + reg(0, 6) +
+                            EXIT, NO_PRUNING)
+    yield "sk-lookup", program(SK_LOOKUP, load_from(4, 6, 1, 8) + load_from(8, 7, 1) +
+                               skip_if(0x15, 7, 0, 1) + load_from(4, 8, 7) + mov(0, 1) + EXIT)
+    yield "syscall", program(SYSCALL, load_from(8, 2, 1) + store_to(8, 1, 2, 8) + give)
+    yield "netfilter", program(NETFILTER, mov(0, 1) + EXIT)
+    yield "flow", program(FLOW, load_from(4, 2, 1, 76) + load_from(4, 3, 1, 80) + reg(4, 2) + add(4, 2) +
+                          skip_if(0x2d, 4, 0, 3, 3) + load_from(2, 5, 2) + load_from(8, 6, 1, 144) +
+                          store_to(2, 6, 5) + give)
+
+
+def write(folder, each):
+    (SEEDS / folder).mkdir(parents=True, exist_ok=True)
+    for name, data in each:
+        (SEEDS / folder / name).write_bytes(data)
+
+
 def main():
-    SEEDS.mkdir(parents=True, exist_ok=True)
-    for name, data in seeds():
-        (SEEDS / name).write_bytes(data)
+    write("machine_bpf", seeds())
+    write("verify_program", programs())
 
 
 if __name__ == "__main__":

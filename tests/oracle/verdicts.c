@@ -160,7 +160,7 @@ static pid_t ask(const char *path, const char *name, bool machine, struct verdic
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
-		struct skep_machine_opts opts = {.verify = true};
+		struct skep_machine_opts opts = {0};
 		struct skep_machine *engine = NULL;
 
 		alarm(60);

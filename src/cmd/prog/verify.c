@@ -100,7 +100,7 @@ static void explain(const char *name, struct verdict *verdict)
 static void ask(struct asking *asking, const char *name, enum skep_engine_kind kind,
 		struct verdict *ret)
 {
-	const struct skep_engine_opts opts = {.kind = kind, .verify = true};
+	const struct skep_engine_opts opts = {.kind = kind};
 
 	ret->asked = true;
 	ret->err = skep_engine_open(&opts, &asking->job->engine, &ret->why);
