@@ -7,7 +7,8 @@ fuzz/machine_bpf.c reads, see its make_…() functions. Descriptors are named by
 sequence comes by them, addresses by where they are in the buffer.
 
 Those of verify_program are programs that the verifier accepts, for fuzz/verify_program.c, one for
-each kind of thing that it keeps apart.
+each kind of thing that it keeps apart. Those of verify_btf are programs with types, for
+fuzz/verify_btf.c.
 """
 
 import struct
@@ -326,6 +327,151 @@ def programs():
                           store_to(2, 6, 5) + give)
 
 
+class Types:
+    """BTF, type by type: each function returns the new type's id."""
+
+    def __init__(self):
+        self.types, self.strings, self.n = b"", b"\0", 0
+
+    def text(self, text):
+        if not text:
+            return 0
+        self.strings += text.encode() + b"\0"
+        return len(self.strings) - len(text) - 1
+
+    def add(self, name, kind, vlen, size, *words, flag=0):
+        self.types += struct.pack("<III", self.text(name), kind << 24 | vlen | flag << 31, size)
+        self.types += b"".join(struct.pack("<I", word & 0xffffffff) for word in words)
+        self.n += 1
+        return self.n
+
+    def number(self, name, size, signed=False):
+        return self.add(name, 1, 0, size, signed << 24 | size * 8)
+
+    def pointer(self, to):
+        return self.add("", 2, 0, to)
+
+    def array(self, of, n, index=1):
+        return self.add("", 3, 0, 0, of, index, n)
+
+    def struct(self, name, size, *members):
+        words = [word for name, kind, off in members for word in (self.text(name), kind, off * 8)]
+        return self.add(name, 4, len(members), size, *words)
+
+    def typedef(self, name, of):
+        return self.add(name, 8, 0, of)
+
+    def proto(self, ret, *params):
+        words = [word for name, kind in params for word in (self.text(name), kind)]
+        return self.add("", 13, len(params), ret, *words)
+
+    def func(self, name, proto, linkage=1):
+        return self.add(name, 12, linkage, proto)
+
+    def tag(self, name, of, member=-1):
+        return self.add(name, 17, 0, of, member)
+
+    def bytes(self):
+        strings = self.strings + bytes(-len(self.strings) % 4)
+        return struct.pack("<HBBIIIII", 0xeb9f, 1, 0, 24, 0, len(self.types), len(self.types),
+                           len(strings)) + self.types + strings
+
+
+def kernel_types():
+    """A small kernel's types, and the ids of its functions by name."""
+    types = Types()
+    word, wide = types.number("int", 4, True), types.number("unsigned long", 8)
+    types.pointer(0)
+    any_pointer = types.n
+    task = types.n + 2
+    to_task = types.pointer(task)
+    types.struct("task_struct", 32, ("pid", word, 0), ("flags", wide, 8), ("parent", to_task, 16),
+                 ("files", any_pointer, 24))
+    number = types.struct("bpf_iter_num", 8, ("opaque", wide, 0))
+    head = types.struct("bpf_list_head", 16, ("opaque", types.array(wide, 2), 0))
+    node = types.struct("bpf_list_node", 24, ("opaque", types.array(wide, 3), 0))
+    to_number, to_head, to_node, to_word = (types.pointer(of) for of in (number, head, node, word))
+    ids = {}
+    for name, ret, *params in (
+            ("bpf_fentry_test1", word, to_task), ("bpf_iter_num_new", word, to_number, word, word),
+            ("bpf_iter_num_next", to_word, to_number), ("bpf_iter_num_destroy", 0, to_number),
+            ("bpf_obj_new_impl", any_pointer, wide, any_pointer),
+            ("bpf_obj_drop_impl", 0, any_pointer, any_pointer),
+            ("bpf_list_push_front_impl", word, to_head, to_node, any_pointer, wide),
+            ("bpf_list_pop_front", to_node, to_head), ("bpf_rcu_read_lock", 0),
+            ("bpf_rcu_read_unlock", 0), ("bpf_task_acquire", to_task, to_task),
+            ("bpf_task_release", 0, to_task), ("bpf_cast_to_kern_ctx", any_pointer, any_pointer)):
+        ids[name] = types.func(name, types.proto(ret, *((f"a{i}", p) for i, p in enumerate(params))))
+    proto = types.proto(0, ("data", any_pointer), ("task", to_task), ("n", word))
+    ids["trace"] = types.typedef("btf_trace_test", types.pointer(proto))
+    return types.bytes(), ids
+
+
+def own_types():
+    """A program's: functions, an object with a node, a value with a lock, a list and a pointer."""
+    types = Types()
+    word, wide = types.number("int", 4, True), types.number("unsigned long", 8)
+    node = types.struct("bpf_list_node", 24, ("opaque", types.array(wide, 3), 0))
+    head = types.struct("bpf_list_head", 16, ("opaque", types.array(wide, 2), 0))
+    lock = types.struct("bpf_spin_lock", 4, ("val", word, 0))
+    ids = {"object": types.struct("object", 32, ("node", node, 0), ("n", wide, 24))}
+    ids["value"] = types.struct("value", 32, ("n", wide, 0), ("lock", lock, 8), ("list", head, 16))
+    types.tag("contains:object:node", ids["value"], 2)
+    ctx = types.pointer(types.struct("__sk_buff", 192, ("len", word, 0)))
+    ids["main"] = types.func("main", types.proto(word, ("ctx", ctx)))
+    pair = types.pointer(types.struct("pair", 16, ("a", wide, 0), ("b", wide, 8)))
+    proto = types.proto(word, ("pair", pair), ("n", word))
+    ids["static"] = types.func("local", proto, 0)
+    ids["global"] = types.func("anywhere", proto, 1)
+    types.tag("arg:nonnull", ids["global"], 0)
+    return types.bytes(), ids
+
+
+def typed(kind, code, funcs=(), lines=(), attach=0, target=0, value=0, value_bytes=8, how=2):
+    kernel, own = kernel_types()[0], own_types()[0]
+    return (struct.pack("<8BHH", kind, attach, how, value, value_bytes, len(funcs), len(lines), target,
+                        len(kernel), len(own)) + kernel + own +
+            b"".join(struct.pack("<II", *func) for func in funcs) +
+            b"".join(struct.pack("<IIII", *line) for line in lines) + code)
+
+
+def typed_programs():
+    kernel, own = kernel_types()[1], own_types()[1]
+    give, main = mov(0, 0) + EXIT, (0, own["main"])
+
+    def ask(name):
+        return insn(0x85, src=2, imm=kernel[name])
+
+    yield "lines", typed(3, give, (main,), ((0, 1, 5, 1 << 10 | 2), (1, 1, 5, 2 << 10)))
+    follow = (load_from(8, 6, 1) + load_from(8, 7, 6, 16) + skip_if(0x15, 7, 0, 1) + load_from(4, 8, 7) +
+              give)
+    yield "entry", typed(26, follow, (main,), attach=24, target=kernel["bpf_fentry_test1"])
+    yield "tracepoint", typed(26, follow, (main,), attach=23, target=kernel["trace"])
+    numbers = (reg(1, 10) + add(1, -8) + mov(2, 0) + mov(3, 5) + ask("bpf_iter_num_new") + reg(1, 10) +
+               add(1, -8) + ask("bpf_iter_num_next") + skip_if(0x15, 0, 0, 1) + insn(0x05, off=-5) +
+               reg(1, 10) + add(1, -8) + ask("bpf_iter_num_destroy") + give)
+    yield "numbers", typed(3, numbers, (main,))
+    new = (mov(1, own["object"]) + mov(2, 0) + ask("bpf_obj_new_impl") + skip_if(0x15, 0, 0, 4) +
+           put(8, 0, 7, 24) + reg(1, 0) + mov(2, 0) + ask("bpf_obj_drop_impl") + give)
+    yield "object", typed(3, new, (main,))
+    push = (put(4, 10, 0, -4) + reg(2, 10) + add(2, -4) + map_fd(1, 0) + helper(1) +
+            skip_if(0x15, 0, 0, 21) + reg(7, 0) + mov(1, own["object"]) + mov(2, 0) +
+            ask("bpf_obj_new_impl") + skip_if(0x15, 0, 0, 16) + reg(6, 0) + reg(1, 7) + add(1, 8) +
+            helper(93) + reg(1, 7) + add(1, 16) + reg(2, 6) + mov(3, 0) + mov(4, 0) +
+            ask("bpf_list_push_front_impl") + reg(1, 7) + add(1, 8) + helper(94) + give)
+    yield "list", typed(3, push, (main,), value=own["value"], value_bytes=32)
+    calls = (put(8, 10, 1, -8) + put(8, 10, 2, -16) + reg(1, 10) + add(1, -16) + mov(2, 3) +
+             insn(0x85, src=1, imm=1) + EXIT + load_from(8, 0, 1) + insn(0x0f, 0, 2) + EXIT)
+    yield "local", typed(3, calls, (main, (7, own["static"])))
+    yield "global", typed(3, calls, (main, (7, own["global"])))
+    yield "rcu", typed(26, ask("bpf_rcu_read_lock") + ask("bpf_rcu_read_unlock") + give, (main,), attach=24,
+                       target=kernel["bpf_fentry_test1"])
+    hold = (load_from(8, 1, 1) + ask("bpf_task_acquire") + skip_if(0x15, 0, 0, 2) + reg(1, 0) +
+            ask("bpf_task_release") + give)
+    yield "task", typed(26, hold, (main,), attach=23, target=kernel["trace"])
+    yield "cast", typed(3, ask("bpf_cast_to_kern_ctx") + give, (main,))
+
+
 def write(folder, each):
     (SEEDS / folder).mkdir(parents=True, exist_ok=True)
     for name, data in each:
@@ -335,6 +481,7 @@ def write(folder, each):
 def main():
     write("machine_bpf", seeds())
     write("verify_program", programs())
+    write("verify_btf", typed_programs())
 
 
 if __name__ == "__main__":

@@ -44,8 +44,8 @@ struct skep_machine_opts {
 	uint64_t budget;       /* instructions a run may take; 0: no limit */
 	uint64_t most_memory;  /* bytes of all maps together; 0: no limit */
 	uint32_t most_objects; /* of each kind; 0: no limit */
-	/* How programs are verified: levels and flags are PROG_LOAD's. NULL: as the kernel, for 60 s
-	 * and with 512 MiB of states at most. And who is told of each verification while what it
+	/* How programs are verified: levels and flags are PROG_LOAD's. NULL: as the kernel, for 60
+	 * s and with 512 MiB of states at most. And who is told of each verification while what it
 	 * was about is still there. */
 	const struct skep_verify_opts *verify_opts;
 	void (*verified)(void *ctx, const struct skep_verify_program *program,
@@ -130,7 +130,8 @@ enum skep_hook {
 	SKEP_HOOK_SOCKMAP,
 	SKEP_HOOK_STRUCT_OPS,
 };
-/** The hook is passed: all programs on it run on @ctx, in the order of their links.
+/** The hook is passed: all programs on it run on @ctx, in the order of their links. Those that were
+ *  verified to need more than @ctx_bytes do not run.
  *  @world  what they see; NULL: the host. Return the last one's result; 0: none was there. */
 uint32_t skep_machine_hook(struct skep_machine *machine, enum skep_hook kind, const char *name,
 			   void *ctx, size_t ctx_bytes, struct skep_world *world);

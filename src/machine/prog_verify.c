@@ -74,6 +74,7 @@ int machine_prog_verify(struct skep_machine *machine, struct prog_object *prog, 
 	int err = skep_verify(&program, &opts, &log->text, &report);
 
 	prog->unsure |= !err && report.kernel_pointers;
+	prog->ctx_bytes = report.ctx_bytes;
 	if (told->verified)
 		told->verified(told->verified_ctx, &program, &opts, err, &report);
 	return err;

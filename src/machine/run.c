@@ -121,6 +121,9 @@ uint32_t machine_run_once(struct prog_object *prog, const struct entry *entry)
 	uint64_t start = counted ? now_ns() : 0;
 	uint32_t retval;
 
+	/* Who passes a hook may have less of a context than there could be. */
+	if (entry->ctx_bytes < prog->ctx_bytes)
+		return 0;
 	skep_cpu_enter();
 	retval = run_on_cpu(prog, entry);
 	skep_cpu_leave();

@@ -171,6 +171,7 @@ static void report(const struct verifier *v, int err, struct skep_verify_report 
 		.stack_bytes = v->stack_bytes,
 		.refused_at = err ? v->refused_at : NOWHERE,
 		.refusal = err ? refusal_name(v->refusal) : NULL,
+		.ctx_bytes = err ? 0 : v->ctx_bytes,
 		.kernel_pointers = !err && v->kernel_pointers,
 	};
 }

@@ -26,7 +26,7 @@
 #define DIRECTORY "/usr/sbin"
 
 static struct skep_machine *machine;
-static char last_words[4096]; /* of libbpf, the errors */
+static char last_words[1 << 17]; /* of libbpf, the errors */
 
 static int keep_words(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
