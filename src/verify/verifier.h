@@ -170,6 +170,8 @@ struct verifier {
 	size_t memory_bytes;
 	uint64_t started_ns;
 	uint32_t stack_bytes; /* depth.c: of the deepest chain of calls */
+	uint32_t ctx_bytes;   /* as the report's, as is the next */
+	bool kernel_pointers;
 };
 
 /* Returned by steps besides 0 and -errno: this path is at its end. */

@@ -216,6 +216,8 @@ void verify_report(struct verifier *v, int err, struct skep_verify_report *ret)
 		.refused_at = err ? v->refused_at : NOWHERE,
 		.refusal = err ? refusal_name(v->refusal) : NULL,
 		.log_bytes = verify_log_most(v),
+		.ctx_bytes = err ? 0 : v->ctx_bytes,
+		.kernel_pointers = !err && v->kernel_pointers,
 	};
 }
 
