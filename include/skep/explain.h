@@ -32,8 +32,10 @@ struct skep_explain_link {
 };
 
 struct skep_explanation {
-	const char *what; /* a sentence: "this reads 8 bytes behind the end of the packet" */
-	const char *why;  /* more of it, with the numbers that are known; NULL: nothing to add */
+	const char *rule;   /* the rule's stable name, as in the report */
+	const char *kernel; /* the kernel's own words; NULL: none */
+	const char *what;   /* a sentence: "this reads 8 bytes behind the end of the packet" */
+	const char *why;    /* more of it, with the numbers that are known; NULL: nothing to add */
 	struct skep_explain_place place;
 	struct skep_explain_link chain[SKEP_EXPLAIN_MOST_LINKS]; /* in the order they ran */
 	uint32_t n_links;
@@ -48,7 +50,7 @@ struct skep_explanation {
  * @program, @opts  as they were given to skep_verify(), still there
  * @arena           what @ret points to lives here
  * Return           0 | -EINVAL it was accepted | -ENOMEM
- * Cost             a second verification, of the path that failed alone
+ * Cost             a second verification
  */
 int skep_verify_explain(const struct skep_verify_program *program,
 			const struct skep_verify_opts *opts,
