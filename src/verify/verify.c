@@ -217,6 +217,7 @@ void verify_report(struct verifier *v, int err, struct skep_verify_report *ret)
 		.refusal = err ? refusal_name(v->refusal) : NULL,
 		.log_bytes = verify_log_most(v),
 	};
+	memcpy(ret->context_fields, v->context_fields, sizeof(ret->context_fields));
 }
 
 void verify_end(struct verifier *v)
