@@ -30,8 +30,8 @@ static bool by_register(const struct skep_insn *insn)
 /* --- Moves -------------------------------------------------------------------------------------
  */
 
-/* It is no other's number any more. Linux 6.18 leaves the distance of some: with an id that they get
- * later it is one again, and a wrong one. */
+/* It is no other's number any more. The distance goes too: with an id that it gets later, it would
+ * be one again, and a wrong one. Source: clear_scalar_id() */
 static void unlink_number(struct reg *reg)
 {
 	reg->id = 0;
@@ -74,10 +74,10 @@ static int move_64(struct verifier *v, const struct skep_insn *insn, struct reg 
 	if (same)
 		verify_name_number(v, src);
 	*dst = *src;
-	if (!same) {
+	if (!same)
 		unlink_number(dst);
-		skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 64);
-	}
+	/* Where nothing changes too: the bits are found anew from the bounds, as the kernel does. */
+	skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 64);
 	return 0;
 }
 
@@ -99,7 +99,7 @@ static int move_32(struct verifier *v, const struct skep_insn *insn, struct reg 
 	*dst = *src;
 	if (!same)
 		unlink_number(dst);
-	if (insn->off && !same)
+	if (insn->off)
 		skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 32);
 	skep_scalar_zero_upper(&dst->value);
 	return 0;
@@ -188,7 +188,7 @@ static int two_numbers(struct verifier *v, const struct skep_insn *insn, struct 
 		*dst = was;
 		other = verify_fork(v, v->at, v->at, false);
 		if (!other)
-			return verify_no_fork(v);
+			return verify_no_fork(v, -E2BIG);
 		top_frame(other)->regs[insn->dst].value = zero;
 		skep_scalar_fork(&dst->value, &src->value, op_of(insn), &zero);
 	}
