@@ -82,6 +82,11 @@ struct skep_verify_report {
 	uint32_t refused_at;    /* slot; UINT32_MAX: accepted, or not about one */
 	size_t log_bytes;       /* of the log at its longest: what is told of paths is taken back */
 	const char *refusal;    /* the rule's stable name ("uninit_register"); NULL: accepted */
+	uint32_t ctx_bytes;     /* accepted: so much of its context it may touch */
+	/* accepted: it is given, or reads and writes by, pointers to the kernel's structures, which
+	 * the kernel vouches for or catches the faults of; who is no kernel must look where they
+	 * lead */
+	bool kernel_pointers;
 	/* EXTENDED, accepted: what part of its budget of instructions Linux would have used, in
 	 * percent, over 100 where it would refuse for that; UINT32_MAX: more than was looked at */
 	uint32_t linux_budget;

@@ -98,6 +98,18 @@ static bool is_atomic(const struct skep_insn *insn)
 	return (insn->code & 0xe7) == (SKEP_STX | SKEP_ATOMIC);
 }
 
+/* Known, but not in this width. */
+static bool is_atomic_of_words(const struct skep_insn *insn)
+{
+	switch (insn->imm & ~SKEP_FETCH) {
+	case SKEP_ADD:
+	case SKEP_AND:
+	case SKEP_OR:
+	case SKEP_XOR: return true;
+	default: return insn->imm == SKEP_XCHG || insn->imm == SKEP_CMPXCHG;
+	}
+}
+
 static void tell_field(const struct skep_image *image, uint32_t at,
 		       char text[SKEP_FAULT_TEXT_BYTES])
 {
@@ -111,6 +123,8 @@ static void tell_field(const struct skep_image *image, uint32_t at,
 									     : insn->dst);
 	else if (insn->code == (SKEP_JMP | SKEP_JCOND))
 		snprintf(text, SKEP_FAULT_TEXT_BYTES, "invalid may_goto imm %d", insn->imm);
+	else if (is_atomic(insn) && is_atomic_of_words(insn))
+		snprintf(text, SKEP_FAULT_TEXT_BYTES, "invalid atomic operand size");
 	else if (is_atomic(insn))
 		snprintf(text, SKEP_FAULT_TEXT_BYTES, "BPF_ATOMIC uses invalid atomic opcode %02x",
 			 (unsigned)insn->imm);

@@ -7,7 +7,7 @@
  * its BTF does not tell: there BTF is believed. Hooks of security modules are known by name.
  *
  * Source  behaviour of Linux 6.18, check_attach_btf_id(), check_struct_ops_btf_id(),
- *         btf_distill_func_proto(), bpf_d_path_allowed()
+ *         btf_distill_func_proto(), bpf_lsm_verify_prog(), bpf_d_path_allowed()
  * Next    extension.c: programs that replace a function of another program
  */
 #include "verify/attach.h"
@@ -54,6 +54,48 @@ static bool is_sleepable_hook(const struct verifier *v)
 	};
 
 	return is_in(target_name(v), hooks, sizeof(hooks) / sizeof(*hooks));
+}
+
+/* Hooks whose results the kernel does not take from programs. */
+static bool is_disabled_hook(const char *name)
+{
+	static const char *const hooks[] = {
+		HOOK_PREFIX "vm_enough_memory",    HOOK_PREFIX "inode_need_killpriv",
+		HOOK_PREFIX "inode_getsecurity",   HOOK_PREFIX "inode_listsecurity",
+		HOOK_PREFIX "inode_copy_up_xattr", HOOK_PREFIX "getselfattr",
+		HOOK_PREFIX "getprocattr",         HOOK_PREFIX "setprocattr",
+		HOOK_PREFIX "key_getsecurity",     HOOK_PREFIX "audit_rule_match",
+		HOOK_PREFIX "xfrm_decode_session", HOOK_PREFIX "ismaclabel",
+	};
+
+	return is_in(name, hooks, sizeof(hooks) / sizeof(*hooks));
+}
+
+/* Functions are named like hooks that are the kernel's own part of it. */
+static bool is_hook(const char *name)
+{
+	static const char *const others[] = {
+		HOOK_PREFIX "find_cgroup_shim",  HOOK_PREFIX "func_proto",
+		HOOK_PREFIX "get_retval_range",  HOOK_PREFIX "init",
+		HOOK_PREFIX "is_sleepable_hook", HOOK_PREFIX "is_trusted",
+		HOOK_PREFIX "verify_prog",
+	};
+
+	return !strncmp(name, HOOK_PREFIX, strlen(HOOK_PREFIX)) &&
+	       !is_in(name, others, sizeof(others) / sizeof(*others));
+}
+
+static int check_hook(struct verifier *v)
+{
+	const char *name = v->attach.name;
+
+	if (sleeps(v) && !is_sleepable_hook(v))
+		return verify_refuse(v, TARGET_NOT_SLEEPABLE, name);
+	if (!v->program->gpl)
+		return verify_refuse(v, HOOK_GPL);
+	if (is_disabled_hook(name))
+		return verify_refuse(v, HOOK_DISABLED, v->program->attach_btf_id, name);
+	return is_hook(name) ? 0 : verify_refuse(v, HOOK_NONE, v->program->attach_btf_id, name);
 }
 
 /* --- Helpers that are for some functions only --------------------------------------------------
@@ -132,6 +174,15 @@ static bool is_unfilled(const char *of, const char *member)
 	return false;
 }
 
+/* Whom it goes on with by a tail call would not be handed what it was. */
+static int check_tail_calls(struct verifier *v)
+{
+	for (uint32_t f = 0; f < v->n_funcs; f++)
+		if (v->funcs[f].has_tail_call && verify_is_handed_something(v))
+			return verify_refuse(v, REFERENCED_TAIL_CALL);
+	return 0;
+}
+
 static int check_member(struct verifier *v)
 {
 	const char *of = target_name(v), *member;
@@ -142,7 +193,7 @@ static int check_member(struct verifier *v)
 		return verify_refuse(v, MEMBER_NOT_FILLED, member, of);
 	if (sleeps(v) && is_awake_member(of, member))
 		return verify_refuse(v, MEMBER_NOT_SLEEPABLE, member, of);
-	return 0;
+	return check_tail_calls(v);
 }
 
 /* --- Functions of the kernel -------------------------------------------------------------------
@@ -224,20 +275,64 @@ static int check_prototype(struct verifier *v, uint32_t proto)
 	return err;
 }
 
+/* What the kernel goes through around every program that traces a function. */
+static bool is_denied(const char *name)
+{
+	static const char *const names[] = {
+		"migrate_disable",   "migrate_enable",    "rcu_read_unlock_strict",
+		"preempt_count_add", "preempt_count_sub", "__rcu_read_lock",
+		"__rcu_read_unlock",
+	};
+
+	return is_in(name, names, sizeof(names) / sizeof(*names));
+}
+
+static bool never_returns(const char *name)
+{
+	static const char *const names[] = {
+		"__ia32_sys_exit",
+		"__ia32_sys_exit_group",
+		"__kunit_abort",
+		"kunit_try_catch_throw",
+		"__module_put_and_kthread_exit",
+		"__x64_sys_exit",
+		"__x64_sys_exit_group",
+		"do_exit",
+		"do_group_exit",
+		"kthread_complete_and_exit",
+		"kthread_exit",
+		"make_task_dead",
+	};
+
+	return is_in(name, names, sizeof(names) / sizeof(*names));
+}
+
+static int check_traced(struct verifier *v)
+{
+	const char *name = v->attach.name;
+	uint32_t attach = v->program->attach_type;
+	bool after = attach == AT_TRACE_FEXIT || attach == AT_MODIFY_RETURN;
+
+	if (is_denied(name))
+		return verify_refuse(v, TARGET_DENIED, name);
+	return after && never_returns(name) ? verify_refuse(v, TARGET_NO_RETURN, name) : 0;
+}
+
 /* Raw tracepoints are their own; of another program's functions the caller knows the types. */
 static int check_function(struct verifier *v)
 {
 	bool raw = v->image->type == PROGRAM_TRACING && v->program->attach_type == AT_TRACE_RAW_TP;
 	uint32_t proto = verify_attach_proto(v);
-	int err = 0;
+	int err;
 
 	if (raw || !proto)
 		return 0;
-	if (!v->program->target_type)
-		err = check_prototype(v, proto);
-	if (!err && sleeps(v) && v->image->type == PROGRAM_LSM && !is_sleepable_hook(v))
-		err = verify_refuse(v, TARGET_NOT_SLEEPABLE, v->attach.name);
-	return err;
+	if (v->program->target_type)
+		return 0;
+	err = check_prototype(v, proto);
+	if (err)
+		return err;
+	return v->image->type == PROGRAM_LSM ? check_hook(v) : check_traced(v);
 }
 
 int verify_attach(struct verifier *v)

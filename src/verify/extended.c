@@ -11,7 +11,7 @@
  *	   needed. Then what it could not be shown to keep to is what is said.
  *
  * Programs without privileges are not taken further than the first: what a guessing CPU may do
- *rests on exact states.
+ * rests on exact states.
  *
  * Linux refuses some loops for another reason than size: two rounds that are exactly alike. That is
  * right for most, and wrong where what ends the loop is not seen in what is known of numbers. They
@@ -44,7 +44,7 @@ static uint32_t percent(uint64_t part, uint64_t of)
 static uint32_t budget_of(const struct verifier *v)
 {
 	uint32_t insns = percent(v->n_processed, verify_most_insns(v));
-	uint32_t jumps = percent(v->most_pending, MOST_PENDING);
+	uint32_t jumps = percent(v->most_branches, MOST_PENDING);
 
 	return insns > jumps ? insns : jumps;
 }

@@ -64,7 +64,7 @@ static int fork_failure(struct verifier *v)
 	struct reg *regs, *r0;
 
 	if (!failed)
-		return verify_no_fork(v);
+		return verify_no_fork(v, -ENOMEM);
 	regs = top_frame(failed)->regs;
 	for (unsigned r = SKEP_R0; r <= SKEP_R5; r++)
 		regs[r] = verify_reg_unset;

@@ -141,7 +141,8 @@ struct verifier {
 		bool known;
 		uint32_t proto, stub; /* FUNC_PROTOs of attach_btf; 0: none */
 		const char *name;
-	} attach; /* context_btf.c: what it attaches to */
+		uint32_t ref_ids[12]; /* struct_ops: of arguments that are handed over; 0: not */
+	} attach;                     /* context_btf.c: what it attaches to */
 	struct helper_known {
 		const struct skep_proto *proto; /* NULL: it may not call it */
 		bool known;
@@ -166,10 +167,11 @@ struct verifier {
 	uint32_t most_branches; /* that waited in `pending` at one time */
 	uint32_t n_jumps, n_jumps_at_state,
 		n_insns_at_state; /* states.c: is it time for another? */
-	size_t most_pending;      /* paths that waited at once */
 	size_t memory_bytes;
 	uint64_t started_ns;
 	uint32_t stack_bytes; /* depth.c: of the deepest chain of calls */
+	uint32_t ctx_bytes;   /* as the report's, as is the next */
+	bool kernel_pointers;
 };
 
 /* Returned by steps besides 0 and -errno: this path is at its end. */
@@ -202,13 +204,15 @@ int verify_walk(struct verifier *v);
 /** One instruction, v->insns[v->at]. Return 0: go on at v->next | PATH_END | -errno */
 int verify_step(struct verifier *v);
 /** The other way at a fork: it will be walked from @at with a copy of the state under way, which is
- *  returned to be told what holds there. NULL: no memory, or too many: `return verify_no_fork(v)`.
+ *  returned to be told what holds there. NULL: no memory, or too many: `return verify_no_fork(v,
+ *  err)`.
  *  Source: push_stack() */
 struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, bool speculative);
-/** The errno of a fork that there was none of. */
-static inline int verify_no_fork(const struct verifier *v)
+/** The errno of a fork that there was none of: @too_many, which is another for each of those that
+ *  fork in Linux 6.18, where too many paths wait. */
+static inline int verify_no_fork(const struct verifier *v, int too_many)
 {
-	return v->refusal ? -E2BIG : -ENOMEM;
+	return v->refusal ? too_many : -ENOMEM;
 }
 
 /** The longest chain of calls (chains.c), for the report of an accepted program. */
@@ -349,6 +353,10 @@ bool verify_socket_access(enum reg_kind kind, int32_t off, uint32_t bytes);
  * 0: none. And: does it return nothing? */
 uint32_t verify_attach_proto(struct verifier *v);
 bool verify_attach_returns_void(struct verifier *v);
+/** struct_ops: the program begins with references to the arguments that it must give back, return
+ * or keep. Is it given any? Source: the arguments named "…__ref" of prepare_arg_info() */
+void verify_take_arguments(struct verifier *v);
+bool verify_is_handed_something(struct verifier *v);
 /** The helper's prototype if the program's type may call it, NULL else. */
 const struct skep_proto *verify_helper_allowed(struct verifier *v, int32_t id);
 /** What the program may return, by its type. Return whether it is limited at all. */

@@ -216,6 +216,8 @@ void verify_report(struct verifier *v, int err, struct skep_verify_report *ret)
 		.refused_at = err ? v->refused_at : NOWHERE,
 		.refusal = err ? refusal_name(v->refusal) : NULL,
 		.log_bytes = verify_log_most(v),
+		.ctx_bytes = err ? 0 : v->ctx_bytes,
+		.kernel_pointers = !err && v->kernel_pointers,
 	};
 }
 
@@ -226,15 +228,16 @@ void verify_end(struct verifier *v)
 	skep_arena_done(&v->arena);
 }
 
-static int pass_all(struct verifier *v, struct skep_verify_report *ret)
+static int verify_as_kernel(struct verifier *v, struct skep_verify_report *ret)
 {
 	int err;
 
 	verify_log_functions(v);
 	err = verify_passes(v);
+	if (v->trail)
+		verify_trail_ends(v);
 	verify_log_summary(v);
-	if (ret)
-		verify_report(v, err, ret);
+	verify_report(v, err, ret);
 	if (v->trail)
 		v->trail->tell(v, v->trail, v->trail->ctx);
 	verify_end(v);
@@ -244,12 +247,19 @@ static int pass_all(struct verifier *v, struct skep_verify_report *ret)
 int skep_verify(const struct skep_verify_program *program, const struct skep_verify_opts *opts,
 		struct skep_buf *log, struct skep_verify_report *ret)
 {
+	struct skep_verify_report report;
 	struct verifier v;
+	int err;
 
-	if (opts->mode == SKEP_VERIFY_EXTENDED)
-		return verify_extended(program, opts, log, ret);
-	verify_begin(&v, program, opts, log);
-	return pass_all(&v, ret);
+	if (opts->mode == SKEP_VERIFY_EXTENDED) {
+		err = verify_extended(program, opts, log, &report);
+	} else {
+		verify_begin(&v, program, opts, log);
+		err = verify_as_kernel(&v, &report);
+	}
+	if (ret)
+		*ret = report;
+	return err;
 }
 
 int verify_with_trail(const struct skep_verify_program *program,
@@ -263,7 +273,7 @@ int verify_with_trail(const struct skep_verify_program *program,
 	v.trail = trail;
 	if (opts->mode == SKEP_VERIFY_EXTENDED)
 		verify_wide_patiently(&v);
-	return pass_all(&v, ret);
+	return verify_as_kernel(&v, ret);
 }
 
 int skep_verify_function_effects(const struct skep_verify_program *program, uint32_t type_id,
@@ -280,6 +290,6 @@ int skep_verify_function_effects(const struct skep_verify_program *program, uint
 		if (program->funcs[f].type_id == type_id)
 			*ret = (struct skep_verify_effects){v.funcs[f].changes_packet,
 							    v.funcs[f].might_sleep};
-	skep_arena_done(&v.arena);
+	verify_end(&v);
 	return err;
 }

@@ -35,8 +35,8 @@ struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, boo
 						     verify_trail_len(v)}));
 	if (state->parent)
 		state->parent->branches++;
-	if (v->most_pending < v->pending.len)
-		v->most_pending = v->pending.len;
+	if (v->most_branches < v->pending.len)
+		v->most_branches = (uint32_t)v->pending.len;
 	if (v->memory_bytes > verify_most_memory(v)) {
 		verify_refuse(v, TOO_MUCH_MEMORY, (unsigned long long)verify_most_memory(v));
 		return NULL;
@@ -56,8 +56,6 @@ static bool take_pending(struct verifier *v)
 
 	verify_state_free(v, v->state);
 	v->state = NULL;
-	if (v->pending.len > v->most_branches)
-		v->most_branches = (uint32_t)v->pending.len;
 	if (!v->pending.len)
 		return false;
 	pending = skep_vec_pop(&v->pending);
@@ -125,18 +123,39 @@ static int step_of_jumps(struct verifier *v, const struct skep_insn *insn)
 	}
 }
 
+static bool is_condition(const struct skep_insn *insn)
+{
+	uint8_t class = insn->code & 7, op = insn->code & 0xf0;
+
+	return (class == SKEP_JMP || class == SKEP_JMP32) && op != SKEP_JA && op != SKEP_CALL &&
+	       op != SKEP_EXIT && op != SKEP_JCOND;
+}
+
+/* Fields are looked at before operands, but for what a condition compares. */
+static int check_fields(struct verifier *v, const struct skep_insn *insn)
+{
+	char text[SKEP_FAULT_TEXT_BYTES];
+	const char *fault = skep_image_fault(v->image, v->at, text);
+	int err = 0;
+
+	if (!fault)
+		return 0;
+	if (is_condition(insn) && insn->dst < SKEP_N_REGS)
+		err = verify_read_reg(v, insn->dst);
+	return err ? err : verify_refuse(v, FIELDS, fault);
+}
+
 int verify_step(struct verifier *v)
 {
 	const struct skep_insn *insn = &v->insns[v->at];
 	bool atomic = (insn->code & 0xe0) == SKEP_ATOMIC;
-	char text[SKEP_FAULT_TEXT_BYTES];
-	const char *fault;
+	int err;
 
 	v->next = v->at + 1;
 	v->facts[v->at].seen = true;
-	fault = skep_image_fault(v->image, v->at, text);
-	if (fault)
-		return verify_refuse(v, FIELDS, fault);
+	err = check_fields(v, insn);
+	if (err)
+		return err;
 	switch (insn->code & 7) {
 	case SKEP_ALU:
 	case SKEP_ALU64: return verify_alu(v, insn);
@@ -207,8 +226,7 @@ static int arrive(struct verifier *v)
  * before the instruction). */
 static bool is_only_guessed(const struct verifier *v, int err)
 {
-	return err < 0 && err != -ENOMEM && err != -E2BIG && err != -EAGAIN &&
-	       v->state->speculative;
+	return (err == -EPERM || err == -EACCES || err == -EINVAL) && v->state->speculative;
 }
 
 static int step(struct verifier *v)

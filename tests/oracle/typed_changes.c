@@ -263,9 +263,9 @@ static bool calls_back(const struct typed_program *program)
 
 bool typed_is_harmful(const struct typed_program *program)
 {
-	if (!calls_back(program) || program->n_funcs < 2)
+	if (!calls_back(program))
 		return false;
-	for (uint32_t at = program->funcs[1].start; at < program->n; at++) {
+	for (uint32_t at = 0; at < program->n; at++) {
 		const struct skep_insn *insn = &program->insns[at];
 
 		if (is_second_slot(program, at) || !is_of_jumps(insn))

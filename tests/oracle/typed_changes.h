@@ -16,8 +16,8 @@ void typed_shrink(struct typed_program *program,
 		  bool (*still)(void *ctx, const struct typed_program *program), void *ctx);
 
 /**
- * May the verifier of Linux 6.18 die of it? It is known to, of a loop in a function that is called
- * back (src/ir/enclose.c says why).
+ * May the verifier of Linux 6.18 die of it? It is known to, of loops in programs that have
+ * functions called back (src/ir/enclose.c says why): so this says of all such programs.
  */
 bool typed_is_harmful(const struct typed_program *program);
 

@@ -29,9 +29,15 @@ static void put_atomic(struct typed_gen *g, int base, int off, int size, int num
 				  SKEP_ADD | SKEP_FETCH,
 				  SKEP_AND | SKEP_FETCH,
 				  SKEP_XCHG,
-				  SKEP_CMPXCHG};
+				  SKEP_CMPXCHG,
+				  SKEP_LOAD_ACQ,
+				  SKEP_STORE_REL};
 	int op = ops[typed_below(g, N_OF(ops))];
 
+	if (op == SKEP_LOAD_ACQ) {
+		typed_put(g, skep_atomic_op(size, op, number, base, off));
+		return;
+	}
 	if (op == SKEP_CMPXCHG) {
 		if (base == SKEP_R0)
 			return;
@@ -92,8 +98,11 @@ static void put_at_unknown(struct typed_gen *g, const struct window *window)
 	uint32_t which = typed_below(g, 4), bytes = 1u << which;
 	struct way_out out = {0};
 	int number = typed_a_number(g), pointer, base = window->base;
-	bool down = !typed_below(g, 4);
+	bool down = !typed_below(g, 4) && base != SKEP_R10;
 
+	/* the stack wants its accesses aligned */
+	if (base == SKEP_R10 && typed_below(g, 4))
+		which = 0, bytes = 1;
 	if (window->room < bytes)
 		return;
 	uint32_t rest = window->room - bytes;

@@ -143,11 +143,8 @@ static void ask(struct asking *asking, const char *name, enum skep_engine_kind k
 		struct verdict *ret)
 {
 	struct skep_verify_opts how;
-	const struct skep_engine_opts opts = {.kind = kind,
-					      .verify = true,
-					      .verify_opts = &how,
-					      .verified = verified,
-					      .verified_ctx = asking};
+	const struct skep_engine_opts opts = {
+		.kind = kind, .verify_opts = &how, .verified = verified, .verified_ctx = asking};
 
 	prog_read_mode(asking->job, &how);
 	ret->asked = true;
