@@ -218,7 +218,7 @@ static pid_t ask(const char *path, const char *name, bool machine, struct verdic
 			.verify = true, .verified = verified, .verified_ctx = &verdict->explained};
 		struct skep_machine *engine = NULL;
 
-		alarm(60);
+		alarm(120); /* a refusal is verified twice */
 		if (machine && skep_machine_new(&opts, &engine))
 			_exit(1);
 		skep_machine_route(engine);
