@@ -74,10 +74,10 @@ static int move_64(struct verifier *v, const struct skep_insn *insn, struct reg 
 	if (same)
 		verify_name_number(v, src);
 	*dst = *src;
-	if (!same) {
+	if (!same)
 		unlink_number(dst);
-		skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 64);
-	}
+	/* Where nothing changes too: the bits are found anew from the bounds, as the kernel does. */
+	skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 64);
 	return 0;
 }
 
@@ -99,7 +99,7 @@ static int move_32(struct verifier *v, const struct skep_insn *insn, struct reg 
 	*dst = *src;
 	if (!same)
 		unlink_number(dst);
-	if (insn->off) /* the bits too are found anew from the bounds, as the kernel does */
+	if (insn->off)
 		skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 32);
 	skep_scalar_zero_upper(&dst->value);
 	return 0;

@@ -102,12 +102,15 @@ bool verdict_compare(const struct verdict *pair, const char *name, struct verdic
 	bool agree = pair[0].loaded == pair[1].loaded, same;
 	char words[2][512];
 
-	if (pair[0].not_asked || pair[1].not_asked) {
-		count->not_asked++;
-		return true;
-	}
 	for (int i = 0; i < 2; i++)
 		verdict_reason(&pair[i], words[i], sizeof(words[i]));
+	if (pair[0].not_asked || pair[1].not_asked) {
+		count->not_asked++;
+		count->not_asked_accepted += pair[1].loaded;
+		if (verdict_verbose)
+			printf("not asked %s: skep %d \"%s\"\n", name, pair[1].err, words[1]);
+		return true;
+	}
 	same = pair[0].loaded || !strcmp(words[0], words[1]);
 	add(count, pair, agree, same);
 	if (agree && same && !verdict_verbose)
@@ -126,8 +129,10 @@ void verdict_print_count(const struct verdict_count *count)
 {
 	printf("%u programs: %u agree (%.1f%%: %u accepted, %u refused, %u of these in the same "
 	       "words), "
-	       "%u accepted that the kernel refuses, %u refused that it accepts, %u not asked\n",
+	       "%u accepted that the kernel refuses, %u refused that it accepts, %u not asked (%u "
+	       "of "
+	       "which skep accepts)\n",
 	       count->n, count->agree, count->n ? 100.0 * count->agree / count->n : 0,
 	       count->both_accept, count->both_refuse, count->same_words, count->wrongly_accepted,
-	       count->wrongly_refused, count->not_asked);
+	       count->wrongly_refused, count->not_asked, count->not_asked_accepted);
 }

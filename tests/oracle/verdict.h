@@ -26,7 +26,8 @@ struct verdict {
 /** What became of all that were compared. */
 struct verdict_count {
 	unsigned n, agree, both_accept, both_refuse, same_words, wrongly_accepted, wrongly_refused;
-	unsigned not_asked; /* what the kernel is locked against, whatever the program is */
+	/* what the kernel is locked against, whatever the program is; and what the machine says */
+	unsigned not_asked, not_asked_accepted;
 };
 
 /** How much is printed: 0 what differs, 1 all, 2 with both logs. */

@@ -7,13 +7,18 @@
  * entries name (cases.h, tests.h), and compiles it with this file when the test runs. Each entry is
  * loaded by that code twice: by the running kernel and by a machine that verifies. Those that need
  * no privilege are asked a second time without any: the kernel by a process that gave all of them
- * up once it had made its maps, and the machine as told. -r and -w: it fails where fewer of 100
- * verdicts agree, or of 100 refusals fewer say the same; -n: only the entry of this number, -u:
- *only without privileges.
+ * up once it had made its maps, and the machine as told.
+ *
+ *	-n  only the entry of this number
+ *	-u  only without privileges
+ *	-r  it fails where fewer of 100 verdicts agree
+ *	-w  … where of 100 refusals fewer say the same
  *
  * A kernel that lets nobody without privileges load (kernel.unprivileged_bpf_disabled is 2) is told
  * to while this runs; a guard puts the number back, whatever becomes of this. At 1 it cannot be
  * told, and only the first question is asked.
+ *
+ * Three programs of up to a million instructions are left out, unless SKEP_VERDICTS_ALL is set.
  */
 #include <assert.h>
 #include <errno.h>
@@ -54,6 +59,7 @@ typedef uint32_t u32;
 #define CAP_SYS_ADMIN             21
 #define CAP_PERFMON               38
 #define CAP_BPF                   39
+#define QUICK_INSNS               100000
 #define NOBODY                    65534
 
 /* It looks for a module of the selftests' own with all privileges, which it has here. */
@@ -138,8 +144,9 @@ static void load(const void *ctx, struct verdict *verdict)
 	memset(map_fds, -1, sizeof(map_fds));
 	srand(1);
 	do_test_fixup(test, type, test->insns, map_fds, &fd_array[1]);
-	verdict->not_asked = skips;
-	if (skips)
+	verdict->not_asked =
+		skips || (test->prog_len > QUICK_INSNS && !getenv("SKEP_VERDICTS_ALL"));
+	if (verdict->not_asked)
 		return;
 	set_options(test, &opts);
 	if (fd_array[1] != -1)
