@@ -92,8 +92,9 @@ struct skep_verify_report {
 	 * the kernel vouches for or catches the faults of; who is no kernel must look where they
 	 * lead */
 	bool kernel_pointers;
-	/* EXTENDED, accepted: what part of its budget of instructions Linux would have used, in
-	 * percent, over 100 where it would refuse for that; UINT32_MAX: more than was looked at */
+	/* EXTENDED, accepted: what part Linux would have used of its budget (of instructions, or of
+	 * paths that wait, whichever is more), in percent, over 100 where it would refuse for that;
+	 * UINT32_MAX: more than was looked at, or refused as a loop that does not end */
 	uint32_t linux_budget;
 };
 
