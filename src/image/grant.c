@@ -112,6 +112,16 @@ static void insert(struct skep_check *check, size_t index, struct region region)
 	check->regions.data[index] = region;
 }
 
+/* A part of what was given before, given once more (a slice of a value), takes nothing away. */
+static void again(struct region *old, const struct region *region)
+{
+	bool is_part = !old->set && !region->set && region->bytes <= old->bytes &&
+		       (old->rights & region->rights) == region->rights;
+
+	if (!is_part)
+		*old = *region;
+}
+
 static void grant(struct skep_run *run, struct region region)
 {
 	struct skep_check *check = run->check;
@@ -120,7 +130,7 @@ static void grant(struct skep_run *run, struct region region)
 		return;
 	size_t index = after(check, region.at);
 	if (index && check->regions.data[index - 1].at == region.at)
-		check->regions.data[index - 1] = region;
+		again(&check->regions.data[index - 1], &region);
 	else if (check->regions.len < MOST_REGIONS)
 		insert(check, index, region);
 	else

@@ -30,14 +30,20 @@ static bool by_register(const struct skep_insn *insn)
 /* --- Moves -------------------------------------------------------------------------------------
  */
 
+/* It is no other's number any more. The distance goes too: with an id that it gets later, it would
+ * be one again, and a wrong one. Source: clear_scalar_id() */
+static void unlink_number(struct reg *reg)
+{
+	reg->id = 0;
+	reg->off = 0;
+}
+
 void verify_name_number(struct verifier *v, struct reg *reg)
 {
 	if (reg->kind != REG_SCALAR)
 		return;
-	if (reg->id & ID_ADD) {
-		reg->id = 0;
-		reg->off = 0;
-	}
+	if (reg->id & ID_ADD)
+		unlink_number(reg);
 	if (!reg->id && !skep_tnum_is_const(reg->value.bits))
 		reg->id = verify_new_id(v);
 }
@@ -68,10 +74,10 @@ static int move_64(struct verifier *v, const struct skep_insn *insn, struct reg 
 	if (same)
 		verify_name_number(v, src);
 	*dst = *src;
-	if (!same) {
-		dst->id = 0;
-		skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 64);
-	}
+	if (!same)
+		unlink_number(dst);
+	/* Where nothing changes too: the bits are found anew from the bounds, as the kernel does. */
+	skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 64);
 	return 0;
 }
 
@@ -92,8 +98,8 @@ static int move_32(struct verifier *v, const struct skep_insn *insn, struct reg 
 		verify_name_number(v, src);
 	*dst = *src;
 	if (!same)
-		dst->id = 0;
-	if (insn->off && !same)
+		unlink_number(dst);
+	if (insn->off)
 		skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 32);
 	skep_scalar_zero_upper(&dst->value);
 	return 0;
@@ -164,8 +170,7 @@ static void keep_distance(struct reg *dst, const struct skep_insn *insn, const s
 	int32_t distance;
 
 	if (!dst->id || dst->id & ID_ADD || !distance_of(insn, src, was, &distance)) {
-		dst->id = 0;
-		dst->off = 0;
+		unlink_number(dst);
 		return;
 	}
 	dst->id |= width_of(insn) == 64 ? ID_ADD64 : ID_ADD32;
@@ -183,7 +188,7 @@ static int two_numbers(struct verifier *v, const struct skep_insn *insn, struct 
 		*dst = was;
 		other = verify_fork(v, v->at, v->at, false);
 		if (!other)
-			return verify_no_fork(v);
+			return verify_no_fork(v, -E2BIG);
 		top_frame(other)->regs[insn->dst].value = zero;
 		skep_scalar_fork(&dst->value, &src->value, op_of(insn), &zero);
 	}
@@ -191,7 +196,7 @@ static int two_numbers(struct verifier *v, const struct skep_insn *insn, struct 
 	if (v->privileged)
 		keep_distance(dst, insn, src, &was);
 	else
-		dst->id = 0;
+		unlink_number(dst);
 	return 0;
 }
 
@@ -332,8 +337,7 @@ static int unary(struct verifier *v, const struct skep_insn *insn)
 	if (op_of(insn) == SKEP_NEG)
 		return two_numbers(v, insn, dst, &nothing);
 	order_bytes(&dst->value, insn);
-	dst->id = 0;
-	dst->off = 0;
+	unlink_number(dst);
 	return 0;
 }
 

@@ -165,7 +165,7 @@ static int follow(struct chain *chain, uint32_t func)
 
 static bool runs_once_at_a_time(const struct verifier *v)
 {
-	switch (v->image->type) {
+	switch (verify_type(v)) {
 	case PROG_TYPE_KPROBE:
 	case PROG_TYPE_TRACEPOINT:
 	case PROG_TYPE_PERF_EVENT:

@@ -16,14 +16,15 @@
 
 /* --- Arguments held to types ----------------------------------------------------------------- */
 
-/* Memory to be read and written, or NULL. Source: check_mem_reg() */
+/* Memory to be read and written, or NULL. Source: check_mem_reg(); which does not ask that the NULL
+ * is one on all paths that meet here, and so takes any number for a pointer. */
 int verify_memory_argument(struct verifier *v, unsigned regno, uint32_t bytes)
 {
 	struct reg *reg = verify_reg(v, regno), saved = *reg;
 	int err;
 
 	if (verify_reg_is_null(reg))
-		return 0;
+		return verify_mark_precise(v, regno);
 	if (reg->flags & PTR_MAYBE_NULL)
 		verify_not_null(reg);
 	err = verify_call_memory(v, regno, bytes, ACCESS_READ, true, NULL);
@@ -54,7 +55,7 @@ static int match_object(struct verifier *v, unsigned regno, const struct func_ar
 	int err;
 
 	if (verify_reg_is_null(verify_reg(v, regno)) && arg->flags & PTR_MAYBE_NULL)
-		return 0;
+		return verify_mark_precise(v, regno);
 	err = verify_argument_kind(v, &call, regno, kind, arg->btf_id);
 	return err ? err : verify_argument_offset(v, regno, kind);
 }
@@ -211,7 +212,7 @@ static int call_static(struct verifier *v, uint32_t func)
 	to = top_frame(v->state);
 	memcpy(&to->regs[SKEP_R1], &args[SKEP_R1], sizeof(args) - sizeof(*args));
 	v->next = v->funcs[func].start;
-	if (v->log)
+	if (verify_logs_steps(v))
 		log_call(v, from, to);
 	return 0;
 }
@@ -294,6 +295,7 @@ static void begin_main(struct verifier *v)
 		forget_refusal(v);
 	}
 	verify_reg_pointer(verify_reg(v, SKEP_R1), REG_CTX, 0);
+	verify_take_arguments(v);
 }
 
 int verify_first_state(struct verifier *v)

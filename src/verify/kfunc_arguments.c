@@ -28,14 +28,7 @@ struct argument {
 
 static const char *kind_word(const struct skep_btf *btf, uint32_t id)
 {
-	static const char *const words[] = {
-		"UNKNOWN", "INT",     "PTR",      "ARRAY",    "STRUCT",   "UNION",  "ENUM",
-		"FWD",     "TYPEDEF", "VOLATILE", "CONST",    "RESTRICT", "FUNC",   "FUNC_PROTO",
-		"VAR",     "DATASEC", "FLOAT",    "DECL_TAG", "TYPE_TAG", "ENUM64",
-	};
-	enum skep_btf_kind kind = skep_btf_kind(btf, id);
-
-	return kind < sizeof(words) / sizeof(*words) ? words[kind] : words[0];
+	return skep_btf_kind_word(skep_btf_kind(btf, id));
 }
 
 static bool is_struct(const struct skep_btf *btf, uint32_t id)
@@ -382,7 +375,7 @@ static uint32_t kernel_ctx(const struct verifier *v)
 #undef CTX_TYPE
 	};
 	struct skep_btf *btf = (struct skep_btf *)v->program->kernel_btf;
-	uint32_t type = v->image->type, all;
+	uint32_t type = verify_type(v), all;
 	struct skep_btf_member member;
 	static const char all_name[] = "bpf_ctx_convert";
 
@@ -447,8 +440,8 @@ static bool may_walk_css_tasks(const struct verifier *v)
 {
 	enum { ITER = 28 };
 
-	return v->image->type == PROG_TYPE_LSM || verify_may_sleep(v) ||
-	       (v->image->type == PROG_TYPE_TRACING && v->program->attach_type == ITER);
+	return verify_type(v) == PROG_TYPE_LSM || verify_may_sleep(v) ||
+	       (verify_type(v) == PROG_TYPE_TRACING && v->program->attach_type == ITER);
 }
 
 static int iterator(struct verifier *v, const struct argument *arg)
@@ -493,7 +486,11 @@ static int sized_memory(struct verifier *v, const struct argument *arg)
 	bool null = verify_reg_is_null(verify_reg(v, arg->regno));
 	int err;
 
-	if (!null || !(arg->param->tags & PARAM_OPTIONAL)) {
+	if (null && arg->param->tags & PARAM_OPTIONAL) {
+		err = verify_mark_precise(v, arg->regno);
+		if (err)
+			return err;
+	} else {
 		err = check_size(v, arg->regno + 1);
 		if (err) {
 			verify_log(v,
@@ -638,8 +635,10 @@ static int pointer(struct verifier *v, const struct argument *arg)
 	if (!err)
 		err = note_reference(v, arg);
 	place = err ? err : place_of(v, arg);
-	if (place < 0 || place == PARAM_NULL)
-		return place < 0 ? place : 0;
+	if (place == PARAM_NULL)
+		return verify_mark_precise(v, arg->regno);
+	if (place < 0)
+		return place;
 	if (place == PARAM_MAP)
 		err = note_map(v, arg);
 	if (!err && (place == PARAM_MAP || place == PARAM_ALLOC || place == PARAM_OBJECT))

@@ -46,7 +46,7 @@ int verify_push_step(struct verifier *v, uint32_t flags, uint64_t linked)
 	struct state *state = v->state;
 	struct step *last = state->n_steps ? &state->steps[state->n_steps - 1] : NULL;
 
-	if (v->opts->no_pruning)
+	if (v->opts->no_pruning || v->wide)
 		return 0;
 	if (v->step_noted && last) {
 		last->flags |= flags;
@@ -258,7 +258,7 @@ static bool follow(struct chain *c)
 /* @c's state and what is wanted are set. */
 static void follow_or_all(struct chain *c)
 {
-	if (!c->v->privileged || c->v->opts->no_pruning)
+	if (!c->v->privileged || c->v->opts->no_pruning || c->v->wide)
 		return;
 	c->start = c->state;
 	c->want.frame = c->state->n_frames - 1;

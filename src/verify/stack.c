@@ -165,8 +165,10 @@ static int write_number(struct verifier *v, const struct mem_access *at, struct 
 	if (fits)
 		verify_name_number(v, reg);
 	spill(slot, reg, at->bytes);
-	if (!fits)
+	if (!fits) {
 		slot->spilled.id = 0;
+		slot->spilled.off = 0;
+	}
 	return verify_push_step(v, spill_flags(frame, slot_of(at->off)), 0);
 }
 
@@ -337,8 +339,10 @@ static int read_part(struct verifier *v, const struct mem_access *at, const stru
 		return read_across(v, at, frame);
 	reg = verify_reg(v, (unsigned)at->value);
 	*reg = slot->spilled;
-	/* it is another number if something is cut off */
-	if (width_of(reg) > 8 * at->bytes) {
+	/* It is another number if something is cut off; or if its sign is copied up, which
+	 * Linux 6.18 does not think of: it believes that both are the same, and learns of one from
+	 * the other. */
+	if (width_of(reg) > 8 * at->bytes || (at->sign_extends && width_of(reg) == 8 * at->bytes)) {
 		reg->id = 0;
 		reg->off = 0;
 	}

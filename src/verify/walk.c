@@ -16,7 +16,9 @@
 
 #include <errno.h>
 
-#define MOST_PENDING        8192
+#include "verify/wide.h"
+
+#define PAST_LIMIT          10   /* times the limit, in extended mode */
 #define INSNS_BETWEEN_LOOKS 1024 /* at the clock */
 
 /* --- Forks -------------------------------------------------------------------------------------
@@ -33,7 +35,13 @@ struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, boo
 						     verify_trail_len(v)}));
 	if (state->parent)
 		state->parent->branches++;
-	if (v->pending.len > MOST_PENDING) {
+	if (v->most_branches < v->pending.len)
+		v->most_branches = (uint32_t)v->pending.len;
+	if (v->memory_bytes > verify_most_memory(v)) {
+		verify_refuse(v, TOO_MUCH_MEMORY, (unsigned long long)verify_most_memory(v));
+		return NULL;
+	}
+	if (v->pending.len > MOST_PENDING && v->opts->mode != SKEP_VERIFY_EXTENDED) {
 		verify_refuse(v, TOO_MANY_JUMPS, (unsigned)v->pending.len);
 		return NULL;
 	}
@@ -55,7 +63,7 @@ static bool take_pending(struct verifier *v)
 	v->at = pending.at;
 	v->prev_at = pending.prev_at;
 	if (v->log && !(v->level & 2))
-		v->log->len = pending.log_len;
+		verify_log_cut(v, pending.log_len);
 	if (v->trail)
 		verify_trail_cut(v, pending.trail_len);
 	v->state_shown = false;
@@ -115,13 +123,39 @@ static int step_of_jumps(struct verifier *v, const struct skep_insn *insn)
 	}
 }
 
+static bool is_condition(const struct skep_insn *insn)
+{
+	uint8_t class = insn->code & 7, op = insn->code & 0xf0;
+
+	return (class == SKEP_JMP || class == SKEP_JMP32) && op != SKEP_JA && op != SKEP_CALL &&
+	       op != SKEP_EXIT && op != SKEP_JCOND;
+}
+
+/* Fields are looked at before operands, but for what a condition compares. */
+static int check_fields(struct verifier *v, const struct skep_insn *insn)
+{
+	char text[SKEP_FAULT_TEXT_BYTES];
+	const char *fault = skep_image_fault(v->image, v->at, text);
+	int err = 0;
+
+	if (!fault)
+		return 0;
+	if (is_condition(insn) && insn->dst < SKEP_N_REGS)
+		err = verify_read_reg(v, insn->dst);
+	return err ? err : verify_refuse(v, FIELDS, fault);
+}
+
 int verify_step(struct verifier *v)
 {
 	const struct skep_insn *insn = &v->insns[v->at];
 	bool atomic = (insn->code & 0xe0) == SKEP_ATOMIC;
+	int err;
 
 	v->next = v->at + 1;
 	v->facts[v->at].seen = true;
+	err = check_fields(v, insn);
+	if (err)
+		return err;
 	switch (insn->code & 7) {
 	case SKEP_ALU:
 	case SKEP_ALU64: return verify_alu(v, insn);
@@ -139,10 +173,30 @@ int verify_step(struct verifier *v)
 /* --- The walk ----------------------------------------------------------------------------------
  */
 
+/* The words of a refusal are still said, and what was shown of other paths stays. */
+static void fall_silent(struct verifier *v)
+{
+	bool all = v->level & 2;
+
+	v->level &= ~(uint32_t)VERIFY_LOG_STEPS;
+	if (!all || !v->log)
+		return;
+	v->log_start = v->log->len;
+	skep_vec_foreach (struct pending, pending, &v->pending)
+		pending->log_len = v->log->len;
+}
+
+/* Extended mode goes on past the limit, to see how far over it the program is. That is not told
+ * step by step. */
 static int check_limits(struct verifier *v)
 {
-	uint32_t most = v->opts->most_insns ? v->opts->most_insns : 1000000;
+	uint64_t most = verify_most_insns(v);
 
+	if (v->opts->mode == SKEP_VERIFY_EXTENDED) {
+		if (v->n_processed == most)
+			fall_silent(v);
+		most *= PAST_LIMIT;
+	}
 	if (++v->n_processed > most)
 		return verify_refuse(v, TOO_MANY_INSNS, v->n_processed);
 	return v->n_processed % INSNS_BETWEEN_LOOKS ? 0 : verify_check_time(v);
@@ -158,7 +212,7 @@ static int arrive(struct verifier *v)
 	v->state->last_at = v->prev_at;
 	v->state->at = v->at;
 	if (v->facts[v->at].prune_point) {
-		ret = verify_prune(v);
+		ret = v->wide ? verify_wide_prune(v) : verify_prune(v);
 		if (ret) {
 			if (ret == PATH_END)
 				verify_log_safe(v);
@@ -172,8 +226,7 @@ static int arrive(struct verifier *v)
  * before the instruction). */
 static bool is_only_guessed(const struct verifier *v, int err)
 {
-	return err < 0 && err != -ENOMEM && err != -E2BIG && err != -EAGAIN &&
-	       v->state->speculative;
+	return (err == -EPERM || err == -EACCES || err == -EINVAL) && v->state->speculative;
 }
 
 static int step(struct verifier *v)
@@ -182,10 +235,14 @@ static int step(struct verifier *v)
 
 	if (ret)
 		return ret;
+	if (v->opts->observe)
+		v->opts->observe(v->opts->observe_ctx, v->at, v->state);
 	verify_log_step(v);
 	if (v->trail)
 		verify_trail_step(v);
 	verify_live_stack_begin(v);
+	if (v->wide)
+		verify_note_progress(v);
 	ret = verify_step(v);
 	if (ret >= 0 || is_only_guessed(v, ret))
 		verify_live_stack_end(v);

@@ -22,6 +22,7 @@
 
 struct skep_code {
 	const struct skep_image *image;
+	struct skep_exec_opts opts;
 };
 
 #define CALLER_SAVED 0x3eu /* r1 to r5 */
@@ -596,15 +597,35 @@ static unsigned given(uint32_t func, const uint64_t args[5])
 	return set;
 }
 
-static uint64_t execute(const struct skep_image *image, uint32_t func, const uint64_t args[5],
+static void go(struct skep_checked *vm, const struct skep_checked_frame *first)
+{
+	while (spend(vm->run) && step(vm, first))
+		;
+}
+
+/* The same, and somebody is told of every step. */
+static void go_telling(struct skep_checked *vm, const struct skep_checked_frame *first,
+		       const struct skep_exec_opts *opts)
+{
+	do {
+		if (!spend(vm->run))
+			return;
+		opts->step(opts->step_ctx, vm->pc, vm->frame->r, vm->frame->set);
+	} while (step(vm, first));
+}
+
+static uint64_t execute(const struct skep_code *code, uint32_t func, const uint64_t args[5],
 			struct skep_run *run)
 {
+	const struct skep_image *image = code->image;
 	struct skep_checked_frame frames[SKEP_MOST_FRAMES];
 	struct skep_checked vm = {image, run, frames, image->funcs[func].start};
 
 	enter(&vm, args, given(func, args));
-	while (spend(run) && step(&vm, frames))
-		;
+	if (code->opts.step)
+		go_telling(&vm, frames, &code->opts);
+	else
+		go(&vm, frames);
 	if (!run->stop)
 		return frames[0].r[SKEP_R0];
 	/* What was left on the way is not given any more. */
@@ -619,6 +640,7 @@ static int compile(const struct skep_image *image, const struct skep_exec_opts *
 	struct skep_code *code = skep_xmalloc(sizeof(*code));
 
 	code->image = image;
+	code->opts = opts ? *opts : (struct skep_exec_opts){0};
 	*ret = code;
 	return 0;
 }
@@ -633,7 +655,7 @@ static uint64_t call(const struct skep_program *program, uint32_t func, const ui
 	run->check = own ? own : run->check;
 	if (!func)
 		grant_maps(image, run);
-	uint64_t r0 = execute(image, func, args, run);
+	uint64_t r0 = execute(program->code, func, args, run);
 	if (own) {
 		run->check = NULL;
 		skep_check_free(own);
