@@ -24,6 +24,7 @@
 #include <skep/verify.h>
 
 #include "base/vec.h"
+#include "verify/pool.h"
 #include "verify/state.h"
 
 #define NOWHERE UINT32_MAX
@@ -97,6 +98,7 @@ struct func_facts {
 struct pending {
 	struct state *state; /* owned */
 	uint32_t at, prev_at;
+	uint32_t since; /* how many instructions had been processed */
 	size_t log_len; /* level 1 shows the path that failed alone: the log is cut back to this */
 	uint32_t trail_len; /* so is the trail (explain_trail.h) */
 };
@@ -108,6 +110,7 @@ struct verifier {
 	const struct skep_insn *insns;
 	uint32_t n_insns;
 	struct skep_arena arena; /* what lives until the end */
+	struct pool pool;        /* states */
 
 	struct insn_facts *facts; /* [n_insns] */
 	struct func_facts *funcs; /* [n_funcs] */
@@ -164,10 +167,12 @@ struct verifier {
 
 	/* how much */
 	uint32_t n_processed, n_states, peak_states, most_states_per_insn;
-	uint32_t most_branches; /* that waited in `pending` at one time */
+	uint64_t context_fields[SKEP_VERIFY_FIELD_WORDS]; /* context.c */
+	uint32_t most_branches;                           /* that waited in `pending` at one time */
 	uint32_t n_jumps, n_jumps_at_state,
 		n_insns_at_state; /* states.c: is it time for another? */
-	size_t memory_bytes;
+	size_t memory_bytes;      /* of states; what lives until the end is the arena's */
+	size_t peak_bytes;        /* of both */
 	uint64_t started_ns;
 	uint32_t stack_bytes; /* depth.c: of the deepest chain of calls */
 	uint32_t ctx_bytes;   /* as the report's, as is the next */

@@ -14,6 +14,7 @@
  * is run. The kernel is asked in a child, a batch at a time: its verifier may die of a program, and
  * those that it is known to die of are left out: loops beside callbacks, and arithmetic that forks
  * paths of which there are too many already (tests/verify/test_many_paths_kernel.c).
+ * What the kernel calls a bug of its own is counted apart.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -238,7 +239,7 @@ static void complain(struct typed_program *program, struct dispute *dispute)
 struct progress {
 	uint64_t n, n_accepted, n_refused, n_left_out;
 	uint64_t n_verdicts, n_words, n_counts; /* that differ */
-	uint64_t n_printed;
+	uint64_t n_printed, n_bugs;
 	bool usable;
 };
 
@@ -348,11 +349,12 @@ static void test_verdicts_agree(void **state)
 	}
 	print_message(
 		"%llu programs: the kernel accepts %llu and refuses %llu; %llu other verdicts, "
-		"%llu refused in other words, %llu looked at otherwise; %llu left out\n",
+		"%llu refused in other words, %llu looked at otherwise; %llu left out, %llu "
+		"of which the kernel says that it has a bug\n",
 		(unsigned long long)progress->n, (unsigned long long)progress->n_accepted,
 		(unsigned long long)progress->n_refused, (unsigned long long)progress->n_verdicts,
 		(unsigned long long)progress->n_words, (unsigned long long)progress->n_counts,
-		(unsigned long long)progress->n_left_out);
+		(unsigned long long)progress->n_left_out, (unsigned long long)progress->n_bugs);
 	assert_int_equal(progress->n_verdicts, 0);
 	assert_int_equal(progress->n_words, 0);
 	munmap(progress, sizeof(*progress));
