@@ -30,8 +30,8 @@ static bool by_register(const struct skep_insn *insn)
 /* --- Moves -------------------------------------------------------------------------------------
  */
 
-/* It is no other's number any more. Linux 6.18 leaves the distance of some: with an id that they
- * get later it is one again, and a wrong one. */
+/* It is no other's number any more. The distance goes too: with an id that it gets later, it would
+ * be one again, and a wrong one. Source: clear_scalar_id() */
 static void unlink_number(struct reg *reg)
 {
 	reg->id = 0;
@@ -76,7 +76,8 @@ static int move_64(struct verifier *v, const struct skep_insn *insn, struct reg 
 	*dst = *src;
 	if (!same)
 		unlink_number(dst);
-	/* Where nothing changes too: the bits are found anew from the bounds, as the kernel does. */
+	/* Where nothing changes too: the bits are found anew from the bounds, as the kernel does.
+	 */
 	skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 64);
 	return 0;
 }

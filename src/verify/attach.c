@@ -7,7 +7,9 @@
  * its BTF does not tell: there BTF is believed. Hooks of security modules are known by name.
  *
  * Source  behaviour of Linux 6.18, check_attach_btf_id(), check_struct_ops_btf_id(),
- *         btf_distill_func_proto(), bpf_lsm_verify_prog(), bpf_d_path_allowed()
+ *         btf_distill_func_proto(), bpf_lsm_verify_prog(), bpf_d_path_allowed(),
+ *         bpf_sk_storage_tracing_allowed()
+ *
  * Next    extension.c: programs that replace a function of another program
  */
 #include "verify/attach.h"
@@ -122,10 +124,30 @@ static bool path_is_safe(const struct verifier *v)
 	return is_in(target_name(v), functions, sizeof(functions) / sizeof(*functions));
 }
 
+/* A program that traces the storage of sockets would come back to itself. */
+static bool storage_is_safe(const struct verifier *v)
+{
+	static const char own[] = "bpf_sk_storage";
+
+	if (v->image->type != PROGRAM_TRACING)
+		return true;
+	if (v->program->target_type)
+		return false;
+	switch (v->program->attach_type) {
+	case AT_TRACE_ITER:
+	case AT_TRACE_RAW_TP: return true;
+	case AT_TRACE_FENTRY:
+	case AT_TRACE_FEXIT: return strncmp(target_name(v), own, strlen(own)) != 0;
+	default: return false;
+	}
+}
+
 bool verify_helper_fits_target(const struct verifier *v, int32_t id)
 {
 	switch (id) {
 	case HELPER_ID_d_path: return path_is_safe(v);
+	case HELPER_ID_sk_storage_get:
+	case HELPER_ID_sk_storage_delete: return storage_is_safe(v);
 	case HELPER_ID_ima_inode_hash:
 	case HELPER_ID_ima_file_hash: return is_sleepable_hook(v);
 	default: return true;
@@ -174,6 +196,15 @@ static bool is_unfilled(const char *of, const char *member)
 	return false;
 }
 
+/* Whom it goes on with by a tail call would not be handed what it was. */
+static int check_tail_calls(struct verifier *v)
+{
+	for (uint32_t f = 0; f < v->n_funcs; f++)
+		if (v->funcs[f].has_tail_call && verify_is_handed_something(v))
+			return verify_refuse(v, REFERENCED_TAIL_CALL);
+	return 0;
+}
+
 static int check_member(struct verifier *v)
 {
 	const char *of = target_name(v), *member;
@@ -184,7 +215,7 @@ static int check_member(struct verifier *v)
 		return verify_refuse(v, MEMBER_NOT_FILLED, member, of);
 	if (sleeps(v) && is_awake_member(of, member))
 		return verify_refuse(v, MEMBER_NOT_SLEEPABLE, member, of);
-	return 0;
+	return check_tail_calls(v);
 }
 
 /* --- Functions of the kernel -------------------------------------------------------------------

@@ -258,17 +258,44 @@ static bool ends_in(const char *text, const char *suffix)
 	return len >= n && !strcmp(text + len - n, suffix);
 }
 
+/* What the kernel's stand-in calls the argument. */
+static bool stub_name_ends_in(const struct verifier *v, uint32_t param, const char *suffix)
+{
+	struct skep_btf_member of_stub;
+
+	return v->attach.stub &&
+	       !skep_btf_member(v->program->attach_btf, v->attach.stub, param, &of_stub) &&
+	       ends_in(of_stub.name, suffix);
+}
+
 /* What an argument's name says, the kernel's own or that of its stand-in. */
 static uint16_t flags_of_name(const struct verifier *v, uint32_t param, const char *name)
 {
-	struct skep_btf_member of_stub;
-	uint16_t flags = ends_in(name, "__nullable") ? PTR_MAYBE_NULL : 0;
+	bool nullable = ends_in(name, "__nullable") || stub_name_ends_in(v, param, "__nullable");
 
-	if (v->attach.stub &&
-	    !skep_btf_member(v->program->attach_btf, v->attach.stub, param, &of_stub) &&
-	    ends_in(of_stub.name, "__nullable"))
-		flags |= PTR_MAYBE_NULL;
-	return flags;
+	return nullable ? PTR_MAYBE_NULL : 0;
+}
+
+/* Which arguments of a struct_ops program are its own to give back, or to return. */
+static bool is_handed_over(const struct verifier *v, uint32_t param)
+{
+	return v->image->type == PROGRAM_STRUCT_OPS && stub_name_ends_in(v, param, "__ref");
+}
+
+bool verify_is_handed_something(struct verifier *v)
+{
+	verify_attach_proto(v);
+	for (uint32_t i = 0; i < MOST_ARGS; i++)
+		if (is_handed_over(v, i))
+			return true;
+	return false;
+}
+
+void verify_take_arguments(struct verifier *v)
+{
+	verify_attach_proto(v);
+	for (uint32_t i = 0; i < MOST_ARGS; i++)
+		v->attach.ref_ids[i] = is_handed_over(v, i) ? verify_ref_acquire(v, REF_PTR) : 0;
 }
 
 static uint16_t flags_of_tag(const struct skep_btf *btf, uint32_t type)
@@ -326,6 +353,7 @@ static int structure(struct verifier *v, uint32_t arg, const char *name, uint32_
 	ret->flags = is_trusted(v) ? PTR_TRUSTED : 0;
 	ret->flags |= flags_of_name(v, arg + is_raw_tp(v), name);
 	ret->flags |= special & 1 ? PTR_MAYBE_NULL : 0;
+	ret->ref_id = is_handed_over(v, arg) ? v->attach.ref_ids[arg] : 0;
 	if (v->program->target_type)
 		return target_context(v, ret);
 	ret->flags |= flags_of_tag(btf, type);

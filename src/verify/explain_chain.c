@@ -251,6 +251,12 @@ static bool is_known_same(const struct reg *a, const struct reg *b)
 	       !memcmp(&a->value.full, &b->value.full, sizeof(a->value.full));
 }
 
+static bool low_differs(const struct reg *a, const struct reg *b)
+{
+	return a->kind == REG_SCALAR &&
+	       (a->value.low.smin != b->value.low.smin || a->value.low.smax != b->value.low.smax);
+}
+
 static bool concerns(const struct search *s)
 {
 	const struct trail_step *step = s->step;
@@ -271,7 +277,11 @@ static void over_condition(struct search *s)
 
 	if (!dst && !src && !concerns(s))
 		return;
-	if (is_known_same(before, after))
+	if (is_known_same(before, after) && low_differs(before, after))
+		add(s, WORTH_MUCH,
+		    sentence(s, "%s: here the lower 32 bits of r%u are %lld..%lld", way, regno,
+			     (long long)after->value.low.smin, (long long)after->value.low.smax));
+	else if (is_known_same(before, after))
 		add(s, WORTH_LITTLE, sentence(s, "%s, which tells nothing new of r%u", way, regno));
 	else
 		add(s, WORTH_MUCH,
@@ -306,6 +316,10 @@ static void out_of_function(struct search *s)
 	uint32_t frame = s->next->frame;
 	bool callback = s->t->v->facts[s->next->at].calls_callback;
 
+	if (!callback && s->regs[frame] & ARGUMENTS) {
+		add(s, WORTH_MUCH, "the function returns, and leaves nothing in r1 to r5");
+		s->regs[frame] &= ~ARGUMENTS;
+	}
 	if (callback || !(s->regs[frame] & 1u))
 		return;
 	s->regs[frame] &= ~1u;
@@ -416,6 +430,27 @@ bool explain_origin(struct telling *t, uint32_t before, unsigned regno, uint32_t
 
 /* --- What is held ----------------------------------------------------------------------------- */
 
+static bool is_meant(enum refusal refusal, enum ref_kind kind)
+{
+	switch (refusal) {
+	case REFUSE_REFERENCE_LEAK: return kind == REF_PTR;
+	case REFUSE_IRQS_OFF:
+	case REFUSE_HELPER_SLEEPS_IRQ:
+	case REFUSE_KFUNC_SLEEPS_IRQ: return kind == REF_IRQ;
+	default: return kind != REF_PTR && kind != REF_IRQ;
+	}
+}
+
+const struct ref *explain_held_ref(const struct telling *t)
+{
+	const struct trail *trail = t->trail;
+
+	for (uint32_t i = trail->n_refs; i-- > 0;)
+		if (is_meant(trail->refusal, trail->refs[i].kind))
+			return &trail->refs[i];
+	return NULL;
+}
+
 static bool is_release_of_all(const struct skep_insn *insn)
 {
 	return insn->code == (SKEP_JMP | SKEP_EXIT);
@@ -425,7 +460,8 @@ static bool is_release_of_all(const struct skep_insn *insn)
 static void chain_of_held(struct search *s)
 {
 	struct trail *trail = s->t->trail;
-	uint32_t since = trail->n_refs ? trail->refs[trail->n_refs - 1].insn : NOWHERE;
+	const struct ref *held = explain_held_ref(s->t);
+	uint32_t since = held ? held->insn : NOWHERE;
 	uint32_t first = trail_first(trail);
 
 	look_at(s, trail->len - 1);

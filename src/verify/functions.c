@@ -16,8 +16,8 @@
 
 /* --- Arguments held to types ----------------------------------------------------------------- */
 
-/* Memory to be read and written, or NULL. Source: check_mem_reg(); which does not ask that the NULL is
- * one on all paths that meet here, and so takes any number for a pointer. */
+/* Memory to be read and written, or NULL. Source: check_mem_reg(); which does not ask that the NULL
+ * is one on all paths that meet here, and so takes any number for a pointer. */
 int verify_memory_argument(struct verifier *v, unsigned regno, uint32_t bytes)
 {
 	struct reg *reg = verify_reg(v, regno), saved = *reg;
@@ -295,6 +295,7 @@ static void begin_main(struct verifier *v)
 		forget_refusal(v);
 	}
 	verify_reg_pointer(verify_reg(v, SKEP_R1), REG_CTX, 0);
+	verify_take_arguments(v);
 }
 
 int verify_first_state(struct verifier *v)

@@ -294,8 +294,8 @@ static bool stack_safe(struct comparison *c, const struct frame *old, const stru
 	if (c->likeness != LIKE_SAFE && old->n_slots > now->n_slots)
 		return false;
 	for (uint32_t s = 0; s < old->n_slots; s++) {
-		if (s >= now->n_slots ? !all_free(c, &old->slots[s])
-				      : !slot_safe(c, &old->slots[s], &now->slots[s]))
+		if (s >= now->n_slots ? !all_free(c, kept_slot(old, s))
+				      : !slot_safe(c, kept_slot(old, s), &now->slots[s]))
 			return false;
 	}
 	return true;
@@ -331,7 +331,7 @@ static bool frame_safe(struct comparison *c, const struct frame *old, const stru
 	if (old->call_at != now->call_at || old->callback_depth > now->callback_depth)
 		return false;
 	for (unsigned r = 0; r < SKEP_N_REGS; r++)
-		if (live >> r & 1 && !reg_safe(c, &old->regs[r], &now->regs[r]))
+		if (live >> r & 1 && !reg_safe(c, kept_reg(old, r), &now->regs[r]))
 			return false;
 	return stack_safe(c, old, now);
 }
@@ -374,9 +374,9 @@ void verify_widen(struct verifier *v, const struct state *last_round, struct sta
 		struct frame *now = state->frames[f];
 
 		for (unsigned r = 0; r < SKEP_N_REGS; r++)
-			widen(&c, &old->regs[r], &now->regs[r]);
+			widen(&c, kept_reg(old, r), &now->regs[r]);
 		for (uint32_t s = 0; s < old->n_slots && s < now->n_slots; s++)
-			if (slot_is_spill(&old->slots[s]) && slot_is_spill(&now->slots[s]))
-				widen(&c, &old->slots[s].spilled, &now->slots[s].spilled);
+			if (slot_is_spill(kept_slot(old, s)) && slot_is_spill(&now->slots[s]))
+				widen(&c, &kept_slot(old, s)->spilled, &now->slots[s].spilled);
 	}
 }

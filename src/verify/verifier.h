@@ -24,6 +24,7 @@
 #include <skep/verify.h>
 
 #include "base/vec.h"
+#include "verify/pool.h"
 #include "verify/state.h"
 
 #define NOWHERE UINT32_MAX
@@ -97,6 +98,7 @@ struct func_facts {
 struct pending {
 	struct state *state; /* owned */
 	uint32_t at, prev_at;
+	uint32_t since; /* how many instructions had been processed */
 	size_t log_len; /* level 1 shows the path that failed alone: the log is cut back to this */
 	uint32_t trail_len; /* so is the trail (explain_trail.h) */
 };
@@ -108,6 +110,7 @@ struct verifier {
 	const struct skep_insn *insns;
 	uint32_t n_insns;
 	struct skep_arena arena; /* what lives until the end */
+	struct pool pool;        /* states */
 
 	struct insn_facts *facts; /* [n_insns] */
 	struct func_facts *funcs; /* [n_funcs] */
@@ -141,7 +144,8 @@ struct verifier {
 		bool known;
 		uint32_t proto, stub; /* FUNC_PROTOs of attach_btf; 0: none */
 		const char *name;
-	} attach; /* context_btf.c: what it attaches to */
+		uint32_t ref_ids[12]; /* struct_ops: of arguments that are handed over; 0: not */
+	} attach;                     /* context_btf.c: what it attaches to */
 	struct helper_known {
 		const struct skep_proto *proto; /* NULL: it may not call it */
 		bool known;
@@ -163,13 +167,16 @@ struct verifier {
 
 	/* how much */
 	uint32_t n_processed, n_states, peak_states, most_states_per_insn;
-	uint32_t most_branches; /* that waited in `pending` at one time */
+	uint64_t context_fields[SKEP_VERIFY_FIELD_WORDS]; /* context.c */
+	uint32_t most_branches;                           /* that waited in `pending` at one time */
 	uint32_t n_jumps, n_jumps_at_state,
 		n_insns_at_state; /* states.c: is it time for another? */
-	size_t most_pending;      /* paths that waited at once */
-	size_t memory_bytes;
+	size_t memory_bytes;      /* of states; what lives until the end is the arena's */
+	size_t peak_bytes;        /* of both */
 	uint64_t started_ns;
 	uint32_t stack_bytes; /* depth.c: of the deepest chain of calls */
+	uint32_t ctx_bytes;   /* as the report's, as is the next */
+	bool kernel_pointers;
 };
 
 /* Returned by steps besides 0 and -errno: this path is at its end. */
@@ -190,6 +197,11 @@ void verify_end(struct verifier *v);
 static inline uint32_t verify_most_insns(const struct verifier *v)
 {
 	return v->opts->most_insns ? v->opts->most_insns : 1000000;
+}
+/** Of states. */
+static inline uint64_t verify_most_memory(const struct verifier *v)
+{
+	return v->opts->memory_bytes ? v->opts->memory_bytes : 512ull << 20;
 }
 
 /** Walk all paths of function @func, whose first state is v->state. */
@@ -346,6 +358,10 @@ bool verify_socket_access(enum reg_kind kind, int32_t off, uint32_t bytes);
  * 0: none. And: does it return nothing? */
 uint32_t verify_attach_proto(struct verifier *v);
 bool verify_attach_returns_void(struct verifier *v);
+/** struct_ops: the program begins with references to the arguments that it must give back, return
+ * or keep. Is it given any? Source: the arguments named "…__ref" of prepare_arg_info() */
+void verify_take_arguments(struct verifier *v);
+bool verify_is_handed_something(struct verifier *v);
 /** The helper's prototype if the program's type may call it, NULL else. */
 const struct skep_proto *verify_helper_allowed(struct verifier *v, int32_t id);
 /** What the program may return, by its type. Return whether it is limited at all. */

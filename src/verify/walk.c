@@ -24,40 +24,53 @@
 /* --- Forks -------------------------------------------------------------------------------------
  */
 
+/* What waits is packed, but not before the instruction that made it is through with it. */
+static int pack_pending(struct verifier *v)
+{
+	struct pending *last = v->pending.len ? skep_vec_last(&v->pending) : NULL;
+
+	return last && last->since != v->n_processed ? verify_state_pack(v, last->state) : 0;
+}
+
 struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, bool speculative)
 {
-	struct state *state = verify_state_copy(v, v->state);
+	struct state *state = pack_pending(v) ? NULL : verify_state_copy(v, v->state);
 
 	if (!state)
 		return NULL;
 	state->speculative |= speculative;
-	skep_vec_push(&v->pending, ((struct pending){state, at, prev_at, v->log ? v->log->len : 0,
-						     verify_trail_len(v)}));
+	skep_vec_push(&v->pending,
+		      ((struct pending){state, at, prev_at, v->n_processed,
+					v->log ? v->log->len : 0, verify_trail_len(v)}));
 	if (state->parent)
 		state->parent->branches++;
-	if (v->most_pending < v->pending.len)
-		v->most_pending = v->pending.len;
+	if (v->most_branches < v->pending.len)
+		v->most_branches = (uint32_t)v->pending.len;
+	if (v->memory_bytes > verify_most_memory(v)) {
+		verify_refuse(v, TOO_MUCH_MEMORY, (unsigned long long)verify_most_memory(v));
+		return NULL;
+	}
 	if (v->pending.len > MOST_PENDING && v->opts->mode != SKEP_VERIFY_EXTENDED) {
 		verify_refuse(v, TOO_MANY_JUMPS, (unsigned)v->pending.len);
 		return NULL;
 	}
-	return state;
+	return verify_check_memory(v) ? NULL : state;
 }
 
 /* Take up the path that waited least. Level 1 tells of the path that failed alone, so what was said
- * since the fork is taken back. Return false: there is none. */
-static bool take_pending(struct verifier *v)
+ * since the fork is taken back. Return 0 | PATH_END there is none | -ENOMEM */
+static int take_pending(struct verifier *v)
 {
 	struct pending pending;
 
 	verify_state_free(v, v->state);
 	v->state = NULL;
-	if (v->pending.len > v->most_branches)
-		v->most_branches = (uint32_t)v->pending.len;
 	if (!v->pending.len)
-		return false;
+		return PATH_END;
 	pending = skep_vec_pop(&v->pending);
 	v->state = pending.state;
+	if (verify_state_unpack(v, v->state))
+		return -ENOMEM;
 	v->at = pending.at;
 	v->prev_at = pending.prev_at;
 	if (v->log && !(v->level & 2))
@@ -66,7 +79,7 @@ static bool take_pending(struct verifier *v)
 		verify_trail_cut(v, pending.trail_len);
 	v->state_shown = false;
 	verify_note_all(v);
-	return true;
+	return 0;
 }
 
 /* --- Steps -------------------------------------------------------------------------------------
@@ -171,6 +184,19 @@ int verify_step(struct verifier *v)
 /* --- The walk ----------------------------------------------------------------------------------
  */
 
+/* The words of a refusal are still said, and what was shown of other paths stays. */
+static void fall_silent(struct verifier *v)
+{
+	bool all = v->level & 2;
+
+	v->level &= ~(uint32_t)VERIFY_LOG_STEPS;
+	if (!all || !v->log)
+		return;
+	v->log_start = v->log->len;
+	skep_vec_foreach (struct pending, pending, &v->pending)
+		pending->log_len = v->log->len;
+}
+
 /* Extended mode goes on past the limit, to see how far over it the program is. That is not told
  * step by step. */
 static int check_limits(struct verifier *v)
@@ -178,8 +204,8 @@ static int check_limits(struct verifier *v)
 	uint64_t most = verify_most_insns(v);
 
 	if (v->opts->mode == SKEP_VERIFY_EXTENDED) {
-		if (v->n_processed == most && v->level & 2)
-			v->log = NULL;
+		if (v->n_processed == most)
+			fall_silent(v);
 		most *= PAST_LIMIT;
 	}
 	if (++v->n_processed > most)
@@ -250,7 +276,8 @@ int verify_walk(struct verifier *v)
 		if (ret)
 			return ret;
 		verify_live_stack_update(v);
-		if (!take_pending(v))
-			return 0;
+		ret = take_pending(v);
+		if (ret)
+			return ret == PATH_END ? 0 : ret;
 	}
 }

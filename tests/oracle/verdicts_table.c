@@ -18,7 +18,7 @@
  * to while this runs; a guard puts the number back, whatever becomes of this. At 1 it cannot be
  * told, and only the first question is asked.
  *
- * Three programs of up to a million instructions are left out, unless SKEP_VERDICTS_ALL is set.
+ * Three programs of up to a million instructions are left out, unless SKEP_VERDICT_ALL is set.
  */
 #include <assert.h>
 #include <errno.h>
@@ -145,7 +145,7 @@ static void load(const void *ctx, struct verdict *verdict)
 	srand(1);
 	do_test_fixup(test, type, test->insns, map_fds, &fd_array[1]);
 	verdict->not_asked =
-		skips || (test->prog_len > QUICK_INSNS && !getenv("SKEP_VERDICTS_ALL"));
+		skips || (test->prog_len > QUICK_INSNS && !getenv("SKEP_VERDICT_ALL"));
 	if (verdict->not_asked)
 		return;
 	set_options(test, &opts);
@@ -163,8 +163,8 @@ static void load(const void *ctx, struct verdict *verdict)
 
 static void compare(struct entry *entry, struct verdict *pair, struct verdict_count *count)
 {
-	const struct skep_machine_opts opts = {
-		.verify = true, .verify_opts = entry->unprivileged ? &as_nobody : &as_root};
+	const struct skep_machine_opts opts = {.verify_opts =
+						       entry->unprivileged ? &as_nobody : &as_root};
 	char name[256];
 
 	verdict_ask_both(pair, &opts, load, entry);
