@@ -144,8 +144,7 @@ static void load(const void *ctx, struct verdict *verdict)
 	memset(map_fds, -1, sizeof(map_fds));
 	srand(1);
 	do_test_fixup(test, type, test->insns, map_fds, &fd_array[1]);
-	verdict->not_asked =
-		skips || (test->prog_len > QUICK_INSNS && !getenv("SKEP_VERDICT_ALL"));
+	verdict->not_asked = skips || (test->prog_len > QUICK_INSNS && !getenv("SKEP_VERDICT_ALL"));
 	if (verdict->not_asked)
 		return;
 	set_options(test, &opts);
