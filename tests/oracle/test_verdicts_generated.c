@@ -2,12 +2,12 @@
  * Verdicts on random programs: the running kernel's verifier and ours accept and refuse the same
  * ones, for the same reasons.
  *
- *	SKEP_VERDICTS           how many programs (3,000)
- *	SKEP_VERDICTS_SEED      where to begin (0): program N has seed N
- *	SKEP_VERDICTS_NOTE      a file that has the first seed of the batch that the kernel is at
- *	SKEP_VERDICTS_COUNT=1   it also matters how many instructions and states were looked at
- *	SKEP_VERDICTS_LOG=1     their logs of level 2
- *	SKEP_VERDICTS_MOST      how many that differ are shrunk and printed (3)
+ *	SKEP_VERDICT_PROGRAMS  how many programs (3,000)
+ *	SKEP_VERDICT_SEED      where to begin (0): program N has seed N
+ *	SKEP_VERDICT_NOTE      a file that has the first seed of the batch that the kernel is at
+ *	SKEP_VERDICT_COUNT=1   it also matters how many instructions and states were looked at
+ *	SKEP_VERDICT_LOG=1     their logs of level 2
+ *	SKEP_VERDICT_MOST      how many that differ are shrunk and printed (3)
  *
  * A third of the programs are as programs_typed.c makes them, most of which are accepted; the
  * others are changed in a few places, and are refused for whatever the change made wrong. Nothing
@@ -228,7 +228,7 @@ static void complain(struct typed_program *program, struct dispute *dispute)
 	typed_print(program, &text);
 	fprintf(stderr, "%s\nkernel %d \"%s\" %sskep   %d \"%s\" %s\n", text.data, judged[0].err,
 		judged[0].why, judged[0].count, judged[1].err, judged[1].why, judged[1].count);
-	if (getenv("SKEP_VERDICTS_LOG"))
+	if (getenv("SKEP_VERDICT_LOG"))
 		print_logs(program);
 }
 
@@ -277,7 +277,7 @@ static void count(struct progress *progress, const struct dispute *dispute)
 
 static void one(uint64_t seed, struct progress *progress)
 {
-	enum difference least = getenv("SKEP_VERDICTS_COUNT") ? COUNT_DIFFERS : WORDS_DIFFER;
+	enum difference least = getenv("SKEP_VERDICT_COUNT") ? COUNT_DIFFERS : WORDS_DIFFER;
 	struct typed_program program;
 	struct dispute dispute;
 
@@ -292,7 +292,7 @@ static void one(uint64_t seed, struct progress *progress)
 	}
 	dispute.difference = difference(&dispute.judged[0], &dispute.judged[1]);
 	count(progress, &dispute);
-	if (dispute.difference < least || progress->n_printed >= number("SKEP_VERDICTS_MOST", 3))
+	if (dispute.difference < least || progress->n_printed >= number("SKEP_VERDICT_MOST", 3))
 		return;
 	progress->n_printed++;
 	complain(&program, &dispute);
@@ -300,7 +300,7 @@ static void one(uint64_t seed, struct progress *progress)
 
 static void note(uint64_t seed)
 {
-	const char *path = getenv("SKEP_VERDICTS_NOTE");
+	const char *path = getenv("SKEP_VERDICT_NOTE");
 	FILE *file = path ? fopen(path, "w") : NULL;
 
 	if (!file)
@@ -332,7 +332,7 @@ static bool batch(struct progress *progress, uint64_t seed, uint64_t n)
 
 static void test_verdicts_agree(void **state)
 {
-	uint64_t n = number("SKEP_VERDICTS", 3000), seed = number("SKEP_VERDICTS_SEED", 0);
+	uint64_t n = number("SKEP_VERDICT_PROGRAMS", 3000), seed = number("SKEP_VERDICT_SEED", 0);
 	struct progress *progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE,
 					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
