@@ -382,7 +382,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct skep_machine_opts opts = {.budget = 10000,
 					       .most_memory = 64u << 20,
 					       .most_objects = 64,
-					       .checked = true,
+					       .exec = &skep_exec_checked,
 					       .kernel_btf = kernel_btf};
 	struct input in = {data, data + size};
 	struct skep_machine *machine;

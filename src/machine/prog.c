@@ -1,12 +1,15 @@
 /*
  * PROG_LOAD: from attributes to a program that can run.
  *
- *	attributes ─► checks in the kernel's order ─► copies ─► func_info ─► link ─► line_info ─►
- *compile
+ *	attributes ─► checks in the kernel's order ─► copies ─► func_info ─► link ─► line_info
+ *		─► verify ─► compile
  *
- * There is no verifier here. What it would prove, the checked interpreter tests while the program
- * runs; so a machine without another way to run programs uses that one. The log says in the
- * kernel's words why a program is refused, and ends with its line about how much was looked at.
+ * What runs programs trusts the verifier (prog_verify.c). Two kinds of verified programs may still
+ * do what is the kernel's to catch: those that follow pointers to the kernel's structures, and
+ *those that call what has no meaning in user space. They, and all programs of a machine that
+ *verifies none, run in the checked interpreter, which tests each access as it comes. The log says
+ *in the kernel's words why a program is refused, and ends with its line about how much was looked
+ *at.
  *
  * Source  behaviour of Linux 6.18, bpf_prog_load() and bpf_check()
  */
@@ -183,18 +186,27 @@ static uint64_t absent(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint6
 /* What the verifier judges though it cannot be done here: that ends the run where it is called. */
 static const struct skep_callable nowhere = {"absent", absent, &poisoned_proto};
 
+static int link_stop(const struct linking *linking, const struct skep_callable *stop,
+		     const struct skep_callable **ret)
+{
+	linking->prog->unsure = true;
+	*ret = stop;
+	return 0;
+}
+
 static int link_helper(void *ctx, int32_t id, const struct skep_callable **ret)
 {
 	const struct linking *linking = ctx;
 	const struct skep_callable *row = skep_helper(id);
 	const struct skep_proto *proto;
+	bool verifies = !linking->machine->opts.unverified;
 
-	if (!row && (is_poison(id) || linking->machine->opts.verify)) {
-		*ret = &poison;
-		return 0;
-	}
-	if (linking->machine->opts.verify) {
-		*ret = row->call ? row : &nowhere;
+	if (!row && (is_poison(id) || verifies))
+		return link_stop(linking, &poison, ret);
+	if (verifies && !row->call)
+		return link_stop(linking, &nowhere, ret);
+	if (verifies) {
+		*ret = row;
 		return 0;
 	}
 	if (!row) {
@@ -240,11 +252,10 @@ static int link_kfunc(void *ctx, const struct skep_insn *insn, const struct skep
 	const struct skep_btf *btf = linking->machine->kernel_btf;
 	const struct skep_callable *row;
 	const char *name;
+	bool verifies = !linking->machine->opts.unverified;
 
-	if (!insn->imm && linking->machine->opts.verify) {
-		*ret = &poison;
-		return 0;
-	}
+	if (!insn->imm && verifies)
+		return link_stop(linking, &poison, ret);
 	if (!linking->prog->gpl) {
 		machine_log_printf(linking->log,
 				   "cannot call kernel function from non-GPL compatible "
@@ -259,8 +270,8 @@ static int link_kfunc(void *ctx, const struct skep_insn *insn, const struct skep
 	}
 	name = skep_btf_name(btf, (uint32_t)insn->imm);
 	row = skep_kfunc(name);
-	if ((!row || !row->call) && linking->machine->opts.verify)
-		row = &nowhere;
+	if ((!row || !row->call) && verifies)
+		return link_stop(linking, &nowhere, ret);
 	if (!row || !row->call) {
 		machine_log_printf(linking->log, "calling kernel function %s is not allowed\n",
 				   name);
@@ -337,7 +348,7 @@ static int link_program(struct linking *linking)
 		.variable = link_variable,
 		.ctx = linking,
 		.layout = check_layout,
-		.verified = linking->machine->opts.verify,
+		.verified = !linking->machine->opts.unverified,
 	};
 	struct prog_object *prog = linking->prog;
 	struct skep_image *image;
@@ -396,7 +407,7 @@ static int check_program(struct linking *linking)
 		err = link_program(linking);
 	if (!err)
 		err = machine_prog_check_target(machine, linking->prog, linking->log);
-	if (!err && machine->opts.verify) {
+	if (!err && !machine->opts.unverified) {
 		err = machine_prog_verify(machine, linking->prog, linking->log);
 		if (!err)
 			skep_image_bury_faults(linking->prog->image);
@@ -433,15 +444,23 @@ static int check_with_log(struct skep_machine *machine, struct request *req,
 static int compile(struct skep_machine *machine, struct prog_object *prog)
 {
 	struct skep_exec_opts opts = machine->opts.exec_opts;
-	const struct skep_exec *exec = machine->opts.exec;
+	const struct skep_exec *exec = machine->opts.exec ? machine->opts.exec : &skep_exec_jit;
+	int err;
 
 	opts.budget |= machine->opts.budget != 0;
-	if (machine->opts.checked || !exec)
+	if (machine->opts.unverified || prog->unsure)
 		exec = &skep_exec_checked;
-	prog->checked = exec == &skep_exec_checked;
 	prog->program.image = prog->image;
+	err = exec->compile(prog->image, &opts, &prog->program.code);
+	if (err == -ENOTSUP && !machine->opts.exec && exec == &skep_exec_jit) {
+		exec = &skep_exec_interp;
+		err = exec->compile(prog->image, &opts, &prog->program.code);
+	}
 	prog->program.exec = exec;
-	return exec->compile(prog->image, &opts, &prog->program.code);
+	prog->checked = exec == &skep_exec_checked;
+	if (prog->checked)
+		__atomic_store_n(&machine->mixed, true, __ATOMIC_RELAXED);
+	return err;
 }
 
 static uint64_t boottime_ns(void)
@@ -505,6 +524,8 @@ int machine_cmd_prog_load(struct skep_machine *machine, struct request *req)
 	struct prog_object *prog __attribute__((cleanup(prog_object_drop))) = NULL;
 	int fd, err = check_attr(attr);
 
+	if (!err)
+		err = machine_prog_check_rights(machine, attr);
 	if (!err)
 		err = machine_object_check_room(machine, OBJECT_PROG);
 	if (err)

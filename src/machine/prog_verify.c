@@ -2,7 +2,7 @@
  * PROG_LOAD's step between linking and compiling: the verifier is told of the program what the
  * machine knows of it.
  */
-#include "machine/machine.h"
+#include "machine/prog.h"
 
 #include <skep/verify.h>
 
@@ -12,6 +12,20 @@
 _Static_assert(sizeof(struct wire_func_info) == sizeof(struct skep_verify_func), "func_info");
 _Static_assert(sizeof(struct wire_line_info) == sizeof(struct skep_verify_line), "line_info");
 
+/* What an unprivileged program may have, in instructions. */
+#define MOST_INSNS_UNPRIVILEGED 4096
+
+int machine_prog_check_rights(const struct skep_machine *machine, const struct attr_prog_load *attr)
+{
+	const struct skep_machine_opts *opts = &machine->opts;
+
+	if (opts->unverified || !opts->verify_opts || !opts->verify_opts->unprivileged)
+		return 0;
+	if (attr->insn_cnt > MOST_INSNS_UNPRIVILEGED)
+		return -E2BIG;
+	return attr->type == PROG_SOCKET_FILTER || attr->type == PROG_CGROUP_SKB ? 0 : -EPERM;
+}
+
 /* Another program's types, where it attaches to one, else those of the kernel. */
 static const struct skep_btf *attach_btf(const struct prog_object *prog)
 {
@@ -19,6 +33,21 @@ static const struct skep_btf *attach_btf(const struct prog_object *prog)
 		prog->attach_prog ? prog->attach_prog->btf : prog->attach_btf;
 
 	return btf ? btf->btf : NULL;
+}
+
+#define MOST_NS (UINT64_C(60) * 1000000000)
+
+static struct skep_verify_opts opts_for(const struct skep_machine *machine,
+					const struct prog_object *prog, const struct log *log)
+{
+	static const struct skep_verify_opts as_kernel = {.time_ns = MOST_NS};
+	struct skep_verify_opts opts =
+		machine->opts.verify_opts ? *machine->opts.verify_opts : as_kernel;
+
+	opts.log_level = log->level;
+	opts.strict_alignment = prog->flags & (1u << 0);
+	opts.test_state_freq = prog->flags & (1u << 3);
+	return opts;
 }
 
 static struct skep_verify_program describe(const struct skep_machine *machine,
@@ -58,26 +87,22 @@ static int add_target(const struct skep_machine *machine, const struct prog_obje
 	return 0;
 }
 
-int machine_prog_verify(struct skep_machine *machine, const struct prog_object *prog,
-			struct log *log)
+int machine_prog_verify(struct skep_machine *machine, struct prog_object *prog, struct log *log)
 {
 	struct skep_verify_program program = describe(machine, prog);
-	const struct skep_machine_opts *how = &machine->opts;
-	struct skep_verify_opts opts = {0};
+	const struct skep_machine_opts *told = &machine->opts;
+	const struct skep_verify_opts opts = opts_for(machine, prog, log);
 	struct skep_verify_report report;
 	size_t before = log->text.len;
 	int err = prog->attach_prog ? add_target(machine, prog->attach_prog, &program) : 0;
 
 	if (err)
 		return err;
-	if (how->verify_opts)
-		opts = *how->verify_opts;
-	opts.log_level = log->level;
-	opts.strict_alignment = prog->flags & (1u << 0);
-	opts.test_state_freq = prog->flags & (1u << 3);
 	err = skep_verify(&program, &opts, &log->text, &report);
 	log->most = before + report.log_bytes;
-	if (how->verified)
-		how->verified(how->verified_ctx, &program, &opts, err, &report);
+	prog->unsure |= !err && report.kernel_pointers;
+	prog->ctx_bytes = report.ctx_bytes;
+	if (told->verified)
+		told->verified(told->verified_ctx, &program, &opts, err, &report);
 	return err;
 }

@@ -48,6 +48,7 @@ static void load_field(struct verifier *v, const struct ctx_field *field, struct
 		reg->btf = field->btf;
 		reg->btf_id = field->btf_id;
 		reg->ref_id = field->ref_id;
+		v->kernel_pointers = true;
 	}
 }
 
@@ -65,6 +66,8 @@ static int context(struct verifier *v, const struct mem_access *at, const struct
 		return verify_refuse(v, INVALID_CTX_ACCESS, at->off, at->bytes);
 	if (field.ref_id && !verify_ref_find(v->state, field.ref_id))
 		return verify_refuse(v, ARGUMENT_RELEASED, at->off);
+	if (v->ctx_bytes < (uint32_t)at->off + at->bytes)
+		v->ctx_bytes = (uint32_t)at->off + at->bytes;
 	if (loads_register(at))
 		load_field(v, &field, verify_reg(v, (unsigned)at->value));
 	return 0;

@@ -30,8 +30,8 @@ static bool by_register(const struct skep_insn *insn)
 /* --- Moves -------------------------------------------------------------------------------------
  */
 
-/* It is no other's number any more. Linux 6.18 leaves the distance of some: with an id that they
- * get later it is one again, and a wrong one. */
+/* It is no other's number any more. The distance goes too: with an id that it gets later, it would
+ * be one again, and a wrong one. Source: clear_scalar_id() */
 static void unlink_number(struct reg *reg)
 {
 	reg->id = 0;

@@ -16,8 +16,6 @@
 
 #include <string.h>
 
-#define MOST_PENDING 8192
-
 /* --- What they get --------------------------------------------------------------------------- */
 
 static void give_map(struct reg *reg, enum reg_kind kind, const struct reg *from)

@@ -22,6 +22,8 @@
 
 #include <skep/btf.h>
 
+#include "verify/wide.h"
+
 static const struct explain_row rows[REFUSAL_CNT] = {
 #define EXPLAIN(NAME, about, more, what, hint, code)                                               \
 	[REFUSE_##NAME] = {ABOUT_##about, more, what, hint, code},
@@ -159,6 +161,8 @@ int skep_verify_explain(const struct skep_verify_program *program,
 	if (!report->refusal)
 		return -EINVAL;
 	again.log_level = 0;
+	if (!verify_wide_decided(program, opts, report->refusal))
+		again.mode = SKEP_VERIFY_KERNEL;
 	if (strcmp(report->refusal, "time_is_up"))
 		again.time_ns = 0; /* noting takes time of its own */
 	trail.ring = calloc(TRAIL_STEPS, sizeof(*trail.ring));

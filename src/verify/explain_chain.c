@@ -251,6 +251,12 @@ static bool is_known_same(const struct reg *a, const struct reg *b)
 	       !memcmp(&a->value.full, &b->value.full, sizeof(a->value.full));
 }
 
+static bool low_differs(const struct reg *a, const struct reg *b)
+{
+	return a->kind == REG_SCALAR &&
+	       (a->value.low.smin != b->value.low.smin || a->value.low.smax != b->value.low.smax);
+}
+
 static bool concerns(const struct search *s)
 {
 	const struct trail_step *step = s->step;
@@ -271,7 +277,11 @@ static void over_condition(struct search *s)
 
 	if (!dst && !src && !concerns(s))
 		return;
-	if (is_known_same(before, after))
+	if (is_known_same(before, after) && low_differs(before, after))
+		add(s, WORTH_MUCH,
+		    sentence(s, "%s: here the lower 32 bits of r%u are %lld..%lld", way, regno,
+			     (long long)after->value.low.smin, (long long)after->value.low.smax));
+	else if (is_known_same(before, after))
 		add(s, WORTH_LITTLE, sentence(s, "%s, which tells nothing new of r%u", way, regno));
 	else
 		add(s, WORTH_MUCH,
@@ -306,6 +316,10 @@ static void out_of_function(struct search *s)
 	uint32_t frame = s->next->frame;
 	bool callback = s->t->v->facts[s->next->at].calls_callback;
 
+	if (!callback && s->regs[frame] & ARGUMENTS) {
+		add(s, WORTH_MUCH, "the function returns, and leaves nothing in r1 to r5");
+		s->regs[frame] &= ~ARGUMENTS;
+	}
 	if (callback || !(s->regs[frame] & 1u))
 		return;
 	s->regs[frame] &= ~1u;

@@ -48,7 +48,25 @@ static bool is_copy(const struct skep_insn *insn)
 	return (insn->code & ~7) == (SKEP_MOV | SKEP_X) && !insn->off;
 }
 
-/* The step that added a number to the subject; copies of the pointer are passed over. */
+/* Does the instruction leave something else in the register? */
+static bool overwrites(const struct skep_insn *insn, unsigned regno)
+{
+	switch (insn->code & 7) {
+	case SKEP_ST:
+	case SKEP_JMP32: return false;
+	case SKEP_STX: return (insn->code & 0xe0) == SKEP_ATOMIC;
+	case SKEP_JMP: return (insn->code & 0xf0) == SKEP_CALL && regno <= SKEP_R5;
+	default: return insn->dst == regno;
+	}
+}
+
+static bool adds_constant(const struct skep_insn *insn)
+{
+	return insn->code == (SKEP_ALU64 | SKEP_ADD | SKEP_K);
+}
+
+/* The step that added a number to the subject, which was the only one: copies of the pointer, and
+ * constants that were added, are passed over. */
 static bool find_addition(struct telling *t, uint32_t *ret_step, unsigned *ret_regno)
 {
 	unsigned regno = (unsigned)t->subject;
@@ -56,61 +74,69 @@ static bool find_addition(struct telling *t, uint32_t *ret_step, unsigned *ret_r
 	for (uint32_t i = t->trail->len - 1; i-- > trail_first(t->trail);) {
 		const struct trail_step *step = trail_step(t->trail, i);
 		const struct skep_insn *insn = &t->v->insns[step->at];
-		uint8_t class = insn->code & 7;
+		const struct reg *pointer = step->dst.kind == REG_SCALAR ? &step->src : &step->dst;
 
 		if (step->frame != t->step->frame)
 			return false;
-		if (class == SKEP_ALU64 && insn->dst == regno && is_copy(insn)) {
+		if (!overwrites(insn, regno) || adds_constant(insn))
+			continue;
+		if ((insn->code & 7) == SKEP_ALU64 && is_copy(insn)) {
 			regno = insn->src;
-		} else if (insn->code == (SKEP_ALU64 | SKEP_ADD | SKEP_X) && insn->dst == regno) {
-			*ret_step = i;
-			*ret_regno = step->src.kind == REG_SCALAR ? insn->src : insn->dst;
-			return true;
-		} else if (class == SKEP_LDX && insn->dst == regno) {
-			return false;
+			continue;
 		}
+		*ret_step = i;
+		*ret_regno = pointer == &step->dst ? insn->src : insn->dst;
+		return insn->code == (SKEP_ALU64 | SKEP_ADD | SKEP_X) &&
+		       skep_tnum_is_const(pointer->value.bits) && !pointer->value.bits.value;
 	}
 	return false;
 }
 
-static void set_offset(struct offset *o, const struct trail_step *step, uint32_t i,
-		       const struct skep_insn *insn)
+static bool learns_of(const struct trail_step *step, const struct skep_insn *insn, unsigned regno)
 {
-	*o = (struct offset){true, i, o->regno, o->scale,
-			     insn->dst == o->regno ? step->dst.value : step->src.value};
+	return explain_is_condition(insn) &&
+	       (insn->dst == regno || insn->src == regno || step->alike_regs >> regno & 1);
 }
 
-/* Back over shifts, multiplications and copies: while they are all there is to the number. */
+static bool scales(const struct trail_step *step, const struct skep_insn *insn, uint64_t *ret_scale)
+{
+	uint64_t most = (insn->code & 7) == SKEP_ALU64 ? INT64_MAX : UINT32_MAX;
+
+	*ret_scale = scale_of(insn);
+	/* what overflowed is no multiple any more */
+	return *ret_scale && step->dst.value.full.umax <= most / *ret_scale;
+}
+
+/* Back over shifts and multiplications, while they are all there is to the number. */
 static void unscale(struct telling *t, struct offset *o)
 {
 	for (uint32_t i = o->step; i-- > trail_first(t->trail);) {
 		const struct trail_step *step = trail_step(t->trail, i);
 		const struct skep_insn *insn = &t->v->insns[step->at];
-		uint8_t class = insn->code & 7;
-		bool alu = class == SKEP_ALU64 || class == SKEP_ALU;
-		uint64_t scale = scale_of(insn), most;
+		uint64_t scale;
 
-		if (step->frame != t->step->frame)
+		if (step->frame != t->step->frame || learns_of(step, insn, o->regno))
 			return;
-		if ((!alu && class != SKEP_LDX && class != SKEP_LD) || insn->dst != o->regno)
+		if (!overwrites(insn, o->regno))
 			continue;
-		/* what overflowed is no multiple any more */
-		most = class == SKEP_ALU64 ? INT64_MAX : UINT32_MAX;
-		if (!alu || !scale || step->dst.value.full.umax > most / scale)
+		if (!scales(step, insn, &scale))
 			return;
 		o->scale *= scale;
-		set_offset(o, step, i, insn);
+		o->step = i;
+		o->value = step->dst.value;
 	}
 }
 
 static struct offset find_offset(struct telling *t)
 {
 	struct offset o = {.scale = 1};
+	const struct trail_step *step;
 
 	if (t->subject < 0 || !find_addition(t, &o.step, &o.regno))
 		return o;
-	set_offset(&o, trail_step(t->trail, o.step), o.step,
-		   &t->v->insns[trail_step(t->trail, o.step)->at]);
+	step = trail_step(t->trail, o.step);
+	o.known = true;
+	o.value = t->v->insns[step->at].src == o.regno ? step->src.value : step->dst.value;
 	unscale(t, &o);
 	return o;
 }
@@ -175,7 +201,7 @@ static void tell_number(struct telling *t, const struct region *r, int64_t numbe
 				       : skep_arena_printf(t->arena, " at instruction %u", at->at);
 
 	t->ret->counterexample = skep_arena_printf(
-		t->arena, "with r%u = %lld%s, which nothing here rules out, it %s %s of %llu",
+		t->arena, "with r%u = %lld%s, which the verifier cannot rule out, it %s %s of %llu",
 		r->added.regno, (long long)number, where, verb(t), bytes_from(t, first, r->bytes),
 		(unsigned long long)r->size);
 }
@@ -201,7 +227,7 @@ static void tell_check(struct telling *t, const struct region *r)
 	const char *index = explain_name_of_index(t->arena, text);
 	const char *array = explain_name_of_array(t->arena, text);
 
-	t->ret->hint = "hold it against the number of elements first; a number that may be "
+	t->ret->hint = "hold the index against the number of elements first; a number that may be "
 		       "negative is compared as unsigned";
 	if (index && array && r->added.scale >= r->bytes)
 		t->ret->code = skep_arena_printf(
@@ -219,6 +245,9 @@ static void tell_fixed(struct telling *t, struct region *r, const struct reg *re
 		t->ret->why = skep_arena_printf(t->arena, "it %s %s, and there are %llu bytes",
 						verb(t), bytes_from(t, first, r->bytes),
 						(unsigned long long)r->size);
+	r->added = find_offset(t);
+	if (r->added.known)
+		tell_check(t, r);
 }
 
 void explain_region(struct telling *t)
@@ -291,10 +320,11 @@ void explain_packet(struct telling *t)
 		t->ret->why = skep_arena_printf(
 			t->arena, "it %s %s of the packet, and %d bytes are known to be there",
 			verb(t), bytes_from(t, first, bytes), range);
-		t->ret->counterexample = skep_arena_printf(
-			t->arena,
-			"a packet of %d bytes, which nothing here rules out, has no byte %lld",
-			range, (long long)(first + bytes - 1));
+		t->ret->counterexample =
+			skep_arena_printf(t->arena,
+					  "a packet of %d bytes, which the verifier cannot rule "
+					  "out, has no byte %lld",
+					  range, (long long)(first + bytes - 1));
 	}
 	tell_packet_check(t, first + bytes);
 }
@@ -370,18 +400,41 @@ void explain_size(struct telling *t)
 			explain_result(t));
 }
 
+/* The multiplication before @i that made the register what it is; NULL: something else did. */
+static const struct trail_step *scaling_before(struct telling *t, uint32_t i, unsigned regno)
+{
+	while (i-- > trail_first(t->trail)) {
+		const struct trail_step *step = trail_step(t->trail, i);
+		const struct skep_insn *insn = &t->v->insns[step->at];
+
+		if (step->frame != t->step->frame)
+			return NULL;
+		if (overwrites(insn, regno))
+			return scale_of(insn) ? step : NULL;
+	}
+	return NULL;
+}
+
 /* The number in an addition to a pointer. */
 void explain_offset(struct telling *t)
 {
 	unsigned regno =
 		t->trail->regs[t->insn->src].kind == REG_SCALAR ? t->insn->src : t->insn->dst;
 	const struct reg *reg = &t->trail->regs[regno];
+	const struct trail_step *scaled;
 
 	if ((t->insn->code & 7) != SKEP_ALU64 || !(t->insn->code & SKEP_X) ||
 	    reg->kind != REG_SCALAR)
 		return;
-	t->ret->why = skep_arena_printf(t->arena, "r%u, which is added, is %s", regno,
-					explain_number(t, &reg->value));
+	scaled = scaling_before(t, t->trail->len - 1, regno);
+	if (scaled)
+		t->ret->why = skep_arena_printf(
+			t->arena, "the index in r%u is %s, and then multiplied by %llu", regno,
+			explain_number(t, &scaled->dst.value),
+			(unsigned long long)scale_of(&t->v->insns[scaled->at]));
+	else
+		t->ret->why = skep_arena_printf(t->arena, "r%u, which is added, is %s", regno,
+						explain_number(t, &reg->value));
 	tell_check(t, &(struct region){.bytes = 1, .added = {.scale = 1}});
 }
 

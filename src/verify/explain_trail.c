@@ -220,3 +220,12 @@ void verify_trail_refused(struct verifier *v, enum refusal row, const char *fmt,
 	if (v->state && v->state->n_frames)
 		take_state(v, t);
 }
+
+/* Behind those of an endless loop stand two states. */
+void verify_trail_ends(struct verifier *v)
+{
+	struct trail *t = v->trail;
+
+	if (t->refusal && t->refusal != REFUSE_INFINITE_LOOP)
+		t->words = last_line(t);
+}

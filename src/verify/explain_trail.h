@@ -96,6 +96,9 @@ void verify_trail_cut(struct verifier *v, uint32_t len);
 /** A rule was broken; @fmt and @ap are its words. */
 void verify_trail_refused(struct verifier *v, enum refusal row, const char *fmt, va_list ap);
 
+/** All was said that is: some words have a line behind them that says more. */
+void verify_trail_ends(struct verifier *v);
+
 /** skep_verify(), with a trail. */
 int verify_with_trail(const struct skep_verify_program *program,
 		      const struct skep_verify_opts *opts, struct trail *trail,

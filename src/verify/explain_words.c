@@ -42,6 +42,8 @@ static const char *maybe_negative(struct telling *t, const struct skep_bounds *b
 						 (unsigned long long)b->umax);
 		return "any number";
 	}
+	if (b->smin == INT64_MIN && b->smax >= (int64_t)LOOKS_LIKE_ADDRESS)
+		return "any number";
 	if (b->smin == INT64_MIN)
 		return skep_arena_printf(t->arena, "%lld or less", (long long)b->smax);
 	if (b->smax == INT64_MAX)

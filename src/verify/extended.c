@@ -11,7 +11,7 @@
  *	   needed. Then what it could not be shown to keep to is what is said.
  *
  * Programs without privileges are not taken further than the first: what a guessing CPU may do
- *rests on exact states.
+ * rests on exact states.
  *
  * Linux refuses some loops for another reason than size: two rounds that are exactly alike. That is
  * right for most, and wrong where what ends the loop is not seen in what is known of numbers. They
@@ -19,7 +19,7 @@
  */
 #include "verify/wide.h"
 
-#include <errno.h>
+#include <string.h>
 
 static const struct patience patiences[] = {{2, 8}, {16, 64}};
 
@@ -44,7 +44,7 @@ static uint32_t percent(uint64_t part, uint64_t of)
 static uint32_t budget_of(const struct verifier *v)
 {
 	uint32_t insns = percent(v->n_processed, verify_most_insns(v));
-	uint32_t jumps = percent(v->most_pending, MOST_PENDING);
+	uint32_t jumps = percent(v->most_branches, MOST_PENDING);
 
 	return insns > jumps ? insns : jumps;
 }
@@ -64,7 +64,7 @@ static int walk_wide(const struct verifier *first, struct patience patience, str
 	struct skep_verify_opts opts = *first->opts;
 	struct verifier v;
 
-	opts.log_level &= 1;
+	opts.log_level = opts.log_level & VERIFY_LOG_STEPS ? 1 : 0;
 	skep_buf_done(&ret->log);
 	verify_begin(&v, first->program, &opts, &ret->log);
 	v.started_ns = first->started_ns;
@@ -89,21 +89,23 @@ static bool linux_is_right(const struct verifier *first, const struct second *se
 	return first->refusal == REFUSE_INFINITE_LOOP && second->refusal == REFUSE_LOOP_WITHOUT_END;
 }
 
+/* What was said up to the limit is of a path that did not fail: level 1 takes it back. */
 static void log_second(struct verifier *first, const struct second *second)
 {
 	struct skep_buf *log = first->log;
 
 	if (!log)
 		return;
-	if (!second->err) {
-		skep_buf_printf(log,
-				"extended: safe, with rounds of loops taken together: %u insns, %u "
-				"states\n",
-				second->report.n_processed, second->report.n_states);
-		return;
+	if (!(first->opts->log_level & 2)) {
+		log->len = first->log_start;
+		first->log_most = log->len;
 	}
-	skep_buf_puts(log, "extended: with rounds of loops taken together:\n");
-	skep_buf_add(log, second->log.data, second->log.len);
+	if (second->err)
+		skep_buf_add(log, second->log.data, second->log.len);
+	else
+		skep_buf_printf(log,
+				"safe, with rounds of loops taken together: %u insns, %u states\n",
+				second->report.n_processed, second->report.n_states);
 }
 
 static int decide(struct verifier *first, int err, struct skep_verify_report *ret)
@@ -111,8 +113,8 @@ static int decide(struct verifier *first, int err, struct skep_verify_report *re
 	struct second second = {0};
 
 	walk_again(first, &second);
-	log_second(first, &second);
 	if (!second.err || !linux_is_right(first, &second)) {
+		log_second(first, &second);
 		*ret = second.report;
 		err = second.err;
 	}
@@ -122,20 +124,42 @@ static int decide(struct verifier *first, int err, struct skep_verify_report *re
 	return err;
 }
 
+/* Only where its limits are the kernel's may the first walk be asked again, quickly. */
+bool verify_wide_decided(const struct skep_verify_program *program,
+			 const struct skep_verify_opts *opts, const char *refusal)
+{
+	struct skep_verify_opts first = *opts;
+	struct skep_verify_report report;
+
+	if (opts->mode != SKEP_VERIFY_EXTENDED)
+		return false;
+	first.mode = SKEP_VERIFY_KERNEL;
+	first.log_level = 0;
+	skep_verify(program, &first, NULL, &report);
+	return report.refusal && strcmp(report.refusal, refusal) != 0;
+}
+
+void verify_wide_patiently(struct verifier *v)
+{
+	verify_wide_begin(v, patiences[sizeof(patiences) / sizeof(*patiences) - 1]);
+}
+
 int verify_extended(const struct skep_verify_program *program, const struct skep_verify_opts *opts,
 		    struct skep_buf *log, struct skep_verify_report *ret)
 {
+	struct skep_verify_report report;
 	struct verifier v;
 	int err;
 
 	verify_begin(&v, program, opts, log);
 	verify_log_functions(&v);
 	err = verify_passes(&v);
-	v.log = opts->log_level ? log : NULL; /* past the limit it was silent */
-	verify_report(&v, err, ret);
-	ret->linux_budget = err ? 0 : budget_of(&v);
+	verify_report(&v, err, &report);
+	report.linux_budget = err ? 0 : budget_of(&v);
 	if (err && is_too_large(v.refusal) && v.privileged && !opts->no_pruning)
-		err = decide(&v, err, ret);
+		err = decide(&v, err, &report);
+	if (ret)
+		*ret = report;
 	verify_log_summary(&v);
 	verify_end(&v);
 	return err;

@@ -16,8 +16,8 @@
 
 /* --- Arguments held to types ----------------------------------------------------------------- */
 
-/* Memory to be read and written, or NULL. Source: check_mem_reg(); which does not ask that the NULL is
- * one on all paths that meet here, and so takes any number for a pointer. */
+/* Memory to be read and written, or NULL. Source: check_mem_reg(); which does not ask that the NULL
+ * is one on all paths that meet here, and so takes any number for a pointer. */
 int verify_memory_argument(struct verifier *v, unsigned regno, uint32_t bytes)
 {
 	struct reg *reg = verify_reg(v, regno), saved = *reg;

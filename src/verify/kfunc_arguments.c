@@ -644,7 +644,7 @@ static int pointer(struct verifier *v, const struct argument *arg)
 	if (place == PARAM_NULL)
 		return verify_mark_precise(v, arg->regno);
 	if (place < 0)
-		return place < 0 ? place : 0;
+		return place;
 	if (place == PARAM_MAP)
 		err = note_map(v, arg);
 	if (!err && (place == PARAM_MAP || place == PARAM_ALLOC || place == PARAM_OBJECT))

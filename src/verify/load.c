@@ -53,9 +53,20 @@ static struct pointer_kind kind_of(const struct reg *reg)
 	return (struct pointer_kind){reg->kind, reg->flags};
 }
 
+/* Where only the kernel knows what is there: its structures, and what may be no memory at all. */
+static bool is_of_kernel(struct pointer_kind kind)
+{
+	if (kind.kind != REG_BTF_PTR && kind.kind != REG_MEM)
+		return false;
+	return kind.flags & PTR_UNTRUSTED ||
+	       (kind.kind == REG_BTF_PTR && !(kind.flags & MEM_ALLOC));
+}
+
 /* A load can be made one that catches faults, for what is trusted and what is not alike. */
 static int same_pointer(struct verifier *v, struct pointer_kind now, bool loads)
 {
+	v->kernel_pointers |= is_of_kernel(now);
+
 	struct insn_facts *facts = &v->facts[v->at];
 	bool same = facts->access_kind == now.kind && facts->access_flags == now.flags;
 

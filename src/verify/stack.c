@@ -339,10 +339,10 @@ static int read_part(struct verifier *v, const struct mem_access *at, const stru
 		return read_across(v, at, frame);
 	reg = verify_reg(v, (unsigned)at->value);
 	*reg = slot->spilled;
-	/* It is another number if something is cut off; or if its sign is copied up, which Linux 6.18
-	 * does not think of: it believes that both are the same, and learns of one from the other. */
-	if (width_of(reg) > 8 * at->bytes ||
-	    (at->sign_extends && width_of(reg) == 8 * at->bytes)) {
+	/* It is another number if something is cut off; or if its sign is copied up, which
+	 * Linux 6.18 does not think of: it believes that both are the same, and learns of one from
+	 * the other. */
+	if (width_of(reg) > 8 * at->bytes || (at->sign_extends && width_of(reg) == 8 * at->bytes)) {
 		reg->id = 0;
 		reg->off = 0;
 	}

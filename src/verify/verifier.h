@@ -164,13 +164,15 @@ struct verifier {
 
 	/* how much */
 	uint32_t n_processed, n_states, peak_states, most_states_per_insn;
-	uint32_t most_branches; /* that waited in `pending` at one time */
+	uint64_t context_fields[SKEP_VERIFY_FIELD_WORDS]; /* context.c */
+	uint32_t most_branches;                           /* that waited in `pending` at one time */
 	uint32_t n_jumps, n_jumps_at_state,
 		n_insns_at_state; /* states.c: is it time for another? */
-	size_t most_pending;      /* paths that waited at once */
 	size_t memory_bytes;
 	uint64_t started_ns;
 	uint32_t stack_bytes; /* depth.c: of the deepest chain of calls */
+	uint32_t ctx_bytes;   /* as the report's, as is the next */
+	bool kernel_pointers;
 };
 
 /* Returned by steps besides 0 and -errno: this path is at its end. */
@@ -191,6 +193,11 @@ void verify_end(struct verifier *v);
 static inline uint32_t verify_most_insns(const struct verifier *v)
 {
 	return v->opts->most_insns ? v->opts->most_insns : 1000000;
+}
+/** Of states. */
+static inline uint64_t verify_most_memory(const struct verifier *v)
+{
+	return v->opts->memory_bytes ? v->opts->memory_bytes : 512ull << 20;
 }
 
 /** Walk all paths of function @func, whose first state is v->state. */

@@ -216,7 +216,10 @@ void verify_report(struct verifier *v, int err, struct skep_verify_report *ret)
 		.refused_at = err ? v->refused_at : NOWHERE,
 		.refusal = err ? refusal_name(v->refusal) : NULL,
 		.log_bytes = verify_log_most(v),
+		.ctx_bytes = err ? 0 : v->ctx_bytes,
+		.kernel_pointers = !err && v->kernel_pointers,
 	};
+	memcpy(ret->context_fields, v->context_fields, sizeof(ret->context_fields));
 }
 
 void verify_end(struct verifier *v)
@@ -232,6 +235,8 @@ static int verify_as_kernel(struct verifier *v, struct skep_verify_report *ret)
 
 	verify_log_functions(v);
 	err = verify_passes(v);
+	if (v->trail)
+		verify_trail_ends(v);
 	verify_log_summary(v);
 	verify_report(v, err, ret);
 	if (v->trail)
@@ -267,6 +272,8 @@ int verify_with_trail(const struct skep_verify_program *program,
 	verify_begin(&v, program, opts, NULL);
 	v.log = &trail->said;
 	v.trail = trail;
+	if (opts->mode == SKEP_VERIFY_EXTENDED)
+		verify_wide_patiently(&v);
 	return verify_as_kernel(&v, ret);
 }
 

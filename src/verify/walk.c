@@ -35,8 +35,12 @@ struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, boo
 						     verify_trail_len(v)}));
 	if (state->parent)
 		state->parent->branches++;
-	if (v->most_pending < v->pending.len)
-		v->most_pending = v->pending.len;
+	if (v->most_branches < v->pending.len)
+		v->most_branches = (uint32_t)v->pending.len;
+	if (v->memory_bytes > verify_most_memory(v)) {
+		verify_refuse(v, TOO_MUCH_MEMORY, (unsigned long long)verify_most_memory(v));
+		return NULL;
+	}
 	if (v->pending.len > MOST_PENDING && v->opts->mode != SKEP_VERIFY_EXTENDED) {
 		verify_refuse(v, TOO_MANY_JUMPS, (unsigned)v->pending.len);
 		return NULL;
@@ -52,8 +56,6 @@ static bool take_pending(struct verifier *v)
 
 	verify_state_free(v, v->state);
 	v->state = NULL;
-	if (v->pending.len > v->most_branches)
-		v->most_branches = (uint32_t)v->pending.len;
 	if (!v->pending.len)
 		return false;
 	pending = skep_vec_pop(&v->pending);
@@ -171,6 +173,19 @@ int verify_step(struct verifier *v)
 /* --- The walk ----------------------------------------------------------------------------------
  */
 
+/* The words of a refusal are still said, and what was shown of other paths stays. */
+static void fall_silent(struct verifier *v)
+{
+	bool all = v->level & 2;
+
+	v->level &= ~(uint32_t)VERIFY_LOG_STEPS;
+	if (!all || !v->log)
+		return;
+	v->log_start = v->log->len;
+	skep_vec_foreach (struct pending, pending, &v->pending)
+		pending->log_len = v->log->len;
+}
+
 /* Extended mode goes on past the limit, to see how far over it the program is. That is not told
  * step by step. */
 static int check_limits(struct verifier *v)
@@ -178,8 +193,8 @@ static int check_limits(struct verifier *v)
 	uint64_t most = verify_most_insns(v);
 
 	if (v->opts->mode == SKEP_VERIFY_EXTENDED) {
-		if (v->n_processed == most && v->level & 2)
-			v->log = NULL;
+		if (v->n_processed == most)
+			fall_silent(v);
 		most *= PAST_LIMIT;
 	}
 	if (++v->n_processed > most)

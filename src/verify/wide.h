@@ -66,6 +66,12 @@ struct wide {
 int verify_extended(const struct skep_verify_program *program, const struct skep_verify_opts *opts,
 		    struct skep_buf *log, struct skep_verify_report *ret);
 
+/** Was it the second walk that refused with @refusal? Cost: one as the kernel's, to its limits. */
+bool verify_wide_decided(const struct skep_verify_program *program,
+			 const struct skep_verify_opts *opts, const char *refusal);
+/** v->wide, as it is for the last try: what refused the program. */
+void verify_wide_patiently(struct verifier *v);
+
 /* --- wide_states.c ------------------------------------------------------------------------- */
 
 /** v->wide, as empty. */

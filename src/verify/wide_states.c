@@ -25,7 +25,6 @@
 #define MOST_HULLS     8   /* joined as they are; then bounds that move go on to thresholds */
 #define MOST_THRESHOLD 100 /* joined so; then what moves may be anything */
 #define LOOSE_AFTER    4   /* times the patience, of states that cannot be joined */
-#define DEFAULT_MEMORY (512ull << 20)
 
 /* --- Begin and end ------------------------------------------------------------------------------
  */
@@ -106,7 +105,7 @@ static uint32_t patience(const struct verifier *v)
 static int keep(struct verifier *v)
 {
 	struct state **list = &v->wide->newest[v->at];
-	uint64_t most = v->opts->memory_bytes ? v->opts->memory_bytes : DEFAULT_MEMORY;
+	uint64_t most = verify_most_memory(v);
 	struct state *kept;
 
 	if (v->memory_bytes > most)

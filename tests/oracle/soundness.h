@@ -1,5 +1,6 @@
 /*
- * The soundness laboratory: what the verifier says of a program, held against what the program does.
+ * The soundness laboratory: what the verifier says of a program, held against what the program
+ *does.
  *
  *	programs_typed.h        programs that are mostly accepted
  *	soundness_states.c      records every state of skep_verify()'s walk, by instruction
@@ -55,7 +56,7 @@ struct states {
 	uint8_t *memory;
 	size_t used;
 	uint64_t n;
-	bool full;      /* there were more than fit: nothing can be said */
+	bool full;        /* there were more than fit: nothing can be said */
 	char broken[160]; /* a state that contradicts itself; "": none */
 };
 
@@ -103,7 +104,7 @@ enum sound_outcome {
 	SOUND_UNLINKED, /* it is no program */
 	SOUND_REFUSED,
 	SOUND_FINE,
-	SOUND_ESCAPED, /* it does what the verifier did not see */
+	SOUND_ESCAPED,  /* it does what the verifier did not see */
 	SOUND_DISPUTED, /* with every path walked the verdict is another */
 	SOUND_BROKEN,   /* a state contradicts itself */
 };

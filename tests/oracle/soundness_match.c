@@ -60,8 +60,7 @@ static bool same_number(struct match *m, const struct reg *reg, uint64_t number)
 		if (known->lower || lower ? (uint32_t)known->number == (uint32_t)base
 					  : known->number == base)
 			return true;
-		return differs(m, "%#llx is not the number of its id",
-			       (unsigned long long)number);
+		return differs(m, "%#llx is not the number of its id", (unsigned long long)number);
 	}
 	if (m->n_ids < MOST_IDS)
 		m->ids[m->n_ids++] = (struct id_value){id, base, lower};
@@ -145,8 +144,7 @@ static bool points_so(struct match *m, const struct reg *reg, uint64_t at)
 	case REG_CTX: return added(reg, at, live->ctx);
 	case REG_MAP_PTR: return at == (uintptr_t)reg->map;
 	case REG_MAP_VALUE: return in_value(live, reg, at);
-	case REG_STACK:
-		return added(reg, at, live->frames[m->bottom + reg->frame].r[SKEP_R10]);
+	case REG_STACK: return added(reg, at, live->frames[m->bottom + reg->frame].r[SKEP_R10]);
 	case REG_PACKET: return in_packet(m, reg, at);
 	case REG_PACKET_END: return at == (uintptr_t)live->packet->end;
 	case REG_PACKET_META: return added(reg, at, (uintptr_t)live->packet->meta);

@@ -229,8 +229,8 @@ static void print_where(struct watch *w, uint32_t insn, const struct seen *seen,
 	size_t len;
 
 	f->insn = insn;
-	len = (size_t)snprintf(f->why, sizeof(f->why), "%s: %s; registers:",
-			       w->strict ? "strictly" : "loosely",
+	len = (size_t)snprintf(f->why, sizeof(f->why),
+			       "%s: %s; registers:", w->strict ? "strictly" : "loosely",
 			       seen ? what : "never come to by the verifier");
 	for (unsigned r = 0; r < SKEP_N_REGS && len < sizeof(f->why); r++)
 		if (top->set >> r & 1)
@@ -349,7 +349,9 @@ static size_t make_context(struct input *in, struct skep_packet *packet, union c
 	packet->network_off = packet->transport_off = ETH_BYTES;
 	packet->is_xdp = in->program->type == BPF_PROG_TYPE_XDP;
 	if (packet->is_xdp) {
-		ret->xdp = (struct xdp_md){.data = data, .data_end = end, .data_meta = data,
+		ret->xdp = (struct xdp_md){.data = data,
+					   .data_end = end,
+					   .data_meta = data,
 					   .ingress_ifindex = (uint32_t)draw_number(in),
 					   .rx_queue_index = (uint32_t)draw_number(in)};
 		return sizeof(ret->xdp);
@@ -395,8 +397,9 @@ static void run_once(struct watch *w, const struct skep_program *program, struct
 /* --- Verifying ---------------------------------------------------------------------------------
  */
 
-static int verify(struct sound *sound, const struct typed_program *p, const struct skep_image *image,
-		  const struct skep_verify_opts *opts, struct skep_verify_report *report)
+static int verify(struct sound *sound, const struct typed_program *p,
+		  const struct skep_image *image, const struct skep_verify_opts *opts,
+		  struct skep_verify_report *report)
 {
 	struct skep_verify_func funcs[TYPED_MOST_FUNCS];
 	const struct skep_verify_program program = {

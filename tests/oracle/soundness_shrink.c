@@ -101,8 +101,7 @@ static void blank_what_can_be(struct sound *sound, struct typed_program *p,
 			struct typed_program smaller = *p;
 
 			blank(&smaller, from, n);
-			if (memcmp(&smaller, p, sizeof(smaller)) &&
-			    still(sound, &smaller, outcome))
+			if (memcmp(&smaller, p, sizeof(smaller)) && still(sound, &smaller, outcome))
 				*p = smaller;
 		}
 }

@@ -86,7 +86,7 @@ static bool open_objects(struct side *side)
 
 static bool open_sides(void)
 {
-	static const struct skep_machine_opts opts = {.verify = true};
+	static const struct skep_machine_opts opts = {0};
 
 	return !skep_machine_new(&opts, &machine.machine) && open_objects(&kernel) &&
 	       open_objects(&machine);

@@ -29,9 +29,15 @@ static void put_atomic(struct typed_gen *g, int base, int off, int size, int num
 				  SKEP_ADD | SKEP_FETCH,
 				  SKEP_AND | SKEP_FETCH,
 				  SKEP_XCHG,
-				  SKEP_CMPXCHG};
+				  SKEP_CMPXCHG,
+				  SKEP_LOAD_ACQ,
+				  SKEP_STORE_REL};
 	int op = ops[typed_below(g, N_OF(ops))];
 
+	if (op == SKEP_LOAD_ACQ) {
+		typed_put(g, skep_atomic_op(size, op, number, base, off));
+		return;
+	}
 	if (op == SKEP_CMPXCHG) {
 		if (base == SKEP_R0)
 			return;

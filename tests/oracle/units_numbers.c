@@ -78,6 +78,18 @@ static void put_choice(struct typed_gen *g, int dst)
 				   (int32_t)typed_below(g, 64)));
 }
 
+static void put_constant(struct typed_gen *g, int dst)
+{
+	uint64_t wide = (uint64_t)(uint32_t)typed_number(g) << 32 | (uint32_t)typed_number(g);
+
+	if (!typed_below(g, 4))
+		typed_put64(g, dst, 0, wide >> typed_below(g, 40));
+	else
+		typed_put(g, skep_insn_raw((typed_below(g, 2) ? SKEP_ALU64 : SKEP_ALU) | SKEP_MOV,
+					   dst, 0, 0, typed_number(g)));
+	typed_hold(g, dst, HOLDS_NUMBER, 0);
+}
+
 void typed_arithmetic(struct typed_gen *g)
 {
 	for (uint32_t n = 1 + typed_below(g, 3); n; n--) {
@@ -85,7 +97,8 @@ void typed_arithmetic(struct typed_gen *g)
 
 		if (reg == SKEP_R9 && g->in_loop)
 			return;
-		switch (typed_below(g, 10)) {
+		switch (typed_below(g, 12)) {
+		case 5: put_constant(g, typed_target(g, false, -1)); break;
 		case 0: put_byte_order(g, reg); break;
 		case 1: put_sign_extension(g, typed_target(g, false, -1), reg); break;
 		case 2:

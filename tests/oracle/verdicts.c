@@ -152,8 +152,8 @@ static struct explained_count explained_count;
 
 static void compare(const struct place *place, struct verdict *pair, struct verdict_count *count)
 {
-	const struct skep_machine_opts opts = {
-		.verify = true, .verified = explained_verified, .verified_ctx = explained};
+	const struct skep_machine_opts opts = {.verified = explained_verified,
+					       .verified_ctx = explained};
 	const char *slash = strrchr(place->path, '/');
 	char name[512];
 

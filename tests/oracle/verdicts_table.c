@@ -163,8 +163,8 @@ static void load(const void *ctx, struct verdict *verdict)
 
 static void compare(struct entry *entry, struct verdict *pair, struct verdict_count *count)
 {
-	const struct skep_machine_opts opts = {
-		.verify = true, .verify_opts = entry->unprivileged ? &as_nobody : &as_root};
+	const struct skep_machine_opts opts = {.verify_opts =
+						       entry->unprivileged ? &as_nobody : &as_root};
 	char name[256];
 
 	verdict_ask_both(pair, &opts, load, entry);

@@ -86,8 +86,7 @@ static long load(const struct sides *sides, int side, const struct program *prog
 /* --- Comparing ---------------------------------------------------------------------------------
  */
 
-/* The line that says why: the last before the counts. */
-static char *reason(char *log)
+char *sides_reason(char *log)
 {
 	char *end = strstr(log, "processed "), *from;
 
@@ -105,11 +104,15 @@ static void compare_results(const struct sides *sides, const struct program *pro
 {
 	const char *words[2] = {"", ""};
 
+	if (sides->judge) {
+		sides->judge(program, err, logs);
+		return;
+	}
 	for (int side = 0; side < 2 && err[0] && !sides->compare; side++)
-		words[side] = reason(logs[side]);
+		words[side] = sides_reason(logs[side]);
 	if (err[0] != err[1] || strcmp(words[0], words[1]))
 		differ("%s: kernel %ld \"%s\", machine %ld \"%s\"\n", program->name, err[0],
-		       words[0], err[1], err[1] && !*words[1] ? reason(logs[1]) : words[1]);
+		       words[0], err[1], err[1] && !*words[1] ? sides_reason(logs[1]) : words[1]);
 	else if (sides->compare)
 		sides->compare(program, logs[0], logs[1]);
 }
@@ -158,7 +161,7 @@ void sides_compare(const struct sides *sides)
 int sides_begin(const struct sides *sides)
 {
 	static const struct map_spec any = {BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0, false};
-	const struct skep_machine_opts opts = {.verify = true};
+	const struct skep_machine_opts opts = {0};
 	int fd;
 
 	memset(fds, -1, sizeof(fds));

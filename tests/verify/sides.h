@@ -35,6 +35,8 @@ struct sides {
 	/** More attributes. What prog_btf_fd is set to is closed. */
 	void (*add)(int side, const struct program *program, const struct skep_insn *insns,
 		    size_t n, union bpf_attr *attr);
+	/** Both errnos and logs, instead of all else: what is to be compared is the test's. */
+	void (*judge)(const struct program *program, const long err[2], char *logs[2]);
 	/** The logs, instead of the line that says why. */
 	void (*compare)(const struct program *program, char *kernel, char *ours);
 };
@@ -42,6 +44,8 @@ struct sides {
 /** A machine, and the maps on both sides; sets has_kernel. Return 0 | -1 */
 int sides_begin(const struct sides *sides);
 void sides_end(void);
+/** The line of @log that says why: the last before the counts. "": it was accepted. */
+char *sides_reason(char *log);
 /** All programs; fails where a difference was told. Skips with a message where bpf(2) is refused.
  */
 void sides_compare(const struct sides *sides);

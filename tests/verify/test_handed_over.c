@@ -53,7 +53,7 @@ static void add_types(struct skep_btf_writer *writer)
 
 static int begin(void **state)
 {
-	const struct skep_machine_opts opts = {.verify = true, .kernel_btf = btf_path};
+	const struct skep_machine_opts opts = {.kernel_btf = btf_path};
 	struct skep_btf_writer *writer = skep_btf_writer_new();
 	int fd = mkstemp(btf_path);
 	size_t size;

@@ -13,6 +13,7 @@
 #include <skep/arena.h>
 
 #include "base/fd.h"
+#include "cmd/prog/budget.h"
 #include "cmd/prog/prog.h"
 #include "cmd/prog/requirements.h"
 #include "engine/explanation.h"
@@ -33,6 +34,7 @@ struct verdict {
 	bool explained;
 	struct skep_explanation explanation;
 	struct prog_requirements requirements; /* of one that was accepted */
+	struct prog_budget budget;
 };
 
 struct asking {
@@ -118,6 +120,7 @@ static void verified(void *ctx, const struct skep_verify_program *program,
 	verdict->explained = err && !skep_verify_explain(program, opts, report, &asking->arena,
 							 &verdict->explanation);
 	verdict->requirements = (struct prog_requirements){.target = asking->target};
+	prog_budget_take(opts, report, &verdict->budget);
 	if (!err)
 		prog_requirements_take(program, report, &asking->arena, &verdict->requirements);
 }
@@ -139,9 +142,11 @@ static void explain(const char *name, struct verdict *verdict)
 static void ask(struct asking *asking, const char *name, enum skep_engine_kind kind,
 		struct verdict *ret)
 {
+	struct skep_verify_opts how;
 	const struct skep_engine_opts opts = {
-		.kind = kind, .verify = true, .verified = verified, .verified_ctx = asking};
+		.kind = kind, .verify_opts = &how, .verified = verified, .verified_ctx = asking};
 
+	prog_read_mode(asking->job, &how);
 	ret->asked = true;
 	asking->asked = ret;
 	asking->name = name;
@@ -184,6 +189,7 @@ static void verdict_json(struct skep_jsonw *w, const struct verdict *verdict)
 	if (verdict->explained)
 		skep_jsonw_key(w, "explanation"), skep_explanation_json(&verdict->explanation, w);
 	prog_requirements_json(&verdict->requirements, w);
+	prog_budget_json(&verdict->budget, w);
 	skep_jsonw_close(w);
 }
 
@@ -231,6 +237,7 @@ static void keep_reasons(struct asking *asking, const char *name, const struct v
 	else if (skep->err)
 		skep_diag_render(&skep->why, false, out);
 	prog_requirements_text(&skep->requirements, name, asking->whole, out);
+	prog_budget_text(&skep->budget, name, out);
 	if (skep->err || !kernel->err)
 		return;
 	skep_buf_puts(out, "the kernel alone:\n");
