@@ -104,8 +104,7 @@ static void note_peak(void *ctx, const struct skep_verify_program *program,
 
 void bench_to_machine(struct bench_finding *ret)
 {
-	const struct skep_machine_opts opts = {
-		.verify = true, .verified = note_peak, .verified_ctx = ret};
+	const struct skep_machine_opts opts = {.verified = note_peak, .verified_ctx = ret};
 
 	if (skep_machine_new(&opts, &machine))
 		exit(1);

@@ -78,10 +78,10 @@ struct skep_verify_report {
 	uint32_t n_processed; /* instructions, on all paths */
 	uint32_t most_states_per_insn, n_states, peak_states;
 	uint32_t stack_bytes;   /* of the deepest chain of calls */
-	uint64_t peak_bytes;    /* of memory that the verification took, at the most */
 	uint32_t chain_bytes;   /* the same, as if no function had a stack of its own */
 	uint32_t most_frames;   /* functions in the longest chain of calls */
 	uint32_t most_branches; /* that waited to be walked, at one time */
+	uint64_t peak_bytes;    /* of memory that the verification took, at the most */
 	/* fields of the context that were accessed, for skep_verify_requirements() */
 	uint64_t context_fields[SKEP_VERIFY_FIELD_WORDS];
 	uint32_t refused_at; /* slot; UINT32_MAX: accepted, or not about one */

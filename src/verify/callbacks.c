@@ -182,7 +182,7 @@ static int call_now(struct verifier *v, struct call *call, const struct caller *
 static int push(struct verifier *v, struct state *state, uint32_t at)
 {
 	skep_vec_push(&v->pending, ((struct pending){state, at, v->at, v->log ? v->log->len : 0,
-						     verify_trail_len(v)}));
+						     verify_trail_len(v), v->n_processed}));
 	if (v->pending.len > MOST_PENDING)
 		return verify_refuse(v, TOO_MANY_ASYNC, (unsigned)v->pending.len);
 	return 0;

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_MEMORY  (512ull << 20)
 #define SLOTS_AT_A_TIME 4
 #define LEAST_STEPS     8
 
@@ -297,7 +296,7 @@ void verify_note_peak(struct verifier *v)
 
 int verify_check_memory(struct verifier *v)
 {
-	uint64_t most = v->opts->memory_bytes ? v->opts->memory_bytes : DEFAULT_MEMORY;
+	uint64_t most = verify_most_memory(v);
 
 	if (v->memory_bytes + v->arena.used_bytes > most)
 		return verify_refuse(v, TOO_MUCH_MEMORY, (unsigned long long)most);

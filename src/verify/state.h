@@ -9,7 +9,9 @@
  * A state is copied where a path forks, and kept where paths may meet again (states.c).
  *
  * Memory: a state owns its frames, a frame its slots, as far as they were touched. All of it is
- * counted in v->memory_bytes.
+ * counted in v->memory_bytes. States that are kept, and those that wait to be walked, have packed
+ * frames: kept_reg() and kept_slot() read these as well as others, frame->regs and frame->slots
+ * only those of the state under way (kept_frame.c).
  */
 #ifndef SKEP_VERIFY_STATE_H
 #define SKEP_VERIFY_STATE_H

@@ -98,9 +98,9 @@ struct func_facts {
 struct pending {
 	struct state *state; /* owned */
 	uint32_t at, prev_at;
-	uint32_t since; /* how many instructions had been processed */
 	size_t log_len; /* level 1 shows the path that failed alone: the log is cut back to this */
 	uint32_t trail_len; /* so is the trail (explain_trail.h) */
+	uint32_t since;     /* how many instructions had been processed */
 };
 
 struct verifier {

@@ -238,6 +238,7 @@ static int verify_as_kernel(struct verifier *v, struct skep_verify_report *ret)
 
 	verify_log_functions(v);
 	err = verify_passes(v);
+	verify_note_peak(v);
 	if (v->trail)
 		verify_trail_ends(v);
 	verify_log_summary(v);

@@ -39,17 +39,12 @@ struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, boo
 	if (!state)
 		return NULL;
 	state->speculative |= speculative;
-	skep_vec_push(&v->pending,
-		      ((struct pending){state, at, prev_at, v->n_processed,
-					v->log ? v->log->len : 0, verify_trail_len(v)}));
+	skep_vec_push(&v->pending, ((struct pending){state, at, prev_at, v->log ? v->log->len : 0,
+						     verify_trail_len(v), v->n_processed}));
 	if (state->parent)
 		state->parent->branches++;
 	if (v->most_branches < v->pending.len)
 		v->most_branches = (uint32_t)v->pending.len;
-	if (v->memory_bytes > verify_most_memory(v)) {
-		verify_refuse(v, TOO_MUCH_MEMORY, (unsigned long long)verify_most_memory(v));
-		return NULL;
-	}
 	if (v->pending.len > MOST_PENDING && v->opts->mode != SKEP_VERIFY_EXTENDED) {
 		verify_refuse(v, TOO_MANY_JUMPS, (unsigned)v->pending.len);
 		return NULL;
