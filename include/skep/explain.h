@@ -20,8 +20,9 @@ struct skep_arena;
 
 /** A place in the source, as line_info tells it. */
 struct skep_explain_place {
-	const char *file, *text;     /* NULL: the program has no lines */
-	uint32_t line, column, slot; /* from 1; of the instruction */
+	const char *file, *text; /* NULL: the program has no lines */
+	uint32_t line, column;   /* from 1; 0: not known */
+	uint32_t slot;           /* of the instruction; UINT32_MAX: it is about none */
 };
 
 /** One instruction of the way that the bad value took. */

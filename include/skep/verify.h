@@ -71,6 +71,8 @@ struct skep_verify_opts {
 	void *observe_ctx;
 };
 
+#define SKEP_VERIFY_FIELD_WORDS 4
+
 /** What a verification came to. */
 struct skep_verify_report {
 	uint32_t n_processed; /* instructions, on all paths */
@@ -80,16 +82,19 @@ struct skep_verify_report {
 	uint32_t most_frames;   /* functions in the longest chain of calls */
 	uint32_t most_branches; /* that waited to be walked, at one time */
 	uint64_t peak_bytes;    /* of memory that the verification took, at the most */
-	uint32_t refused_at;    /* slot; UINT32_MAX: accepted, or not about one */
-	size_t log_bytes;       /* of the log at its longest: what is told of paths is taken back */
-	const char *refusal;    /* the rule's stable name ("uninit_register"); NULL: accepted */
-	uint32_t ctx_bytes;     /* accepted: so much of its context it may touch */
+	/* fields of the context that were accessed, for skep_verify_requirements() */
+	uint64_t context_fields[SKEP_VERIFY_FIELD_WORDS];
+	uint32_t refused_at; /* slot; UINT32_MAX: accepted, or not about one */
+	size_t log_bytes;    /* of the log at its longest: what is told of paths is taken back */
+	const char *refusal; /* the rule's stable name ("uninit_register"); NULL: accepted */
+	uint32_t ctx_bytes;  /* accepted: so much of its context it may touch */
 	/* accepted: it is given, or reads and writes by, pointers to the kernel's structures, which
 	 * the kernel vouches for or catches the faults of; who is no kernel must look where they
 	 * lead */
 	bool kernel_pointers;
-	/* EXTENDED, accepted: what part of its budget of instructions Linux would have used, in
-	 * percent, over 100 where it would refuse for that; UINT32_MAX: more than was looked at */
+	/* EXTENDED, accepted: what part Linux would have used of its budget (of instructions, or of
+	 * paths that wait, whichever is more), in percent, over 100 where it would refuse for that;
+	 * UINT32_MAX: more than was looked at, or refused as a loop that does not end */
 	uint32_t linux_budget;
 };
 

@@ -51,6 +51,8 @@ static void source_line(const struct skep_explain_place *place, struct skep_buf 
 
 static void render_place(const struct skep_explain_place *place, struct skep_buf *out)
 {
+	if (place->slot == UINT32_MAX)
+		return;
 	if (!place->line) {
 		skep_buf_printf(out, "  --> instruction %u\n", place->slot);
 		return;
@@ -131,7 +133,8 @@ static void place_fields(struct skep_jsonw *w, const struct skep_explain_place *
 		skep_jsonw_key(w, "column"), skep_jsonw_u64(w, place->column);
 		text_field(w, "source", place->text);
 	}
-	skep_jsonw_key(w, "slot"), skep_jsonw_u64(w, place->slot);
+	if (place->slot != UINT32_MAX)
+		skep_jsonw_key(w, "slot"), skep_jsonw_u64(w, place->slot);
 }
 
 static void chain_field(struct skep_jsonw *w, const struct skep_explanation *e)

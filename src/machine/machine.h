@@ -77,9 +77,9 @@ struct prog_object {
 	uint32_t type, expected_attach_type, flags, attach_btf_id;
 	char name[16];
 	uint8_t tag[8];
-	bool gpl, checked; /* checked: the checked interpreter runs it */
+	bool gpl, checked;  /* checked: the checked interpreter runs it */
 	uint32_t ctx_bytes; /* verified: it touches so much of its context; else 0 */
-	bool unsure; /* verified, but what it may touch is for the kernel to know */
+	bool unsure;        /* verified, but what it may touch is for the kernel to know */
 	uint32_t uid;
 	uint64_t load_time_ns;
 	SKEP_VEC(struct map_object *) maps;

@@ -229,6 +229,23 @@ static int link_helper(void *ctx, int32_t id, const struct skep_callable **ret)
 	return 0;
 }
 
+/* A call of a module's function names the module by its place in fd_array; there are no modules. */
+static int refuse_module(const struct linking *linking, const struct skep_insn *insn)
+{
+	if (insn->off < 0)
+		machine_log_printf(linking->log, "negative offset disallowed for kernel module "
+						 "function call\n");
+	else if (!linking->attr->fd_array)
+		machine_log_printf(linking->log, "kfunc offset > 0 without fd_array is invalid\n");
+	else
+		machine_log_printf(
+			linking->log,
+			"kernel btf_id %d is of the module in fd_array[%d]: this machine "
+			"has no kernel modules\n",
+			insn->imm, insn->off);
+	return insn->off > 0 && !linking->attr->fd_array ? -EPROTO : -EINVAL;
+}
+
 static int link_kfunc(void *ctx, const struct skep_insn *insn, const struct skep_callable **ret)
 {
 	const struct linking *linking = ctx;
@@ -245,7 +262,9 @@ static int link_kfunc(void *ctx, const struct skep_insn *insn, const struct skep
 				   "program\n");
 		return -EINVAL;
 	}
-	if (insn->off || !btf || skep_btf_kind(btf, (uint32_t)insn->imm) != SKEP_BTF_FUNC) {
+	if (insn->off)
+		return refuse_module(linking, insn);
+	if (!btf || skep_btf_kind(btf, (uint32_t)insn->imm) != SKEP_BTF_FUNC) {
 		machine_log_printf(linking->log, "kernel btf_id %d is not a function\n", insn->imm);
 		return -EINVAL;
 	}

@@ -76,7 +76,8 @@ static int move_64(struct verifier *v, const struct skep_insn *insn, struct reg 
 	*dst = *src;
 	if (!same)
 		unlink_number(dst);
-	/* Where nothing changes too: the bits are found anew from the bounds, as the kernel does. */
+	/* Where nothing changes too: the bits are found anew from the bounds, as the kernel does.
+	 */
 	skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 64);
 	return 0;
 }

@@ -7,7 +7,9 @@
  * its BTF does not tell: there BTF is believed. Hooks of security modules are known by name.
  *
  * Source  behaviour of Linux 6.18, check_attach_btf_id(), check_struct_ops_btf_id(),
- *         btf_distill_func_proto(), bpf_lsm_verify_prog(), bpf_d_path_allowed()
+ *         btf_distill_func_proto(), bpf_lsm_verify_prog(), bpf_d_path_allowed(),
+ *         bpf_sk_storage_tracing_allowed()
+ *
  * Next    extension.c: programs that replace a function of another program
  */
 #include "verify/attach.h"
@@ -122,10 +124,30 @@ static bool path_is_safe(const struct verifier *v)
 	return is_in(target_name(v), functions, sizeof(functions) / sizeof(*functions));
 }
 
+/* A program that traces the storage of sockets would come back to itself. */
+static bool storage_is_safe(const struct verifier *v)
+{
+	static const char own[] = "bpf_sk_storage";
+
+	if (v->image->type != PROGRAM_TRACING)
+		return true;
+	if (v->program->target_type)
+		return false;
+	switch (v->program->attach_type) {
+	case AT_TRACE_ITER:
+	case AT_TRACE_RAW_TP: return true;
+	case AT_TRACE_FENTRY:
+	case AT_TRACE_FEXIT: return strncmp(target_name(v), own, strlen(own)) != 0;
+	default: return false;
+	}
+}
+
 bool verify_helper_fits_target(const struct verifier *v, int32_t id)
 {
 	switch (id) {
 	case HELPER_ID_d_path: return path_is_safe(v);
+	case HELPER_ID_sk_storage_get:
+	case HELPER_ID_sk_storage_delete: return storage_is_safe(v);
 	case HELPER_ID_ima_inode_hash:
 	case HELPER_ID_ima_file_hash: return is_sleepable_hook(v);
 	default: return true;

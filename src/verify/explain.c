@@ -96,6 +96,23 @@ static int subject_of(const struct telling *t)
 /* --- The explanation --------------------------------------------------------------------------
  */
 
+/* No path was under way: there may be an instruction or a function in the words. */
+static void tell_place_of_words(struct telling *t)
+{
+	t->ret->place.slot = NOWHERE;
+	for (uint32_t i = 0; i < t->trail->n_args; i++) {
+		const struct trail_argument *arg = &t->trail->args[i];
+
+		if (arg->is_slot && arg->number < t->v->n_insns)
+			t->ret->place = explain_place(t, (uint32_t)arg->number);
+		else if (arg->is_func && arg->number < t->v->n_funcs && t->v->funcs)
+			t->ret->place = explain_place(t, t->v->funcs[arg->number].start);
+		else
+			continue;
+		return;
+	}
+}
+
 /* Limits, and loops, are found before an instruction is looked at. */
 static void tell_place(struct telling *t)
 {
@@ -105,9 +122,10 @@ static void tell_place(struct telling *t)
 		t->ret->place = t->ret->chain[0].place;
 	else if (t->step && !before)
 		t->ret->place = explain_place(t, trail_step(t->trail, t->at_fault)->at);
+	else if (t->step && t->v->refused_at < t->v->n_insns)
+		t->ret->place = explain_place(t, t->v->refused_at);
 	else
-		t->ret->place =
-			explain_place(t, t->v->refused_at < t->v->n_insns ? t->v->refused_at : 0);
+		tell_place_of_words(t);
 }
 
 const struct explain_row *explain_row_of(enum refusal refusal)

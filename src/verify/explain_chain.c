@@ -430,6 +430,27 @@ bool explain_origin(struct telling *t, uint32_t before, unsigned regno, uint32_t
 
 /* --- What is held ----------------------------------------------------------------------------- */
 
+static bool is_meant(enum refusal refusal, enum ref_kind kind)
+{
+	switch (refusal) {
+	case REFUSE_REFERENCE_LEAK: return kind == REF_PTR;
+	case REFUSE_IRQS_OFF:
+	case REFUSE_HELPER_SLEEPS_IRQ:
+	case REFUSE_KFUNC_SLEEPS_IRQ: return kind == REF_IRQ;
+	default: return kind != REF_PTR && kind != REF_IRQ;
+	}
+}
+
+const struct ref *explain_held_ref(const struct telling *t)
+{
+	const struct trail *trail = t->trail;
+
+	for (uint32_t i = trail->n_refs; i-- > 0;)
+		if (is_meant(trail->refusal, trail->refs[i].kind))
+			return &trail->refs[i];
+	return NULL;
+}
+
 static bool is_release_of_all(const struct skep_insn *insn)
 {
 	return insn->code == (SKEP_JMP | SKEP_EXIT);
@@ -439,7 +460,8 @@ static bool is_release_of_all(const struct skep_insn *insn)
 static void chain_of_held(struct search *s)
 {
 	struct trail *trail = s->t->trail;
-	uint32_t since = trail->n_refs ? trail->refs[trail->n_refs - 1].insn : NOWHERE;
+	const struct ref *held = explain_held_ref(s->t);
+	uint32_t since = held ? held->insn : NOWHERE;
 	uint32_t first = trail_first(trail);
 
 	look_at(s, trail->len - 1);

@@ -216,8 +216,8 @@ static const struct {
 
 void explain_held(struct telling *t)
 {
-	const struct trail *trail = t->trail;
-	uint32_t at = trail->n_refs ? trail->refs[trail->n_refs - 1].insn : NOWHERE;
+	const struct ref *held = explain_held_ref(t);
+	uint32_t at = held ? held->insn : NOWHERE;
 	const char *call, *name, *lock;
 
 	if (at >= t->v->n_insns)
@@ -228,7 +228,7 @@ void explain_held(struct telling *t)
 		t->ret->code = skep_arena_printf(t->arena, "bpf_spin_unlock(%s);", lock);
 	t->ret->what = skep_arena_printf(
 		t->arena, "what %s %s is not given back on one of the ways to the end", call,
-		trail->refs[trail->n_refs - 1].kind == REF_PTR ? "gives" : "takes");
+		held->kind == REF_PTR ? "gives" : "takes");
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
 		if (strcmp(pairs[i].acquires, call))
 			continue;

@@ -81,6 +81,8 @@ bool explain_is_condition(const struct skep_insn *insn);
 
 /** Back from the refused instruction along what t->row says it is about. */
 void explain_chain(struct telling *t);
+/** What is held that the refusal means; NULL: it is not known. */
+const struct ref *explain_held_ref(const struct telling *t);
 /** The step at which register @regno got what it holds at step @before (copies are passed over).
  *  Return false: it is not known */
 bool explain_origin(struct telling *t, uint32_t before, unsigned regno, uint32_t *ret);

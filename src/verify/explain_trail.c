@@ -74,6 +74,11 @@ static uint64_t pointer_slots(struct verifier *v)
 	return mask;
 }
 
+static struct reg operand(struct verifier *v, unsigned regno)
+{
+	return regno < SKEP_N_REGS ? *verify_reg(v, regno) : verify_reg_unset;
+}
+
 /* What the instruction before left. Its registers are those of the frame it ran in, or of the one
  * that it called or returned to: explain_chain.c asks only where that makes sense. */
 static void complete_last(struct verifier *v, struct trail *t)
@@ -85,8 +90,8 @@ static void complete_last(struct verifier *v, struct trail *t)
 		return;
 	last = trail_step(t, t->len - 1);
 	insn = &v->insns[last->at];
-	last->dst_after = *verify_reg(v, insn->dst);
-	last->src_after = *verify_reg(v, insn->src);
+	last->dst_after = operand(v, insn->dst);
+	last->src_after = operand(v, insn->src);
 	last->r0_after = *verify_reg(v, SKEP_R0);
 	last->written_slots = v->changed_slots;
 	if (last->frame + 1u == v->state->n_frames) {
@@ -117,8 +122,8 @@ void verify_trail_step(struct verifier *v)
 		.rcu_locked = (uint8_t)state->rcu_locked,
 		.preempt_off = (uint8_t)state->preempt_off,
 		.n_refs = state->n_refs,
-		.dst = *verify_reg(v, insn->dst),
-		.src = *verify_reg(v, insn->src),
+		.dst = operand(v, insn->dst),
+		.src = operand(v, insn->src),
 	};
 	note_stack(step, insn);
 	if (insn->code == (SKEP_JMP | SKEP_CALL)) {
@@ -137,6 +142,8 @@ uint32_t verify_trail_len(const struct verifier *v)
 void verify_trail_cut(struct verifier *v, uint32_t len)
 {
 	v->trail->len = len;
+	if (!len)
+		v->trail->longest = 0; /* another function: all of the ring is free */
 	v->changed_slots = 0;
 }
 
@@ -163,6 +170,13 @@ static const char *take_argument(struct trail *t, const char *at, va_list *ap)
 	return *at ? at + 1 : at;
 }
 
+static bool is_behind(const char *fmt, const char *at, const char *word)
+{
+	size_t len = strlen(word);
+
+	return (size_t)(at - fmt) >= len && !memcmp(at - len, word, len);
+}
+
 static void take_arguments(struct trail *t, const char *fmt, va_list *ap)
 {
 	t->n_args = 0;
@@ -172,7 +186,9 @@ static void take_arguments(struct trail *t, const char *fmt, va_list *ap)
 			at++;
 			continue;
 		}
-		t->args[t->n_args].is_register = at > fmt && at[-1] == 'R';
+		t->args[t->n_args].is_register = is_behind(fmt, at, "R");
+		t->args[t->n_args].is_slot = is_behind(fmt, at, "insn ");
+		t->args[t->n_args].is_func = is_behind(fmt, at, "subprog ");
 		at = take_argument(t, at, ap);
 	}
 }
@@ -191,7 +207,8 @@ static void take_state(struct verifier *v, struct trail *t)
 			       sizeof(*t->slots));
 	t->n_refs = state->n_refs < TRAIL_REFERENCES ? state->n_refs : TRAIL_REFERENCES;
 	if (t->n_refs)
-		memcpy(t->refs, state->refs, t->n_refs * sizeof(*t->refs));
+		memcpy(t->refs, state->refs + state->n_refs - t->n_refs,
+		       t->n_refs * sizeof(*t->refs));
 }
 
 static char *last_line(struct trail *t)

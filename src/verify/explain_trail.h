@@ -49,7 +49,8 @@ struct trail_step {
 
 /* An argument of the refusal's words. */
 struct trail_argument {
-	bool is_register; /* "R%u" */
+	bool is_register;      /* "R%u" */
+	bool is_slot, is_func; /* "insn %u", "subprog %u" */
 	int64_t number;
 	const char *text; /* NULL: a number */
 };
@@ -69,8 +70,8 @@ struct trail {
 	struct skep_buf said; /* of the instruction under way; owned by who asks */
 	char *words;          /* the last line of it: the kernel's */
 	struct reg regs[SKEP_N_REGS];
-	struct slot slots[MOST_SLOTS]; /* of the frame on top */
-	struct ref refs[TRAIL_REFERENCES];
+	struct slot slots[MOST_SLOTS];     /* of the frame on top */
+	struct ref refs[TRAIL_REFERENCES]; /* the latest */
 	uint32_t n_refs;
 
 	/** Called before the verification is let go of. */

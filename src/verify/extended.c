@@ -65,6 +65,7 @@ static int walk_wide(const struct verifier *first, struct patience patience, str
 	struct verifier v;
 
 	opts.log_level = opts.log_level & VERIFY_LOG_STEPS ? 1 : 0;
+	opts.most_insns = 0; /* what it takes is not what Linux would */
 	skep_buf_done(&ret->log);
 	verify_begin(&v, first->program, &opts, &ret->log);
 	v.started_ns = first->started_ns;
@@ -89,21 +90,23 @@ static bool linux_is_right(const struct verifier *first, const struct second *se
 	return first->refusal == REFUSE_INFINITE_LOOP && second->refusal == REFUSE_LOOP_WITHOUT_END;
 }
 
+/* What was said up to the limit is of a path that did not fail: level 1 takes it back. */
 static void log_second(struct verifier *first, const struct second *second)
 {
 	struct skep_buf *log = first->log;
 
 	if (!log)
 		return;
-	if (!second->err) {
-		skep_buf_printf(log,
-				"extended: safe, with rounds of loops taken together: %u insns, %u "
-				"states\n",
-				second->report.n_processed, second->report.n_states);
-		return;
+	if (!(first->opts->log_level & 2)) {
+		log->len = first->log_start;
+		first->log_most = log->len;
 	}
-	skep_buf_puts(log, "extended: with rounds of loops taken together:\n");
-	skep_buf_add(log, second->log.data, second->log.len);
+	if (second->err)
+		skep_buf_add(log, second->log.data, second->log.len);
+	else
+		skep_buf_printf(log,
+				"safe, with rounds of loops taken together: %u insns, %u states\n",
+				second->report.n_processed, second->report.n_states);
 }
 
 static int decide(struct verifier *first, int err, struct skep_verify_report *ret)
@@ -111,8 +114,8 @@ static int decide(struct verifier *first, int err, struct skep_verify_report *re
 	struct second second = {0};
 
 	walk_again(first, &second);
-	log_second(first, &second);
 	if (!second.err || !linux_is_right(first, &second)) {
+		log_second(first, &second);
 		*ret = second.report;
 		err = second.err;
 	}

@@ -138,6 +138,11 @@ static bool is_of_numbers(struct verifier *v, const struct skep_btf *btf, uint32
 	return true;
 }
 
+bool verify_is_of_numbers(struct verifier *v, const struct skep_btf *btf, uint32_t id)
+{
+	return is_of_numbers(v, btf, id, 0);
+}
+
 /* Return the place, or -errno. */
 static int place_of_memory(struct verifier *v, const struct argument *arg)
 {
@@ -145,7 +150,8 @@ static int place_of_memory(struct verifier *v, const struct argument *arg)
 	uint32_t pointee = arg->param->pointee;
 	bool sized = is_sized(v, arg);
 
-	if (!is_number(btf, pointee) && !is_of_numbers(v, btf, pointee, 0) && !(sized && !pointee))
+	if (!is_number(btf, pointee) && !verify_is_of_numbers(v, btf, pointee) &&
+	    !(sized && !pointee))
 		return verify_refuse(v, KFUNC_POINTEE, arg->i, kind_word(btf, pointee),
 				     skep_btf_name(btf, pointee), sized ? "void, " : "");
 	return sized ? PARAM_MEM_SIZED : PARAM_MEM;

@@ -193,17 +193,11 @@ static void note_move(struct verifier *v, const struct skep_insn *insn)
 /* --- Stack -------------------------------------------------------------------------------------
  */
 
-/* A load of a slot gives what was spilled there, if it is of the whole slot. */
-static void note_load(struct verifier *v, const struct skep_insn *insn)
+/* Does a load or store of so many bytes have all of the number? */
+static bool is_whole(const struct reg *reg, uint32_t bytes)
 {
-	const struct frame *frame = top_frame(v->state);
-	uint32_t slot = (uint32_t)(-insn->off - 1) / SLOT_BYTES;
-	bool whole = (insn->code & 0x18) == SKEP_DW && !(insn->off % SLOT_BYTES);
-
-	if (insn->src != SKEP_R10 || insn->off >= 0)
-		return;
-	if (!whole || slot >= frame->n_slots || frame->slots[slot].kinds[0] != SLOT_SPILL)
-		v->wide->progress[v->at].changes = true;
+	return bytes == 8 ||
+	       (bytes == 4 && reg->kind == REG_SCALAR && is_kept(&reg->value, 32, false));
 }
 
 static uint32_t bytes_of(const struct skep_insn *insn)
@@ -211,6 +205,20 @@ static uint32_t bytes_of(const struct skep_insn *insn)
 	static const uint32_t bytes[] = {4, 2, 1, 8};
 
 	return bytes[insn->code >> 3 & 3];
+}
+
+/* A load of a slot gives what was spilled there, if it is of the whole number. */
+static void note_load(struct verifier *v, const struct skep_insn *insn)
+{
+	const struct frame *frame = top_frame(v->state);
+	uint32_t n = (uint32_t)(-insn->off - 1) / SLOT_BYTES, bytes = bytes_of(insn);
+	const struct slot *slot = n < frame->n_slots ? &frame->slots[n] : NULL;
+
+	if (insn->src != SKEP_R10 || insn->off >= 0)
+		return;
+	if (!slot || insn->off % SLOT_BYTES || !slot_is_spill(slot) ||
+	    slot->kinds[SLOT_BYTES - bytes] != SLOT_SPILL || !is_whole(&slot->spilled, bytes))
+		v->wide->progress[v->at].changes = true;
 }
 
 /* The slots that fp + @off and @bytes behind it lie in. */
@@ -227,16 +235,16 @@ static uint64_t slots_at(int64_t off, uint32_t bytes)
 static void note_store(struct verifier *v, const struct skep_insn *insn)
 {
 	const struct reg *to = verify_reg(v, insn->dst);
-	uint32_t at;
+	uint32_t at, bytes = bytes_of(insn);
 	uint64_t mask = ~0ull;
 
 	if (to->kind != REG_STACK)
 		return;
 	if (skep_tnum_is_const(to->value.bits))
-		mask = slots_at((int64_t)to->value.bits.value + to->off + insn->off,
-				bytes_of(insn));
+		mask = slots_at((int64_t)to->value.bits.value + to->off + insn->off, bytes);
 	at = verify_frame_at(v->state, to->frame);
 	v->wide->progress[at].stack_writes |= mask;
+	v->wide->progress[v->at].changes |= !is_whole(verify_reg(v, insn->src), bytes);
 }
 
 /* --- Calls --------------------------------------------------------------------------------------

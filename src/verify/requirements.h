@@ -46,6 +46,8 @@ const struct version_row *version_of_program_flag(uint32_t bit);
 /** @ret_optional  the program can be attached without naming the type */
 const struct version_row *version_of_attach(uint32_t type, bool *ret_optional);
 const struct version_row *version_of_tag(const char *tag);
+/** The row of a field by its row in contexts.def; NULL: it is as old as its context. */
+const struct version_row *version_of_context_field(uint32_t row);
 
 enum version_limit { LIMIT_INSNS, LIMIT_PROCESSED, LIMIT_BRANCHES };
 

@@ -39,6 +39,16 @@ static void add_program(struct asking *asking)
 	add_attach(asking);
 }
 
+/* Where they are accessed the verifier does not keep: that they are is found out on its walk. */
+static void add_context_fields(struct asking *asking)
+{
+	const uint64_t *fields = asking->report->context_fields;
+
+	for (uint32_t row = 0; row < 64 * SKEP_VERIFY_FIELD_WORDS; row++)
+		if (fields[row / 64] >> (row % 64) & 1)
+			requirements_add(asking, version_of_context_field(row), UINT32_MAX);
+}
+
 /* --- Maps ------------------------------------------------------------------------------------- */
 
 #define OF_SECTIONS (1u << 7 | 1u << 10) /* BPF_F_RDONLY_PROG, BPF_F_MMAPABLE */
@@ -158,6 +168,7 @@ void requirements_of_objects(struct asking *asking)
 	const struct skep_image *image = asking->program->image;
 
 	add_program(asking);
+	add_context_fields(asking);
 	for (uint32_t i = 0; i < image->n_maps; i++)
 		add_map(asking, image->maps[i], slot_of_map(image, i));
 	if (asking->program->btf && asking->program->n_funcs)

@@ -140,8 +140,10 @@ static void forget_slots(struct places *places, uint64_t slots)
 
 static bool is_own_slot(const struct skep_insn *insn, unsigned regno)
 {
+	uint8_t size = insn->code & 0x18;
+
 	return regno == SKEP_R10 && insn->off < 0 && insn->off >= -SKEP_STACK_BYTES &&
-	       !(insn->off % SLOT_BYTES) && (insn->code & 0x18) == SKEP_DW;
+	       !(insn->off % SLOT_BYTES) && (size == SKEP_DW || size == SKEP_W);
 }
 
 static struct moved *slot_of(struct places *places, const struct skep_insn *insn)
@@ -171,7 +173,7 @@ static void do_store(struct places *places, const struct skep_insn *insn, const 
 			places->at[insn->dst] = moved_unknown;
 		places->at[SKEP_R0] = moved_unknown;
 	} else if ((insn->code & 7) == SKEP_STX && is_own_slot(insn, insn->dst) &&
-		   insn->src < SKEP_R10) {
+		   insn->src < SKEP_R10 && !p->changes) {
 		*slot_of(places, insn) = places->at[insn->src];
 	}
 }
@@ -404,7 +406,7 @@ static const struct reg *reg_at(const struct state *state, uint8_t place)
 
 	if (place < SKEP_R10)
 		return &frame->regs[place];
-	return slot < frame->n_slots && frame->slots[slot].kinds[0] == SLOT_SPILL
+	return slot < frame->n_slots && slot_is_spill(&frame->slots[slot])
 		       ? &frame->slots[slot].spilled
 		       : NULL;
 }

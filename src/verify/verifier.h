@@ -167,7 +167,8 @@ struct verifier {
 
 	/* how much */
 	uint32_t n_processed, n_states, peak_states, most_states_per_insn;
-	uint32_t most_branches; /* that waited in `pending` at one time */
+	uint64_t context_fields[SKEP_VERIFY_FIELD_WORDS]; /* context.c */
+	uint32_t most_branches;                           /* that waited in `pending` at one time */
 	uint32_t n_jumps, n_jumps_at_state,
 		n_insns_at_state; /* states.c: is it time for another? */
 	size_t memory_bytes;      /* of states; what lives until the end is the arena's */

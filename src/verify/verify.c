@@ -195,6 +195,7 @@ int verify_passes(struct verifier *v)
 
 	for (size_t i = 0; i < sizeof(passes) / sizeof(*passes) && !err; i++)
 		err = passes[i](v);
+	verify_note_peak(v);
 	return err;
 }
 
@@ -210,16 +211,17 @@ void verify_report(struct verifier *v, int err, struct skep_verify_report *ret)
 		.n_states = v->n_states,
 		.peak_states = v->peak_states,
 		.stack_bytes = v->stack_bytes,
-		.peak_bytes = v->peak_bytes,
 		.chain_bytes = chain.bytes,
 		.most_frames = chain.frames,
 		.most_branches = v->most_branches,
+		.peak_bytes = v->peak_bytes,
 		.refused_at = err ? v->refused_at : NOWHERE,
 		.refusal = err ? refusal_name(v->refusal) : NULL,
 		.log_bytes = verify_log_most(v),
 		.ctx_bytes = err ? 0 : v->ctx_bytes,
 		.kernel_pointers = !err && v->kernel_pointers,
 	};
+	memcpy(ret->context_fields, v->context_fields, sizeof(ret->context_fields));
 }
 
 void verify_end(struct verifier *v)

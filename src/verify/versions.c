@@ -187,6 +187,22 @@ const struct version_row *version_of_field(uint32_t kind)
 	return row_at(rows, COUNT(rows), kind);
 }
 
+const struct version_row *version_of_context_field(uint32_t row)
+{
+	enum field_row {
+#define FIELD(context, name, ...) FIELD_##context##_##name,
+#include "verify/contexts.def"
+#undef FIELD
+	};
+	static const struct version_row rows[] = {
+#define CONTEXT_SINCE(context, name, major, minor)                                                 \
+	[FIELD_##context##_##name] = {"context field", #name, SKEP_LINUX(major, minor)},
+#include "verify/versions.def"
+	};
+
+	return row_at(rows, COUNT(rows), row);
+}
+
 /* --- Limits ----------------------------------------------------------------------------------- */
 
 const struct version_row *version_of_limit(enum version_limit limit, uint64_t used)

@@ -73,7 +73,7 @@ void verify_thresholds_collect(struct verifier *v)
 		UINT32_MAX, INT64_MAX, UINT64_MAX, (uint64_t)INT32_MIN, (uint64_t)INT64_MIN};
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
-		add_number(&v->wide->numbers, ends[i]);
+		verify_threshold_add(v, ends[i]);
 	for (uint32_t at = 0; at < v->n_insns; at += is_load_imm64(&v->insns[at]) ? 2 : 1)
 		collect_from(v, &v->insns[at]);
 }

@@ -449,6 +449,23 @@ static void test_engines(void **state)
 	assert_ptr_equal(engine_of(&jit), &skep_exec_jit);
 }
 
+/* What it may touch is the kernel's to know: it is verified, and looked at all the same. */
+static void test_unsure(void **state)
+{
+	int map = new_map(SKEP_MAP_ARRAY, 4);
+	const struct skep_insn insns[] = {
+		{0x18, 1, 1, 0, map}, {0}, {0x79, 0, 1, 0, 0}, {0xb7, 0, 0, 0, 1}, {0x95}};
+	int prog = load(insns, 5, PROG_RAW_TRACEPOINT);
+	const struct skep_program *program;
+
+	assert_true(prog >= 0);
+	program = skep_machine_program(machine, prog);
+	assert_ptr_equal(program->exec, &skep_exec_checked);
+	skep_machine_program_put(machine, program);
+	close(prog);
+	close(map);
+}
+
 /* What the verifier says no to is not loaded by a machine that verifies, and is stopped where it is
  * wrong by one that does not. */
 static void test_unverified(void **state)
@@ -604,10 +621,10 @@ int main(void)
 		cmocka_unit_test(test_pins),          cmocka_unit_test(test_circle),
 		cmocka_unit_test(test_refused),       cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_links),         cmocka_unit_test(test_stats),
-		cmocka_unit_test(test_engines),       cmocka_unit_test(test_unverified),
-		cmocka_unit_test(test_verify_limits), cmocka_unit_test(test_unprivileged),
-		cmocka_unit_test(test_budget),        cmocka_unit_test(test_ordinary_user),
-		cmocka_unit_test(test_let_go),
+		cmocka_unit_test(test_engines),       cmocka_unit_test(test_unsure),
+		cmocka_unit_test(test_unverified),    cmocka_unit_test(test_verify_limits),
+		cmocka_unit_test(test_unprivileged),  cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_ordinary_user), cmocka_unit_test(test_let_go),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -49,7 +49,7 @@ void explained_verified(void *ctx, const struct skep_verify_program *program,
 struct log_end {
 	uint32_t line; /* of the last "; text @ file:line"; 0: none */
 	int64_t insn;  /* of the last "12: (bf) …"; -1: none */
-	int64_t alloc; /* of the first "alloc_insn="; -1: none */
+	int64_t alloc; /* of the last "alloc_insn="; -1: none */
 };
 
 static struct log_end read_log(const char *log)

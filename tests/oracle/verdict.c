@@ -1,5 +1,5 @@
 /* Asking both verifiers, and comparing what they say: see verdict.h. */
-#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -8,7 +8,7 @@
 
 #include "verdict.h"
 
-#define MOST_SECONDS 60
+#define MOST_SECONDS 120 /* a refusal is verified twice */
 
 int verdict_verbose;
 
@@ -60,6 +60,7 @@ void verdict_ask_both(struct verdict *pair, const struct skep_machine_opts *opts
 	pid_t kernel = ask(&pair[0], NULL, load, ctx), machine = ask(&pair[1], opts, load, ctx);
 
 	await(kernel, &pair[0]);
+	pair[0].not_asked |= pair[0].err == -SIGALRM; /* it had no time: the system is busy */
 	await(machine, &pair[1]);
 }
 

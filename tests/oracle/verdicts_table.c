@@ -18,7 +18,7 @@
  * to while this runs; a guard puts the number back, whatever becomes of this. At 1 it cannot be
  * told, and only the first question is asked.
  *
- * Three programs of up to a million instructions are left out, unless SKEP_VERDICTS_ALL is set.
+ * Three programs of up to a million instructions are left out, unless SKEP_VERDICT_ALL is set.
  */
 #include <assert.h>
 #include <errno.h>
@@ -144,8 +144,7 @@ static void load(const void *ctx, struct verdict *verdict)
 	memset(map_fds, -1, sizeof(map_fds));
 	srand(1);
 	do_test_fixup(test, type, test->insns, map_fds, &fd_array[1]);
-	verdict->not_asked =
-		skips || (test->prog_len > QUICK_INSNS && !getenv("SKEP_VERDICTS_ALL"));
+	verdict->not_asked = skips || (test->prog_len > QUICK_INSNS && !getenv("SKEP_VERDICT_ALL"));
 	if (verdict->not_asked)
 		return;
 	set_options(test, &opts);

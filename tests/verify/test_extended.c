@@ -100,6 +100,12 @@ static const struct row ends[] = {
 	{"a counter on the stack", "too_many_insns", SAFE,
 	 "r1 = 0\n*(u64 *)(r10 -8) = r1\nagain:\nr2 = *(u64 *)(r10 -8)\nr2 += 1\n"
 	 "*(u64 *)(r10 -8) = r2\nif r2 < 2000000 goto again\nr0 = 0\nexit\n"},
+	{"a counter of 32 bits on the stack", "too_many_insns", SAFE,
+	 "w1 = 2000000\n*(u32 *)(r10 -8) = r1\nagain:\nr2 = *(u32 *)(r10 -8)\nw2 += -1\n"
+	 "*(u32 *)(r10 -8) = r2\nif w2 != 0 goto again\nr0 = 0\nexit\n"},
+	{"a limit that is not known", "too_many_insns", SAFE,
+	 "r1 = *(u32 *)(r1 +0)\nif r1 == 0 goto out\nw2 = 0\nagain:\nw2 += 1\n"
+	 "if w2 < w1 goto again\nout:\nr0 = 0\nexit\n"},
 	{"a step that is not known", "too_many_insns", SAFE,
 	 "r6 = *(u32 *)(r1 +0)\nr6 &= 7\nr6 += 1\nr7 = 0\nagain:\nr7 += r6\n"
 	 "if r7 < 5000000 goto again\nr0 = 0\nexit\n"},

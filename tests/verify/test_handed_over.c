@@ -90,13 +90,16 @@ static int create_prog_array(void)
 	return skep_machine_bpf(machine, BPF_MAP_CREATE, &attr, sizeof(attr));
 }
 
-/* The assembler knows helpers alone: a call of helper 1 stands for one of bpf_task_release(). */
+/* The assembler knows helpers alone: a call of helper 1 stands for one of bpf_task_release(), one
+ * of helper 2 for the same of a module. */
 static void name_kfunc(struct skep_insn *insns, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (insns[i].code == (SKEP_JMP | SKEP_CALL) && !insns[i].src && insns[i].imm == 1)
-			insns[i] = (struct skep_insn){
-				.code = SKEP_JMP | SKEP_CALL, .src = 2, .imm = (int32_t)release_id};
+		if (insns[i].code == (SKEP_JMP | SKEP_CALL) && !insns[i].src && insns[i].imm <= 2)
+			insns[i] = (struct skep_insn){.code = SKEP_JMP | SKEP_CALL,
+						      .src = 2,
+						      .off = (int16_t)(insns[i].imm - 1),
+						      .imm = (int32_t)release_id};
 }
 
 /* Loads the program; the words of its refusal, or "" */
@@ -156,12 +159,20 @@ static void test_tail_call(void **state)
 	close(fd);
 }
 
+/* A machine has no modules, and says so. */
+static void test_module(void **state)
+{
+	assert_true(says(TAKE "call bpf_map_update_elem\n" END,
+			 "kfunc offset > 0 without fd_array is invalid"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_given_back),
 		cmocka_unit_test(test_released_once),
 		cmocka_unit_test(test_tail_call),
+		cmocka_unit_test(test_module),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

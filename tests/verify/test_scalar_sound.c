@@ -6,6 +6,15 @@
  * 0, the sign of 32 and of 64 bits, the end of 32 and of 64 bits, shift counts. In each, all sets
  * of numbers are described as well as a scalar can, and every pair of descriptions goes through
  * every operation and condition, with every pair of numbers that they stand for.
+ *
+ * Then all numbers of four bits, put at the lowest, at the highest of 32 and of 64 bits (where they
+ * wrap around as numbers of four bits do), and across the middle. Exhaustive are
+ *
+ *	pairs of intervals, signed or not     every operation and condition of both widths
+ *	an interval and known bits at once    every condition with every number, every extension and
+ *	                                      shift
+ *	tristate numbers of 6 bits            pairs: sum, difference, product, and, or, xor, union,
+ *	                                      intersection; of 8 bits: every shift
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +30,7 @@
 #include "verify/width.h"
 
 #define WINDOW 8
+#define RING   16 /* numbers of four bits */
 #define SETS   256
 
 static const uint64_t windows[] = {
@@ -31,7 +41,7 @@ static const uint64_t windows[] = {
 /* A description, and the numbers of the window that it stands for. */
 struct described {
 	struct skep_scalar scalar;
-	uint64_t numbers[WINDOW];
+	uint64_t numbers[RING];
 	unsigned n;
 };
 
@@ -341,6 +351,106 @@ static void test_descriptions_learn_nothing_wrong(void **state)
 	}
 }
 
+/* --- four bits, in several places ------------------------------------------------------------ */
+
+static const unsigned places[] = {0, 28, 30, 60};
+#define N_PLACES  (sizeof(places) / sizeof(places[0]))
+#define INTERVALS (RING * (RING + 1) / 2)
+
+/* What has the bits of @bits, and lies in the bounds; all of four bits, put @place bits up.
+ * Return whether there is such a number. */
+static bool describe_ring(struct described *d, unsigned place, struct skep_tnum bits,
+			  struct skep_bounds bounds)
+{
+	struct skep_scalar s = skep_scalar_any;
+
+	d->n = 0;
+	s.bits = (struct skep_tnum){bits.value << place, bits.mask << place};
+	s.full = bounds;
+	for (uint64_t k = 0; k < RING; k++)
+		if (skep_scalar_has(&s, k << place))
+			d->numbers[d->n++] = k << place;
+	skep_scalar_sync(&s);
+	d->scalar = s;
+	return d->n;
+}
+
+static const struct skep_tnum any_of_ring = {0, RING - 1};
+
+/* All intervals from a number of the ring to another; signed ones where the sign is among its bits.
+ */
+static unsigned describe_intervals(struct described *ret, unsigned place)
+{
+	unsigned n = 0;
+
+	for (uint64_t min = 0; min < RING; min++)
+		for (uint64_t max = 0; max < RING; max++) {
+			struct skep_bounds u = any_bounds(64), s = u;
+
+			learn_u(&u, min << place, max << place);
+			learn_s(&s, (int64_t)(min << place), (int64_t)(max << place));
+			if (u.umin <= u.umax)
+				n += describe_ring(&ret[n], place, any_of_ring, u);
+			if (s.smin <= s.smax && place == 60)
+				n += describe_ring(&ret[n], place, any_of_ring, s);
+		}
+	return n;
+}
+
+static void test_pairs_of_intervals(void **state)
+{
+	static struct described all[2 * INTERVALS + RING];
+
+	for (unsigned p = 0; p < N_PLACES; p++) {
+		unsigned n = describe_intervals(all, places[p]);
+
+		assert_true(n >= INTERVALS);
+		for (unsigned i = 0; i < n; i++)
+			for (unsigned j = 0; j < n; j++) {
+				check_results(&all[i], &all[j]);
+				check_conditions(&all[i], &all[j]);
+			}
+	}
+}
+
+static void check_with_constants(const struct described *d, unsigned place)
+{
+	for (uint64_t k = 0; k < RING; k++) {
+		struct described one = {skep_scalar_const(k << place), {k << place}, 1};
+		struct described by = {skep_scalar_const(k * 4 + 3), {k * 4 + 3}, 1};
+
+		check_conditions(d, &one);
+		check_conditions(&one, d);
+		check_result(d, &by, SKEP_LSH, 64);
+		check_result(d, &by, SKEP_RSH, 64);
+		check_result(d, &by, SKEP_ARSH, 64);
+		if (k >= 8)
+			continue;
+		check_result(d, &by, SKEP_LSH, 32);
+		check_result(d, &by, SKEP_RSH, 32);
+		check_result(d, &by, SKEP_ARSH, 32);
+	}
+	check_extensions(d);
+}
+
+static void test_intervals_with_bits(void **state)
+{
+	for (unsigned p = 0; p < N_PLACES; p++)
+		for (uint64_t value = 0; value < RING; value++)
+			for (uint64_t mask = 0; mask < RING; mask++)
+				for (uint64_t min = 0; min < RING && !(value & mask); min++)
+					for (uint64_t max = min; max < RING; max++) {
+						struct skep_bounds b = any_bounds(64);
+						struct described d;
+
+						learn_u(&b, min << places[p], max << places[p]);
+						if (describe_ring(&d, places[p],
+								  (struct skep_tnum){value, mask},
+								  b))
+							check_with_constants(&d, places[p]);
+					}
+}
+
 /* --- tristate numbers ------------------------------------------------------------------------ */
 
 static void check_next(struct skep_tnum t, uint64_t x)
@@ -366,6 +476,85 @@ static void test_next(void **state)
 			 (uint64_t)1 << 63);
 }
 
+/* The numbers of a tristate number, all of them: @x runs from 0 through the parts of its mask. */
+static bool next_part(struct skep_tnum t, uint64_t *x)
+{
+	*x = (*x - t.mask) & t.mask;
+	return *x;
+}
+
+static void check_tnum(struct skep_tnum a, struct skep_tnum b)
+{
+	struct skep_tnum sum = skep_tnum_add(a, b), difference = skep_tnum_sub(a, b);
+	struct skep_tnum product = skep_tnum_mul(a, b), both = skep_tnum_and(a, b);
+	struct skep_tnum either = skep_tnum_or(a, b), odd = skep_tnum_xor(a, b);
+	struct skep_tnum joined = skep_tnum_union(a, b), met = skep_tnum_intersect(a, b);
+	uint64_t i = 0, k = 0;
+
+	do {
+		do {
+			uint64_t x = a.value | i, y = b.value | k;
+
+			if (!skep_tnum_has(sum, x + y) || !skep_tnum_has(difference, x - y) ||
+			    !skep_tnum_has(product, x * y) || !skep_tnum_has(both, x & y) ||
+			    !skep_tnum_has(either, x | y) || !skep_tnum_has(odd, x ^ y) ||
+			    !skep_tnum_has(joined, x) || !skep_tnum_has(joined, y) ||
+			    (x == y && !skep_tnum_has(met, x)))
+				fail_msg("%#llx and %#llx are lost", (unsigned long long)x,
+					 (unsigned long long)y);
+		} while (next_part(b, &k));
+	} while (next_part(a, &i));
+}
+
+/* At the lowest bits, and at the highest, where carries are lost. */
+static void test_tnums(void **state)
+{
+	static struct skep_tnum all[729];
+	unsigned n = 0;
+
+	for (uint64_t mask = 0; mask < 64; mask++)
+		for (uint64_t value = 0; value < 64; value++)
+			if (!(value & mask))
+				all[n++] = (struct skep_tnum){value, mask};
+	assert_int_equal(n, 729);
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned j = 0; j < n; j++) {
+			check_tnum(all[i], all[j]);
+			check_tnum(skep_tnum_lsh(all[i], 58), skep_tnum_lsh(all[j], 58));
+		}
+}
+
+static void check_shifts(struct skep_tnum t)
+{
+	for (unsigned by = 0; by < 64; by++) {
+		uint64_t i = 0;
+
+		do {
+			uint64_t x = t.value | i;
+
+			assert_true(skep_tnum_has(skep_tnum_lsh(t, by), x << by));
+			assert_true(skep_tnum_has(skep_tnum_rsh(t, by), x >> by));
+			assert_true(skep_tnum_has(skep_tnum_arsh(t, by, 64),
+						  (uint64_t)((int64_t)x >> by)));
+			if (by < 32)
+				assert_true(skep_tnum_has(skep_tnum_arsh(skep_tnum_low(t), by, 32),
+							  (uint32_t)((int32_t)(uint32_t)x >> by)));
+		} while (next_part(t, &i));
+	}
+}
+
+static void test_tnum_shifts(void **state)
+{
+	static const unsigned at[] = {0, 24, 28, 56};
+
+	for (unsigned p = 0; p < sizeof(at) / sizeof(at[0]); p++)
+		for (uint64_t mask = 0; mask < 256; mask++)
+			for (uint64_t value = 0; value < 256; value++)
+				if (!(value & mask))
+					check_shifts(
+						(struct skep_tnum){value << at[p], mask << at[p]});
+}
+
 static void test_ranges(void **state)
 {
 	for (uint64_t min = 0; min < 64; min++) {
@@ -385,6 +574,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_next),
 		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_tnums),
+		cmocka_unit_test(test_tnum_shifts),
+		cmocka_unit_test(test_pairs_of_intervals),
+		cmocka_unit_test(test_intervals_with_bits),
 		cmocka_unit_test(test_operations),
 		cmocka_unit_test(test_conditions),
 		cmocka_unit_test(test_extensions),

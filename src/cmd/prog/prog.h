@@ -22,7 +22,7 @@ struct prog_job {
 	int n_words;
 	bool json;
 	bool refused; /* the machine's verifier said no */
-	bool ran; /* the program, once at least: its maps are worth a look */
+	bool ran;     /* the program, once at least: its maps are worth a look */
 	struct skep_diag diag;
 	struct skep_engine engine;
 	struct skep_elffile elf;
