@@ -52,7 +52,7 @@ def objects(folder):
 
 def measure(rounds, files, only):
     """rows[name][side] = [errno, instructions, nanoseconds, bytes]."""
-    files = [str(file) for file in files if only in file.name]
+    files = [str(file) for file in files if file.name.startswith(only)]
     done = subprocess.run([BUILD / "bench/verify/bench-verify", str(rounds), *files, "--", only],
                           check=True, stdout=subprocess.PIPE, text=True)
     rows = {}
