@@ -1,9 +1,10 @@
 /*
  * Sequences of bpf(2) on a machine: nothing that a caller asks for ends the process.
  *
- * The input is read as commands, one behind the other. Addresses point into a buffer of ours that
- * the input fills (an address that is nowhere is the caller's own end, as in any function), and
- * descriptors are among those that the sequence was given; all else is the input's.
+ * The first byte says whether the machine verifies programs (even) or not (odd): more of them are
+ * loaded then. The rest is read as commands, one behind the other. Addresses point into a buffer of
+ * ours that the input fills (an address that is nowhere is the caller's own end, as in any
+ * function), and descriptors are among those that the sequence was given; all else is the input's.
  *
  * A command is its number, how many bytes to put at the start of the buffer, these, and then what
  * the command's makes[] function takes. Two numbers more pass a hook and read an iterator. Seeds
@@ -379,12 +380,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct skep_machine_opts opts = {.budget = 10000,
+	struct input in = {data, data + size};
+	const struct skep_machine_opts opts = {.unverified = take(&in) & 1,
+					       .budget = 10000,
 					       .most_memory = 64u << 20,
 					       .most_objects = 64,
-					       .checked = true,
+					       .exec = &skep_exec_checked,
 					       .kernel_btf = kernel_btf};
-	struct input in = {data, data + size};
 	struct skep_machine *machine;
 
 	if (!*kernel_btf)

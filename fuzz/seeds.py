@@ -1,15 +1,20 @@
-"""Writes the seeds of machine_bpf: sequences that make every kind of object and use it.
+"""Writes seeds of the targets that take whole structures.
 
     python3 fuzz/seeds.py
 
-The bytes are what fuzz/machine_bpf.c reads: see its make_…() functions. Descriptors are named by
-the order in which a sequence comes by them, addresses by where they are in the buffer.
+Those of machine_bpf are sequences that make every kind of object and use it: the bytes are what
+fuzz/machine_bpf.c reads, see its make_…() functions. Descriptors are named by the order in which a
+sequence comes by them, addresses by where they are in the buffer.
+
+Those of verify_program are programs that the verifier accepts, for fuzz/verify_program.c, one for
+each kind of thing that it keeps apart. Those of verify_btf are programs with types, for
+fuzz/verify_btf.c.
 """
 
 import struct
 from pathlib import Path
 
-SEEDS = Path(__file__).resolve().parent / "seeds/machine_bpf"
+SEEDS = Path(__file__).resolve().parent / "seeds"
 
 # Ids in write_types() of machine_bpf.c.
 ITER_MAP, ITER_MAP_ELEM, FENTRY = 6, 7, 8
@@ -20,6 +25,9 @@ NONE = 255  # address 0; as a descriptor: none of ours
  LOOKUP_DELETE, FREEZE, BTF_NEXT, LOOKUP_BATCH, LOOKUP_DELETE_BATCH, UPDATE_BATCH, DELETE_BATCH,
  LINK_CREATE, LINK_UPDATE, LINK_BY_ID, LINK_NEXT, STATS, ITER_CREATE, LINK_DETACH, BIND_MAP,
  TOKEN, STREAM, HOOK, READ) = range(40)
+
+# Sequences whose programs the verifier does not let pass, and machines that do not ask it.
+UNVERIFIED = ("run-fault", "iterator-elements", "iterator-maps", "links-fentry")
 
 # type, key size, value size, entries (None: 4096), flags
 MAP_TYPES = {
@@ -180,10 +188,303 @@ def seeds():
                      call(DETACH, b"", 0, 1, 7, 0, NONE))
 
 
+# Types of programs, by their place in verify_program.c.
+SOCKET, CGROUP_SKB, TC, XDP, LWT_IN, LWT_XMIT, RAW_TP, FLOW, SK_LOOKUP, SYSCALL, NETFILTER = range(11)
+UNPRIVILEGED, EXTENDED, LOG2, MANY_STATES, NO_PRUNING = 1, 2, 8, 64, 128
+# Its maps.
+ARRAY, HASH, PERCPU, PROGS, QUEUE, LRU, RINGBUF, ITEMS = range(8)
+# Its functions of the kernel.
+NUM_NEW, NUM_NEXT, NUM_DESTROY, RCU_LOCK, RCU_UNLOCK = range(5)
+
+
+def reg(dst, src):
+    return insn(0xbf, dst, src)
+
+
+def add(dst, imm):
+    return insn(0x07, dst, imm=imm)
+
+
+def load_from(size, dst, src, off=0):
+    return insn({1: 0x71, 2: 0x69, 4: 0x61, 8: 0x79}[size], dst, src, off)
+
+
+def store_to(size, dst, src, off=0):
+    return insn({1: 0x73, 2: 0x6b, 4: 0x63, 8: 0x7b}[size], dst, src, off)
+
+
+def put(size, dst, imm, off=0):
+    return insn({1: 0x72, 2: 0x6a, 4: 0x62, 8: 0x7a}[size], dst, 0, off, imm)
+
+
+def helper(number):
+    return insn(0x85, imm=number)
+
+
+def kfunc(number):
+    return insn(0x85, src=2, imm=number)
+
+
+def skip_if(code, dst, operand, by, src=None):
+    """Jump over @by slots: 5 is ==, 0x15 with a number; as the instruction's code has it."""
+    return insn(code, dst, src or 0, by, 0 if src is not None else operand)
+
+
+def look_up(which, key_bytes=4):
+    return (put(key_bytes, 10, 0, -8) + reg(2, 10) + add(2, -8) + map_fd(1, which) + helper(1))
+
+
+def program(kind, code, how=0, packet=40):
+    return bytes([how, kind, packet, 0]) + code
+
+
+def programs():
+    give = mov(0, 0) + EXIT
+    ends = load_from(4, 2, 1) + load_from(4, 3, 1, 4)  # of an XDP packet
+    yield "nothing", program(SOCKET, give)
+    yield "arithmetic", program(SOCKET, load_from(4, 0, 1) + insn(0x57, 0, imm=7) + insn(0x67, 0, imm=3) +
+                                insn(0x97, 0, imm=5) + insn(0xc4, 0, imm=1) + insn(0xdc, 0, imm=16) +
+                                EXIT, UNPRIVILEGED)
+    yield "branches", program(SOCKET, load_from(4, 6, 1) + skip_if(0x25, 6, 9, 3) + mov(0, 1) +
+                              skip_if(0x65, 6, 3, 1) + mov(0, 2) + mov(0, 3) + EXIT, UNPRIVILEGED | LOG2)
+    yield "stack", program(SOCKET, put(8, 10, 7, -16) + reg(2, 10) + add(2, -16) + load_from(4, 1, 1) +
+                           insn(0x57, 1, imm=4) + insn(0x0f, 2, 1) + load_from(4, 0, 2) + EXIT)
+    yield "spill", program(SOCKET, store_to(8, 10, 1, -8) + load_from(8, 6, 10, -8) + load_from(4, 7, 6) +
+                           store_to(4, 10, 7, -12) + load_from(4, 0, 10, -12) + EXIT, UNPRIVILEGED)
+    yield "packet-xdp", program(XDP, ends + reg(4, 2) + add(4, 14) + skip_if(0x2d, 4, 0, 2, 3) +
+                                load_from(1, 0, 2, 13) + store_to(1, 2, 0, 12) + mov(0, 2) + EXIT)
+    yield "packet-variable", program(XDP, ends + reg(4, 2) + add(4, 15) + skip_if(0x2d, 4, 0, 7, 3) +
+                                     load_from(1, 5, 2, 14) + insn(0x57, 5, imm=15) +
+                                     insn(0x67, 5, imm=2) + insn(0x0f, 2, 5) + reg(4, 2) + add(4, 20) +
+                                     skip_if(0x2d, 4, 0, 1, 3) + load_from(1, 0, 2, 19) +
+                                     mov(0, 2) + EXIT, LOG2)
+    yield "packet-tc", program(TC, load_from(4, 2, 1, 76) + load_from(4, 3, 1, 80) + reg(4, 2) + add(4, 34) +
+                               skip_if(0x3d, 3, 0, 2, 4) + give + load_from(4, 6, 2, 30) +
+                               store_to(4, 1, 6, 48) + put(1, 2, 9, 33) + give)
+    yield "adjust", program(XDP, reg(6, 1) + mov(2, -4) + helper(44) + skip_if(0x55, 0, 0, 8) +
+                            load_from(4, 2, 6) + load_from(4, 3, 6, 4) + reg(4, 2) + add(4, 4) +
+                            skip_if(0x2d, 4, 0, 1, 3) + put(4, 2, 1) + mov(0, 2) + EXIT + give)
+    yield "ld-abs", program(SOCKET, reg(6, 1) + insn(0x28, imm=12) + insn(0x57, 0, imm=15) + reg(7, 0) +
+                            insn(0x50, 0, 7, imm=14) + EXIT, UNPRIVILEGED)
+    yield "array", program(SOCKET, look_up(ARRAY) + skip_if(0x15, 0, 0, 6) + load_from(8, 1, 0) +
+                           insn(0x57, 1, imm=15) + insn(0x0f, 0, 1) + load_from(1, 2, 0, 8) +
+                           store_to(1, 0, 2, 1) + insn(0xdb, 10, 1, -8) + give)
+    yield "array-value", program(TC, insn(0x18, 1, 2, imm=ARRAY) + insn(0, imm=8) + load_from(8, 2, 1) +
+                                 mov(3, 1) + insn(0xdb, 1, 3, 0, 1) + insn(0xc3, 1, 3, 8, 0xe1) + give)
+    yield "hash", program(TC, look_up(HASH, 8) + skip_if(0x55, 0, 0, 8) + put(8, 10, 3, -16) +
+                          reg(3, 10) + add(3, -16) + reg(2, 10) + add(2, -8) + map_fd(1, HASH) +
+                          mov(4, 0) + give)
+    yield "update", program(TC, put(8, 10, 1, -8) + put(8, 10, 3, -16) + reg(2, 10) + add(2, -8) + reg(3, 10) +
+                            add(3, -16) + map_fd(1, HASH) + mov(4, 0) + helper(2) + look_up(HASH, 8) +
+                            skip_if(0x15, 0, 0, 1) + load_from(8, 0, 0) + mov(0, 0) + EXIT)
+    yield "percpu", program(RAW_TP, look_up(PERCPU) + skip_if(0x15, 0, 0, 2) + mov(1, 1) +
+                            insn(0xdb, 0, 1, 8) + give)
+    yield "queue", program(TC, put(8, 10, 5, -8) + reg(2, 10) + add(2, -8) + map_fd(1, QUEUE) + mov(3, 0) +
+                           helper(87) + reg(2, 10) + add(2, -16) + map_fd(1, QUEUE) + helper(88) +
+                           skip_if(0x55, 0, 0, 1) + load_from(8, 3, 10, -16) + give)
+    yield "ringbuf", program(XDP, map_fd(1, RINGBUF) + mov(2, 16) + mov(3, 0) + helper(131) +
+                             skip_if(0x15, 0, 0, 5) + put(8, 0, 1) + put(8, 0, 2, 8) + reg(1, 0) + mov(2, 0) +
+                             helper(132) + give)
+    yield "lock", program(TC, look_up(ITEMS) + skip_if(0x15, 0, 0, 8) + reg(6, 0) + reg(1, 6) + add(1, 8) +
+                          helper(93) + put(8, 6, 4, 32) + reg(1, 6) + add(1, 8) + helper(94) + give)
+    callback = mov(0, 0) + EXIT
+    yield "timer", program(TC, look_up(ITEMS) + skip_if(0x15, 0, 0, 13) + reg(6, 0) + reg(1, 6) + add(1, 16) +
+                           map_fd(2, ITEMS) + mov(3, 1) + helper(169) + reg(1, 6) + add(1, 16) +
+                           insn(0x18, 2, 4, imm=3) + insn(0) + helper(170) + give + callback)
+    yield "tail-call", program(TC, map_fd(2, PROGS) + mov(3, 1) + helper(12) + give)
+    yield "call", program(TC, mov(1, 5) + insn(0x85, src=1, imm=1) + EXIT + reg(0, 1) +
+                          store_to(8, 10, 0, -8) + insn(0x0f, 0, 1) + EXIT)
+    yield "call-stack", program(SOCKET, put(8, 10, 1, -8) + reg(1, 10) + add(1, -8) + insn(0x85, src=1, imm=2) +
+                                load_from(8, 0, 10, -8) + EXIT + load_from(8, 2, 1) + add(2, 1) +
+                                store_to(8, 1, 2) + mov(0, 0) + EXIT)
+    yield "loop-callback", program(TC, mov(1, 4) + insn(0x18, 2, 4, imm=8) + insn(0) + reg(3, 10) + add(3, -8) +
+                                   put(8, 10, 0, -8) + mov(4, 0) + helper(181) + mov(0, 0) + EXIT +
+                                   load_from(8, 3, 2) + insn(0x0f, 3, 1) + store_to(8, 2, 3) + mov(0, 0) +
+                                   EXIT)
+    yield "for-each", program(TC, map_fd(1, ARRAY) + insn(0x18, 2, 4, imm=6) + insn(0) + mov(3, 0) + mov(4, 0) +
+                              helper(164) + mov(0, 0) + EXIT + load_from(8, 5, 3, 8) + load_from(4, 0, 2) +
+                              mov(0, 0) + EXIT)
+    yield "bounded-loop", program(TC, mov(6, 0) + add(6, 1) + skip_if(0xa5, 6, 20, -2) + reg(0, 6) + EXIT)
+    yield "may-goto", program(TC, mov(6, 0) + add(6, 1) + insn(0xe5, off=1) + insn(0x05, off=-3) + give,
+                              EXTENDED)
+    yield "numbers", program(TC, reg(1, 10) + add(1, -8) + mov(2, 0) + mov(3, 5) + kfunc(NUM_NEW) +
+                             reg(1, 10) + add(1, -8) + kfunc(NUM_NEXT) + skip_if(0x15, 0, 0, 2) +
+                             load_from(4, 6, 0) + insn(0x05, off=-6) + reg(1, 10) + add(1, -8) +
+                             kfunc(NUM_DESTROY) + give)
+    yield "rcu", program(TC, kfunc(RCU_LOCK) + kfunc(RCU_UNLOCK) + give)
+    yield "copy", program(TC, reg(6, 1) + mov(2, 14) + reg(3, 10) + add(3, -8) + mov(4, 8) + helper(26) +
+                          load_from(8, 0, 10, -8) + mov(0, 0) + EXIT)
+    yield "size", program(TC, load_from(4, 4, 1) + skip_if(0x25, 4, 16, 5) + skip_if(0x15, 4, 0, 4) + mov(2, 0) +
+                          reg(3, 10) + add(3, -16) + helper(26) + give)
+    yield "pointers", program(XDP, ends + insn(0x1f, 3, 2) + reg(0, 3) + insn(0x57, 0, imm=3) + EXIT)
+    yield "cgroup", program(CGROUP_SKB, load_from(4, 0, 1, 16) + insn(0x57, 0, imm=1) + EXIT,
+                            UNPRIVILEGED | MANY_STATES)
+    yield "raw-tp", program(RAW_TP, load_from(8, 6, 1) + load_from(8, 7, 1, 24) + insn(0x0f, 6, 7) + reg(0, 6) +
+                            EXIT, NO_PRUNING)
+    yield "sk-lookup", program(SK_LOOKUP, load_from(4, 6, 1, 8) + load_from(8, 7, 1) +
+                               skip_if(0x15, 7, 0, 1) + load_from(4, 8, 7) + mov(0, 1) + EXIT)
+    yield "syscall", program(SYSCALL, load_from(8, 2, 1) + store_to(8, 1, 2, 8) + give)
+    yield "netfilter", program(NETFILTER, mov(0, 1) + EXIT)
+    yield "flow", program(FLOW, load_from(4, 2, 1, 76) + load_from(4, 3, 1, 80) + reg(4, 2) + add(4, 2) +
+                          skip_if(0x2d, 4, 0, 3, 3) + load_from(2, 5, 2) + load_from(8, 6, 1, 144) +
+                          store_to(2, 6, 5) + give)
+
+
+class Types:
+    """BTF, type by type: each function returns the new type's id."""
+
+    def __init__(self):
+        self.types, self.strings, self.n = b"", b"\0", 0
+
+    def text(self, text):
+        if not text:
+            return 0
+        self.strings += text.encode() + b"\0"
+        return len(self.strings) - len(text) - 1
+
+    def add(self, name, kind, vlen, size, *words, flag=0):
+        self.types += struct.pack("<III", self.text(name), kind << 24 | vlen | flag << 31, size)
+        self.types += b"".join(struct.pack("<I", word & 0xffffffff) for word in words)
+        self.n += 1
+        return self.n
+
+    def number(self, name, size, signed=False):
+        return self.add(name, 1, 0, size, signed << 24 | size * 8)
+
+    def pointer(self, to):
+        return self.add("", 2, 0, to)
+
+    def array(self, of, n, index=1):
+        return self.add("", 3, 0, 0, of, index, n)
+
+    def struct(self, name, size, *members):
+        words = [word for name, kind, off in members for word in (self.text(name), kind, off * 8)]
+        return self.add(name, 4, len(members), size, *words)
+
+    def typedef(self, name, of):
+        return self.add(name, 8, 0, of)
+
+    def proto(self, ret, *params):
+        words = [word for name, kind in params for word in (self.text(name), kind)]
+        return self.add("", 13, len(params), ret, *words)
+
+    def func(self, name, proto, linkage=1):
+        return self.add(name, 12, linkage, proto)
+
+    def tag(self, name, of, member=-1):
+        return self.add(name, 17, 0, of, member)
+
+    def bytes(self):
+        strings = self.strings + bytes(-len(self.strings) % 4)
+        return struct.pack("<HBBIIIII", 0xeb9f, 1, 0, 24, 0, len(self.types), len(self.types),
+                           len(strings)) + self.types + strings
+
+
+def kernel_types():
+    """A small kernel's types, and the ids of its functions by name."""
+    types = Types()
+    word, wide = types.number("int", 4, True), types.number("unsigned long", 8)
+    types.pointer(0)
+    any_pointer = types.n
+    task = types.n + 2
+    to_task = types.pointer(task)
+    types.struct("task_struct", 32, ("pid", word, 0), ("flags", wide, 8), ("parent", to_task, 16),
+                 ("files", any_pointer, 24))
+    number = types.struct("bpf_iter_num", 8, ("opaque", wide, 0))
+    head = types.struct("bpf_list_head", 16, ("opaque", types.array(wide, 2), 0))
+    node = types.struct("bpf_list_node", 24, ("opaque", types.array(wide, 3), 0))
+    to_number, to_head, to_node, to_word = (types.pointer(of) for of in (number, head, node, word))
+    ids = {}
+    for name, ret, *params in (
+            ("bpf_fentry_test1", word, to_task), ("bpf_iter_num_new", word, to_number, word, word),
+            ("bpf_iter_num_next", to_word, to_number), ("bpf_iter_num_destroy", 0, to_number),
+            ("bpf_obj_new_impl", any_pointer, wide, any_pointer),
+            ("bpf_obj_drop_impl", 0, any_pointer, any_pointer),
+            ("bpf_list_push_front_impl", word, to_head, to_node, any_pointer, wide),
+            ("bpf_list_pop_front", to_node, to_head), ("bpf_rcu_read_lock", 0),
+            ("bpf_rcu_read_unlock", 0), ("bpf_task_acquire", to_task, to_task),
+            ("bpf_task_release", 0, to_task), ("bpf_cast_to_kern_ctx", any_pointer, any_pointer)):
+        ids[name] = types.func(name, types.proto(ret, *((f"a{i}", p) for i, p in enumerate(params))))
+    proto = types.proto(0, ("data", any_pointer), ("task", to_task), ("n", word))
+    ids["trace"] = types.typedef("btf_trace_test", types.pointer(proto))
+    return types.bytes(), ids
+
+
+def own_types():
+    """A program's: functions, an object with a node, a value with a lock, a list and a pointer."""
+    types = Types()
+    word, wide = types.number("int", 4, True), types.number("unsigned long", 8)
+    node = types.struct("bpf_list_node", 24, ("opaque", types.array(wide, 3), 0))
+    head = types.struct("bpf_list_head", 16, ("opaque", types.array(wide, 2), 0))
+    lock = types.struct("bpf_spin_lock", 4, ("val", word, 0))
+    ids = {"object": types.struct("object", 32, ("node", node, 0), ("n", wide, 24))}
+    ids["value"] = types.struct("value", 32, ("n", wide, 0), ("lock", lock, 8), ("list", head, 16))
+    types.tag("contains:object:node", ids["value"], 2)
+    ctx = types.pointer(types.struct("__sk_buff", 192, ("len", word, 0)))
+    ids["main"] = types.func("main", types.proto(word, ("ctx", ctx)))
+    pair = types.pointer(types.struct("pair", 16, ("a", wide, 0), ("b", wide, 8)))
+    proto = types.proto(word, ("pair", pair), ("n", word))
+    ids["static"] = types.func("local", proto, 0)
+    ids["global"] = types.func("anywhere", proto, 1)
+    types.tag("arg:nonnull", ids["global"], 0)
+    return types.bytes(), ids
+
+
+def typed(kind, code, funcs=(), lines=(), attach=0, target=0, value=0, value_bytes=8, how=2):
+    kernel, own = kernel_types()[0], own_types()[0]
+    return (struct.pack("<8BHH", kind, attach, how, value, value_bytes, len(funcs), len(lines), target,
+                        len(kernel), len(own)) + kernel + own +
+            b"".join(struct.pack("<II", *func) for func in funcs) +
+            b"".join(struct.pack("<IIII", *line) for line in lines) + code)
+
+
+def typed_programs():
+    kernel, own = kernel_types()[1], own_types()[1]
+    give, main = mov(0, 0) + EXIT, (0, own["main"])
+
+    def ask(name):
+        return insn(0x85, src=2, imm=kernel[name])
+
+    yield "lines", typed(3, give, (main,), ((0, 1, 5, 1 << 10 | 2), (1, 1, 5, 2 << 10)))
+    follow = (load_from(8, 6, 1) + load_from(8, 7, 6, 16) + skip_if(0x15, 7, 0, 1) + load_from(4, 8, 7) +
+              give)
+    yield "entry", typed(26, follow, (main,), attach=24, target=kernel["bpf_fentry_test1"])
+    yield "tracepoint", typed(26, follow, (main,), attach=23, target=kernel["trace"])
+    numbers = (reg(1, 10) + add(1, -8) + mov(2, 0) + mov(3, 5) + ask("bpf_iter_num_new") + reg(1, 10) +
+               add(1, -8) + ask("bpf_iter_num_next") + skip_if(0x15, 0, 0, 1) + insn(0x05, off=-5) +
+               reg(1, 10) + add(1, -8) + ask("bpf_iter_num_destroy") + give)
+    yield "numbers", typed(3, numbers, (main,))
+    new = (mov(1, own["object"]) + mov(2, 0) + ask("bpf_obj_new_impl") + skip_if(0x15, 0, 0, 4) +
+           put(8, 0, 7, 24) + reg(1, 0) + mov(2, 0) + ask("bpf_obj_drop_impl") + give)
+    yield "object", typed(3, new, (main,))
+    push = (put(4, 10, 0, -4) + reg(2, 10) + add(2, -4) + map_fd(1, 0) + helper(1) +
+            skip_if(0x15, 0, 0, 21) + reg(7, 0) + mov(1, own["object"]) + mov(2, 0) +
+            ask("bpf_obj_new_impl") + skip_if(0x15, 0, 0, 16) + reg(6, 0) + reg(1, 7) + add(1, 8) +
+            helper(93) + reg(1, 7) + add(1, 16) + reg(2, 6) + mov(3, 0) + mov(4, 0) +
+            ask("bpf_list_push_front_impl") + reg(1, 7) + add(1, 8) + helper(94) + give)
+    yield "list", typed(3, push, (main,), value=own["value"], value_bytes=32)
+    calls = (put(8, 10, 1, -8) + put(8, 10, 2, -16) + reg(1, 10) + add(1, -16) + mov(2, 3) +
+             insn(0x85, src=1, imm=1) + EXIT + load_from(8, 0, 1) + insn(0x0f, 0, 2) + EXIT)
+    yield "local", typed(3, calls, (main, (7, own["static"])))
+    yield "global", typed(3, calls, (main, (7, own["global"])))
+    yield "rcu", typed(26, ask("bpf_rcu_read_lock") + ask("bpf_rcu_read_unlock") + give, (main,), attach=24,
+                       target=kernel["bpf_fentry_test1"])
+    hold = (load_from(8, 1, 1) + ask("bpf_task_acquire") + skip_if(0x15, 0, 0, 2) + reg(1, 0) +
+            ask("bpf_task_release") + give)
+    yield "task", typed(26, hold, (main,), attach=23, target=kernel["trace"])
+    yield "cast", typed(3, ask("bpf_cast_to_kern_ctx") + give, (main,))
+
+
+def write(folder, each):
+    (SEEDS / folder).mkdir(parents=True, exist_ok=True)
+    for name, data in each:
+        (SEEDS / folder / name).write_bytes(data)
+
+
 def main():
-    SEEDS.mkdir(parents=True, exist_ok=True)
-    for name, data in seeds():
-        (SEEDS / name).write_bytes(data)
+    write("machine_bpf", ((name, bytes([name in UNVERIFIED]) + data) for name, data in seeds()))
+    write("verify_program", programs())
+    write("verify_btf", typed_programs())
 
 
 if __name__ == "__main__":

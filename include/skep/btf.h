@@ -83,6 +83,8 @@ void skep_btf_free(struct skep_btf *btf);
 /** Type ids run from 1 to this, inclusive (0 is void). */
 uint32_t skep_btf_n_types(const struct skep_btf *btf);
 enum skep_btf_kind skep_btf_kind(const struct skep_btf *btf, uint32_t id);
+/** The kernel's word for a kind: "STRUCT"; that for void is "UNKNOWN". Never NULL. */
+const char *skep_btf_kind_word(enum skep_btf_kind kind);
 /** The type's name; "" when it has none. Never NULL, whatever the bytes. */
 const char *skep_btf_name(const struct skep_btf *btf, uint32_t id);
 /** First type called @name whose kind is in @kind_mask, lowest id (so the base's) first; 0 if

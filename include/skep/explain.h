@@ -20,8 +20,9 @@ struct skep_arena;
 
 /** A place in the source, as line_info tells it. */
 struct skep_explain_place {
-	const char *file, *text;     /* NULL: the program has no lines */
-	uint32_t line, column, slot; /* from 1; of the instruction */
+	const char *file, *text; /* NULL: the program has no lines */
+	uint32_t line, column;   /* from 1; 0: not known */
+	uint32_t slot;           /* of the instruction; UINT32_MAX: it is about none */
 };
 
 /** One instruction of the way that the bad value took. */
@@ -32,8 +33,10 @@ struct skep_explain_link {
 };
 
 struct skep_explanation {
-	const char *what; /* a sentence: "this reads 8 bytes behind the end of the packet" */
-	const char *why;  /* more of it, with the numbers that are known; NULL: nothing to add */
+	const char *rule;   /* the rule's stable name, as in the report */
+	const char *kernel; /* the kernel's own words; NULL: none */
+	const char *what;   /* a sentence: "this reads 8 bytes behind the end of the packet" */
+	const char *why;    /* more of it, with the numbers that are known; NULL: nothing to add */
 	struct skep_explain_place place;
 	struct skep_explain_link chain[SKEP_EXPLAIN_MOST_LINKS]; /* in the order they ran */
 	uint32_t n_links;
@@ -48,7 +51,7 @@ struct skep_explanation {
  * @program, @opts  as they were given to skep_verify(), still there
  * @arena           what @ret points to lives here
  * Return           0 | -EINVAL it was accepted | -ENOMEM
- * Cost             a second verification, of the path that failed alone
+ * Cost             a second verification
  */
 int skep_verify_explain(const struct skep_verify_program *program,
 			const struct skep_verify_opts *opts,

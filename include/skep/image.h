@@ -115,6 +115,12 @@ struct skep_link_env {
 	int (*variable)(void *ctx, const struct skep_insn *insn, uint64_t *ret);
 	void *ctx;
 	uint32_t exception_callback; /* slot where bpf_throw() goes on (BTF says so); 0: none */
+	/** Functions and jumps are known to be sound: what the caller knows of functions fits them?
+	 */
+	int (*layout)(void *ctx, struct skep_image *image);
+	/* The verifier asks the rest, only where paths come: fields of instructions, how deep
+	 * functions call each other. Before it is run: skep_image_bury_faults() */
+	bool verified;
 	/** callx, a call of the function whose number register @reg (1 to 5: the callee sees it)
 	 *  holds. Not in Linux, which does not know the instruction: NULL, as a rule. */
 	int (*by_register)(void *ctx, uint8_t reg, const struct skep_callable **ret);
@@ -138,6 +144,15 @@ struct skep_link_env {
 int skep_image_link(const struct skep_insn *insns, uint32_t n, uint32_t type,
 		    const struct skep_link_env *env, struct skep_buf *log, struct skep_image **ret);
 void skep_image_free(struct skep_image *image);
+
+#define SKEP_FAULT_TEXT_BYTES 96
+/** What is wrong with the fields of the instruction in slot @at, in the kernel's words (a line
+ *  without its end), in @text. NULL: nothing is. Of an image whose env->verified was set. */
+const char *skep_image_fault(const struct skep_image *image, uint32_t at,
+			     char text[SKEP_FAULT_TEXT_BYTES]);
+/** Instructions with faults become jumps to themselves: nobody comes there, or @image would not
+ * have been found sound. */
+void skep_image_bury_faults(struct skep_image *image);
 
 /* --- Running
  * ---------------------------------------------------------------------------------------- */

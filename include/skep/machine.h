@@ -32,17 +32,21 @@ struct skep_verify_report;
 struct skep_world;
 
 struct skep_machine_opts {
-	/* NULL: the checked interpreter, as nothing is proven of a program. The others trust what
-	 * they run: what a program may do to this process is the choice of who names one. */
+	/* What runs programs; NULL: the JIT, or the plain interpreter where it cannot. Programs are
+	 * verified when they are loaded, and refused as the kernel would refuse them: so both may
+	 * trust what they run. Verified programs that read the kernel's structures, or call what
+	 * has no meaning in user space, run in the checked interpreter all the same. */
 	const struct skep_exec *exec;
+	/* Nothing is proven of programs, and the checked interpreter alone runs them, which stops
+	 * at the first instruction that is wrong. */
+	bool unverified;
 	struct skep_exec_opts exec_opts;
 	uint64_t budget;       /* instructions a run may take; 0: no limit */
 	uint64_t most_memory;  /* bytes of all maps together; 0: no limit */
 	uint32_t most_objects; /* of each kind; 0: no limit */
-	bool checked;          /* the checked interpreter, whatever @exec says */
-	bool verify; /* programs are verified when loaded, and refused as the kernel would */
-	/* with @verify: how (NULL: as the kernel; levels and flags are PROG_LOAD's), and who is
-	 * told of each verification while what it was about is still there */
+	/* How programs are verified: levels and flags are PROG_LOAD's. NULL: as the kernel, for 60
+	 * s and with 512 MiB of states at most. And who is told of each verification while what it
+	 * was about is still there. */
 	const struct skep_verify_opts *verify_opts;
 	void (*verified)(void *ctx, const struct skep_verify_program *program,
 			 const struct skep_verify_opts *opts, int err,
@@ -126,7 +130,8 @@ enum skep_hook {
 	SKEP_HOOK_SOCKMAP,
 	SKEP_HOOK_STRUCT_OPS,
 };
-/** The hook is passed: all programs on it run on @ctx, in the order of their links.
+/** The hook is passed: all programs on it run on @ctx, in the order of their links. Those that were
+ *  verified to need more than @ctx_bytes do not run.
  *  @world  what they see; NULL: the host. Return the last one's result; 0: none was there. */
 uint32_t skep_machine_hook(struct skep_machine *machine, enum skep_hook kind, const char *name,
 			   void *ctx, size_t ctx_bytes, struct skep_world *world);

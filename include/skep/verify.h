@@ -44,9 +44,9 @@ struct skep_verify_program {
 	const struct skep_btf *kernel_btf; /* NULL: this machine has none */
 	const struct skep_btf *attach_btf; /* with attach_btf_id: what it attaches to, or NULL */
 	uint32_t attach_btf_id;
-	uint32_t
-		target_type; /* it attaches to a program of this type, attach_btf is its BTF; 0: not
-			      */
+	/* it attaches to a function of a program of this type, attach_btf is its BTF; 0: not */
+	uint32_t target_type, target_attach_type;
+	bool target_changes_packet, target_might_sleep; /* the function */
 };
 
 enum skep_verify_mode {
@@ -71,15 +71,30 @@ struct skep_verify_opts {
 	void *observe_ctx;
 };
 
+#define SKEP_VERIFY_FIELD_WORDS 4
+
 /** What a verification came to. */
 struct skep_verify_report {
 	uint32_t n_processed; /* instructions, on all paths */
 	uint32_t most_states_per_insn, n_states, peak_states;
-	uint32_t stack_bytes; /* of the deepest chain of calls */
-	uint32_t refused_at;  /* slot; UINT32_MAX: accepted, or not about one */
-	const char *refusal;  /* the rule's stable name ("uninit_register"); NULL: accepted */
-	/* EXTENDED, accepted: what part of its budget of instructions Linux would have used, in
-	 * percent, over 100 where it would refuse for that; UINT32_MAX: more than was looked at */
+	uint32_t stack_bytes;   /* of the deepest chain of calls */
+	uint32_t chain_bytes;   /* the same, as if no function had a stack of its own */
+	uint32_t most_frames;   /* functions in the longest chain of calls */
+	uint32_t most_branches; /* that waited to be walked, at one time */
+	uint64_t peak_bytes;    /* of memory that the verification took, at the most */
+	/* fields of the context that were accessed, for skep_verify_requirements() */
+	uint64_t context_fields[SKEP_VERIFY_FIELD_WORDS];
+	uint32_t refused_at; /* slot; UINT32_MAX: accepted, or not about one */
+	size_t log_bytes;    /* of the log at its longest: what is told of paths is taken back */
+	const char *refusal; /* the rule's stable name ("uninit_register"); NULL: accepted */
+	uint32_t ctx_bytes;  /* accepted: so much of its context it may touch */
+	/* accepted: it is given, or reads and writes by, pointers to the kernel's structures, which
+	 * the kernel vouches for or catches the faults of; who is no kernel must look where they
+	 * lead */
+	bool kernel_pointers;
+	/* EXTENDED, accepted: what part Linux would have used of its budget (of instructions, or of
+	 * paths that wait, whichever is more), in percent, over 100 where it would refuse for that;
+	 * UINT32_MAX: more than was looked at, or refused as a loop that does not end */
 	uint32_t linux_budget;
 };
 
@@ -96,6 +111,21 @@ struct skep_verify_report {
  */
 int skep_verify(const struct skep_verify_program *program, const struct skep_verify_opts *opts,
 		struct skep_buf *log, struct skep_verify_report *ret);
+
+/** What a function may do, itself or by those it calls. */
+struct skep_verify_effects {
+	bool changes_packet, might_sleep;
+};
+
+/**
+ * What @type_id, a FUNC of the program's BTF, may do; @program as for skep_verify(), verified.
+ *
+ * @ret     nothing of both, where the program has no such function
+ * Return   0 | -ENOMEM | what skep_verify() would refuse it for
+ * Source   behaviour of Linux 6.18, check_cfg()
+ */
+int skep_verify_function_effects(const struct skep_verify_program *program, uint32_t type_id,
+				 struct skep_verify_effects *ret);
 
 /**
  * The special fields of a value of type @value_type, which has @value_size bytes.

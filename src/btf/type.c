@@ -49,6 +49,17 @@ enum skep_btf_kind skep_btf_kind(const struct skep_btf *btf, uint32_t id)
 	return type ? wire_kind(type->info) : SKEP_BTF_VOID;
 }
 
+const char *skep_btf_kind_word(enum skep_btf_kind kind)
+{
+	static const char *const words[SKEP_BTF_N_KINDS] = {
+		"UNKNOWN", "INT",     "PTR",      "ARRAY",    "STRUCT",   "UNION",  "ENUM",
+		"FWD",     "TYPEDEF", "VOLATILE", "CONST",    "RESTRICT", "FUNC",   "FUNC_PROTO",
+		"VAR",     "DATASEC", "FLOAT",    "DECL_TAG", "TYPE_TAG", "ENUM64",
+	};
+
+	return (unsigned)kind < SKEP_BTF_N_KINDS ? words[kind] : words[0];
+}
+
 const char *skep_btf_name(const struct skep_btf *btf, uint32_t id)
 {
 	const struct wire_type *type = btf_record(btf, id);

@@ -67,10 +67,9 @@ static int open_machine(const struct skep_engine_opts *opts, struct skep_engine 
 	};
 	const struct skep_machine_opts machine = {
 		.exec = execs[opts->code],
-		.checked = opts->code == SKEP_CODE_CHECKED,
 		.exec_opts = {.budget = opts->budget != 0},
 		.budget = opts->budget,
-		.verify = opts->verify,
+		.unverified = opts->code == SKEP_CODE_CHECKED,
 		.verify_opts = opts->verify_opts,
 		.verified = opts->verified,
 		.verified_ctx = opts->verified_ctx,

@@ -30,15 +30,15 @@ struct skep_verify_report;
 
 enum skep_engine_kind { SKEP_ENGINE_AUTO, SKEP_ENGINE_LINUX, SKEP_ENGINE_USER };
 
-/** What runs programs on the user engine; the kernel decides for itself. */
-enum skep_engine_code { SKEP_CODE_CHECKED, SKEP_CODE_INTERP, SKEP_CODE_JIT };
+/** What runs programs on the user engine; the kernel decides for itself. CHECKED: unverified, and
+ *  each access is looked at. The others run verified programs alone. */
+enum skep_engine_code { SKEP_CODE_JIT, SKEP_CODE_INTERP, SKEP_CODE_CHECKED };
 
 struct skep_engine_opts {
 	enum skep_engine_kind kind;
 	enum skep_engine_code code;
 	uint64_t budget; /* instructions a run may take; 0: no limit. The kernel has its own. */
-	bool verify; /* user engine: programs are verified when loaded; the kernel does it anyway */
-	/* user engine, with @verify: see skep_machine_opts */
+	/* user engine, unless CHECKED: see skep_machine_opts */
 	const struct skep_verify_opts *verify_opts;
 	void (*verified)(void *ctx, const struct skep_verify_program *program,
 			 const struct skep_verify_opts *opts, int err,

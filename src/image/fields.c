@@ -6,6 +6,7 @@
 #include "image/link.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include <skep/diag.h>
 
@@ -32,7 +33,7 @@ static bool is_ldx_reserved(const struct skep_insn *insn)
 int skep_link_codes(struct skep_linker *linker, uint32_t at)
 {
 	struct skep_image *image = linker->image;
-	const struct skep_insn *insn = &image->insns[at];
+	struct skep_insn *insn = &image->insns[at];
 	enum skep_diag_id why = SKEP_DIAG_NONE;
 
 	if (is_ldx_reserved(insn)) {
@@ -43,6 +44,9 @@ int skep_link_codes(struct skep_linker *linker, uint32_t at)
 		image->ops[at] = SKEP_OP_CALL_HELPER;
 		return 0;
 	}
+	/* which the kernel does not look at */
+	if (linker->env->verified && insn->code == (SKEP_JMP | SKEP_EXIT))
+		insn->off = 0;
 	image->ops[at] = (uint16_t)decode(image, at, &why);
 	if (why == SKEP_DIAG_INSN_CODE) {
 		skep_link_log(linker, "unknown opcode %02x\n", insn->code);
@@ -69,7 +73,6 @@ static const char *jump_words(const struct skep_insn *insn)
 	case SKEP_CALL: return "BPF_CALL uses reserved fields";
 	case SKEP_EXIT: return "BPF_EXIT uses reserved fields";
 	case SKEP_JA: return "BPF_JA uses reserved fields";
-	case SKEP_JCOND: return "BPF_JCOND uses reserved fields";
 	default: return "BPF_JMP/JMP32 uses reserved fields";
 	}
 }
@@ -95,51 +98,88 @@ static bool is_atomic(const struct skep_insn *insn)
 	return (insn->code & 0xe7) == (SKEP_STX | SKEP_ATOMIC);
 }
 
-static void log_field(struct skep_linker *linker, uint32_t at)
+/* Known, but not in this width. */
+static bool is_atomic_of_words(const struct skep_insn *insn)
 {
-	const struct skep_insn *insn = &linker->image->insns[at];
+	switch (insn->imm & ~SKEP_FETCH) {
+	case SKEP_ADD:
+	case SKEP_AND:
+	case SKEP_OR:
+	case SKEP_XOR: return true;
+	default: return insn->imm == SKEP_XCHG || insn->imm == SKEP_CMPXCHG;
+	}
+}
+
+static void tell_field(const struct skep_image *image, uint32_t at,
+		       char text[SKEP_FAULT_TEXT_BYTES])
+{
+	const struct skep_insn *insn = &image->insns[at];
 	enum skep_diag_id why = SKEP_DIAG_NONE;
 
-	decode(linker->image, at, &why);
+	decode(image, at, &why);
 	if (why == SKEP_DIAG_INSN_REGISTER)
-		skep_link_log(linker, "R%d is invalid\n",
-			      insn->src >= SKEP_N_REGS && insn->dst < SKEP_N_REGS ? insn->src
-										  : insn->dst);
+		snprintf(text, SKEP_FAULT_TEXT_BYTES, "R%d is invalid",
+			 insn->src >= SKEP_N_REGS && insn->dst < SKEP_N_REGS ? insn->src
+									     : insn->dst);
+	else if (insn->code == (SKEP_JMP | SKEP_JCOND))
+		snprintf(text, SKEP_FAULT_TEXT_BYTES, "invalid may_goto imm %d", insn->imm);
+	else if (is_atomic(insn) && is_atomic_of_words(insn))
+		snprintf(text, SKEP_FAULT_TEXT_BYTES, "invalid atomic operand size");
 	else if (is_atomic(insn))
-		skep_link_log(linker, "BPF_ATOMIC uses invalid atomic opcode %02x\n", insn->imm);
+		snprintf(text, SKEP_FAULT_TEXT_BYTES, "BPF_ATOMIC uses invalid atomic opcode %02x",
+			 (unsigned)insn->imm);
 	else
-		skep_link_log(linker, "%s\n", reserved_words(insn));
+		snprintf(text, SKEP_FAULT_TEXT_BYTES, "%s", reserved_words(insn));
 }
 
 /* A cast between the two address spaces of an arena, and so of a program that has one. */
-static int check_cast(struct skep_linker *linker, const struct skep_insn *insn)
+static const char *cast_words(const struct skep_image *image, const struct skep_insn *insn)
 {
-	if (insn->imm != 1 && insn->imm != 1 << 16) {
-		skep_link_log(linker, "addr_space_cast insn can only convert between address "
-				      "space 1 and 0\n");
-		return -EINVAL;
-	}
-	if (!linker->image->arena) {
-		skep_link_log(linker, "addr_space_cast insn can only be used in a program that "
-				      "has an associated arena\n");
-		return -EINVAL;
-	}
-	return 0;
+	if (insn->imm != 1 && insn->imm != 1 << 16)
+		return "addr_space_cast insn can only convert between address space 1 and 0";
+	if (!image->arena)
+		return "addr_space_cast insn can only be used in a program that has an associated "
+		       "arena";
+	return NULL;
+}
+
+const char *skep_image_fault(const struct skep_image *image, uint32_t at,
+			     char text[SKEP_FAULT_TEXT_BYTES])
+{
+	if (image->ops[at] == SKEP_OP_ADDR_SPACE_CAST)
+		return cast_words(image, &image->insns[at]);
+	if (image->ops[at] != SKEP_OP_INVALID)
+		return NULL;
+	tell_field(image, at, text);
+	return text;
 }
 
 int skep_link_fields(struct skep_linker *linker)
 {
-	const struct skep_image *image = linker->image;
-	int err = 0;
+	for (uint32_t i = 0; !linker->env->verified && i < linker->n_order; i++) {
+		char text[SKEP_FAULT_TEXT_BYTES];
+		const char *fault = skep_image_fault(linker->image, linker->order[i], text);
 
-	for (uint32_t i = 0; !err && i < linker->n_order; i++) {
-		uint32_t at = linker->order[i];
-		if (image->ops[at] == SKEP_OP_INVALID) {
-			log_field(linker, at);
-			err = -EINVAL;
-		} else if (image->ops[at] == SKEP_OP_ADDR_SPACE_CAST) {
-			err = check_cast(linker, &image->insns[at]);
+		if (fault) {
+			skep_link_log(linker, "%s\n", fault);
+			return -EINVAL;
 		}
 	}
-	return err;
+	return 0;
+}
+
+void skep_image_bury_faults(struct skep_image *image)
+{
+	char text[SKEP_FAULT_TEXT_BYTES];
+	uint32_t n;
+
+	for (uint32_t at = 0; at < image->n_insns; at += n) {
+		n = skep_is_ld64(&image->insns[at]) ? 2 : 1;
+		if (!skep_image_fault(image, at, text))
+			continue;
+		for (uint32_t i = at; i < at + n; i++) {
+			image->insns[i] = skep_ja(-1);
+			image->ops[i] = SKEP_OP_JA;
+		}
+	}
 }

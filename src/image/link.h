@@ -31,6 +31,11 @@ static inline bool skep_is_local_call(const struct skep_insn *insn)
 	return insn->code == (SKEP_JMP | SKEP_CALL) && insn->src == SKEP_CALL_LOCAL;
 }
 
+static inline bool skep_is_kfunc_call(const struct skep_insn *insn)
+{
+	return insn->code == (SKEP_JMP | SKEP_CALL) && insn->src == SKEP_CALL_KFUNC;
+}
+
 /* callx: no row of isa.def, as it is nothing to Linux. */
 static inline bool skep_is_call_by_register(const struct skep_insn *insn)
 {
@@ -68,6 +73,8 @@ int skep_link_fields(struct skep_linker *linker);
 
 /* resolve.c: what 64-bit loads and calls name. */
 int skep_link_load(struct skep_linker *linker, uint32_t at);
+/* What the call in slot @at names, and all calls of helpers. */
+int skep_link_kfunc(struct skep_linker *linker, uint32_t at);
 int skep_link_calls(struct skep_linker *linker);
 
 #endif

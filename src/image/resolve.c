@@ -250,17 +250,18 @@ static int link_by_register(struct skep_linker *linker, struct skep_insn *insn)
 	return err;
 }
 
-static int link_kfunc(struct skep_linker *linker, struct skep_insn *insn)
+int skep_link_kfunc(struct skep_linker *linker, uint32_t at)
 {
+	struct skep_insn *insn = &linker->image->insns[at];
 	const struct skep_link_env *env = linker->env;
 	const struct skep_callable *row = NULL;
 
 	int err = env->kfunc ? env->kfunc(env->ctx, insn, &row) : -EINVAL;
-	if (!err && !row->call)
-		err = -EINVAL;
-	if (err) {
-		skep_link_log(linker, "kernel btf_id %d is not a kernel function\n", insn->imm);
+	if (err && env->kfunc)
 		return err;
+	if (err || !row->call) {
+		skep_link_log(linker, "kernel btf_id %d is not a kernel function\n", insn->imm);
+		return err ? err : -EINVAL;
 	}
 	linker->image->may_throw |= !strcmp(row->name, "bpf_throw");
 	insn->imm = (int32_t)keep_call(linker->image, row);
@@ -278,8 +279,6 @@ int skep_link_calls(struct skep_linker *linker)
 			err = link_by_register(linker, &image->insns[at]);
 		else if (image->ops[at] == SKEP_OP_CALL_HELPER)
 			err = link_helper(linker, &image->insns[at]);
-		else if (image->ops[at] == SKEP_OP_CALL_KFUNC)
-			err = link_kfunc(linker, &image->insns[at]);
 		image->has_may_goto |= image->ops[at] == SKEP_OP_MAY_GOTO;
 	}
 	return err;

@@ -68,6 +68,8 @@ int skep_link_functions(struct skep_linker *linker)
 		const struct skep_insn *insn = &image->insns[at];
 		if (skep_is_local_call(insn) || skep_is_ld64_func(insn))
 			err = note_start(linker, starts, &n, (int64_t)at + insn->imm + 1);
+		else if (skep_is_kfunc_call(insn))
+			err = skep_link_kfunc(linker, at);
 	}
 	if (!err && exception)
 		err = note_start(linker, starts, &n, exception);
@@ -115,12 +117,13 @@ static int check_jumps(struct skep_linker *linker, const struct skep_image_func 
 
 int skep_link_jumps(struct skep_linker *linker)
 {
-	const struct skep_image *image = linker->image;
+	const struct skep_link_env *env = linker->env;
+	struct skep_image *image = linker->image;
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < image->n_funcs; i++)
 		err = check_jumps(linker, &image->funcs[i]);
-	return err;
+	return err || !env->layout ? err : env->layout(env->ctx, image);
 }
 
 /* --- what is reached ------------------------------------------------------------------------ */
@@ -240,6 +243,8 @@ int skep_link_depth(struct skep_linker *linker)
 	const struct skep_image *image = linker->image;
 	uint8_t known[MOST_FUNCS] = {0};
 
+	if (linker->env->verified)
+		return 0;
 	for (uint32_t i = 0; i < image->n_funcs; i++) {
 		if (frames_of(image, i, known, 0) < 0) {
 			skep_link_log(linker, "the call stack of %d frames is too deep !\n",

@@ -4,7 +4,7 @@
  *
  * The whole text is kept until the end. A caller whose buffer is too small gets its last bytes, or
  * with LOG_FIXED its first, always with a NUL, and -ENOSPC. A caller without a buffer learns the
- * size a buffer needs.
+ * size a buffer needs: for what the text was at its longest, also if some of it was taken back.
  *
  * Source  behaviour of Linux 6.18, kernel/bpf/log.c
  */
@@ -54,10 +54,16 @@ int machine_log_finish(struct log *log, uint32_t *ret_true_size)
 {
 	const char *text = log->text.data ? log->text.data : "";
 	uint32_t len = log->text.len < UINT32_MAX ? (uint32_t)log->text.len : UINT32_MAX - 1;
+	uint32_t most = len;
+	int err = 0;
 
 	*ret_true_size = 0;
 	if (!log->level || !len)
 		return 0;
-	*ret_true_size = len + 1;
-	return log->user ? hand_over(log, text, len) : 0;
+	if (log->most > len)
+		most = log->most < UINT32_MAX ? (uint32_t)log->most : UINT32_MAX - 1;
+	*ret_true_size = most + 1;
+	if (log->user)
+		err = hand_over(log, text, len);
+	return err || !log->user || most < log->size ? err : -ENOSPC;
 }

@@ -77,7 +77,9 @@ struct prog_object {
 	uint32_t type, expected_attach_type, flags, attach_btf_id;
 	char name[16];
 	uint8_t tag[8];
-	bool gpl, checked;
+	bool gpl, checked;  /* checked: the checked interpreter runs it */
+	uint32_t ctx_bytes; /* verified: it touches so much of its context; else 0 */
+	bool unsure;        /* verified, but what it may touch is for the kernel to know */
 	uint32_t uid;
 	uint64_t load_time_ns;
 	SKEP_VEC(struct map_object *) maps;
@@ -148,6 +150,7 @@ struct skep_machine {
 	struct skep_btf *kernel_btf;             /* NULL: none */
 	struct btf_object *kernel_btf_object;    /* made when first asked for */
 	uint64_t memory_bytes;
+	bool mixed; /* atomic: the checked interpreter runs some of its programs */
 };
 
 /** One call of bpf(2). */
@@ -290,6 +293,7 @@ struct log {
 	uint32_t level, size;
 	uint64_t user;
 	struct skep_buf text;
+	size_t most; /* bytes that the text had before some was taken back */
 };
 
 #define LOG_LEVEL 3 /* 1 and 2 */
@@ -335,9 +339,12 @@ int machine_prog_find_exception(const struct prog_object *prog, struct log *log,
 int machine_prog_check_target(struct skep_machine *machine, const struct prog_object *prog,
 			      struct log *log);
 int machine_prog_check_lines(struct request *req, struct prog_object *prog, struct log *log);
-/** What the verifier says of a program that was linked. Return 0 | -errno, words to @log */
-int machine_prog_verify(struct skep_machine *machine, const struct prog_object *prog,
-			struct log *log);
+/** What the verifier says of a program that was linked; sets prog->unsure.
+ *  Return 0 | -errno, words to @log */
+int machine_prog_verify(struct skep_machine *machine, struct prog_object *prog, struct log *log);
+/** May who has no privileges load it? Source: bpf_prog_load(). Return 0 | -EPERM | -E2BIG */
+int machine_prog_check_rights(const struct skep_machine *machine,
+			      const struct attr_prog_load *attr);
 /** expected_attach_type and what the program attaches to. Return 0 | -EINVAL */
 int machine_prog_check_attach(const struct prog_object *prog);
 /** The tag: first 8 bytes of the instructions' SHA-256, descriptors and addresses left out. */

@@ -1,12 +1,15 @@
 /*
  * PROG_LOAD: from attributes to a program that can run.
  *
- *	attributes ─► checks in the kernel's order ─► copies ─► func_info ─► link ─► line_info ─►
- *compile
+ *	attributes ─► checks in the kernel's order ─► copies ─► func_info ─► link ─► line_info
+ *		─► verify ─► compile
  *
- * There is no verifier here. What it would prove, the checked interpreter tests while the program
- * runs; so a machine without another way to run programs uses that one. The log says in the
- * kernel's words why a program is refused, and ends with its line about how much was looked at.
+ * What runs programs trusts the verifier (prog_verify.c). Two kinds of verified programs may still
+ * do what is the kernel's to catch: those that follow pointers to the kernel's structures, and
+ *those that call what has no meaning in user space. They, and all programs of a machine that
+ *verifies none, run in the checked interpreter, which tests each access as it comes. The log says
+ *in the kernel's words why a program is refused, and ends with its line about how much was looked
+ *at.
  *
  * Source  behaviour of Linux 6.18, bpf_prog_load() and bpf_check()
  */
@@ -109,6 +112,7 @@ static int copy_in(const struct attr_prog_load *attr, struct prog_object *prog)
 
 struct linking {
 	struct skep_machine *machine;
+	struct request *req;
 	const struct attr_prog_load *attr;
 	struct prog_object *prog;
 	struct log *log;
@@ -182,18 +186,27 @@ static uint64_t absent(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint6
 /* What the verifier judges though it cannot be done here: that ends the run where it is called. */
 static const struct skep_callable nowhere = {"absent", absent, &poisoned_proto};
 
+static int link_stop(const struct linking *linking, const struct skep_callable *stop,
+		     const struct skep_callable **ret)
+{
+	linking->prog->unsure = true;
+	*ret = stop;
+	return 0;
+}
+
 static int link_helper(void *ctx, int32_t id, const struct skep_callable **ret)
 {
 	const struct linking *linking = ctx;
 	const struct skep_callable *row = skep_helper(id);
 	const struct skep_proto *proto;
+	bool verifies = !linking->machine->opts.unverified;
 
-	if (!row && (is_poison(id) || linking->machine->opts.verify)) {
-		*ret = &poison;
-		return 0;
-	}
-	if (linking->machine->opts.verify) {
-		*ret = row->call ? row : &nowhere;
+	if (!row && (is_poison(id) || verifies))
+		return link_stop(linking, &poison, ret);
+	if (verifies && !row->call)
+		return link_stop(linking, &nowhere, ret);
+	if (verifies) {
+		*ret = row;
 		return 0;
 	}
 	if (!row) {
@@ -216,31 +229,49 @@ static int link_helper(void *ctx, int32_t id, const struct skep_callable **ret)
 	return 0;
 }
 
+/* A call of a module's function names the module by its place in fd_array; there are no modules. */
+static int refuse_module(const struct linking *linking, const struct skep_insn *insn)
+{
+	if (insn->off < 0)
+		machine_log_printf(linking->log, "negative offset disallowed for kernel module "
+						 "function call\n");
+	else if (!linking->attr->fd_array)
+		machine_log_printf(linking->log, "kfunc offset > 0 without fd_array is invalid\n");
+	else
+		machine_log_printf(
+			linking->log,
+			"kernel btf_id %d is of the module in fd_array[%d]: this machine "
+			"has no kernel modules\n",
+			insn->imm, insn->off);
+	return insn->off > 0 && !linking->attr->fd_array ? -EPROTO : -EINVAL;
+}
+
 static int link_kfunc(void *ctx, const struct skep_insn *insn, const struct skep_callable **ret)
 {
 	const struct linking *linking = ctx;
 	const struct skep_btf *btf = linking->machine->kernel_btf;
 	const struct skep_callable *row;
 	const char *name;
+	bool verifies = !linking->machine->opts.unverified;
 
-	if (!insn->imm && linking->machine->opts.verify) {
-		*ret = &poison;
-		return 0;
-	}
+	if (!insn->imm && verifies)
+		return link_stop(linking, &poison, ret);
 	if (!linking->prog->gpl) {
 		machine_log_printf(linking->log,
 				   "cannot call kernel function from non-GPL compatible "
 				   "program\n");
 		return -EINVAL;
 	}
-	if (insn->off || !btf || skep_btf_kind(btf, (uint32_t)insn->imm) != SKEP_BTF_FUNC) {
+	if (insn->off)
+		return refuse_module(linking, insn);
+	if (!btf || skep_btf_kind(btf, (uint32_t)insn->imm) != SKEP_BTF_FUNC) {
 		machine_log_printf(linking->log, "kernel btf_id %d is not a function\n", insn->imm);
 		return -EINVAL;
 	}
 	name = skep_btf_name(btf, (uint32_t)insn->imm);
 	row = skep_kfunc(name);
-	if ((!row || !row->call) && linking->machine->opts.verify)
-		row = &nowhere;
+	if ((!row || !row->call) && verifies)
+		return link_stop(linking, &nowhere, ret);
 	if (!row || !row->call) {
 		machine_log_printf(linking->log, "calling kernel function %s is not allowed\n",
 				   name);
@@ -296,6 +327,18 @@ static int link_variable(void *ctx, const struct skep_insn *insn, uint64_t *ret)
 	return err;
 }
 
+/* What BTF says of functions and lines is looked at as soon as functions are known. */
+static int check_layout(void *ctx, struct skep_image *image)
+{
+	struct linking *linking = ctx;
+	int err;
+
+	linking->prog->image = image;
+	err = machine_prog_check_lines(linking->req, linking->prog, linking->log);
+	linking->prog->image = NULL;
+	return err;
+}
+
 static int link_program(struct linking *linking)
 {
 	struct skep_link_env env = {
@@ -304,6 +347,8 @@ static int link_program(struct linking *linking)
 		.kfunc = link_kfunc,
 		.variable = link_variable,
 		.ctx = linking,
+		.layout = check_layout,
+		.verified = !linking->machine->opts.unverified,
 	};
 	struct prog_object *prog = linking->prog;
 	struct skep_image *image;
@@ -351,21 +396,23 @@ static int bind_fd_array(struct linking *linking)
 
 /* --- Checking ------------------------------------------------------------------------------- */
 
-static int check_program(struct linking *linking, struct request *req)
+static int check_program(struct linking *linking)
 {
 	struct skep_machine *machine = linking->machine;
 	int err = bind_fd_array(linking);
 
 	if (!err)
-		err = machine_prog_check_funcs(machine, req, linking->prog, linking->log);
+		err = machine_prog_check_funcs(machine, linking->req, linking->prog, linking->log);
 	if (!err)
 		err = link_program(linking);
 	if (!err)
-		err = machine_prog_check_lines(req, linking->prog, linking->log);
-	if (!err)
 		err = machine_prog_check_target(machine, linking->prog, linking->log);
-	if (!err && machine->opts.verify)
-		return machine_prog_verify(machine, linking->prog, linking->log);
+	if (!err && !machine->opts.unverified) {
+		err = machine_prog_verify(machine, linking->prog, linking->log);
+		if (!err)
+			skep_image_bury_faults(linking->prog->image);
+		return err;
+	}
 	machine_log_printf(linking->log,
 			   "processed %u insns (limit %d) max_states_per_insn 0 total_states 0 "
 			   "peak_states 0 mark_read 0\n",
@@ -379,13 +426,13 @@ static int check_with_log(struct skep_machine *machine, struct request *req,
 {
 	const struct attr_prog_load *attr = &req->attr.prog_load;
 	_cleanup_log_ struct log log = {0};
-	struct linking linking = {machine, attr, prog, &log};
+	struct linking linking = {machine, req, attr, prog, &log};
 	uint32_t true_size;
 	int err = machine_log_init(&log, attr->log_level, attr->log_buf, attr->log_size), log_err;
 
 	if (err)
 		return err;
-	err = check_program(&linking, req);
+	err = check_program(&linking);
 	log_err = machine_log_finish(&log, &true_size);
 	if (req->size >= TAIL_OF_ATTR && request_put(req, prog_load.log_true_size, true_size))
 		return -EFAULT;
@@ -397,15 +444,23 @@ static int check_with_log(struct skep_machine *machine, struct request *req,
 static int compile(struct skep_machine *machine, struct prog_object *prog)
 {
 	struct skep_exec_opts opts = machine->opts.exec_opts;
-	const struct skep_exec *exec = machine->opts.exec;
+	const struct skep_exec *exec = machine->opts.exec ? machine->opts.exec : &skep_exec_jit;
+	int err;
 
 	opts.budget |= machine->opts.budget != 0;
-	if (machine->opts.checked || !exec)
+	if (machine->opts.unverified || prog->unsure)
 		exec = &skep_exec_checked;
-	prog->checked = exec == &skep_exec_checked;
 	prog->program.image = prog->image;
+	err = exec->compile(prog->image, &opts, &prog->program.code);
+	if (err == -ENOTSUP && !machine->opts.exec && exec == &skep_exec_jit) {
+		exec = &skep_exec_interp;
+		err = exec->compile(prog->image, &opts, &prog->program.code);
+	}
 	prog->program.exec = exec;
-	return exec->compile(prog->image, &opts, &prog->program.code);
+	prog->checked = exec == &skep_exec_checked;
+	if (prog->checked)
+		__atomic_store_n(&machine->mixed, true, __ATOMIC_RELAXED);
+	return err;
 }
 
 static uint64_t boottime_ns(void)
@@ -469,6 +524,8 @@ int machine_cmd_prog_load(struct skep_machine *machine, struct request *req)
 	struct prog_object *prog __attribute__((cleanup(prog_object_drop))) = NULL;
 	int fd, err = check_attr(attr);
 
+	if (!err)
+		err = machine_prog_check_rights(machine, attr);
 	if (!err)
 		err = machine_object_check_room(machine, OBJECT_PROG);
 	if (err)

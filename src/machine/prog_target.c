@@ -3,11 +3,11 @@
  * another program's, a raw tracepoint, a member of a structure of functions. The words are the
  * kernel's.
  *
- * A machine has no kernel functions, so those that the kernel keeps to itself (not traceable, not
- * modifiable, not to sleep in) are not known here: BTF alone decides.
+ * A machine has no kernel functions, so BTF alone decides here whether there is one. What may be
+ * done at it is for the verifier to say: verify/attach.c.
  *
  * Source  behaviour of Linux 6.18, check_attach_btf_id(), bpf_check_attach_target(),
- *         check_struct_ops_btf_id(), bpf_lsm_verify_prog()
+ *         check_struct_ops_btf_id()
  */
 #include "machine/prog.h"
 
@@ -162,51 +162,6 @@ static int check_raw_tp(const struct target *target)
 	return 0;
 }
 
-/* Hooks whose results the kernel does not take from programs. */
-static bool is_disabled_hook(const char *name)
-{
-	static const char *const hooks[] = {
-		"vm_enough_memory",   "inode_need_killpriv", "inode_getsecurity",
-		"inode_listsecurity", "inode_copy_up_xattr", "getselfattr",
-		"getprocattr",        "setprocattr",         "key_getsecurity",
-		"audit_rule_match",   "xfrm_decode_session", "ismaclabel",
-	};
-
-	for (size_t i = 0; i < sizeof(hooks) / sizeof(*hooks); i++)
-		if (!strcmp(name, hooks[i]))
-			return true;
-	return false;
-}
-
-static int check_lsm(const struct target *target)
-{
-	static const char prefix[] = "bpf_lsm_";
-	size_t n = sizeof(prefix) - 1;
-
-	if (!target->prog->gpl)
-		return refuse(target, "LSM programs must have a GPL compatible license\n");
-	if (!strncmp(target->name, prefix, n) && is_disabled_hook(target->name + n))
-		return refuse(target, "attach_btf_id %u points to disabled hook %s\n", target->id,
-			      target->name);
-	if (strncmp(target->name, prefix, n))
-		return refuse(target, "attach_btf_id %u points to wrong type name %s\n", target->id,
-			      target->name);
-	return 0;
-}
-
-/* The kernel's verifier of tracing programs is in these itself. */
-static bool is_denied(const char *name)
-{
-	static const char *const names[] = {"migrate_disable", "migrate_enable",
-					    "rcu_read_unlock_strict", "__rcu_read_lock",
-					    "__rcu_read_unlock"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strcmp(name, names[i]))
-			return true;
-	return false;
-}
-
 static int check_function(const struct target *target)
 {
 	const struct prog_object *prog = target->prog;
@@ -215,10 +170,7 @@ static int check_function(const struct target *target)
 		return refuse(target, "attach_btf_id %u is not a function\n", target->id);
 	if (prog->attach_prog && prog->expected_attach_type == ATTACH_MODIFY_RETURN)
 		return refuse(target, "can't modify return codes of BPF programs\n");
-	if (prog->type == PROG_LSM)
-		return check_lsm(target);
-	return prog->type == PROG_TRACING && !prog->attach_prog && is_denied(target->name) ? -EINVAL
-											   : 0;
+	return 0;
 }
 
 static int check_traced(const struct target *target)

@@ -87,6 +87,13 @@ static const struct skep_btf *types_for(const struct prog_object *prog,
 	return world->types || !prog->btf ? world->types : prog->btf->btf;
 }
 
+/* Whatever runs it, it may go on as a program that the checked interpreter runs. */
+static bool is_checked(const struct prog_object *prog)
+{
+	return prog->checked || (prog->image->has_tail_call &&
+				 __atomic_load_n(&prog->object.machine->mixed, __ATOMIC_RELAXED));
+}
+
 static uint32_t run_on_cpu(struct prog_object *prog, const struct entry *entry)
 {
 	const struct skep_machine *machine = prog->object.machine;
@@ -97,12 +104,12 @@ static uint32_t run_on_cpu(struct prog_object *prog, const struct entry *entry)
 	const struct skep_btf *types = entry->world->types;
 	uint64_t r0;
 
-	if (prog->checked)
+	if (is_checked(prog))
 		grant(&run, entry);
 	entry->world->types = types_for(prog, entry->world);
 	r0 = skep_program_run(&prog->program, entry->ctx, &run);
 	entry->world->types = types;
-	if (prog->checked || machine->opts.budget)
+	if (run.check || machine->opts.budget)
 		keep_fault(prog, &run);
 	skep_check_free(run.check);
 	return (uint32_t)r0;
@@ -114,6 +121,9 @@ uint32_t machine_run_once(struct prog_object *prog, const struct entry *entry)
 	uint64_t start = counted ? now_ns() : 0;
 	uint32_t retval;
 
+	/* Who passes a hook may have less of a context than there could be. */
+	if (entry->ctx_bytes < prog->ctx_bytes)
+		return 0;
 	skep_cpu_enter();
 	retval = run_on_cpu(prog, entry);
 	skep_cpu_leave();

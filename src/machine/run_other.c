@@ -29,7 +29,8 @@ int machine_run_raw_tp(struct prog_object *prog, struct request *req)
 	int err;
 
 	if (attr->data_in || attr->data_out || attr->ctx_out || attr->duration || attr->repeat ||
-	    attr->batch_size || attr->ctx_size_in > MOST_ARGS_BYTES)
+	    attr->batch_size || attr->ctx_size_in < prog->ctx_bytes ||
+	    attr->ctx_size_in > MOST_ARGS_BYTES)
 		return -EINVAL;
 	if (!(attr->flags & TEST_F_ON_CPU) && attr->cpu)
 		return -EINVAL;
@@ -147,7 +148,8 @@ int machine_run_syscall(struct prog_object *prog, struct request *req)
 	int err;
 
 	if (attr->data_in || attr->data_out || attr->ctx_out || attr->duration || attr->repeat ||
-	    attr->flags || attr->batch_size || attr->ctx_size_in > MOST_SYSCALL_CTX)
+	    attr->flags || attr->batch_size || attr->ctx_size_in < prog->ctx_bytes ||
+	    attr->ctx_size_in > MOST_SYSCALL_CTX)
 		return -EINVAL;
 	if (attr->ctx_size_in) {
 		err = machine_user_dup(attr->ctx_in, attr->ctx_size_in, &ctx);

@@ -48,6 +48,7 @@ static void load_field(struct verifier *v, const struct ctx_field *field, struct
 		reg->btf = field->btf;
 		reg->btf_id = field->btf_id;
 		reg->ref_id = field->ref_id;
+		v->kernel_pointers = true;
 	}
 }
 
@@ -63,6 +64,10 @@ static int context(struct verifier *v, const struct mem_access *at, const struct
 		return err;
 	if (verify_ctx_access(v, at->off, at->bytes, at->kind, &field))
 		return verify_refuse(v, INVALID_CTX_ACCESS, at->off, at->bytes);
+	if (field.ref_id && !verify_ref_find(v->state, field.ref_id))
+		return verify_refuse(v, ARGUMENT_RELEASED, at->off);
+	if (v->ctx_bytes < (uint32_t)at->off + at->bytes)
+		v->ctx_bytes = (uint32_t)at->off + at->bytes;
 	if (loads_register(at))
 		load_field(v, &field, verify_reg(v, (unsigned)at->value));
 	return 0;
@@ -150,7 +155,7 @@ static bool is_plain_context(const struct verifier *v)
 		PROG_TYPE_CGROUP_SOCKOPT, PROG_TYPE_SK_LOOKUP,
 	};
 
-	return !memchr(rewritten, (int)v->image->type, sizeof(rewritten));
+	return !memchr(rewritten, (int)verify_type(v), sizeof(rewritten));
 }
 
 static int neither(struct verifier *v, const struct mem_access *at, const struct reg *reg)

@@ -74,10 +74,11 @@ static int move_64(struct verifier *v, const struct skep_insn *insn, struct reg 
 	if (same)
 		verify_name_number(v, src);
 	*dst = *src;
-	if (!same) {
+	if (!same)
 		unlink_number(dst);
-		skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 64);
-	}
+	/* Where nothing changes too: the bits are found anew from the bounds, as the kernel does.
+	 */
+	skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 64);
 	return 0;
 }
 
@@ -99,7 +100,7 @@ static int move_32(struct verifier *v, const struct skep_insn *insn, struct reg 
 	*dst = *src;
 	if (!same)
 		unlink_number(dst);
-	if (insn->off && !same)
+	if (insn->off)
 		skep_scalar_sign_extend(&dst->value, (unsigned)insn->off / 8, 32);
 	skep_scalar_zero_upper(&dst->value);
 	return 0;
@@ -188,7 +189,7 @@ static int two_numbers(struct verifier *v, const struct skep_insn *insn, struct 
 		*dst = was;
 		other = verify_fork(v, v->at, v->at, false);
 		if (!other)
-			return verify_no_fork(v);
+			return verify_no_fork(v, -E2BIG);
 		top_frame(other)->regs[insn->dst].value = zero;
 		skep_scalar_fork(&dst->value, &src->value, op_of(insn), &zero);
 	}

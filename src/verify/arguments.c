@@ -82,11 +82,19 @@ static const struct wanted_list *const wanted_of[] = {
 	[SKEP_ARG_DYNPTR] = &dynptr_kinds,
 };
 
+/* Programs that trace have their own helpers of this name, that take the kernel's object alone. */
+static bool is_traced_storage(const struct verifier *v, const struct call *call)
+{
+	return verify_type(v) == PROG_TYPE_TRACING &&
+	       (call->id == HELPER_ID_sk_storage_get || call->id == HELPER_ID_sk_storage_delete);
+}
+
 /* A socket in any of its forms; the rest of the kernel's objects have but one. */
-static bool is_sock_common(struct verifier *v, uint32_t kind, uint32_t btf_id)
+static bool is_sock_common(struct verifier *v, const struct call *call, uint32_t kind,
+			   uint32_t btf_id)
 {
 	return (kind & SKEP_ARG_KIND_MASK) == SKEP_ARG_BTF_ID && btf_id &&
-	       btf_id == verify_kernel_struct(v, sock_common_name);
+	       !is_traced_storage(v, call) && btf_id == verify_kernel_struct(v, sock_common_name);
 }
 
 /* The flags that count: what the argument does not mind is left out. */
@@ -161,7 +169,7 @@ int verify_argument_kind(struct verifier *v, const struct call *call, unsigned r
 	uint16_t flags = flags_that_count(call, reg, regno, kind);
 	bool found = false;
 
-	if (is_sock_common(v, kind, btf_id))
+	if (is_sock_common(v, call, kind, btf_id))
 		list = &btf_sock_kinds;
 	for (unsigned i = 0; i < list->n && !found; i++)
 		found = list->wanted[i].kind == reg->kind && list->wanted[i].flags == flags;

@@ -125,7 +125,7 @@ static int guess(struct verifier *v, const struct jump *jump, uint32_t at)
 		return 0;
 	other = verify_fork(v, at, v->at, true);
 	if (!other)
-		return verify_no_fork(v);
+		return verify_no_fork(v, -EFAULT);
 	verify_reg_unknown(v, &top_frame(other)->regs[jump->insn->dst]);
 	if (jump->by_register)
 		verify_reg_unknown(v, &top_frame(other)->regs[jump->insn->src]);
@@ -233,7 +233,7 @@ static int both_ways(struct verifier *v, struct jump *jump)
 		return err;
 	other = verify_fork(v, jump->target, v->at, false);
 	if (!other)
-		return verify_no_fork(v);
+		return verify_no_fork(v, -EFAULT);
 	learn_numbers(jump, other);
 	if (jump->by_register)
 		tell_linked(v, other, jump->insn->src, &linked);
@@ -275,7 +275,7 @@ static int may_goto(struct verifier *v, const struct skep_insn *insn)
 
 	out = verify_fork(v, v->at + 1, v->at, false);
 	if (!out)
-		return verify_no_fork(v);
+		return verify_no_fork(v, -ENOMEM);
 	out->may_goto_depth++;
 	if (last)
 		verify_widen(v, last, out);

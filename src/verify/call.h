@@ -25,6 +25,12 @@ enum {
 #undef CTX_TYPE
 };
 
+/** The type whose rules count: for a program that replaces another's function, that one's. */
+static inline uint32_t verify_type(const struct verifier *v)
+{
+	return v->image->type == PROG_TYPE_EXT ? v->program->target_type : v->image->type;
+}
+
 /* Helpers that have rules of their own, by number. */
 enum {
 #define HELPER(id, name, ...) HELPER_ID_##name = (id),

@@ -16,8 +16,6 @@
 
 #include <string.h>
 
-#define MOST_PENDING 8192
-
 /* --- What they get --------------------------------------------------------------------------- */
 
 static void give_map(struct reg *reg, enum reg_kind kind, const struct reg *from)
@@ -161,7 +159,7 @@ static int call_now(struct verifier *v, struct call *call, const struct caller *
 	int err;
 
 	if (!state)
-		return verify_no_fork(v);
+		return verify_no_fork(v, -ENOMEM);
 	err = verify_frame_push(v, state, call->callback, v->at);
 	if (err)
 		return err;
@@ -183,7 +181,8 @@ static int call_now(struct verifier *v, struct call *call, const struct caller *
 
 static int push(struct verifier *v, struct state *state, uint32_t at)
 {
-	skep_vec_push(&v->pending, ((struct pending){state, at, v->at, v->log ? v->log->len : 0}));
+	skep_vec_push(&v->pending, ((struct pending){state, at, v->at, v->log ? v->log->len : 0,
+						     verify_trail_len(v), v->n_processed}));
 	if (v->pending.len > MOST_PENDING)
 		return verify_refuse(v, TOO_MANY_ASYNC, (unsigned)v->pending.len);
 	return 0;

@@ -224,6 +224,17 @@ static int find_type(struct verifier *v, const char *name, struct ctx_field *ret
 	return btf && ret->btf_id ? 0 : -EACCES;
 }
 
+/* For the report: what the program accesses, of what older kernels may not have. */
+static void note_field(struct verifier *v, const struct field *field)
+{
+	uint32_t row = (uint32_t)(field - fields);
+
+	v->context_fields[row / 64] |= 1ull << (row % 64);
+}
+
+_Static_assert(sizeof(fields) / sizeof(*fields) <= 64 * SKEP_VERIFY_FIELD_WORDS,
+	       "a bit for each row");
+
 int verify_ctx_access(struct verifier *v, int32_t off, uint32_t bytes, enum access kind,
 		      struct ctx_field *ret)
 {
@@ -236,6 +247,7 @@ int verify_ctx_access(struct verifier *v, int32_t off, uint32_t bytes, enum acce
 	if (!field || (field->flags & NO_SIGN && ret->sign_extends) ||
 	    (field->flags & NEEDS_CAP && !v->privileged))
 		return -EACCES;
+	note_field(v, field);
 	*ret = (struct ctx_field){
 		.kind = (enum reg_kind)field->kind,
 		.flags = field->flags & (uint16_t)~OWN_FLAGS,

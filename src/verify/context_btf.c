@@ -148,17 +148,6 @@ static bool is_number(const struct skep_btf *btf, uint32_t type)
 	}
 }
 
-static const char *kind_name(enum skep_btf_kind kind)
-{
-	static const char *const names[SKEP_BTF_N_KINDS] = {
-		"UNKNOWN", "INT",     "PTR",      "ARRAY",    "STRUCT",   "UNION",  "ENUM",
-		"FWD",     "TYPEDEF", "VOLATILE", "CONST",    "RESTRICT", "FUNC",   "FUNC_PROTO",
-		"VAR",     "DATASEC", "FLOAT",    "DECL_TAG", "TYPE_TAG", "ENUM64",
-	};
-
-	return kind < SKEP_BTF_N_KINDS ? names[kind] : "UNKNOWN";
-}
-
 /* LSM's result so far is in a known range; others' may be any number. */
 static bool note_result(struct verifier *v, struct ctx_field *ret)
 {
@@ -185,7 +174,7 @@ static bool may_see_result(struct verifier *v, uint32_t arg, struct ctx_field *r
 		if (is_small_int(btf, type))
 			return true;
 		verify_log(v, "ret type %s not allowed for fmod_ret\n",
-			   kind_name(skep_btf_kind(btf, type)));
+			   skep_btf_kind_word(skep_btf_kind(btf, type)));
 		return false;
 	default: break;
 	}
@@ -269,17 +258,44 @@ static bool ends_in(const char *text, const char *suffix)
 	return len >= n && !strcmp(text + len - n, suffix);
 }
 
+/* What the kernel's stand-in calls the argument. */
+static bool stub_name_ends_in(const struct verifier *v, uint32_t param, const char *suffix)
+{
+	struct skep_btf_member of_stub;
+
+	return v->attach.stub &&
+	       !skep_btf_member(v->program->attach_btf, v->attach.stub, param, &of_stub) &&
+	       ends_in(of_stub.name, suffix);
+}
+
 /* What an argument's name says, the kernel's own or that of its stand-in. */
 static uint16_t flags_of_name(const struct verifier *v, uint32_t param, const char *name)
 {
-	struct skep_btf_member of_stub;
-	uint16_t flags = ends_in(name, "__nullable") ? PTR_MAYBE_NULL : 0;
+	bool nullable = ends_in(name, "__nullable") || stub_name_ends_in(v, param, "__nullable");
 
-	if (v->attach.stub &&
-	    !skep_btf_member(v->program->attach_btf, v->attach.stub, param, &of_stub) &&
-	    ends_in(of_stub.name, "__nullable"))
-		flags |= PTR_MAYBE_NULL;
-	return flags;
+	return nullable ? PTR_MAYBE_NULL : 0;
+}
+
+/* Which arguments of a struct_ops program are its own to give back, or to return. */
+static bool is_handed_over(const struct verifier *v, uint32_t param)
+{
+	return v->image->type == PROGRAM_STRUCT_OPS && stub_name_ends_in(v, param, "__ref");
+}
+
+bool verify_is_handed_something(struct verifier *v)
+{
+	verify_attach_proto(v);
+	for (uint32_t i = 0; i < MOST_ARGS; i++)
+		if (is_handed_over(v, i))
+			return true;
+	return false;
+}
+
+void verify_take_arguments(struct verifier *v)
+{
+	verify_attach_proto(v);
+	for (uint32_t i = 0; i < MOST_ARGS; i++)
+		v->attach.ref_ids[i] = is_handed_over(v, i) ? verify_ref_acquire(v, REF_PTR) : 0;
 }
 
 static uint16_t flags_of_tag(const struct skep_btf *btf, uint32_t type)
@@ -337,6 +353,7 @@ static int structure(struct verifier *v, uint32_t arg, const char *name, uint32_
 	ret->flags = is_trusted(v) ? PTR_TRUSTED : 0;
 	ret->flags |= flags_of_name(v, arg + is_raw_tp(v), name);
 	ret->flags |= special & 1 ? PTR_MAYBE_NULL : 0;
+	ret->ref_id = is_handed_over(v, arg) ? v->attach.ref_ids[arg] : 0;
 	if (v->program->target_type)
 		return target_context(v, ret);
 	ret->flags |= flags_of_tag(btf, type);
@@ -345,11 +362,11 @@ static int structure(struct verifier *v, uint32_t arg, const char *name, uint32_
 	kind = skep_btf_kind(btf, ret->btf_id);
 	if (kind != SKEP_BTF_STRUCT && kind != SKEP_BTF_UNION) {
 		verify_log(v, "func '%s' arg%u type %s is not a struct\n", v->attach.name, arg,
-			   kind_name(kind));
+			   skep_btf_kind_word(kind));
 		return -EACCES;
 	}
 	verify_log(v, "func '%s' arg%u has btf_id %u type %s '%s'\n", v->attach.name, arg,
-		   ret->btf_id, kind_name(kind), skep_btf_name(btf, ret->btf_id));
+		   ret->btf_id, skep_btf_kind_word(kind), skep_btf_name(btf, ret->btf_id));
 	if (special & 2) {
 		verify_log(v, "marking pointer arg%u as scalar as it may encode error", arg);
 		ret->kind = REG_SCALAR;
@@ -411,7 +428,7 @@ static int argument(struct verifier *v, int32_t off, uint32_t bytes, struct ctx_
 	if (skep_btf_kind(btf, type) != SKEP_BTF_PTR) {
 		verify_log(v, "func '%s' arg%u '%s' has type %s. Only pointer access is allowed\n",
 			   v->attach.name, arg, skep_btf_name(btf, type),
-			   kind_name(skep_btf_kind(btf, type)));
+			   skep_btf_kind_word(skep_btf_kind(btf, type)));
 		return -EACCES;
 	}
 	if (bytes != 8) {

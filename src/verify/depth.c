@@ -12,6 +12,11 @@
  * for a function that is called back later as well, which could run in between, nor where there
  * are tail calls.
  *
+ * Functions that each call all the next make more chains than can be followed: 20 in each of seven
+ * layers make a thousand million. But a function that was followed with so many bytes and functions
+ * above it, and was not refused, is not refused with fewer either, and no deeper: so it is not
+ * followed again.
+ *
  * How much a function takes the walk has found out. Spills around quick calls that are taken out
  * take nothing (fastcall.c).
  *
@@ -31,9 +36,16 @@
 
 enum stack { STACK_UNDECIDED, STACK_SHARED, STACK_PRIVATE };
 
+/* A function was followed to its end: below so many functions, of which one is called back or none
+ * is, with at the most so many bytes less one; 0: never. */
+struct followed {
+	uint32_t bytes[2][SKEP_MOST_FRAMES + 1];
+};
+
 struct chain {
 	struct verifier *v;
-	enum stack *stacks; /* of each function */
+	enum stack *stacks;        /* of each function */
+	struct followed *followed; /* so too */
 	bool may_be_private, has_tail_call;
 	uint32_t bytes, n;
 	uint32_t funcs[SKEP_MOST_FRAMES]; /* n of them */
@@ -106,6 +118,31 @@ static int leave(struct chain *chain, uint32_t func)
 
 static int follow(struct chain *chain, uint32_t func);
 
+static bool was_followed(const struct chain *chain, uint32_t func)
+{
+	const struct followed *followed = &chain->followed[func];
+
+	for (int back = in_callback(chain); back < 2; back++)
+		for (uint32_t n = chain->n; n <= SKEP_MOST_FRAMES; n++)
+			if (followed->bytes[back][n] > chain->bytes)
+				return true;
+	return false;
+}
+
+static int follow_unless_known(struct chain *chain, uint32_t func)
+{
+	uint32_t *known = &chain->followed[func].bytes[in_callback(chain)][chain->n];
+	uint32_t bytes = chain->bytes;
+	int err;
+
+	if (was_followed(chain, func))
+		return 0;
+	err = follow(chain, func);
+	if (!err)
+		*known = bytes + 1; /* what was known was less */
+	return err;
+}
+
 /* Once for each function: the same again would come to the same. */
 static int follow_once(struct chain *chain, uint32_t func, uint64_t *done)
 {
@@ -115,7 +152,7 @@ static int follow_once(struct chain *chain, uint32_t func, uint64_t *done)
 	chain->has_tail_call |= chain->v->funcs[func].has_tail_call;
 	if (chain->n == SKEP_MOST_FRAMES)
 		return verify_refuse(chain->v, CALL_CHAIN_TOO_DEEP, chain->n);
-	return follow(chain, func);
+	return follow_unless_known(chain, func);
 }
 
 static int visit_call(struct chain *chain, uint32_t at, uint64_t *done)
@@ -152,8 +189,7 @@ static int follow(struct chain *chain, uint32_t func)
 	uint64_t done[MOST_FUNCS / 64] = {0};
 	int err = enter(chain, func);
 
-	if (!err) /* functions that each call all later ones make more chains than can be followed
-		   */
+	if (!err)
 		err = verify_check_time(chain->v);
 	for (uint32_t at = facts->start; at < facts->end && !err; at++)
 		err = visit(chain, at, done);
@@ -165,7 +201,7 @@ static int follow(struct chain *chain, uint32_t func)
 
 static bool runs_once_at_a_time(const struct verifier *v)
 {
-	switch (v->image->type) {
+	switch (verify_type(v)) {
 	case PROG_TYPE_KPROBE:
 	case PROG_TYPE_TRACEPOINT:
 	case PROG_TYPE_PERF_EVENT:
@@ -209,8 +245,10 @@ int verify_stack_depth(struct verifier *v)
 	for (uint32_t f = v->n_funcs; f-- > 0 && !err;) {
 		struct chain chain = {.v = v, .stacks = stacks, .may_be_private = !f && own_stacks};
 
-		if (!f || v->funcs[f].is_async_callback)
-			err = follow(&chain, f);
+		if (f && !v->funcs[f].is_async_callback)
+			continue;
+		chain.followed = skep_arena_array(&v->arena, struct followed, v->n_funcs);
+		err = follow(&chain, f);
 	}
 	if (!err)
 		add_may_goto(v);

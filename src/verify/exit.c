@@ -61,7 +61,7 @@ static bool returns_nothing(const struct verifier *v)
 {
 	enum { LSM_CGROUP = 43 };
 	const struct frame *frame = v->state->frames[0];
-	uint32_t type = v->image->type, proto;
+	uint32_t type = verify_type(v), proto;
 
 	if (frame->func && !frame->in_exception_callback)
 		return false;
@@ -94,7 +94,7 @@ static int check_range(struct verifier *v, unsigned regno, const char *name, str
 	enum { LSM_CGROUP = 43 };
 	const char *when = async ? "At async callback return" : "At program exit";
 	const struct reg *reg = verify_reg(v, regno);
-	bool low = v->image->type == PROG_TYPE_LSM && v->program->attach_type != LSM_CGROUP;
+	bool low = verify_type(v) == PROG_TYPE_LSM && v->program->attach_type != LSM_CGROUP;
 	int err;
 
 	if (reg->kind != REG_SCALAR)
@@ -185,7 +185,7 @@ int verify_return(struct verifier *v)
 		to->regs[SKEP_R0] = from->regs[SKEP_R0];
 	}
 	v->next = callback ? from->call_at : from->call_at + 1;
-	if (v->log)
+	if (verify_logs_steps(v))
 		log_return(v, from, to);
 	verify_frame_pop(v, state);
 	v->state_shown = false;

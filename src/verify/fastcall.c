@@ -47,7 +47,7 @@ static bool cpu_number_in_place(const struct verifier *v)
 			       TYPE(XDP) | TYPE(LWT_IN) | TYPE(LWT_OUT) | TYPE(LWT_XMIT) |
 			       TYPE(LWT_SEG6LOCAL);
 
-	return types >> v->image->type & 1;
+	return types >> verify_type(v) & 1;
 }
 
 static unsigned argument_mask(unsigned n)

@@ -60,7 +60,8 @@ static void from_helper(struct verifier *v, struct func_facts *func, int32_t id)
 
 	func->has_tail_call |= id == HELPER_ID_tail_call;
 	func->changes_packet |= proto && proto->changes_packet;
-	func->might_sleep |= proto && proto->may_sleep;
+	if (proto && proto->may_sleep)
+		func->might_sleep |= verify_helper_allowed(v, id) != NULL;
 }
 
 static void from_kfunc(struct verifier *v, struct func_facts *func, uint32_t at)

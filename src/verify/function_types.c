@@ -54,13 +54,7 @@ static bool is_struct(const struct skep_btf *btf, uint32_t id)
 
 static const char *kind_name(const struct skep_btf *btf, uint32_t id)
 {
-	static const char *const names[SKEP_BTF_N_KINDS] = {
-		"UNKNOWN", "INT",     "PTR",      "ARRAY",    "STRUCT",   "UNION",  "ENUM",
-		"FWD",     "TYPEDEF", "VOLATILE", "CONST",    "RESTRICT", "FUNC",   "FUNC_PROTO",
-		"VAR",     "DATASEC", "FLOAT",    "DECL_TAG", "TYPE_TAG", "ENUM64",
-	};
-
-	return names[skep_btf_kind(btf, id)];
+	return skep_btf_kind_word(skep_btf_kind(btf, id));
 }
 
 /* --- Marks ----------------------------------------------------------------------------------- */
@@ -116,10 +110,9 @@ static const char *ctx_name(const struct verifier *v)
 #include "verify/ctx_types.def"
 #undef CTX_TYPE
 	};
+	uint32_t type = verify_type(v);
 
-	return v->image->type < sizeof(names) / sizeof(*names) && names[v->image->type]
-		       ? names[v->image->type]
-		       : "";
+	return type < sizeof(names) / sizeof(*names) && names[type] ? names[type] : "";
 }
 
 /* The name of the first typedef on the way to the struct; "" if there is none. */
@@ -140,7 +133,7 @@ static const char *typedef_name(const struct skep_btf *btf, uint32_t id)
 
 static bool may_be_pt_regs_typedef(const struct look *look)
 {
-	uint32_t type = look->v->image->type;
+	uint32_t type = verify_type(look->v);
 
 	return (type == PROG_TYPE_KPROBE || (type == PROG_TYPE_PERF_EVENT && look->tags)) &&
 	       !strcmp(typedef_name(look->btf, look->pointee), "bpf_user_pt_regs_t");
@@ -161,7 +154,7 @@ static bool is_ctx(const struct look *look)
 	for (size_t i = 0; i < 2; i++)
 		if (!strcmp(expected, kernels[i][0]) && !strcmp(name, kernels[i][1]))
 			return true;
-	if (look->v->image->type == PROG_TYPE_KPROBE && !strcmp(name, "pt_regs"))
+	if (verify_type(look->v) == PROG_TYPE_KPROBE && !strcmp(name, "pt_regs"))
 		return true;
 	return !strcmp(name, expected);
 }
@@ -198,7 +191,7 @@ static bool is_tracing_ctx(const struct look *look, uint32_t type, const char *n
 
 static bool is_marked_ctx(const struct look *look, uint32_t type, const char *name)
 {
-	switch (look->v->image->type) {
+	switch (verify_type(look->v)) {
 	case PROG_TYPE_KPROBE:
 	case PROG_TYPE_PERF_EVENT: return is_struct(look->btf, type) && !strcmp(name, "pt_regs");
 	case PROG_TYPE_RAW_TRACEPOINT:

@@ -212,7 +212,7 @@ static int call_static(struct verifier *v, uint32_t func)
 	to = top_frame(v->state);
 	memcpy(&to->regs[SKEP_R1], &args[SKEP_R1], sizeof(args) - sizeof(*args));
 	v->next = v->funcs[func].start;
-	if (v->log)
+	if (verify_logs_steps(v))
 		log_call(v, from, to);
 	return 0;
 }
@@ -295,6 +295,7 @@ static void begin_main(struct verifier *v)
 		forget_refusal(v);
 	}
 	verify_reg_pointer(verify_reg(v, SKEP_R1), REG_CTX, 0);
+	verify_take_arguments(v);
 }
 
 int verify_first_state(struct verifier *v)

@@ -45,6 +45,8 @@ static int check_allowed(struct verifier *v, struct call *call)
 		return err;
 	if (call->proto->gpl_only && !v->program->gpl)
 		return verify_refuse(v, HELPER_GPL);
+	if (!verify_helper_fits_target(v, call->id))
+		return verify_refuse(v, HELPER_TARGET);
 	return check_sleep(v, call);
 }
 
@@ -311,10 +313,10 @@ static int check_func_ip(struct verifier *v, const struct call *call)
 	enum { FENTRY = 24, FEXIT = 25, MODIFY_RETURN = 26 };
 	uint32_t attach = v->program->attach_type;
 
-	if (call->id != HELPER_ID_get_func_ip || v->image->type == PROG_TYPE_KPROBE)
+	if (call->id != HELPER_ID_get_func_ip || verify_type(v) == PROG_TYPE_KPROBE)
 		return 0;
-	if (v->image->type != PROG_TYPE_TRACING)
-		return verify_refuse(v, FUNC_IP, v->image->type);
+	if (verify_type(v) != PROG_TYPE_TRACING)
+		return verify_refuse(v, FUNC_IP, verify_type(v));
 	if (attach == FENTRY || attach == FEXIT || attach == MODIFY_RETURN)
 		return 0;
 	return verify_refuse(v, FUNC_IP_TRACING);

@@ -37,9 +37,15 @@ static struct frame *frame_of(const struct verifier *v, const struct reg *reg)
 
 static bool is_free(struct verifier *v, const struct reg *reg, uint32_t n)
 {
-	int slot = verify_object_slot(v, reg, "iter", n);
 	const struct slot *slots = frame_of(v, reg)->slots;
+	int slot;
 
+	/* One behind the stack, for which the kernel takes the first slot; the write is refused. */
+	if (n == 1 && skep_tnum_is_const(reg->value.bits) &&
+	    !(reg->off + (int64_t)reg->value.bits.value))
+		slot = frame_of(v, reg)->n_slots ? 0 : -ERANGE;
+	else
+		slot = verify_object_slot(v, reg, "iter", n);
 	if (slot < 0)
 		return slot == -ERANGE;
 	for (uint32_t i = 0; i < n; i++)
@@ -193,7 +199,7 @@ static int go_on(struct verifier *v, const struct call *call)
 	struct state *more = verify_fork(v, v->at + 1, v->at, false);
 
 	if (!more)
-		return verify_no_fork(v);
+		return verify_no_fork(v, -ENOMEM);
 	more->frames[call->iter_frame]->slots[call->iter_slot].spilled.iter_depth++;
 	if (last)
 		verify_widen(v, last, more);

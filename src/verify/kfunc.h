@@ -185,6 +185,10 @@ const struct skep_map_field *verify_field_of(struct verifier *v, const struct re
 const struct local_type *verify_local_type(struct verifier *v, const struct skep_btf *btf,
 					   uint32_t id);
 
+/** A struct with nothing but numbers in it, of structs of those, four deep? What is too deep is
+ * logged. Source: __btf_type_is_scalar_struct() (kfunc_arguments.c) */
+bool verify_is_of_numbers(struct verifier *v, const struct skep_btf *btf, uint32_t id);
+
 /* --- collection.c --- */
 
 int verify_collection_root(struct verifier *v, struct call *call, unsigned regno,

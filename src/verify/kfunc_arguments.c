@@ -28,14 +28,7 @@ struct argument {
 
 static const char *kind_word(const struct skep_btf *btf, uint32_t id)
 {
-	static const char *const words[] = {
-		"UNKNOWN", "INT",     "PTR",      "ARRAY",    "STRUCT",   "UNION",  "ENUM",
-		"FWD",     "TYPEDEF", "VOLATILE", "CONST",    "RESTRICT", "FUNC",   "FUNC_PROTO",
-		"VAR",     "DATASEC", "FLOAT",    "DECL_TAG", "TYPE_TAG", "ENUM64",
-	};
-	enum skep_btf_kind kind = skep_btf_kind(btf, id);
-
-	return kind < sizeof(words) / sizeof(*words) ? words[kind] : words[0];
+	return skep_btf_kind_word(skep_btf_kind(btf, id));
 }
 
 static bool is_struct(const struct skep_btf *btf, uint32_t id)
@@ -145,6 +138,11 @@ static bool is_of_numbers(struct verifier *v, const struct skep_btf *btf, uint32
 	return true;
 }
 
+bool verify_is_of_numbers(struct verifier *v, const struct skep_btf *btf, uint32_t id)
+{
+	return is_of_numbers(v, btf, id, 0);
+}
+
 /* Return the place, or -errno. */
 static int place_of_memory(struct verifier *v, const struct argument *arg)
 {
@@ -152,7 +150,8 @@ static int place_of_memory(struct verifier *v, const struct argument *arg)
 	uint32_t pointee = arg->param->pointee;
 	bool sized = is_sized(v, arg);
 
-	if (!is_number(btf, pointee) && !is_of_numbers(v, btf, pointee, 0) && !(sized && !pointee))
+	if (!is_number(btf, pointee) && !verify_is_of_numbers(v, btf, pointee) &&
+	    !(sized && !pointee))
 		return verify_refuse(v, KFUNC_POINTEE, arg->i, kind_word(btf, pointee),
 				     skep_btf_name(btf, pointee), sized ? "void, " : "");
 	return sized ? PARAM_MEM_SIZED : PARAM_MEM;
@@ -382,7 +381,7 @@ static uint32_t kernel_ctx(const struct verifier *v)
 #undef CTX_TYPE
 	};
 	struct skep_btf *btf = (struct skep_btf *)v->program->kernel_btf;
-	uint32_t type = v->image->type, all;
+	uint32_t type = verify_type(v), all;
 	struct skep_btf_member member;
 	static const char all_name[] = "bpf_ctx_convert";
 
@@ -447,8 +446,8 @@ static bool may_walk_css_tasks(const struct verifier *v)
 {
 	enum { ITER = 28 };
 
-	return v->image->type == PROG_TYPE_LSM || verify_may_sleep(v) ||
-	       (v->image->type == PROG_TYPE_TRACING && v->program->attach_type == ITER);
+	return verify_type(v) == PROG_TYPE_LSM || verify_may_sleep(v) ||
+	       (verify_type(v) == PROG_TYPE_TRACING && v->program->attach_type == ITER);
 }
 
 static int iterator(struct verifier *v, const struct argument *arg)

@@ -14,6 +14,7 @@
  *
  * Source  behaviour of Linux 6.18, check_kfunc_call()
  */
+#include "verify/flow.h"
 #include "verify/kfunc.h"
 
 #define MOST_ERRNO 4095
@@ -63,7 +64,7 @@ static int fork_failure(struct verifier *v)
 	struct reg *regs, *r0;
 
 	if (!failed)
-		return verify_no_fork(v);
+		return verify_no_fork(v, -ENOMEM);
 	regs = top_frame(failed)->regs;
 	for (unsigned r = SKEP_R0; r <= SKEP_R5; r++)
 		regs[r] = verify_reg_unset;
@@ -268,7 +269,7 @@ int verify_call_kfunc(struct verifier *v, const struct skep_insn *insn)
 	struct call call = {.insn = insn, .callback = NOWHERE, .kfunc = kfunc};
 	int err;
 
-	if (!insn->imm) /* a function that is not there; it must not be come to when it runs */
+	if (!insn->imm) /* it is not there, which is no harm where no path comes: see the end */
 		return 0;
 	if (!kfunc)
 		return verify_refuse(v, KFUNC_UNKNOWN, insn->imm);
@@ -284,4 +285,12 @@ int verify_call_kfunc(struct verifier *v, const struct skep_insn *insn)
 	if (!err && kfunc->row == KFUNC_ROW_bpf_throw)
 		return verify_throw(v);
 	return err;
+}
+
+int verify_no_absent_kfunc(struct verifier *v)
+{
+	for (uint32_t at = 0; at < v->n_insns; at += is_load_imm64(&v->insns[at]) ? 2 : 1)
+		if (v->facts[at].seen && is_kfunc_call(&v->insns[at]) && !v->insns[at].imm)
+			return verify_refuse(v, ABSENT_KFUNC);
+	return 0;
 }

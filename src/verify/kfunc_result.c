@@ -35,35 +35,13 @@ static void object(struct reg *reg, const struct skep_btf *btf, uint32_t id, uns
 
 /* --- Objects of the program's own ------------------------------------------------------------ */
 
-#define DEEPEST 3
-
-static bool is_of_numbers(const struct skep_btf *btf, uint32_t id, int depth)
-{
-	struct skep_btf_member member;
-
-	for (uint32_t i = 0; !skep_btf_member(btf, id, i, &member); i++) {
-		uint32_t type = skep_btf_strip(btf, member.type);
-
-		if (is_struct(btf, type)) {
-			if (depth == DEEPEST || !is_of_numbers(btf, type, depth + 1))
-				return false;
-			continue;
-		}
-		if (skep_btf_kind(btf, type) == SKEP_BTF_ARRAY && skep_btf_array_len(btf, type))
-			type = skep_btf_strip(btf, skep_btf_target(btf, type));
-		if (!is_number(btf, type))
-			return false;
-	}
-	return true;
-}
-
 static int check_percpu(struct verifier *v, const struct skep_btf *btf, uint32_t id)
 {
 	int64_t bytes = skep_btf_size(btf, id);
 
 	if (bytes > MOST_PERCPU_BYTES)
 		return verify_refuse(v, PERCPU_SIZE, (int)bytes, MOST_PERCPU_BYTES);
-	if (!is_of_numbers(btf, id, 0))
+	if (!verify_is_of_numbers(v, btf, id))
 		return verify_refuse(v, PERCPU_MEMBERS);
 	return verify_local_type(v, btf, id)->n_fields ? verify_refuse(v, PERCPU_FIELDS) : 0;
 }

@@ -71,7 +71,7 @@ static const uint32_t sets_of_type[] = {
 static uint32_t sets_of(const struct verifier *v)
 {
 	enum { ITER = 28, KPROBE_SESSION = 56, UPROBE_SESSION = 57 };
-	uint32_t type = v->image->type, attach = v->program->attach_type, sets = SET_COMMON;
+	uint32_t type = verify_type(v), attach = v->program->attach_type, sets = SET_COMMON;
 
 	if (type < sizeof(sets_of_type) / sizeof(*sets_of_type))
 		sets |= sets_of_type[type];

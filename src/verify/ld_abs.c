@@ -13,7 +13,7 @@
 
 static bool has_packet(const struct verifier *v)
 {
-	switch (v->image->type) {
+	switch (verify_type(v)) {
 	case PROG_TYPE_SOCKET_FILTER:
 	case PROG_TYPE_SCHED_CLS:
 	case PROG_TYPE_SCHED_ACT: return true;
@@ -68,7 +68,7 @@ static int fork_return(struct verifier *v)
 	if (v->state->n_frames == 1)
 		return 0;
 	if (!verify_fork(v, v->at + 1, v->at, false))
-		return verify_no_fork(v);
+		return verify_no_fork(v, -E2BIG);
 	verify_reg_const(v, verify_reg(v, SKEP_R0), 0);
 	return verify_return(v);
 }

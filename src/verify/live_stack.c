@@ -49,10 +49,11 @@ struct instance {
 	bool *visited;                          /* of each instruction */
 };
 
-#define BUCKETS 256
+#define FIRST_BUCKETS 256 /* a power of 2, as are all */
 
 struct live_stack {
-	struct instance *buckets[BUCKETS];
+	struct instance **buckets; /* [n_buckets]; no fewer than instances */
+	uint32_t n_buckets, n_instances;
 	struct instance *current; /* of the path under way; NULL: to be looked for */
 	uint64_t writes[SKEP_MOST_FRAMES];
 	bool has_writes;
@@ -80,13 +81,33 @@ static bool same_chain(const struct chain *a, const struct chain *b)
 	return a->n_frames == b->n_frames && !memcmp(a->at, b->at, a->n_frames * sizeof(*a->at));
 }
 
-static struct instance **bucket_of(struct live_stack *live, const struct chain *chain)
+static struct instance **bucket_of(const struct live_stack *live, const struct chain *chain)
 {
-	uint32_t hash = 0;
+	uint64_t hash = 0;
 
 	for (uint32_t f = 0; f < chain->n_frames; f++)
-		hash = (hash ^ chain->at[f]) * 0x9e3779b1;
-	return &live->buckets[hash >> 24];
+		hash = (hash ^ chain->at[f]) * 0x9e3779b97f4a7c15;
+	return &live->buckets[hash >> 32 & (live->n_buckets - 1)];
+}
+
+/* A function that is called from many places has an instance for each. */
+static void add_buckets(struct verifier *v)
+{
+	struct live_stack *live = v->live_stack;
+	struct instance **old = live->buckets;
+	uint32_t n = live->n_buckets;
+
+	live->n_buckets = n ? n * 2 : FIRST_BUCKETS;
+	live->buckets = skep_arena_array(&v->arena, struct instance *, live->n_buckets);
+	for (uint32_t b = 0; b < n; b++) {
+		for (struct instance *instance = old[b], *next; instance; instance = next) {
+			struct instance **bucket = bucket_of(live, &instance->chain);
+
+			next = instance->next;
+			instance->next = *bucket;
+			*bucket = instance;
+		}
+	}
 }
 
 static uint32_t insns_of(const struct verifier *v, const struct instance *instance)
@@ -103,6 +124,10 @@ static struct instance *instance_of(struct verifier *v, const struct chain *chai
 	for (instance = *bucket; instance; instance = instance->next)
 		if (same_chain(&instance->chain, chain))
 			return instance;
+	if (++v->live_stack->n_instances > v->live_stack->n_buckets) {
+		add_buckets(v);
+		bucket = bucket_of(v->live_stack, chain);
+	}
 	instance = skep_arena_new(&v->arena, struct instance);
 	instance->chain = *chain;
 	instance->visited = skep_arena_array(&v->arena, bool, insns_of(v, instance));
@@ -414,5 +439,6 @@ bool verify_slot_is_live(struct verifier *v, const struct state *state, uint32_t
 int verify_live_stack(struct verifier *v)
 {
 	v->live_stack = skep_arena_new(&v->arena, struct live_stack);
+	add_buckets(v);
 	return 0;
 }

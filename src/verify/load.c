@@ -53,9 +53,29 @@ static struct pointer_kind kind_of(const struct reg *reg)
 	return (struct pointer_kind){reg->kind, reg->flags};
 }
 
+/* Where only the kernel knows what is there, and how much of it: its structures, buffers whose size
+ * is looked at where a program attaches, and what may be no memory at all. */
+static bool is_of_kernel(struct pointer_kind kind)
+{
+	switch (kind.kind) {
+	case REG_BTF_PTR: return !(kind.flags & MEM_ALLOC) || kind.flags & PTR_UNTRUSTED;
+	case REG_MEM: return kind.flags & PTR_UNTRUSTED;
+	case REG_MAP_PTR:
+	case REG_SOCKET:
+	case REG_SOCK_COMMON:
+	case REG_TCP_SOCK:
+	case REG_XDP_SOCK:
+	case REG_TP_BUFFER:
+	case REG_BUF: return true;
+	default: return false;
+	}
+}
+
 /* A load can be made one that catches faults, for what is trusted and what is not alike. */
 static int same_pointer(struct verifier *v, struct pointer_kind now, bool loads)
 {
+	v->kernel_pointers |= is_of_kernel(now);
+
 	struct insn_facts *facts = &v->facts[v->at];
 	bool same = facts->access_kind == now.kind && facts->access_flags == now.flags;
 

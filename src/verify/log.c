@@ -24,7 +24,6 @@
 
 #include <skep/btf.h>
 
-#define LEVEL_STEPS    3
 #define LEVEL_ALL      2
 #define LEVEL_STATS    4
 
@@ -130,7 +129,7 @@ static size_t spaces_to_comment(size_t width)
 
 void verify_log_changes(struct verifier *v, const struct state *state)
 {
-	if (!v->log)
+	if (!verify_logs_steps(v))
 		return;
 	if (v->insn_end && v->insn_end == v->log->len) {
 		v->log->len--;
@@ -153,7 +152,7 @@ void verify_log_step(struct verifier *v)
 {
 	size_t start;
 
-	if (!v->log || !(v->level & LEVEL_STEPS))
+	if (!verify_logs_steps(v))
 		return;
 	if (!v->state_shown && v->level & LEVEL_ALL) {
 		log_whole_state(v);
@@ -173,7 +172,7 @@ void verify_log_step(struct verifier *v)
 
 void verify_log_safe(struct verifier *v)
 {
-	if (!(v->level & LEVEL_STEPS))
+	if (!(v->level & VERIFY_LOG_STEPS))
 		return;
 	if (v->state_shown)
 		verify_log(v, "%u: safe\n", v->at);
@@ -182,10 +181,24 @@ void verify_log_safe(struct verifier *v)
 			   v->state->speculative ? " (speculative execution)" : "");
 }
 
+void verify_log_cut(struct verifier *v, size_t len)
+{
+	if (v->log->len > v->log_most)
+		v->log_most = v->log->len;
+	v->log->len = len;
+}
+
+size_t verify_log_most(const struct verifier *v)
+{
+	size_t len = v->log ? v->log->len : 0;
+
+	return (len > v->log_most ? len : v->log_most) - v->log_start;
+}
+
 void verify_log_forget(struct verifier *v)
 {
 	if (v->log && !(v->level & LEVEL_ALL))
-		v->log->len = v->log_start;
+		verify_log_cut(v, v->log_start);
 }
 
 void verify_log_functions(struct verifier *v)
@@ -198,7 +211,7 @@ void verify_log_functions(struct verifier *v)
 
 void verify_log_function_safe(struct verifier *v, uint32_t func)
 {
-	if (v->level & LEVEL_STEPS)
+	if (v->level & VERIFY_LOG_STEPS)
 		verify_log(v, "Func#%u ('%s') is safe for any args that match its prototype\n",
 			   func, v->funcs[func].name);
 }

@@ -213,7 +213,7 @@ static void print_dynptr(const struct reg *reg, struct skep_buf *out)
 
 static void print_slot(const struct frame *frame, uint32_t s, char *letters, struct skep_buf *out)
 {
-	const struct slot *slot = &frame->slots[s];
+	const struct slot *slot = kept_slot(frame, s);
 	const struct reg *reg = &slot->spilled;
 
 	/* of an iterator's slots one has the rest */
@@ -240,7 +240,7 @@ static void print_slots(const struct verifier *v, const struct frame *frame, boo
 	for (uint32_t s = 0; s < frame->n_slots; s++) {
 		if (!all && !(v->changed_slots >> (s & 63) & 1))
 			continue;
-		if (!slot_letters(&frame->slots[s], letters))
+		if (!slot_letters(kept_slot(frame, s), letters))
 			continue;
 		if (letters[SLOT_BYTES - 1] == 'd' && s + 1 < frame->n_slots)
 			s++;
@@ -270,10 +270,12 @@ void verify_log_frame(struct verifier *v, const struct state *state, const struc
 	if (frame->number)
 		skep_buf_printf(v->log, " frame%u:", frame->number);
 	for (unsigned r = 0; r < SKEP_N_REGS; r++) {
-		if (frame->regs[r].kind == REG_UNSET || (!all && !(v->changed_regs >> r & 1)))
+		const struct reg *reg = kept_reg(frame, r);
+
+		if (reg->kind == REG_UNSET || (!all && !(v->changed_regs >> r & 1)))
 			continue;
 		skep_buf_printf(v->log, " R%u=", r);
-		print_reg(&frame->regs[r], frame->number, v->log);
+		print_reg(reg, frame->number, v->log);
 	}
 	print_slots(v, frame, all);
 	print_refs(state, v->log);

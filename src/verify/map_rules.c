@@ -46,7 +46,7 @@ static bool may_update_sockets(struct verifier *v, int32_t helper)
 
 	if (helper != HELPER_ID_map_update_elem && helper != HELPER_ID_map_delete_elem)
 		return false;
-	switch (v->image->type) {
+	switch (verify_type(v)) {
 	case PROG_TYPE_TRACING:
 		if (v->program->attach_type == TRACE_ITER)
 			return true;

@@ -28,32 +28,19 @@
 /* --- Steps -------------------------------------------------------------------------------------
  */
 
-static int grow_steps(struct verifier *v, struct state *state)
-{
-	uint32_t cap = state->cap_steps ? state->cap_steps * 2 : 8;
-	struct step *steps = realloc(state->steps, cap * sizeof(*steps));
-
-	if (!steps)
-		return -ENOMEM;
-	v->memory_bytes += (cap - state->cap_steps) * sizeof(*steps);
-	state->steps = steps;
-	state->cap_steps = cap;
-	return 0;
-}
-
 int verify_push_step(struct verifier *v, uint32_t flags, uint64_t linked)
 {
 	struct state *state = v->state;
 	struct step *last = state->n_steps ? &state->steps[state->n_steps - 1] : NULL;
 
-	if (v->opts->no_pruning)
+	if (v->opts->no_pruning || v->wide)
 		return 0;
 	if (v->step_noted && last) {
 		last->flags |= flags;
 		last->linked = linked;
 		return 0;
 	}
-	if (state->n_steps == state->cap_steps && grow_steps(v, state))
+	if (state->n_steps == state->cap_steps && verify_steps_grow(v, state))
 		return -ENOMEM;
 	state->steps[state->n_steps++] = (struct step){v->at, v->prev_at, flags, linked};
 	v->step_noted = true;
@@ -71,17 +58,21 @@ static bool logs(const struct verifier *v)
 static void force_frame(struct verifier *v, struct frame *frame, uint32_t number)
 {
 	for (unsigned r = 0; r < SKEP_R10; r++) {
-		if (frame->regs[r].kind != REG_SCALAR || frame->regs[r].precise)
+		struct reg *reg = kept_reg_of(frame, r);
+
+		if (!reg || reg->kind != REG_SCALAR || reg->precise)
 			continue;
-		frame->regs[r].precise = true;
+		reg->precise = true;
 		if (logs(v))
 			verify_log(v, "force_precise: frame%u: forcing r%u to be precise\n", number,
 				   r);
 	}
 	for (uint32_t s = 0; s < frame->n_slots; s++) {
-		if (!slot_is_spilled_scalar(&frame->slots[s]) || frame->slots[s].spilled.precise)
+		struct slot *slot = kept_slot_of(frame, s);
+
+		if (!slot_is_spilled_scalar(slot) || slot->spilled.precise)
 			continue;
-		frame->slots[s].spilled.precise = true;
+		slot->spilled.precise = true;
 		if (logs(v))
 			verify_log(v, "force_precise: frame%u: forcing fp%d to be precise\n",
 				   number, -(int)(s + 1) * SLOT_BYTES);
@@ -162,7 +153,7 @@ static enum progress back_to_parent(struct chain *c)
 /* Marks the number; what was marked before need not be followed. Return whether it must be. */
 static bool mark(struct chain *c, struct reg *reg)
 {
-	if (reg->kind != REG_SCALAR || reg->precise)
+	if (!reg || reg->kind != REG_SCALAR || reg->precise)
 		return false;
 	reg->precise = true;
 	c->changed = true;
@@ -175,12 +166,12 @@ static void mark_frame(struct chain *c, struct frame *frame, uint32_t f)
 	uint64_t *slots = &c->want.slots[f];
 
 	for (unsigned r = 0; r < SKEP_N_REGS; r++)
-		if (*regs >> r & 1 && !mark(c, &frame->regs[r]))
+		if (*regs >> r & 1 && !mark(c, kept_reg_of(frame, r)))
 			*regs &= ~(1u << r);
 	for (uint32_t s = 0; s < MOST_SLOTS; s++)
 		if (*slots >> s & 1 &&
-		    (s >= frame->n_slots || !slot_is_spilled_scalar(&frame->slots[s]) ||
-		     !mark(c, &frame->slots[s].spilled)))
+		    (s >= frame->n_slots || !slot_is_spilled_scalar(kept_slot(frame, s)) ||
+		     !mark(c, &kept_slot_of(frame, s)->spilled)))
 			*slots &= ~(1ull << s);
 }
 
@@ -220,11 +211,14 @@ static bool at_arguments(struct chain *c)
 	if (state->n_frames != 1 || !state->frames[0]->func || c->want.frame ||
 	    state->frames[0]->call_at != NOWHERE || c->want.slots[0] || *regs & ~0x3eu)
 		return false;
-	for (unsigned r = SKEP_R1; r <= SKEP_R5; r++)
-		if (*regs >> r & 1 && state->frames[0]->regs[r].kind == REG_SCALAR) {
-			state->frames[0]->regs[r].precise = true;
-			c->changed = true;
-		}
+	for (unsigned r = SKEP_R1; r <= SKEP_R5; r++) {
+		struct reg *reg = kept_reg_of(state->frames[0], r);
+
+		if (!(*regs >> r & 1) || !reg || reg->kind != REG_SCALAR)
+			continue;
+		reg->precise = true;
+		c->changed = true;
+	}
 	return true;
 }
 
@@ -258,7 +252,7 @@ static bool follow(struct chain *c)
 /* @c's state and what is wanted are set. */
 static void follow_or_all(struct chain *c)
 {
-	if (!c->v->privileged || c->v->opts->no_pruning)
+	if (!c->v->privileged || c->v->opts->no_pruning || c->v->wide)
 		return;
 	c->start = c->state;
 	c->want.frame = c->state->n_frames - 1;
@@ -317,10 +311,10 @@ static void log_propagated(struct verifier *v, uint32_t f, const struct wanted *
 static void want_of_frame(struct wanted *w, const struct frame *old, uint32_t f)
 {
 	for (unsigned r = 0; r < SKEP_R10; r++)
-		w->regs[f] |= (uint32_t)is_precise(&old->regs[r]) << r;
+		w->regs[f] |= (uint32_t)is_precise(kept_reg(old, r)) << r;
 	for (uint32_t s = 0; s < old->n_slots; s++)
-		if (slot_is_spill(&old->slots[s]))
-			w->slots[f] |= (uint64_t)is_precise(&old->slots[s].spilled) << s;
+		if (slot_is_spill(kept_slot(old, s)))
+			w->slots[f] |= (uint64_t)is_precise(&kept_slot(old, s)->spilled) << s;
 }
 
 int verify_propagate_precision(struct verifier *v, const struct state *old, struct state *state,

@@ -23,15 +23,20 @@
  */
 
 #define MOST_PAIRS ((SKEP_N_REGS + MOST_SLOTS) * SKEP_MOST_FRAMES)
+#define FEW_PAIRS  16
+#define PLACES     2048 /* a power of 2, several times MOST_PAIRS */
 
 struct comparison {
 	const struct verifier *v;
 	enum likeness likeness;
 	uint32_t temporary_id; /* the last given for this comparison only */
 	uint32_t n_pairs;
-	struct {
+	struct pair {
 		uint32_t old, now;
 	} pairs[MOST_PAIRS];
+	/* once there are many: 1 + which pair, by its old id, and by its new one */
+	bool hashed;
+	uint16_t by_old[PLACES], by_now[PLACES];
 };
 
 static void begin(struct comparison *c, const struct verifier *v, enum likeness likeness)
@@ -40,23 +45,69 @@ static void begin(struct comparison *c, const struct verifier *v, enum likeness 
 	c->likeness = likeness;
 	c->temporary_id = v->last_id;
 	c->n_pairs = 0;
+	c->hashed = false;
+}
+
+/* Where @id is, or would be. */
+static uint16_t *place_of(struct comparison *c, uint16_t *places, uint32_t id)
+{
+	uint32_t at = id * 0x9e3779b1 >> 21;
+
+	while (places[at]) {
+		const struct pair *pair = &c->pairs[places[at] - 1];
+
+		if ((places == c->by_old ? pair->old : pair->now) == id)
+			break;
+		at = (at + 1) & (PLACES - 1);
+	}
+	return &places[at];
+}
+
+static void hash_pairs(struct comparison *c)
+{
+	c->hashed = true;
+	memset(c->by_old, 0, sizeof(c->by_old));
+	memset(c->by_now, 0, sizeof(c->by_now));
+	for (uint16_t i = 0; i < c->n_pairs; i++) {
+		*place_of(c, c->by_old, c->pairs[i].old) = (uint16_t)(i + 1);
+		*place_of(c, c->by_now, c->pairs[i].now) = (uint16_t)(i + 1);
+	}
+}
+
+/* Is one of the two in a pair? @ret: are they in one? */
+static bool find_pair(struct comparison *c, uint32_t old, uint32_t now, bool *ret)
+{
+	if (!c->hashed && c->n_pairs == FEW_PAIRS)
+		hash_pairs(c);
+	if (c->hashed) {
+		uint16_t pair = *place_of(c, c->by_old, old);
+
+		*ret = pair && c->pairs[pair - 1].now == now;
+		return pair || *place_of(c, c->by_now, now);
+	}
+	for (uint32_t i = 0; i < c->n_pairs; i++) {
+		*ret = c->pairs[i].old == old && c->pairs[i].now == now;
+		if (c->pairs[i].old == old || c->pairs[i].now == now)
+			return true;
+	}
+	return false;
 }
 
 static bool ids_pair(struct comparison *c, uint32_t old, uint32_t now)
 {
+	bool same;
+
 	if (!old || !now)
 		return old == now;
-	for (uint32_t i = 0; i < c->n_pairs; i++) {
-		if (c->pairs[i].old == old)
-			return c->pairs[i].now == now;
-		if (c->pairs[i].now == now)
-			return false;
-	}
+	if (find_pair(c, old, now, &same))
+		return same;
 	if (c->n_pairs == MOST_PAIRS)
 		return false;
-	c->pairs[c->n_pairs].old = old;
-	c->pairs[c->n_pairs].now = now;
-	c->n_pairs++;
+	c->pairs[c->n_pairs++] = (struct pair){old, now};
+	if (c->hashed) {
+		*place_of(c, c->by_old, old) = (uint16_t)c->n_pairs;
+		*place_of(c, c->by_now, now) = (uint16_t)c->n_pairs;
+	}
 	return true;
 }
 
@@ -294,8 +345,8 @@ static bool stack_safe(struct comparison *c, const struct frame *old, const stru
 	if (c->likeness != LIKE_SAFE && old->n_slots > now->n_slots)
 		return false;
 	for (uint32_t s = 0; s < old->n_slots; s++) {
-		if (s >= now->n_slots ? !all_free(c, &old->slots[s])
-				      : !slot_safe(c, &old->slots[s], &now->slots[s]))
+		if (s >= now->n_slots ? !all_free(c, kept_slot(old, s))
+				      : !slot_safe(c, kept_slot(old, s), &now->slots[s]))
 			return false;
 	}
 	return true;
@@ -331,7 +382,7 @@ static bool frame_safe(struct comparison *c, const struct frame *old, const stru
 	if (old->call_at != now->call_at || old->callback_depth > now->callback_depth)
 		return false;
 	for (unsigned r = 0; r < SKEP_N_REGS; r++)
-		if (live >> r & 1 && !reg_safe(c, &old->regs[r], &now->regs[r]))
+		if (live >> r & 1 && !reg_safe(c, kept_reg(old, r), &now->regs[r]))
 			return false;
 	return stack_safe(c, old, now);
 }
@@ -374,9 +425,9 @@ void verify_widen(struct verifier *v, const struct state *last_round, struct sta
 		struct frame *now = state->frames[f];
 
 		for (unsigned r = 0; r < SKEP_N_REGS; r++)
-			widen(&c, &old->regs[r], &now->regs[r]);
+			widen(&c, kept_reg(old, r), &now->regs[r]);
 		for (uint32_t s = 0; s < old->n_slots && s < now->n_slots; s++)
-			if (slot_is_spill(&old->slots[s]) && slot_is_spill(&now->slots[s]))
-				widen(&c, &old->slots[s].spilled, &now->slots[s].spilled);
+			if (slot_is_spill(kept_slot(old, s)) && slot_is_spill(&now->slots[s]))
+				widen(&c, &kept_slot(old, s)->spilled, &now->slots[s].spilled);
 	}
 }

@@ -78,13 +78,16 @@ void skep_scalar_learn_bits(struct skep_bounds *b, struct skep_tnum bits, unsign
 	learn_u(b, bits.value, bits.value | bits.mask);
 }
 
-/* From one pair of 64-bit ends. */
-static void low_from_ends(struct skep_bounds *low, uint64_t min, uint64_t max)
+/* From one pair of 64-bit ends. Where they contradict each other (a register was compared with
+ * itself), the unsigned ones make the half contradict itself too, and the signed ones nothing: it
+ * shows in what the number is repaired to. */
+static void low_from_ends(struct skep_bounds *low, uint64_t min, uint64_t max, bool is_signed)
 {
 	int32_t smin = (int32_t)min, smax = (int32_t)max;
 
 	if (min >> 32 == max >> 32) {
-		learn_u(low, (uint32_t)min, (uint32_t)max);
+		if (!is_signed || (uint32_t)min <= (uint32_t)max)
+			learn_u(low, (uint32_t)min, (uint32_t)max);
 		if (smin <= smax)
 			learn_s(low, smin, smax);
 	}
@@ -140,8 +143,8 @@ static void full_from_low(struct skep_scalar *s)
 
 static void learn_bounds(struct skep_scalar *s)
 {
-	low_from_ends(&s->low, s->full.umin, s->full.umax);
-	low_from_ends(&s->low, (uint64_t)s->full.smin, (uint64_t)s->full.smax);
+	low_from_ends(&s->low, s->full.umin, s->full.umax, false);
+	low_from_ends(&s->low, (uint64_t)s->full.smin, (uint64_t)s->full.smax, true);
 	signs(&s->low, 32);
 	signs(&s->full, 64);
 	full_from_low(s);

@@ -98,7 +98,7 @@ static int find_direction(struct verifier *v, const struct skep_insn *insn,
 /* The path on which the mask made the number 0. */
 static int walk_unmoved(struct verifier *v)
 {
-	return verify_fork(v, v->at + 1, v->at, true) ? 0 : verify_no_fork(v);
+	return verify_fork(v, v->at + 1, v->at, true) ? 0 : verify_no_fork(v, -EFAULT);
 }
 
 int verify_speculate_before(struct verifier *v, const struct skep_insn *insn, const struct reg *ptr,

@@ -7,59 +7,106 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SLOTS_AT_A_TIME 4
+#define LEAST_STEPS     8
+
 /* --- Frames ---------------------------------------------------------------------------------- */
 
-static struct frame *frame_new(struct verifier *v)
+/* Slots are asked for some at a time: most frames grow by one after the other. */
+static size_t slots_bytes(uint32_t n)
 {
-	struct frame *frame = calloc(1, sizeof(*frame));
+	return (n + SLOTS_AT_A_TIME - 1) / SLOTS_AT_A_TIME * SLOTS_AT_A_TIME * sizeof(struct slot);
+}
 
-	if (frame)
-		v->memory_bytes += sizeof(*frame);
-	return frame;
+/* Not zeroed. */
+static void *take(struct verifier *v, size_t bytes)
+{
+	void *piece = pool_get(&v->pool, bytes);
+
+	if (piece)
+		v->memory_bytes += pool_bytes(bytes);
+	return piece;
+}
+
+static void give_back(struct verifier *v, void *piece, size_t bytes)
+{
+	if (piece)
+		v->memory_bytes -= pool_bytes(bytes);
+	pool_put(&v->pool, piece, bytes);
 }
 
 static void frame_free(struct verifier *v, struct frame *frame)
 {
 	if (!frame)
 		return;
-	v->memory_bytes -= sizeof(*frame) + frame->n_slots * sizeof(*frame->slots);
-	free(frame->slots);
-	free(frame);
+	if (frame->places) {
+		give_back(v, frame, frame->kept_bytes);
+		return;
+	}
+	give_back(v, frame->slots, slots_bytes(frame->n_slots));
+	give_back(v, frame, sizeof(*frame));
 }
 
 int verify_frame_grow(struct verifier *v, struct frame *frame, uint32_t n)
 {
-	size_t more;
-	struct slot *slots;
+	size_t old = slots_bytes(frame->n_slots), bytes = slots_bytes(n);
+	struct slot *slots = frame->slots;
 
 	if (n <= frame->n_slots)
 		return 0;
-	more = (n - frame->n_slots) * sizeof(*slots);
-	slots = realloc(frame->slots, n * sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	memset(slots + frame->n_slots, 0, more);
+	if (bytes != old) {
+		slots = take(v, bytes);
+		if (!slots)
+			return -ENOMEM;
+		if (frame->n_slots)
+			memcpy(slots, frame->slots, frame->n_slots * sizeof(*slots));
+		give_back(v, frame->slots, old);
+	}
+	memset(slots + frame->n_slots, 0, (n - frame->n_slots) * sizeof(*slots));
 	frame->slots = slots;
 	frame->n_slots = n;
-	v->memory_bytes += more;
 	return 0;
+}
+
+static struct frame *frame_keep(struct verifier *v, const struct frame *from)
+{
+	size_t bytes = kept_frame_bytes(from);
+	void *memory = take(v, bytes);
+
+	return memory ? kept_frame_pack(from, memory, bytes) : NULL;
+}
+
+static struct frame *frame_unpack(struct verifier *v, const struct frame *kept)
+{
+	struct frame *frame = take(v, sizeof(*frame));
+
+	if (!frame)
+		return NULL;
+	frame->slots = kept->n_slots ? take(v, slots_bytes(kept->n_slots)) : NULL;
+	if (kept->n_slots && !frame->slots) {
+		give_back(v, frame, sizeof(*frame));
+		return NULL;
+	}
+	kept_frame_unpack(kept, frame);
+	return frame;
 }
 
 static struct frame *frame_copy(struct verifier *v, const struct frame *from)
 {
-	struct frame *frame = frame_new(v);
+	struct frame *frame = take(v, sizeof(*frame));
 
 	if (!frame)
 		return NULL;
 	*frame = *from;
-	frame->slots = NULL;
-	frame->n_slots = 0;
-	if (verify_frame_grow(v, frame, from->n_slots)) {
+	if (!from->n_slots)
+		return frame;
+	frame->slots = take(v, slots_bytes(from->n_slots));
+	if (!frame->slots) {
+		frame->n_slots = 0;
 		frame_free(v, frame);
 		return NULL;
 	}
-	if (from->n_slots)
-		memcpy(frame->slots, from->slots, from->n_slots * sizeof(*from->slots));
+	memcpy(frame->slots, from->slots, from->n_slots * sizeof(*from->slots));
 	return frame;
 }
 
@@ -69,9 +116,10 @@ int verify_frame_push(struct verifier *v, struct state *state, uint32_t func, ui
 
 	if (state->n_frames == SKEP_MOST_FRAMES)
 		return verify_refuse(v, TOO_MANY_FRAMES, state->n_frames + 1);
-	frame = frame_new(v);
+	frame = take(v, sizeof(*frame));
 	if (!frame)
 		return -ENOMEM;
+	memset(frame, 0, sizeof(*frame));
 	frame->func = func;
 	frame->call_at = call_at;
 	frame->number = state->n_frames;
@@ -94,80 +142,163 @@ void verify_frame_pop(struct verifier *v, struct state *state)
 
 struct state *verify_state_new(struct verifier *v)
 {
-	struct state *state = calloc(1, sizeof(*state));
+	struct state *state = take(v, sizeof(*state));
 
 	if (!state)
 		return NULL;
-	v->memory_bytes += sizeof(*state);
+	memset(state, 0, sizeof(*state));
 	state->branches = 1;
 	return state;
+}
+
+static void refs_free(struct verifier *v, struct state *state)
+{
+	v->memory_bytes -= state->n_refs * sizeof(*state->refs);
+	free(state->refs);
 }
 
 void verify_state_free(struct verifier *v, struct state *state)
 {
 	if (!state)
 		return;
-	for (uint32_t i = 0; i < SKEP_MOST_FRAMES; i++)
+	for (uint32_t i = 0; i < state->n_frames; i++)
 		frame_free(v, state->frames[i]);
-	v->memory_bytes -= sizeof(*state) + state->n_refs * sizeof(*state->refs) +
-			   state->cap_steps * sizeof(*state->steps);
-	free(state->refs);
-	free(state->steps);
-	free(state);
+	refs_free(v, state);
+	give_back(v, state->steps, state->cap_steps * sizeof(*state->steps));
+	give_back(v, state, sizeof(*state));
 }
 
-/* A copy of an array in @ret; an empty one has no memory. */
-static int copy_array(struct verifier *v, const void *from, size_t bytes, void **ret)
+int verify_steps_grow(struct verifier *v, struct state *state)
 {
-	*ret = NULL;
+	uint32_t cap = state->cap_steps ? state->cap_steps * 2 : LEAST_STEPS;
+	struct step *steps = take(v, cap * sizeof(*steps));
+
+	if (!steps)
+		return -ENOMEM;
+	if (state->n_steps)
+		memcpy(steps, state->steps, state->n_steps * sizeof(*steps));
+	give_back(v, state->steps, state->cap_steps * sizeof(*steps));
+	state->steps = steps;
+	state->cap_steps = cap;
+	return 0;
+}
+
+static int copy_refs(struct verifier *v, const struct state *from, struct state *state)
+{
+	size_t bytes = from->n_refs * sizeof(*from->refs);
+
 	if (!bytes)
 		return 0;
-	*ret = malloc(bytes);
-	if (!*ret)
+	state->refs = malloc(bytes);
+	if (!state->refs)
 		return -ENOMEM;
-	memcpy(*ret, from, bytes);
+	memcpy(state->refs, from->refs, bytes);
+	state->n_refs = from->n_refs;
 	v->memory_bytes += bytes;
 	return 0;
 }
 
-static int copy_parts(struct verifier *v, const struct state *from, struct state *state)
+static int copy_steps(struct verifier *v, const struct state *from, struct state *state)
 {
-	void *refs, *steps;
-	int err;
+	size_t bytes = from->n_steps * sizeof(*from->steps);
 
-	for (uint32_t i = 0; i < from->n_frames; i++) {
-		state->frames[i] = frame_copy(v, from->frames[i]);
-		if (!state->frames[i])
-			return -ENOMEM;
-	}
-	err = copy_array(v, from->refs, from->n_refs * sizeof(*from->refs), &refs);
-	if (err)
-		return err;
-	state->refs = refs;
-	state->n_refs = from->n_refs;
-	err = copy_array(v, from->steps, from->n_steps * sizeof(*from->steps), &steps);
-	if (err)
-		return err;
-	state->steps = steps;
+	if (!bytes)
+		return 0;
+	state->steps = take(v, bytes);
+	if (!state->steps)
+		return -ENOMEM;
+	memcpy(state->steps, from->steps, bytes);
 	state->n_steps = state->cap_steps = from->n_steps;
 	return 0;
 }
 
-struct state *verify_state_copy(struct verifier *v, const struct state *from)
+static int copy_frames(struct verifier *v, const struct state *from, struct state *state)
 {
-	struct state *state = malloc(sizeof(*state));
+	for (; state->n_frames < from->n_frames; state->n_frames++) {
+		const struct frame *frame = from->frames[state->n_frames];
+
+		state->frames[state->n_frames] =
+			state->kept ? frame_keep(v, frame) : frame_copy(v, frame);
+		if (!state->frames[state->n_frames])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static struct state *copy(struct verifier *v, const struct state *from, bool keep)
+{
+	struct state *state = take(v, sizeof(*state));
 
 	if (!state)
 		return NULL;
-	v->memory_bytes += sizeof(*state);
 	*state = *from;
-	memset(state->frames, 0, sizeof(state->frames));
 	state->refs = NULL;
 	state->steps = NULL;
-	state->n_refs = state->n_steps = state->cap_steps = 0;
-	if (copy_parts(v, from, state)) {
+	state->kept = keep;
+	state->n_frames = state->n_refs = state->n_steps = state->cap_steps = 0;
+	if (copy_frames(v, from, state) || copy_refs(v, from, state) ||
+	    copy_steps(v, from, state)) {
 		verify_state_free(v, state);
 		return NULL;
 	}
+	verify_note_peak(v);
 	return state;
+}
+
+struct state *verify_state_copy(struct verifier *v, const struct state *from)
+{
+	return copy(v, from, false);
+}
+
+struct state *verify_state_keep(struct verifier *v, const struct state *from)
+{
+	return copy(v, from, true);
+}
+
+static int change_frames(struct verifier *v, struct state *state,
+			 struct frame *(*change)(struct verifier *v, const struct frame *from))
+{
+	struct frame *changed[SKEP_MOST_FRAMES];
+
+	for (uint32_t f = 0; f < state->n_frames; f++) {
+		changed[f] = change(v, state->frames[f]);
+		if (changed[f])
+			continue;
+		while (f-- > 0)
+			frame_free(v, changed[f]);
+		return -ENOMEM;
+	}
+	for (uint32_t f = 0; f < state->n_frames; f++) {
+		frame_free(v, state->frames[f]);
+		state->frames[f] = changed[f];
+	}
+	state->kept = !state->kept;
+	return 0;
+}
+
+int verify_state_pack(struct verifier *v, struct state *state)
+{
+	return state->kept ? 0 : change_frames(v, state, frame_keep);
+}
+
+int verify_state_unpack(struct verifier *v, struct state *state)
+{
+	return state->kept ? change_frames(v, state, frame_unpack) : 0;
+}
+
+void verify_note_peak(struct verifier *v)
+{
+	size_t now = v->memory_bytes + v->arena.used_bytes;
+
+	if (v->peak_bytes < now)
+		v->peak_bytes = now;
+}
+
+int verify_check_memory(struct verifier *v)
+{
+	uint64_t most = verify_most_memory(v);
+
+	if (v->memory_bytes + v->arena.used_bytes > most)
+		return verify_refuse(v, TOO_MUCH_MEMORY, (unsigned long long)most);
+	return 0;
 }

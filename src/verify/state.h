@@ -9,7 +9,9 @@
  * A state is copied where a path forks, and kept where paths may meet again (states.c).
  *
  * Memory: a state owns its frames, a frame its slots, as far as they were touched. All of it is
- * counted in v->memory_bytes.
+ * counted in v->memory_bytes. States that are kept, and those that wait to be walked, have packed
+ * frames: kept_reg() and kept_slot() read these as well as others, frame->regs and frame->slots
+ * only those of the state under way (kept_frame.c).
  */
 #ifndef SKEP_VERIFY_STATE_H
 #define SKEP_VERIFY_STATE_H
@@ -132,8 +134,8 @@ enum slot_kind {
 /* Eight bytes of stack: slot i is fp-8*(i+1) and up. kinds[0] is its byte at the highest address,
  * as the kernel counts, so that a spill of 4 bytes fills kinds[4..7] or [0..3] by its address. */
 struct slot {
-	struct reg spilled;
 	uint8_t kinds[8];
+	struct reg spilled; /* kept states have it only where kinds ask for it: kept_frame.c */
 };
 
 #define SLOT_BYTES 8
@@ -158,7 +160,6 @@ struct range32 {
 
 /* One function under way. */
 struct frame {
-	struct reg regs[SKEP_N_REGS];
 	struct slot *slots; /* owned */
 	uint32_t n_slots;   /* touched so far */
 	uint32_t call_at;   /* the slot of its call; UINT32_MAX: main, or a function on its own */
@@ -168,6 +169,10 @@ struct frame {
 	struct range32 callback_ret; /* what the callback may return */
 	uint32_t callback_depth;     /* how often it was gone into */
 	uint32_t async_entries;
+	/* Of a kept state, whose frames have no slots and end before regs: see kept_frame.c. */
+	uint16_t *places;
+	uint32_t kept_bytes;
+	struct reg regs[SKEP_N_REGS];
 };
 
 enum ref_kind { REF_PTR, REF_IRQ, REF_LOCK, REF_RES_LOCK, REF_RES_LOCK_IRQ };
@@ -209,6 +214,7 @@ struct state {
 	uint32_t depth;              /* how many parents */
 	uint32_t hits, misses;       /* how often it ended a path, and did not */
 	bool evicted;                /* no path is compared with it any more */
+	bool kept;                   /* its frames are packed */
 	struct step *steps;          /* owned: since the parent */
 	uint32_t n_steps, cap_steps;
 };
@@ -223,7 +229,19 @@ static inline struct frame *top_frame(const struct state *s)
 struct state *verify_state_new(struct verifier *v);
 /** Everything but where it stands among the others, and the steps; NULL: no memory. */
 struct state *verify_state_copy(struct verifier *v, const struct state *from);
+/** Has the verification taken more memory than opts->memory_bytes? Then refuse. */
+int verify_check_memory(struct verifier *v);
+/** The most that it took is found where states are copied, and in the end. */
+void verify_note_peak(struct verifier *v);
 void verify_state_free(struct verifier *v, struct state *state);
+/** A copy to be kept: of its frames, ask kept_reg() and kept_slot(). */
+struct state *verify_state_keep(struct verifier *v, const struct state *from);
+/** Pack the frames of one that waits, and make it one to go on with. Return 0 | -ENOMEM, then it is
+ *  as it was. */
+int verify_state_pack(struct verifier *v, struct state *state);
+int verify_state_unpack(struct verifier *v, struct state *state);
+/** Room for more steps. Return 0 | -ENOMEM */
+int verify_steps_grow(struct verifier *v, struct state *state);
 /** A frame for function @func on top, called at @call_at, registers unset but fp; -E2BIG: too many.
  */
 int verify_frame_push(struct verifier *v, struct state *state, uint32_t func, uint32_t call_at);
@@ -236,6 +254,26 @@ uint32_t verify_ref_acquire(struct verifier *v, enum ref_kind kind);
 /** Drop the reference and whatever registers and slots go with it. -EINVAL: there is none */
 int verify_ref_release(struct verifier *v, uint32_t id);
 const struct ref *verify_ref_find(const struct state *state, uint32_t id);
+
+/* --- kept_frame.c -------------------------------------------------------------------------- */
+
+/** What packing @from takes, and packed into that much memory. */
+size_t kept_frame_bytes(const struct frame *from);
+struct frame *kept_frame_pack(const struct frame *from, void *memory, size_t bytes);
+/** @ret has room for all of kept->n_slots in ret->slots. */
+void kept_frame_unpack(const struct frame *kept, struct frame *ret);
+/** A register or slot of any frame, packed or not. */
+const struct reg *kept_reg(const struct frame *frame, unsigned regno);
+static inline const struct slot *kept_slot(const struct frame *frame, uint32_t s)
+{
+	return frame->places ? (const struct slot *)((const char *)frame->places +
+						     frame->places[SKEP_N_REGS + s])
+			     : &frame->slots[s];
+}
+/** The same to be changed: NULL: it is unset. And: has the slot a register at all? */
+struct reg *kept_reg_of(struct frame *frame, unsigned regno);
+struct slot *kept_slot_of(struct frame *frame, uint32_t s);
+bool slot_has_reg(const struct slot *slot);
 
 /* --- reg.c --------------------------------------------------------------------------------- */
 

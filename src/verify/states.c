@@ -24,6 +24,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LEAST_JUMPS    2
 #define LEAST_INSNS    8
@@ -33,7 +34,6 @@
 #define UNPRIV_STATES  64 /* at one instruction, where numbers are never alike */
 #define MISSES_PER_HIT 3
 #define MISSES_IN_LOOP 64
-#define DEFAULT_MEMORY (512ull << 20)
 
 /* --- Lists -------------------------------------------------------------------------------------
  */
@@ -171,10 +171,13 @@ static void clean_frame(struct verifier *v, struct state *state, uint32_t number
 
 	for (unsigned r = 0; r < SKEP_R10; r++)
 		if (!(live >> r & 1))
-			frame->regs[r] = verify_reg_unset;
-	for (uint32_t s = 0; s < frame->n_slots; s++)
+			frame->places[r] = 0;
+	for (uint32_t s = 0; s < frame->n_slots; s++) {
+		struct slot *slot = kept_slot_of(frame, s);
+
 		if (!verify_slot_is_live(v, state, number, s))
-			frame->slots[s] = (struct slot){.spilled = verify_reg_unset};
+			memset(slot->kinds, SLOT_INVALID, sizeof(slot->kinds));
+	}
 }
 
 /* Once all is known of where old states lead, what is not read from there on may be anything. */
@@ -202,11 +205,13 @@ static bool may_be_looping(const struct state *old, const struct state *now)
 
 	if (old->n_frames != now->n_frames)
 		return false;
-	for (unsigned r = 0; r < SKEP_N_REGS; r++)
-		if (then->regs[r].id != top->regs[r].id ||
-		    then->regs[r].ref_id != top->regs[r].ref_id ||
-		    !verify_reg_same(&then->regs[r], &top->regs[r]))
+	for (unsigned r = 0; r < SKEP_N_REGS; r++) {
+		const struct reg *old_reg = kept_reg(then, r), *reg = &top->regs[r];
+
+		if (old_reg->id != reg->id || old_reg->ref_id != reg->ref_id ||
+		    !verify_reg_same(old_reg, reg))
 			return false;
+	}
 	return true;
 }
 
@@ -217,7 +222,7 @@ static bool other_round(const struct state *old, const struct state *now)
 		const struct frame *frame = old->frames[f];
 
 		for (uint32_t s = 0; s < frame->n_slots; s++) {
-			const struct slot *slot = &frame->slots[s];
+			const struct slot *slot = kept_slot(frame, s);
 
 			if (slot->kinds[0] == SLOT_ITER &&
 			    slot->spilled.iter_state == ITER_ACTIVE &&
@@ -376,7 +381,7 @@ static struct state *copy_to_keep(struct verifier *v)
 
 	cur->steps = NULL;
 	cur->n_steps = cur->cap_steps = 0;
-	kept = verify_state_copy(v, cur);
+	kept = verify_state_keep(v, cur);
 	if (!kept) {
 		cur->steps = steps;
 		cur->n_steps = n;
@@ -412,15 +417,6 @@ static int keep(struct verifier *v)
 	return verify_loop_enter(v, kept);
 }
 
-static int check_memory(struct verifier *v)
-{
-	uint64_t most = v->opts->memory_bytes ? v->opts->memory_bytes : DEFAULT_MEMORY;
-
-	if (v->memory_bytes > most)
-		return verify_refuse(v, TOO_MUCH_MEMORY, (unsigned long long)most);
-	return 0;
-}
-
 int verify_prune(struct verifier *v)
 {
 	struct search s;
@@ -441,6 +437,6 @@ int verify_prune(struct verifier *v)
 		v->most_states_per_insn = n;
 	if (!s.keeps || (!v->privileged && n > UNPRIV_STATES))
 		return 0;
-	ret = check_memory(v);
+	ret = verify_check_memory(v);
 	return ret ? ret : keep(v);
 }

@@ -24,6 +24,7 @@
 #include <skep/verify.h>
 
 #include "base/vec.h"
+#include "verify/pool.h"
 #include "verify/state.h"
 
 #define NOWHERE UINT32_MAX
@@ -98,6 +99,8 @@ struct pending {
 	struct state *state; /* owned */
 	uint32_t at, prev_at;
 	size_t log_len; /* level 1 shows the path that failed alone: the log is cut back to this */
+	uint32_t trail_len; /* so is the trail (explain_trail.h) */
+	uint32_t since;     /* how many instructions had been processed */
 };
 
 struct verifier {
@@ -107,6 +110,7 @@ struct verifier {
 	const struct skep_insn *insns;
 	uint32_t n_insns;
 	struct skep_arena arena; /* what lives until the end */
+	struct pool pool;        /* states */
 
 	struct insn_facts *facts; /* [n_insns] */
 	struct func_facts *funcs; /* [n_funcs] */
@@ -116,6 +120,7 @@ struct verifier {
 	struct live_stack *live_stack;   /* live_stack.c */
 	struct explored *explored;       /* states.c */
 	struct trust_cache *trust_cache; /* btf_access.c */
+	struct wide *wide; /* wide.h: extended mode's second walk; NULL: the kernel's */
 
 	struct known_struct *known_structs; /* types.c */
 	struct kfunc *kfuncs;               /* kfunc_rules.c: those that were asked for */
@@ -139,7 +144,8 @@ struct verifier {
 		bool known;
 		uint32_t proto, stub; /* FUNC_PROTOs of attach_btf; 0: none */
 		const char *name;
-	} attach; /* context_btf.c: what it attaches to */
+		uint32_t ref_ids[12]; /* struct_ops: of arguments that are handed over; 0: not */
+	} attach;                     /* context_btf.c: what it attaches to */
 	struct helper_known {
 		const struct skep_proto *proto; /* NULL: it may not call it */
 		bool known;
@@ -153,17 +159,24 @@ struct verifier {
 	uint16_t changed_regs;       /* bit r: register r is shown with the next state */
 	uint64_t changed_slots;      /* bit s: slot s is */
 	size_t log_start;            /* what was in the log before */
+	size_t log_most;             /* where its end was at the furthest, of what was taken back */
 	size_t insn_end, insn_width; /* of the instruction last shown: what it did goes behind it */
 	enum refusal refusal;
 	uint32_t refused_at;
+	struct trail *trail; /* explain_trail.h: of a verification that explains; NULL: none */
 
 	/* how much */
 	uint32_t n_processed, n_states, peak_states, most_states_per_insn;
+	uint64_t context_fields[SKEP_VERIFY_FIELD_WORDS]; /* context.c */
+	uint32_t most_branches;                           /* that waited in `pending` at one time */
 	uint32_t n_jumps, n_jumps_at_state,
 		n_insns_at_state; /* states.c: is it time for another? */
-	size_t memory_bytes;
+	size_t memory_bytes;      /* of states; what lives until the end is the arena's */
+	size_t peak_bytes;        /* of both */
 	uint64_t started_ns;
 	uint32_t stack_bytes; /* depth.c: of the deepest chain of calls */
+	uint32_t ctx_bytes;   /* as the report's, as is the next */
+	bool kernel_pointers;
 };
 
 /* Returned by steps besides 0 and -errno: this path is at its end. */
@@ -171,20 +184,50 @@ struct verifier {
 
 /* --- verify.c, walk.c ---------------------------------------------------------------------- */
 
+/** One verification is begun, run and ended; extended mode does so twice. */
+void verify_begin(struct verifier *v, const struct skep_verify_program *program,
+		  const struct skep_verify_opts *opts, struct skep_buf *log);
+/** All passes. Return 0 | the refusal's -errno */
+int verify_passes(struct verifier *v);
+void verify_report(struct verifier *v, int err, struct skep_verify_report *ret);
+void verify_end(struct verifier *v);
+
+#define MOST_PENDING 8192 /* paths that wait; more are too complex */
+/** The kernel's limit of instructions, or what the caller set for it. */
+static inline uint32_t verify_most_insns(const struct verifier *v)
+{
+	return v->opts->most_insns ? v->opts->most_insns : 1000000;
+}
+/** Of states. */
+static inline uint64_t verify_most_memory(const struct verifier *v)
+{
+	return v->opts->memory_bytes ? v->opts->memory_bytes : 512ull << 20;
+}
+
 /** Walk all paths of function @func, whose first state is v->state. */
 int verify_walk(struct verifier *v);
 /** One instruction, v->insns[v->at]. Return 0: go on at v->next | PATH_END | -errno */
 int verify_step(struct verifier *v);
 /** The other way at a fork: it will be walked from @at with a copy of the state under way, which is
- *  returned to be told what holds there. NULL: no memory, or too many: `return verify_no_fork(v)`.
+ *  returned to be told what holds there. NULL: no memory, or too many: `return verify_no_fork(v,
+ *  err)`.
  *  Source: push_stack() */
 struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, bool speculative);
-/** The errno of a fork that there was none of. */
-static inline int verify_no_fork(const struct verifier *v)
+/** The errno of a fork that there was none of: @too_many, which is another for each of those that
+ *  fork in Linux 6.18, where too many paths wait. */
+static inline int verify_no_fork(const struct verifier *v, int too_many)
 {
-	return v->refusal ? -E2BIG : -ENOMEM;
+	return v->refusal ? too_many : -ENOMEM;
 }
 
+/** The longest chain of calls (chains.c), for the report of an accepted program. */
+struct chain_length {
+	uint32_t frames, bytes;
+};
+struct chain_length verify_longest_chain(struct verifier *v);
+
+/** How long the trail is; 0: there is none. */
+uint32_t verify_trail_len(const struct verifier *v);
 /** Since skep_verify() was called. */
 uint64_t verify_elapsed_ns(const struct verifier *v);
 /** Has it taken longer than opts->time_ns? Then refuse. Cost: looks at the clock. */
@@ -315,6 +358,10 @@ bool verify_socket_access(enum reg_kind kind, int32_t off, uint32_t bytes);
  * 0: none. And: does it return nothing? */
 uint32_t verify_attach_proto(struct verifier *v);
 bool verify_attach_returns_void(struct verifier *v);
+/** struct_ops: the program begins with references to the arguments that it must give back, return
+ * or keep. Is it given any? Source: the arguments named "…__ref" of prepare_arg_info() */
+void verify_take_arguments(struct verifier *v);
+bool verify_is_handed_something(struct verifier *v);
 /** The helper's prototype if the program's type may call it, NULL else. */
 const struct skep_proto *verify_helper_allowed(struct verifier *v, int32_t id);
 /** What the program may return, by its type. Return whether it is limited at all. */
@@ -338,11 +385,21 @@ int verify_nothing_held(struct verifier *v, bool exception_exit, bool locks, con
 /* --- graph.c, live_*.c, depth.c, fastcall.c -----------------------------------------------------
  */
 
+/** A kernel function that is not there may be called where no path comes to.
+ *  Source: fixup_kfunc_call() */
+int verify_no_absent_kfunc(struct verifier *v);
 /** exception.c: which function bpf_throw() goes on with, by the BTF. */
 int verify_exception_callback(struct verifier *v);
 int verify_graph(struct verifier *v);
+/** unprivileged.c: what programs of users without privileges may not have at all. */
+int verify_unprivileged(struct verifier *v);
 /** May a program of its type use the maps it names? (maps.c) */
 int verify_maps(struct verifier *v);
+/** May it attach to what it names? (attach.c) */
+int verify_attach(struct verifier *v);
+/** May a program there call helper @id? Few are for some functions only. Source: the `allowed` of
+ *  struct bpf_func_proto */
+bool verify_helper_fits_target(const struct verifier *v, int32_t id);
 /** function_facts.c, for graph.c. */
 int verify_function_facts(struct verifier *v);
 /** The kernel function that the call at @at names, with its "bpf_"; never NULL. */
@@ -436,6 +493,12 @@ int verify_mark_slot_precise(struct verifier *v, uint32_t frame, uint32_t slot);
 /* --- log.c
  * ---------------------------------------------------------------------------------------- */
 
+#define VERIFY_LOG_STEPS 3 /* levels 1 and 2 */
+/** Are steps told of? (At level 4 alone only the end is.) */
+static inline bool verify_logs_steps(const struct verifier *v)
+{
+	return v->log && v->level & VERIFY_LOG_STEPS;
+}
 void verify_log(struct verifier *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /*
  * What the instruction under way wrote, or only looked at: the log shows it behind the instruction.
@@ -462,6 +525,10 @@ void verify_log_functions(struct verifier *v);
 void verify_log_line(struct verifier *v, uint32_t at, const char *prefix);
 /** What the instruction under way changed so far, behind it: before other things are said of it. */
 void verify_log_changes(struct verifier *v, const struct state *state);
+/** Take back what was said from @len on. */
+void verify_log_cut(struct verifier *v, size_t len);
+/** Bytes that the log had at its longest. */
+size_t verify_log_most(const struct verifier *v);
 /** A function was verified: level 1 forgets what was said of it. */
 void verify_log_forget(struct verifier *v);
 /** Before a step: at level 2, or where a path begins, the state; the source line; the

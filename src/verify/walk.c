@@ -12,55 +12,71 @@
  *
  * Source  behaviour of Linux 6.18, do_check()
  */
+#include "verify/explain_trail.h"
 #include "verify/invariants.h"
-#include "verify/verifier.h"
 
 #include <assert.h>
 #include <errno.h>
 
-#define MOST_PENDING        8192
+#include "verify/wide.h"
+
+#define PAST_LIMIT          10   /* times the limit, in extended mode */
 #define INSNS_BETWEEN_LOOKS 1024 /* at the clock */
 
 /* --- Forks -------------------------------------------------------------------------------------
  */
 
+/* What waits is packed, but not before the instruction that made it is through with it. */
+static int pack_pending(struct verifier *v)
+{
+	struct pending *last = v->pending.len ? skep_vec_last(&v->pending) : NULL;
+
+	return last && last->since != v->n_processed ? verify_state_pack(v, last->state) : 0;
+}
+
 struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, bool speculative)
 {
-	struct state *state = verify_state_copy(v, v->state);
+	struct state *state = pack_pending(v) ? NULL : verify_state_copy(v, v->state);
 
 	if (!state)
 		return NULL;
 	state->speculative |= speculative;
-	skep_vec_push(&v->pending,
-		      ((struct pending){state, at, prev_at, v->log ? v->log->len : 0}));
+	skep_vec_push(&v->pending, ((struct pending){state, at, prev_at, v->log ? v->log->len : 0,
+						     verify_trail_len(v), v->n_processed}));
 	if (state->parent)
 		state->parent->branches++;
-	if (v->pending.len > MOST_PENDING) {
+	if (v->most_branches < v->pending.len)
+		v->most_branches = (uint32_t)v->pending.len;
+	if (v->pending.len > MOST_PENDING && v->opts->mode != SKEP_VERIFY_EXTENDED) {
 		verify_refuse(v, TOO_MANY_JUMPS, (unsigned)v->pending.len);
 		return NULL;
 	}
-	return state;
+	return verify_check_memory(v) ? NULL : state;
 }
 
 /* Take up the path that waited least. Level 1 tells of the path that failed alone, so what was said
- * since the fork is taken back. Return false: there is none. */
-static bool take_pending(struct verifier *v)
+ * since the fork is taken back. Return 0 | PATH_END there is none | -ENOMEM */
+static int take_pending(struct verifier *v)
 {
 	struct pending pending;
 
 	verify_state_free(v, v->state);
 	v->state = NULL;
 	if (!v->pending.len)
-		return false;
+		return PATH_END;
 	pending = skep_vec_pop(&v->pending);
 	v->state = pending.state;
+	if (verify_state_unpack(v, v->state))
+		return -ENOMEM;
 	v->at = pending.at;
 	v->prev_at = pending.prev_at;
 	if (v->log && !(v->level & 2))
-		v->log->len = pending.log_len;
+		verify_log_cut(v, pending.log_len);
+	if (v->trail)
+		verify_trail_cut(v, pending.trail_len);
 	v->state_shown = false;
 	verify_note_all(v);
-	return true;
+	return 0;
 }
 
 /* --- Steps -------------------------------------------------------------------------------------
@@ -115,13 +131,39 @@ static int step_of_jumps(struct verifier *v, const struct skep_insn *insn)
 	}
 }
 
+static bool is_condition(const struct skep_insn *insn)
+{
+	uint8_t class = insn->code & 7, op = insn->code & 0xf0;
+
+	return (class == SKEP_JMP || class == SKEP_JMP32) && op != SKEP_JA && op != SKEP_CALL &&
+	       op != SKEP_EXIT && op != SKEP_JCOND;
+}
+
+/* Fields are looked at before operands, but for what a condition compares. */
+static int check_fields(struct verifier *v, const struct skep_insn *insn)
+{
+	char text[SKEP_FAULT_TEXT_BYTES];
+	const char *fault = skep_image_fault(v->image, v->at, text);
+	int err = 0;
+
+	if (!fault)
+		return 0;
+	if (is_condition(insn) && insn->dst < SKEP_N_REGS)
+		err = verify_read_reg(v, insn->dst);
+	return err ? err : verify_refuse(v, FIELDS, fault);
+}
+
 int verify_step(struct verifier *v)
 {
 	const struct skep_insn *insn = &v->insns[v->at];
 	bool atomic = (insn->code & 0xe0) == SKEP_ATOMIC;
+	int err;
 
 	v->next = v->at + 1;
 	v->facts[v->at].seen = true;
+	err = check_fields(v, insn);
+	if (err)
+		return err;
 	switch (insn->code & 7) {
 	case SKEP_ALU:
 	case SKEP_ALU64: return verify_alu(v, insn);
@@ -139,10 +181,30 @@ int verify_step(struct verifier *v)
 /* --- The walk ----------------------------------------------------------------------------------
  */
 
+/* The words of a refusal are still said, and what was shown of other paths stays. */
+static void fall_silent(struct verifier *v)
+{
+	bool all = v->level & 2;
+
+	v->level &= ~(uint32_t)VERIFY_LOG_STEPS;
+	if (!all || !v->log)
+		return;
+	v->log_start = v->log->len;
+	skep_vec_foreach (struct pending, pending, &v->pending)
+		pending->log_len = v->log->len;
+}
+
+/* Extended mode goes on past the limit, to see how far over it the program is. That is not told
+ * step by step. */
 static int check_limits(struct verifier *v)
 {
-	uint32_t most = v->opts->most_insns ? v->opts->most_insns : 1000000;
+	uint64_t most = verify_most_insns(v);
 
+	if (v->opts->mode == SKEP_VERIFY_EXTENDED) {
+		if (v->n_processed == most)
+			fall_silent(v);
+		most *= PAST_LIMIT;
+	}
 	if (++v->n_processed > most)
 		return verify_refuse(v, TOO_MANY_INSNS, v->n_processed);
 	return v->n_processed % INSNS_BETWEEN_LOOKS ? 0 : verify_check_time(v);
@@ -158,7 +220,7 @@ static int arrive(struct verifier *v)
 	v->state->last_at = v->prev_at;
 	v->state->at = v->at;
 	if (v->facts[v->at].prune_point) {
-		ret = verify_prune(v);
+		ret = v->wide ? verify_wide_prune(v) : verify_prune(v);
 		if (ret) {
 			if (ret == PATH_END)
 				verify_log_safe(v);
@@ -172,8 +234,7 @@ static int arrive(struct verifier *v)
  * before the instruction). */
 static bool is_only_guessed(const struct verifier *v, int err)
 {
-	return err < 0 && err != -ENOMEM && err != -E2BIG && err != -EAGAIN &&
-	       v->state->speculative;
+	return (err == -EPERM || err == -EACCES || err == -EINVAL) && v->state->speculative;
 }
 
 /* In builds that ask for it: see invariants.h. */
@@ -195,7 +256,11 @@ static int step(struct verifier *v)
 	if (v->opts->observe)
 		v->opts->observe(v->opts->observe_ctx, v->at, v->state);
 	verify_log_step(v);
+	if (v->trail)
+		verify_trail_step(v);
 	verify_live_stack_begin(v);
+	if (v->wide)
+		verify_note_progress(v);
 	ret = verify_step(v);
 	if (ret >= 0 || is_only_guessed(v, ret))
 		verify_live_stack_end(v);
@@ -218,7 +283,8 @@ int verify_walk(struct verifier *v)
 		if (ret)
 			return ret;
 		verify_live_stack_update(v);
-		if (!take_pending(v))
-			return 0;
+		ret = take_pending(v);
+		if (ret)
+			return ret == PATH_END ? 0 : ret;
 	}
 }

@@ -61,6 +61,30 @@ static bool writes(struct skep_checked *vm, unsigned reg, uint64_t value)
 /* Addresses near NULL were NULL before something was added. */
 #define NEAR_NULL 4096
 
+static bool is_unwritten(const struct skep_checked *vm, uint64_t at)
+{
+	return skep_check_look(vm->run, (void *)(uintptr_t)at, 1, SKEP_MAY_READ) == SKEP_UNWRITTEN;
+}
+
+/* Which bytes: those between the members of a struct are easily forgotten. */
+static bool refuse_unwritten(struct skep_checked *vm, unsigned reg, uint64_t at, unsigned bytes)
+{
+	unsigned first = 0, n = 0;
+
+	while (first < bytes && !is_unwritten(vm, at + first))
+		first++;
+	while (first + n < bytes && is_unwritten(vm, at + first + n))
+		n++;
+	if (n == bytes)
+		return skep_checked_refuse(
+			vm, "reads %u bytes of the stack by r%u that were never written", bytes,
+			reg);
+	return skep_checked_refuse(vm,
+				   "reads %u bytes of the stack by r%u, of which %u at offset %u "
+				   "were never written (padding of a struct?)",
+				   bytes, reg, n, first);
+}
+
 bool skep_checked_access(struct skep_checked *vm, unsigned reg, uint64_t at, size_t bytes,
 			 unsigned rights)
 {
@@ -72,9 +96,7 @@ bool skep_checked_access(struct skep_checked *vm, unsigned reg, uint64_t at, siz
 	case SKEP_NO_RIGHT:
 		return skep_checked_refuse(vm, "%s %u bytes by r%u where that is not allowed", verb,
 					   n, reg);
-	case SKEP_UNWRITTEN:
-		return skep_checked_refuse(
-			vm, "reads %u bytes of the stack by r%u that were never written", n, reg);
+	case SKEP_UNWRITTEN: return refuse_unwritten(vm, reg, at, n);
 	case SKEP_UNKNOWN: break;
 	}
 	if (at < NEAR_NULL || at > UINT64_MAX - NEAR_NULL)

@@ -72,13 +72,13 @@ int describe(struct __sk_buff *skb)
 {
 	struct key key = {skb->len, "hello"};
 	struct thing thing = {5, -3, ANGRY, 2, 9};
-	__u32 second = 2;
+	__u32 second = 2, length = skb->len;
 	__u64 *count = bpf_map_lookup_elem(&by_cpu, &second);
 
 	if (count)
 		*count += 4;
 	bpf_map_update_elem(&things, &key, &thing, BPF_ANY);
-	bpf_ringbuf_output(&events, &skb->len, sizeof(skb->len), 0);
+	bpf_ringbuf_output(&events, &length, sizeof(length), 0);
 	bpf_printk("length %d", skb->len);
 	skb->mark = 3;
 	return 0;

@@ -36,9 +36,10 @@ static void read_object(struct skep_buf *ret)
 	assert_int_equal(skep_file_read(getenv("SKEP_TEST_BPF_OBJECT"), 1 << 20, ret), 0);
 }
 
-static int load(struct loaded *loaded, enum skep_engine_kind kind, const char *name)
+static int load_for(struct loaded *loaded, enum skep_engine_kind kind, enum skep_engine_code code,
+		    const char *name)
 {
-	const struct skep_engine_opts opts = {.kind = kind, .budget = 1 << 20};
+	const struct skep_engine_opts opts = {.kind = kind, .code = code, .budget = 1 << 20};
 	struct skep_buf bytes = {0};
 	struct bpf_program *prog = NULL;
 	int err;
@@ -54,6 +55,11 @@ static int load(struct loaded *loaded, enum skep_engine_kind kind, const char *n
 	if (!err)
 		assert_int_equal(skep_prog_read(dup(bpf_program__fd(prog)), &loaded->prog), 0);
 	return err;
+}
+
+static int load(struct loaded *loaded, enum skep_engine_kind kind, const char *name)
+{
+	return load_for(loaded, kind, SKEP_CODE_JIT, name);
 }
 
 static void unload(struct loaded *loaded)
@@ -145,7 +151,7 @@ static void assert_faults(const char *name, bool anywhere, const char *words)
 	struct skep_fault fault;
 	struct loaded loaded;
 
-	assert_int_equal(load(&loaded, SKEP_ENGINE_USER, name), 0);
+	assert_int_equal(load_for(&loaded, SKEP_ENGINE_USER, SKEP_CODE_CHECKED, name), 0);
 	struct skep_test test = {
 		.prog_fd = loaded.prog.fd, .data = packet, .data_len = sizeof(packet), .repeat = 9};
 	assert_int_equal(skep_test_run(skep_testable(loaded.prog.info.type), &test), 0);
@@ -163,16 +169,22 @@ static void test_faults(void **state)
 	assert_faults("forever", true, "did not end within 1048576 instructions");
 }
 
-static void test_kernel_refuses(void **state)
+static void assert_refused(enum skep_engine_kind kind)
 {
 	struct loaded loaded;
 
-	if (!kernel_loads())
-		skip();
-	assert_int_equal(load(&loaded, SKEP_ENGINE_LINUX, "never_checks"), -EACCES);
+	assert_int_equal(load(&loaded, kind, "never_checks"), -EACCES);
 	assert_true(has_item(&loaded.diag, SKEP_DIAG_PROG_UNVERIFIED));
 	assert_non_null(strstr(loaded.diag.items[loaded.diag.n_items - 1].why, "thing->n++"));
 	unload(&loaded);
+}
+
+static void test_refused(void **state)
+{
+	assert_refused(SKEP_ENGINE_USER);
+	if (!kernel_loads())
+		skip();
+	assert_refused(SKEP_ENGINE_LINUX);
 }
 
 static void test_which(void **state)
@@ -328,7 +340,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_either_engine), cmocka_unit_test(test_header_stays),
-		cmocka_unit_test(test_faults),        cmocka_unit_test(test_kernel_refuses),
+		cmocka_unit_test(test_faults),        cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_which),         cmocka_unit_test(test_sized),
 		cmocka_unit_test(test_view),          cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_cut),           cmocka_unit_test(test_libbpf_refuses),

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <skep/btf.h>
+#include <skep/machine.h>
 
 #define LOG_BYTES (1u << 24)
 
@@ -179,6 +180,42 @@ static bool is_too_complex(int err, const struct skep_buf *log)
 	       (err == -EFAULT && strstr(log->data, "jumps is too complex"));
 }
 
+static void close_all(const struct module *m)
+{
+	for (size_t i = 0; i < m->object.n_maps; i++)
+		close(m->map_fds[i]);
+	close(m->prog_fd);
+}
+
+/* What the machine's own verifier says, in descriptors of its own. */
+static int verify(const struct module *m, struct skep_buf *log)
+{
+	static struct skep_machine *machine;
+	struct module copy = *m;
+	int err;
+
+	copy.prog_fd = -1;
+	memset(copy.map_fds, 0xff, sizeof(copy.map_fds));
+	if (!machine)
+		assert_int_equal(skep_machine_new(NULL, &machine), 0);
+	skep_machine_route(machine);
+	err = module_load(&copy, log);
+	close_all(&copy);
+	skep_machine_route(NULL);
+	return err;
+}
+
+/* The kernel said @err of it. */
+static void verify_alike(struct module *m, int err)
+{
+	_cleanup_buf_ struct skep_buf log = {0};
+	int ours = verify(m, &log);
+
+	if (ours != err)
+		say_refused(m, ours, &log);
+	assert_int_equal(ours, err);
+}
+
 bool module_make_unless_complex(struct module *m)
 {
 	_cleanup_buf_ struct skep_buf log = {0};
@@ -186,6 +223,7 @@ bool module_make_unless_complex(struct module *m)
 
 	module_emit(m);
 	err = module_load(m, &log);
+	verify_alike(m, err);
 	if (err && is_too_complex(err, &log))
 		return false;
 	if (err)

@@ -42,7 +42,8 @@ uint32_t module_add_map(struct module *m, uint32_t type, uint32_t key_size, uint
 void module_emit(struct module *m);
 /** Load maps, BTF and the first program. Return 0 | -errno, with the log in @log. */
 int module_load(struct module *m, struct skep_buf *log);
-/** Emit and load; the test fails with the kernel's log if it is refused. */
+/** Emit and load; the test fails with the kernel's log if it is refused. The machine's verifier is
+ *  asked too, and must say the same. */
 void module_make(struct module *m);
 /** The same, but return false if the kernel gave up on the number of paths. */
 bool module_make_unless_complex(struct module *m);

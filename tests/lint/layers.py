@@ -13,7 +13,7 @@ from pathlib import Path
 from sources import TOP, c_files, text_of, tracked
 
 # Public headers that are not named after their folder.
-HOME = {"arena": "base", "buf": "base", "diag": "base", "begin": "base", "end": "base",
+HOME = {"arena": "base", "explain": "verify", "buf": "base", "diag": "base", "begin": "base", "end": "base",
         "helpers": "isa", "attach": "load", "check": "image", "helper_words": "helper", "map_types": "map"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', re.M)
 

@@ -657,6 +657,34 @@ static void test_run_attrs(void **state)
 	}
 }
 
+/* What a program was verified to read of its context it must be given. */
+static void test_run_short_ctx(void **state)
+{
+	static const struct skep_insn insns[] = {{SKEP_LDX | SKEP_MEM | SKEP_DW, 0, 1, 24},
+						 {SKEP_JMP | SKEP_EXIT}};
+	static const uint32_t types[] = {PROG_RAW_TRACEPOINT, PROG_SYSCALL};
+	static uint8_t ctx[64] = {[24] = 7};
+
+	NEED_KERNEL();
+	for (size_t type = 0; type < 2; type++) {
+		union attr load = {.prog_load = {.type = types[type],
+						 .insn_cnt = 2,
+						 .insns = ptr(insns),
+						 .license = ptr("GPL"),
+						 .flags = type ? PROG_F_SLEEPABLE : 0}};
+		union attr twice[2] = {load, load};
+		struct both progs = call_both(CMD_PROG_LOAD, twice, sizeof(load));
+
+		check_same(progs, true, "load");
+		for (uint32_t n = 0; n <= 40; n += 8) {
+			struct attr_test test = {.ctx_in = n ? ptr(ctx) : 0, .ctx_size_in = n};
+
+			run_both(progs, &test, "context");
+		}
+		close_both(progs);
+	}
+}
+
 /* Every byte of the skb's context, set: which may be, and what comes back. */
 static void test_run_skb_ctx(void **state)
 {
@@ -880,13 +908,13 @@ static void test_links(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_sizes),        CASE(test_ends),        CASE(test_bad_calls),
-		CASE(test_map_create),   CASE(test_elements),    CASE(test_queue),
-		CASE(test_freeze),       CASE(test_batches),     CASE(test_prog_load),
-		CASE(test_attach_types), CASE(test_log),         CASE(test_run_sizes),
-		CASE(test_run_attrs),    CASE(test_run_skb_ctx), CASE(test_run_xdp_ctx),
-		CASE(test_map_info),     CASE(test_prog_info),   CASE(test_btf),
-		CASE(test_links),
+		CASE(test_sizes),        CASE(test_ends),          CASE(test_bad_calls),
+		CASE(test_map_create),   CASE(test_elements),      CASE(test_queue),
+		CASE(test_freeze),       CASE(test_batches),       CASE(test_prog_load),
+		CASE(test_attach_types), CASE(test_log),           CASE(test_run_sizes),
+		CASE(test_run_attrs),    CASE(test_run_short_ctx), CASE(test_run_skb_ctx),
+		CASE(test_run_xdp_ctx),  CASE(test_map_info),      CASE(test_prog_info),
+		CASE(test_btf),          CASE(test_links),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -100,19 +100,27 @@ static int with_engine(const struct skep_exec *exec)
 	return skep_machine_new(&opts, &machine);
 }
 
+static void without_verifier(void)
+{
+	const struct skep_machine_opts opts = {.unverified = true};
+
+	assert_int_equal(skep_machine_new(&opts, &machine), 0);
+}
+
 /* Counts packets by their first byte, in every way that programs run. */
 static void test_counts(void **state)
 {
 	static const struct skep_exec *const engines[] = {&skep_exec_checked, &skep_exec_interp,
 							  &skep_exec_jit};
-	const char *form = "r1 = *(u32 *)(r1 + 0)\nr1 = *(u8 *)(r1 + 0)\n"
+	const char *form = "r0 = 1\nr2 = *(u32 *)(r1 + 4)\nr1 = *(u32 *)(r1 + 0)\n"
+			   "r3 = r1\nr3 += 1\nif r3 > r2 goto none\nr1 = *(u8 *)(r1 + 0)\n"
 			   "*(u32 *)(r10 - 4) = r1\nr2 = r10\nr2 += -4\nr1 = map[id:%d]\n"
 			   "call bpf_map_lookup_elem\nr6 = 1\nif r0 == 0 goto none\n"
 			   "lock *(u64 *)(r0 + 0) += r6\nr0 = 2\nexit\nnone: r0 = 1\nexit";
 
 	for (size_t i = 0; i < sizeof(engines) / sizeof(*engines); i++) {
 		uint8_t packet[64] = {3};
-		char text[400];
+		char text[500];
 		int map, prog;
 
 		assert_int_equal(with_engine(engines[i]), 0);
@@ -155,11 +163,17 @@ static void test_hash(void **state)
 /* A program that reads what it may not is stopped, and the reason kept. */
 static void test_fault(void **state)
 {
+	static const char reads_on[] = "r1 = *(u32 *)(r1 + 0)\nr0 = *(u8 *)(r1 + 5000)\nexit";
+	struct skep_machine *own = machine;
 	uint8_t packet[64] = {0};
-	int prog = load("r1 = *(u32 *)(r1 + 0)\nr0 = *(u8 *)(r1 + 5000)\nexit");
-	const struct skep_program *program = skep_machine_program(machine, prog);
+	const struct skep_program *program;
 	struct skep_fault fault;
+	int prog;
 
+	expect_error(load(reads_on), EACCES);
+	without_verifier();
+	prog = load(reads_on);
+	program = skep_machine_program(machine, prog);
 	assert_non_null(program);
 	assert_int_equal(run(prog, packet, sizeof(packet)), 0);
 	assert_true(skep_machine_fault(machine, program, &fault));
@@ -167,6 +181,8 @@ static void test_fault(void **state)
 	skep_machine_program_put(machine, program);
 	skep_machine_close(machine, prog);
 	expect_error(load("r0 = 1"), EINVAL);
+	skep_machine_free(machine);
+	machine = own;
 }
 
 static int count_sample(void *ctx, void *sample, uint32_t size)

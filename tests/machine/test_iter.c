@@ -411,6 +411,25 @@ struct line {
 	char name[16];
 } __attribute__((packed));
 
+/* What prints them passes pointers to the kernel's structures on as memory, which the verifier does
+ * not let them: the machine is another, that does not ask it. */
+static struct skep_machine *verifying;
+
+static int begin_unverified(void **state)
+{
+	const struct skep_machine_opts opts = {.unverified = true};
+
+	verifying = machine;
+	return skep_machine_new(&opts, &machine);
+}
+
+static int end_unverified(void **state)
+{
+	skep_machine_free(machine);
+	machine = verifying;
+	return none_differs(state);
+}
+
 /* Prints a line: the id that is at @id of the object (or of what @through points to), and a name.
  */
 static int load_object_printer(const char *target, int16_t through, int16_t id, int16_t name)
@@ -597,15 +616,17 @@ static int setup(void **state)
 	return skep_machine_new(NULL, &machine);
 }
 
-#define CASE(name) cmocka_unit_test_teardown(name, none_differs)
+#define CASE(name)       cmocka_unit_test_teardown(name, none_differs)
+
+#define UNVERIFIED(test) cmocka_unit_test_setup_teardown(test, begin_unverified, end_unverified)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_elements),   CASE(test_empty),           CASE(test_wrong_links),
 		CASE(test_wrong_maps), CASE(test_wrong_iterators), CASE(test_info),
-		CASE(test_maps),       CASE(test_programs),        CASE(test_links),
-		CASE(test_task),       CASE(test_overflow),
+		UNVERIFIED(test_maps), UNVERIFIED(test_programs),  UNVERIFIED(test_links),
+		UNVERIFIED(test_task), CASE(test_overflow),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -26,7 +26,7 @@
 #define DIRECTORY "/usr/sbin"
 
 static struct skep_machine *machine;
-static char last_words[4096]; /* of libbpf, the errors */
+static char last_words[1 << 17]; /* of libbpf, the errors */
 
 static int keep_words(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -132,7 +132,7 @@ static void test_ring_buffer(void **state)
 /* --- libbpf-tools ------------------------------------------------------------------------------
  */
 
-static unsigned n_objects, n_loaded, n_programs;
+static unsigned n_objects, n_loaded, n_outdated, n_programs;
 
 static struct btf *kernel; /* its types */
 
@@ -192,6 +192,8 @@ static void load_one(const char *name, const void *elf, size_t size)
 
 		n_loaded++;
 		bpf_object__for_each_program(prog, object) n_programs += bpf_program__fd(prog) >= 0;
+	} else if (strstr(last_words, "failed to resolve CO-RE relocation")) {
+		n_outdated++; /* it reads a field that this kernel does not have any more */
 	} else {
 		print_message("%s: %s: %.700s\n", name, strerror(-err), last_words);
 	}
@@ -243,10 +245,12 @@ static void test_libbpf_tools(void **state)
 	if (dir)
 		closedir(dir);
 	btf__free(kernel);
-	print_message("%u objects, %u loaded, %u programs\n", n_objects, n_loaded, n_programs);
+	print_message("%u objects, %u loaded, %u for other kernels, %u programs\n", n_objects,
+		      n_loaded, n_outdated, n_programs);
 	if (!n_objects)
 		skip();
-	assert_int_equal(n_loaded, n_objects);
+	assert_int_equal(n_loaded + n_outdated, n_objects);
+	assert_true(n_outdated * 10 <= n_objects);
 }
 
 static void test_nothing_left(void **state)

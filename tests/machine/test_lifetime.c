@@ -18,7 +18,7 @@
 #define VALUE      42
 #define LOOKUP     1 /* helpers */
 #define TAIL_CALL  12
-#define BUSY_LOOPS 20000
+#define BUSY_LOOPS 2000
 
 struct skep_machine *machine;
 bool has_kernel;

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include <skep/map.h>
+#include <skep/verify.h>
 
 #include "machine/prog.h"
 
@@ -409,24 +410,6 @@ static void test_stats(void **state)
 	close(prog);
 }
 
-static void test_fault(void **state)
-{
-	static const struct skep_insn insns[] = {{0xb7, 1, 0, 0, 4096}, {0x79, 0, 1, 0, 0}, {0x95}};
-	int prog = load(insns, 3, PROG_RAW_TRACEPOINT);
-	const struct skep_program *program = skep_machine_program(machine, prog);
-	union attr run = {.test = {.prog_fd = (uint32_t)prog}};
-	struct skep_fault fault;
-
-	assert_false(skep_machine_fault(machine, program, &fault));
-	assert_int_equal(call(CMD_PROG_TEST_RUN, &run), 0);
-	assert_true(skep_machine_fault(machine, program, &fault));
-	assert_int_equal(fault.insn, 1);
-	assert_true(strlen(fault.why) > 10);
-	skep_machine_program_put(machine, program);
-	close(prog);
-	assert_int_equal(count().programs, 0);
-}
-
 /* --- who trusts what it runs, and how long
  * ----------------------------------------------------------------------------- */
 
@@ -449,27 +432,140 @@ static const struct skep_exec *engine_of(const struct skep_machine_opts *opts)
 	return exec;
 }
 
-/* Nothing is proven of programs: only who asks for an engine that trusts them gets it. */
+/* Verified programs run in whatever engine is named, unverified ones in the checked interpreter. */
 static void test_engines(void **state)
 {
 	const struct skep_machine_opts nothing = {0}, limits = {.budget = 1000, .most_objects = 9};
 	const struct skep_machine_opts jit = {.exec = &skep_exec_jit};
-	const struct skep_machine_opts both = {.exec = &skep_exec_jit, .checked = true};
+	const struct skep_machine_opts checked = {.exec = &skep_exec_checked};
+	const struct skep_machine_opts unverified = {.exec = &skep_exec_jit, .unverified = true};
+	const struct skep_exec *usual = engine_of(NULL);
 
-	assert_ptr_equal(engine_of(NULL), &skep_exec_checked);
-	assert_ptr_equal(engine_of(&nothing), &skep_exec_checked);
-	assert_ptr_equal(engine_of(&limits), &skep_exec_checked);
-	assert_ptr_equal(engine_of(&both), &skep_exec_checked);
+	assert_true(usual == &skep_exec_jit || usual == &skep_exec_interp);
+	assert_ptr_equal(engine_of(&nothing), usual);
+	assert_ptr_equal(engine_of(&limits), usual);
+	assert_ptr_equal(engine_of(&checked), &skep_exec_checked);
+	assert_ptr_equal(engine_of(&unverified), &skep_exec_checked);
 	assert_ptr_equal(engine_of(&jit), &skep_exec_jit);
 }
 
-/* A budget ends a loop that has no end, in every engine, without a further option. */
+/* What it may touch is the kernel's to know: it is verified, and looked at all the same. */
+static void test_unsure(void **state)
+{
+	int map = new_map(SKEP_MAP_ARRAY, 4);
+	const struct skep_insn insns[] = {
+		{0x18, 1, 1, 0, map}, {0}, {0x79, 0, 1, 0, 0}, {0xb7, 0, 0, 0, 1}, {0x95}};
+	int prog = load(insns, 5, PROG_RAW_TRACEPOINT);
+	const struct skep_program *program;
+
+	assert_true(prog >= 0);
+	program = skep_machine_program(machine, prog);
+	assert_ptr_equal(program->exec, &skep_exec_checked);
+	skep_machine_program_put(machine, program);
+	close(prog);
+	close(map);
+}
+
+/* What the verifier says no to is not loaded by a machine that verifies, and is stopped where it is
+ * wrong by one that does not. */
+static void test_unverified(void **state)
+{
+	static const struct skep_insn reads_nothing[] = {
+		{0xb7, 1, 0, 0, 0}, {0x79, 0, 1, 0, 0}, {0x95}};
+	const struct skep_machine_opts opts = {.exec = &skep_exec_jit, .unverified = true};
+	struct skep_machine *own = machine;
+	struct skep_fault fault;
+
+	assert_int_equal(load(reads_nothing, 3, PROG_RAW_TRACEPOINT), -1);
+	assert_int_equal(errno, EACCES);
+	assert_int_equal(skep_machine_new(&opts, &machine), 0);
+	int prog = load(reads_nothing, 3, PROG_RAW_TRACEPOINT);
+	union attr run = {.test = {.prog_fd = (uint32_t)prog}};
+	const struct skep_program *program = skep_machine_program(machine, prog);
+	assert_false(skep_machine_fault(machine, program, &fault));
+	assert_int_equal(call(CMD_PROG_TEST_RUN, &run), 0);
+	assert_true(skep_machine_fault(machine, program, &fault));
+	assert_int_equal(fault.insn, 1);
+	assert_true(strlen(fault.why) > 10);
+	skep_machine_program_put(machine, program);
+	close(prog);
+	assert_int_equal(count().programs, 0);
+	skep_machine_free(machine);
+	machine = own;
+}
+
+struct told {
+	unsigned n;
+	int err;
+	char refusal[40];
+};
+
+static void note(void *ctx, const struct skep_verify_program *program,
+		 const struct skep_verify_opts *opts, int err,
+		 const struct skep_verify_report *report)
+{
+	struct told *told = ctx;
+
+	told->n++;
+	told->err = err;
+	snprintf(told->refusal, sizeof(told->refusal), "%s",
+		 report->refusal ? report->refusal : "");
+}
+
+/* Paths without end are given up, in words of their own. */
+static void test_verify_limits(void **state)
+{
+	static const struct skep_insn loop[] = {
+		{0xb7, 0, 0, 0, 0}, {0x07, 0, 0, 0, 1}, {0xa5, 0, 0, -2, 100000}, {0x95}};
+	const struct skep_verify_opts limits = {.time_ns = 1, .memory_bytes = 1 << 20};
+	struct told told = {0};
+	const struct skep_machine_opts opts = {
+		.verify_opts = &limits, .verified = note, .verified_ctx = &told};
+	struct skep_machine *own = machine;
+
+	assert_int_equal(skep_machine_new(&opts, &machine), 0);
+	assert_int_equal(load(loop, 4, PROG_RAW_TRACEPOINT), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(told.n, 1);
+	assert_int_equal(told.err, -EAGAIN);
+	assert_string_equal(told.refusal, "time_is_up");
+	skep_machine_free(machine);
+	machine = own;
+}
+
+/* Who has no privileges: small programs of two types, and no pointer as a number. */
+static void test_unprivileged(void **state)
+{
+	static const struct skep_insn leaks[] = {{0xbf, 0, 1}, {0x95}};
+	const struct skep_verify_opts unprivileged = {.unprivileged = true};
+	const struct skep_machine_opts opts = {.verify_opts = &unprivileged};
+	struct skep_machine *own = machine;
+	struct skep_insn many[4097] = {{0}};
+
+	assert_int_equal(skep_machine_new(&opts, &machine), 0);
+	for (size_t i = 0; i < 4096; i++)
+		many[i] = skep_alu64_imm(SKEP_MOV, 0, 0);
+	many[4096] = skep_exit();
+	assert_int_equal(load(many, 4097, PROG_SOCKET_FILTER), -1);
+	assert_int_equal(errno, E2BIG);
+	assert_int_equal(load(pass, 2, PROG_RAW_TRACEPOINT), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(load(leaks, 2, PROG_SOCKET_FILTER), -1);
+	assert_int_equal(errno, EACCES);
+	int prog = load(pass, 2, PROG_SOCKET_FILTER);
+	assert_true(prog >= 0);
+	close(prog);
+	skep_machine_free(machine);
+	machine = own;
+}
+
+/* A budget ends a loop that takes too long, in every engine, without a further option. */
 static void test_budget(void **state)
 {
 	static const struct skep_exec *const execs[] = {&skep_exec_checked, &skep_exec_interp,
 							&skep_exec_jit};
 	static const struct skep_insn forever[] = {
-		{0xb7, 0, 0, 0, 3}, {0x15, 0, 0, 1, 4}, {0x05, 0, 0, -2, 0}, {0x95}};
+		{0xb7, 0, 0, 0, 0}, {0x07, 0, 0, 0, 1}, {0xa5, 0, 0, -2, 2000}, {0x95}};
 	struct skep_machine *own = machine;
 
 	for (size_t i = 0; i < 3; i++) {
@@ -519,15 +615,16 @@ static void test_ordinary_user(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dup),     cmocka_unit_test(test_other_descriptors),
-		cmocka_unit_test(test_fork),    cmocka_unit_test(test_scm_rights),
-		cmocka_unit_test(test_access),  cmocka_unit_test(test_ids),
-		cmocka_unit_test(test_pins),    cmocka_unit_test(test_circle),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_links),   cmocka_unit_test(test_stats),
-		cmocka_unit_test(test_fault),   cmocka_unit_test(test_engines),
-		cmocka_unit_test(test_budget),  cmocka_unit_test(test_ordinary_user),
-		cmocka_unit_test(test_let_go),
+		cmocka_unit_test(test_dup),           cmocka_unit_test(test_other_descriptors),
+		cmocka_unit_test(test_fork),          cmocka_unit_test(test_scm_rights),
+		cmocka_unit_test(test_access),        cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_pins),          cmocka_unit_test(test_circle),
+		cmocka_unit_test(test_refused),       cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_links),         cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_engines),       cmocka_unit_test(test_unsure),
+		cmocka_unit_test(test_unverified),    cmocka_unit_test(test_verify_limits),
+		cmocka_unit_test(test_unprivileged),  cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_ordinary_user), cmocka_unit_test(test_let_go),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

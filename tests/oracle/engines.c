@@ -22,7 +22,7 @@ const char *const lab_engine_names[LAB_ENGINES] = {
 	"jit with a budget", "jit, blinded", "kernel"};
 
 static const struct skep_machine_opts machines[LAB_KERNEL] = {
-	[LAB_CHECKED] = {.exec = &skep_exec_checked},
+	[LAB_CHECKED] = {.unverified = true},
 	[LAB_INTERP] = {.exec = &skep_exec_interp},
 	[LAB_JIT] = {.exec = &skep_exec_jit},
 	[LAB_INTERP_BUDGET] = {.exec = &skep_exec_interp,

@@ -323,7 +323,8 @@ static struct skep_machine *make_machine(enum engine engine)
 {
 	static const struct skep_exec *const execs[N_ENGINES] = {NULL, &skep_exec_checked,
 								 &skep_exec_interp, &skep_exec_jit};
-	const struct skep_machine_opts opts = {.exec = execs[engine]};
+	const struct skep_machine_opts opts = {.exec = execs[engine],
+					       .unverified = engine == CHECKED};
 	struct skep_machine *machine;
 
 	if (engine == KERNEL)

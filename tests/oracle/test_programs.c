@@ -62,7 +62,7 @@ static struct lab_size size_of(uint64_t at, uint64_t n)
 /* --- The machine's modes -----------------------------------------------------------------------
  */
 
-static bool modes_differ(struct lab_case *lab, uint64_t round)
+static bool modes_differ(struct lab_case *lab, uint64_t round, uint64_t *n_unproven)
 {
 	/* the odd ways of running take turns */
 	const enum lab_engine others[] = {LAB_INTERP, LAB_JIT, LAB_INTERP_BUDGET + round / 4 % 3};
@@ -78,6 +78,10 @@ static bool modes_differ(struct lab_case *lab, uint64_t round)
 	}
 	for (size_t i = 0; i < n; i++) {
 		lab_run(others[i], lab, &other, NULL);
+		if (other.load_err) {
+			(*n_unproven)++; /* the verifier knows less than who sees it run */
+			return false;
+		}
 		if (lab_differ(&first, &other, what)) {
 			complain(lab, LAB_CHECKED, others[i]);
 			return true;
@@ -89,6 +93,7 @@ static bool modes_differ(struct lab_case *lab, uint64_t round)
 static void test_modes_agree(void **state)
 {
 	uint64_t n = number("SKEP_PROGRAMS", 4000), seed = number("SKEP_PROGRAMS_SEED", 0);
+	uint64_t n_unproven = 0;
 	unsigned n_wrong = 0;
 
 	assert_int_equal(lab_open(false), 0);
@@ -97,10 +102,13 @@ static void test_modes_agree(void **state)
 		struct lab_case lab;
 
 		lab_generate(seed + i, &size, &lab);
-		n_wrong += modes_differ(&lab, i);
+		n_wrong += modes_differ(&lab, i, &n_unproven);
 	}
 	lab_close();
+	print_message("%llu of %llu programs were not verified\n", (unsigned long long)n_unproven,
+		      (unsigned long long)n);
 	assert_int_equal(n_wrong, 0);
+	assert_true(n_unproven * 20 <= n);
 }
 
 /* --- And the kernel ----------------------------------------------------------------------------

@@ -4,6 +4,7 @@
  *	SKEP_SOUND_PROGRAMS    how many (40,000)
  *	SKEP_SOUND_SEED        where to begin (0): program N has seed N
  *	SKEP_SOUND_JOBS        processes (1)
+ *	SKEP_SOUND_EXTENDED=1  extended mode's second walk, in which states are joined
  *	SKEP_SOUND_LOG=1       why programs are refused, with the log
  *	SKEP_SOUND_COVER=1     which instructions, helpers and kinds of pointers occurred
  *	SKEP_SOUND_SHOW=1      the programs themselves

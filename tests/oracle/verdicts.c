@@ -1,44 +1,27 @@
 /*
  * Verdicts: each program of compiled objects, as the running kernel's verifier and as ours sees it.
  *
- *	verdicts [-v] [-vv] [-p PROGRAM] [-r PERCENT] OBJECT...
+ *	verdicts [-v] [-vv] [-p PROGRAM] [-r PERCENT] [-e PERCENT] OBJECT...
  *
  * Every program is loaded by libbpf on its own, with those marked auxiliary beside it, first by the
  * kernel, then by the machine. A line for each where the verdicts, or the first lines that say why,
- * differ; -v also where they agree, -vv with both logs. The last line counts; -r: fails where fewer
- * of 100 verdicts agree.
+ * differ; -v also where they agree, -vv with both logs. The last lines count; -r: fails where fewer
+ * of 100 verdicts agree, -e: where fewer of 100 refusals are explained at the right line.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#include <skep/machine.h>
+#include "explained.h"
+#include "verdict.h"
 
-#define LOG_BYTES (16u << 20)
-
-/* What one engine said; shared with the child that asked. */
-struct verdict {
-	int err; /* of BPF_PROG_LOAD: 0 accepted; errno; -signal: it died */
-	bool loaded, tried;
-	char log[LOG_BYTES];
-};
-
-struct count {
-	unsigned n, agree, both_accept, both_refuse, same_words, wrongly_accepted, wrongly_refused;
-	unsigned not_asked; /* what the kernel is locked against, whatever the program is */
-};
-
-static int verbose;
 static const char *only;
 
 static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -130,21 +113,32 @@ static void size_maps(struct bpf_object *object)
 	}
 }
 
-static void load(const char *path, const char *name, struct verdict *verdict, int level)
+/* A program of a file. */
+struct place {
+	const char *path, *name;
+};
+
+/* No word of the verifier's, and refused all the same. */
+static bool was_not_asked(const struct verdict *verdict)
 {
-	struct bpf_object *object = bpf_object__open_file(path, NULL);
+	return verdict->err == EPERM && !*verdict->log;
+}
+
+static void load(const void *ctx, struct verdict *verdict)
+{
+	const struct place *place = ctx;
+	struct bpf_object *object = bpf_object__open_file(place->path, NULL);
 	struct bpf_program *prog;
 
-	verdict->tried = true;
 	if (!object) {
 		verdict->err = errno;
 		return;
 	}
 	size_maps(object);
-	if (choose(object, name)) {
-		prog = bpf_object__find_program_by_name(object, name);
-		bpf_program__set_log_buf(prog, verdict->log, LOG_BYTES);
-		bpf_program__set_log_level(prog, (uint32_t)level | 4);
+	if (choose(object, place->name)) {
+		prog = bpf_object__find_program_by_name(object, place->name);
+		bpf_program__set_log_buf(prog, verdict->log, VERDICT_LOG_BYTES);
+		bpf_program__set_log_level(prog, verdict_verbose > 1 ? 2 | 4 : 1 | 4);
 		errno = 0;
 		verdict->err = -bpf_object__load(object);
 		verdict->loaded = !verdict->err;
@@ -152,115 +146,27 @@ static void load(const char *path, const char *name, struct verdict *verdict, in
 	bpf_object__close(object);
 }
 
-static pid_t ask(const char *path, const char *name, bool machine, struct verdict *verdict)
+/* What the machine's verdicts are explained into, and how well. */
+static struct explained *explained;
+static struct explained_count explained_count;
+
+static void compare(const struct place *place, struct verdict *pair, struct verdict_count *count)
 {
-	pid_t pid;
+	const struct skep_machine_opts opts = {.verified = explained_verified,
+					       .verified_ctx = explained};
+	const char *slash = strrchr(place->path, '/');
+	char name[512];
 
-	memset(verdict, 0, offsetof(struct verdict, log) + 1);
-	fflush(NULL);
-	pid = fork();
-	if (!pid) {
-		struct skep_machine_opts opts = {.verify = true};
-		struct skep_machine *engine = NULL;
-
-		alarm(60);
-		if (machine && skep_machine_new(&opts, &engine))
-			_exit(1);
-		skep_machine_route(engine);
-		load(path, name, verdict, verbose > 1 ? 2 : 1);
-		_exit(0);
-	}
-	return pid;
+	explained->done = false;
+	verdict_ask_both(pair, &opts, load, place);
+	pair[0].not_asked |= was_not_asked(&pair[0]);
+	snprintf(name, sizeof(name), "%s/%s", slash ? slash + 1 : place->path, place->name);
+	verdict_compare(pair, name, count);
+	if (!pair[0].not_asked && !pair[0].loaded && !pair[1].loaded)
+		explained_compare(name, &pair[0], explained, &explained_count);
 }
 
-static void await(pid_t pid, struct verdict *verdict)
-{
-	int status = 0;
-
-	waitpid(pid, &status, 0);
-	if (WIFSIGNALED(status))
-		verdict->err = -WTERMSIG(status);
-}
-
-/* Both at once: the kernel waits for most of its time. */
-static void ask_both(const char *path, const char *name, struct verdict *both)
-{
-	pid_t kernel = ask(path, name, false, &both[0]), machine = ask(path, name, true, &both[1]);
-
-	await(kernel, &both[0]);
-	await(machine, &both[1]);
-}
-
-/* --- Comparing
- * ------------------------------------------------------------------------------------ */
-
-/* Where the words end and the numbers of how long it took begin. */
-static const char *end_of_words(const char *log)
-{
-	const char *end = strstr(log, "verification time ");
-
-	if (!end)
-		end = strstr(log, "processed ");
-	if (!end)
-		end = log + strlen(log);
-	return end > log ? end - 1 : end;
-}
-
-/* The line that says why: the last one before the numbers. */
-static void reason(const struct verdict *verdict, char *ret, size_t cap)
-{
-	const char *end = end_of_words(verdict->log), *from;
-
-	for (from = end; from > verdict->log && from[-1] != '\n';)
-		from--;
-	snprintf(ret, cap, "%.*s", (int)(end - from), from);
-}
-
-static void add(struct count *count, const struct verdict *both, bool agree, bool same)
-{
-	count->n++;
-	count->agree += agree;
-	count->both_accept += agree && both[0].loaded;
-	count->both_refuse += agree && !both[0].loaded;
-	count->same_words += agree && !both[0].loaded && same;
-	count->wrongly_accepted += !agree && both[1].loaded;
-	count->wrongly_refused += !agree && both[0].loaded;
-}
-
-/* No word of the verifier's, and refused all the same. */
-static bool was_not_asked(const struct verdict *kernel)
-{
-	return kernel->err == EPERM && !*kernel->log;
-}
-
-static void compare(const char *path, const char *name, struct verdict *both, struct count *count)
-{
-	char words[2][512];
-	const char *slash = strrchr(path, '/');
-	bool same, agree;
-
-	ask_both(path, name, both);
-	if (was_not_asked(&both[0])) {
-		count->not_asked++;
-		return;
-	}
-	for (int i = 0; i < 2; i++)
-		reason(&both[i], words[i], sizeof(words[i]));
-	agree = both[0].loaded == both[1].loaded;
-	same = both[0].loaded || !strcmp(words[0], words[1]);
-	add(count, both, agree, same);
-	if (agree && same && !verbose)
-		return;
-	printf("%s %s/%s: kernel %d \"%s\", skep %d \"%s\"\n",
-	       !agree ? both[1].loaded ? "ACCEPTED" : "REFUSED"
-	       : same ? "same"
-		      : "words",
-	       slash ? slash + 1 : path, name, both[0].err, words[0], both[1].err, words[1]);
-	if (verbose > 1)
-		printf("--- kernel\n%s--- skep\n%s---\n", both[0].log, both[1].log);
-}
-
-static void object_verdicts(const char *path, struct verdict *both, struct count *count)
+static void object_verdicts(const char *path, struct verdict *pair, struct verdict_count *count)
 {
 	struct bpf_object *object = bpf_object__open_file(path, NULL);
 	struct bpf_program *prog;
@@ -276,31 +182,31 @@ static void object_verdicts(const char *path, struct verdict *both, struct count
 		if (has_tag(bpf_object__btf(object), name, "comment:test_auxiliary", NULL) ||
 		    (only && strcmp(only, name)))
 			continue;
-		compare(path, name, both, count);
+		compare(&(struct place){path, name}, pair, count);
 	}
 	bpf_object__close(object);
 }
 
 int main(int argc, char **argv)
 {
-	struct verdict *both = mmap(NULL, 2 * sizeof(*both), PROT_READ | PROT_WRITE,
-				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct count count = {0};
-	double least = 0;
+	struct verdict *pair = verdict_pair_new();
+	struct verdict_count count = {0};
+	double least = 0, least_lines = 0;
 
+	explained = explained_new();
+	if (!pair || !explained)
+		return 1;
 	libbpf_set_print(silent);
-	for (int opt; (opt = getopt(argc, argv, "vp:r:")) != -1;) {
-		verbose += opt == 'v';
+	for (int opt; (opt = getopt(argc, argv, "vp:r:e:")) != -1;) {
+		verdict_verbose += opt == 'v';
 		only = opt == 'p' ? optarg : only;
 		least = opt == 'r' ? atof(optarg) : least;
+		least_lines = opt == 'e' ? atof(optarg) : least_lines;
 	}
 	for (int i = optind; i < argc; i++)
-		object_verdicts(argv[i], both, &count);
-	printf("%u programs: %u agree (%.1f%%: %u accepted, %u refused, %u of these in the same "
-	       "words), "
-	       "%u accepted that the kernel refuses, %u refused that it accepts, %u not asked\n",
-	       count.n, count.agree, count.n ? 100.0 * count.agree / count.n : 0, count.both_accept,
-	       count.both_refuse, count.same_words, count.wrongly_accepted, count.wrongly_refused,
-	       count.not_asked);
-	return 100.0 * count.agree < least * count.n;
+		object_verdicts(argv[i], pair, &count);
+	verdict_print_count(&count);
+	explained_print_count(&explained_count);
+	return 100.0 * count.agree < least * count.n ||
+	       100.0 * explained_count.right < least_lines * explained_count.n;
 }

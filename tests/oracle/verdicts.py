@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 """Verdicts on the kernel's selftests of its verifier and on the programs of libbpf-tools.
 
-    tests/oracle/verdicts.py RUNNER [-v] [-r PERCENT] [NAME...]
+    tests/oracle/verdicts.py RUNNER [-v] [-r PERCENT] [-e PERCENT] [NAME...]
 
 Every progs/verifier_*.c, and others that say which programs must be refused, of Debian's package
 linux-source-6.12 (or of the folder LINUX_SOURCE) are compiled when the test runs; the objects of
 libbpf-tools are taken out of the installed programs. NAME: only files whose name holds one of these;
 SKEP_SELFTESTS has them too. RUNNER (verdicts.c) asks the kernel and the machine for each program,
-and fails where fewer than PERCENT of 100 agree. Without the package, clang or the kernel's BTF the
+and fails where fewer than PERCENT of 100 agree, or are explained at the right line. Without the package, clang or the kernel's BTF the
 test is skipped.
 """
 
@@ -66,10 +66,11 @@ def tool_objects(folder, names):
 def main():
     runner, *rest = sys.argv[1:]
     options = [word for word in rest if word.startswith("-v")]
-    if "-r" in rest:
-        at = rest.index("-r")
-        options += rest[at:at + 2]
-        del rest[at:at + 2]
+    for percent in ("-r", "-e"):
+        if percent in rest:
+            at = rest.index(percent)
+            options += rest[at:at + 2]
+            del rest[at:at + 2]
     names = [word for word in rest if not word.startswith("-v")]
     names += os.environ.get("SKEP_SELFTESTS", "").split()
     clang = selftests.find_clang()

@@ -4,7 +4,7 @@
 #include "sides.h"
 
 #define LOG_BYTES (1u << 20)
-#define MOST_MAPS 8
+#define MOST_MAPS 24
 
 struct skep_machine *machine;
 bool has_kernel;
@@ -161,7 +161,7 @@ void sides_compare(const struct sides *sides)
 int sides_begin(const struct sides *sides)
 {
 	static const struct map_spec any = {BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0, false};
-	const struct skep_machine_opts opts = {.verify = true};
+	const struct skep_machine_opts opts = {0};
 	int fd;
 
 	memset(fds, -1, sizeof(fds));

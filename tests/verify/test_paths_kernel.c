@@ -18,7 +18,18 @@ static const struct map_spec maps[] = {{BPF_MAP_TYPE_HASH, 8, 8, 4, 0, false}};
 #define LOOKUP                                                                                     \
 	"*(u64 *)(r10 -8) = 0\nr2 = r10\nr2 += -8\nr1 = map[id:0]\ncall bpf_map_lookup_elem\n"
 #define PACKET "r7 = *(u32 *)(r1 +76)\nr8 = *(u32 *)(r1 +80)\nr6 = *(u32 *)(r1 +140)\n"
-#define END    "r0 = 0\nexit\n"
+/* Each way of comparing a register with itself. Of halves, the kernel finds its bounds wrong. */
+#define WITH_ITSELF(r, op) "if " r " " op " " r " goto pc+1\nr7 = r6\n"
+#define ITSELF(r)                                                                                  \
+	WITH_ITSELF(r, "==")                                                                       \
+	WITH_ITSELF(r, "!=")                                                                       \
+	WITH_ITSELF(r, ">")                                                                        \
+	WITH_ITSELF(r, ">=")                                                                       \
+	WITH_ITSELF(r, "<")                                                                        \
+	WITH_ITSELF(r, "<=")                                                                       \
+	WITH_ITSELF(r, "s>")                                                                       \
+	WITH_ITSELF(r, "s>=") WITH_ITSELF(r, "s<") WITH_ITSELF(r, "s<=") WITH_ITSELF(r, "&")
+#define END "r0 = 0\nexit\n"
 
 static const struct program programs[] = {
 	/* live registers and loops */
@@ -70,6 +81,8 @@ static const struct program programs[] = {
 	 ANY "r6 = r0\nr7 = r0\n" ANY "r8 = r0\nif r6 > r8 goto out\nr6 = r7\nout:\n" END},
 	{"halves", FILTER,
 	 ANY "r6 = r0\nif w6 > 9 goto out\nif w6 s> 3 goto out\nr7 = r6\nout:\n" END},
+	{"compared with itself", FILTER, ANY "r6 = r0\nr6 &= 3\nr6 += 1\n" ITSELF("r6") END},
+	{"any number compared with itself", FILTER, ANY "r6 = r0\n" ITSELF("r6") END},
 	/* NULL */
 	{"a look-up", KPROBE, LOOKUP "if r0 == 0 goto out\nr1 = *(u64 *)(r0 +0)\nout:\n" END},
 	{"copies of a look-up", KPROBE,

@@ -293,7 +293,7 @@ static void test_all_results(void **state)
 
 static int begin(void **state)
 {
-	const struct skep_machine_opts opts = {.verify = true};
+	const struct skep_machine_opts opts = {0};
 
 	has_kernel = is_there(&types[0]);
 	return skep_machine_new(&opts, &machine);

@@ -127,6 +127,8 @@ static const struct {
 	{"r1 = r10\nr1 += -8\nr2 = 16\n" FILL END, 3, "writes 16 bytes by r1 outside"},
 	{"r1 = r10\nr1 += -8\nr2 = -1\n" FILL END, 3, "of a size that no memory has"},
 	{"r1 = r10\nr1 += -8\nr2 = 8\n" READ END, 3, "never written"},
+	{"*(u32 *)(r10 -8) = 1\n*(u8 *)(r10 -4) = 1\nr1 = r10\nr1 += -8\nr2 = 8\n" READ END, 5,
+	 "of which 3 at offset 5 were never written (padding"},
 	{"r1 = 0\nr2 = 0\n" READ "exit\n", 3, "r0 is read"},
 	{"r1 = r10\nr2 = 0\n" WITH_CTX END, 2, "not the context"},
 	{"r1 = 77\n" BACK END, 1, "no function of the program"},

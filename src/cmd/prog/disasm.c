@@ -240,7 +240,7 @@ static int list_object(struct prog_job *job, struct skep_buf *bytes)
 	struct skep_buf copy = {0};
 	struct bpf_program *prog;
 	bool first = true;
-	int err = prog_open_engine(job, SKEP_ENGINE_USER);
+	int err = prog_open_engine(job, SKEP_ENGINE_USER, SKEP_CODE_CHECKED);
 
 	if (!err && job->n_words > 1)
 		return list_of_object(job, bytes, job->words[1]);
@@ -274,7 +274,7 @@ static int list_bare(struct prog_job *job, const char *path, const struct skep_b
 	if (prog_given(job, PROG_OPT_JIT)) {
 		_cleanup_prog_ struct skep_prog prog = {.fd = -1};
 
-		err = prog_open_engine(job, SKEP_ENGINE_USER);
+		err = prog_open_engine(job, SKEP_ENGINE_USER, SKEP_CODE_CHECKED);
 		if (!err)
 			err = prog_load_bytes(job, path, bytes, &prog);
 		return err ? err : list_program(job, &prog);

@@ -235,7 +235,7 @@ int prog_verb_show(struct prog_job *job)
 	if (prog_is_id(job->words[0], &id)) {
 		err = prog_open_id(job, id, &prog);
 	} else {
-		err = prog_open_engine(job, SKEP_ENGINE_USER);
+		err = prog_open_engine(job, SKEP_ENGINE_USER, SKEP_CODE_CHECKED);
 		if (!err)
 			err = prog_load(job, &prog);
 	}

@@ -203,7 +203,7 @@ int prog_verb_maps(struct prog_job *job)
 		return err;
 	}
 	if (job->n_words > 1) {
-		err = prog_open_engine(job, SKEP_ENGINE_USER);
+		err = prog_open_engine(job, SKEP_ENGINE_USER, SKEP_CODE_CHECKED);
 		if (!err)
 			err = prog_load(job, &prog);
 		if (!err)

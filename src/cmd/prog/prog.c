@@ -27,11 +27,13 @@ const struct skep_command skep_command_prog = {
 		"the\n"
 		"instructions of one program, as text or raw; ID is a program in the kernel.\n"
 		"\n"
-		"run needs no privileges: where the kernel refuses, skep's own machine runs it. "
-		"That\n"
-		"machine checks every access of the program and stops at the first that is wrong,\n"
-		"with its source line. A program runs for a second or so (2^28 instructions) at "
-		"most.\n"
+		"run needs no privileges: where the kernel lets nobody, skep's own machine runs "
+		"it. It\n"
+		"verifies a program as the kernel does, and runs none that is refused; with "
+		"--checked it\n"
+		"runs any, looks at every access and stops at the first that is wrong, with its "
+		"source\n"
+		"line. A program runs for a second or so (2^28 instructions) at most.\n"
 		"\n"
 		"Verbs:\n"
 #define VERB(name, words, help) "  " #name " " words "\n        " help "\n"
@@ -126,11 +128,23 @@ static void keep_printed(void *ctx, const char *text, size_t len)
 		skep_buf_add(printed, text, len);
 }
 
-static enum skep_engine_code wanted_code(const struct prog_job *job)
+static void note_verified(void *ctx, const struct skep_verify_program *program,
+			  const struct skep_verify_opts *opts, int err,
+			  const struct skep_verify_report *report)
 {
+	struct prog_job *job = ctx;
+
+	job->refused |= err != 0;
+}
+
+static enum skep_engine_code wanted_code(const struct prog_job *job,
+					 enum skep_engine_code otherwise)
+{
+	if (prog_given(job, PROG_OPT_CHECKED))
+		return SKEP_CODE_CHECKED;
 	if (prog_given(job, PROG_OPT_JIT))
 		return SKEP_CODE_JIT;
-	return prog_given(job, PROG_OPT_INTERP) ? SKEP_CODE_INTERP : SKEP_CODE_CHECKED;
+	return prog_given(job, PROG_OPT_INTERP) ? SKEP_CODE_INTERP : otherwise;
 }
 
 static bool names_code(const struct prog_job *job)
@@ -151,12 +165,14 @@ static enum skep_engine_kind wanted_kind(const struct prog_job *job,
 	return names_code(job) ? SKEP_ENGINE_USER : otherwise;
 }
 
-int prog_open_engine(struct prog_job *job, enum skep_engine_kind otherwise)
+int prog_open_engine(struct prog_job *job, enum skep_engine_kind kind, enum skep_engine_code code)
 {
 	const struct skep_engine_opts opts = {
-		.kind = wanted_kind(job, otherwise),
-		.code = wanted_code(job),
+		.kind = wanted_kind(job, kind),
+		.code = wanted_code(job, code),
 		.budget = BUDGET,
+		.verified = note_verified,
+		.verified_ctx = job,
 		.trace = keep_printed,
 		.trace_ctx = &job->printed,
 	};

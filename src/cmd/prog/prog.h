@@ -21,7 +21,8 @@ struct prog_job {
 	char **words; /* behind the verb; borrowed */
 	int n_words;
 	bool json;
-	bool ran; /* the program, once at least: its maps are worth a look */
+	bool refused; /* the machine's verifier said no */
+	bool ran;     /* the program, once at least: its maps are worth a look */
 	struct skep_diag diag;
 	struct skep_engine engine;
 	struct skep_elffile elf;
@@ -39,8 +40,9 @@ typedef int prog_verb(struct prog_job *job);
 
 /** An option's value; NULL: not given. */
 const char *prog_given(const struct prog_job *job, int option);
-/** Open the engine that the options name, or @otherwise. Return 0 | -errno */
-int prog_open_engine(struct prog_job *job, enum skep_engine_kind otherwise);
+/** Open the engine that the options name, else @kind; on the user engine, what they name runs
+ *  programs, else @code. Return 0 | -errno */
+int prog_open_engine(struct prog_job *job, enum skep_engine_kind kind, enum skep_engine_code code);
 /** A file's or ("-") standard input's bytes. Return 0 | -errno */
 int prog_read_file(struct prog_job *job, const char *path, size_t most, struct skep_buf *ret);
 /** Wrong usage: what skep prog needs. Return 2 */

@@ -5,7 +5,6 @@
  * Many runs are done in pieces of some 50 ms, so that Ctrl-C is answered.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -342,36 +341,29 @@ static int run_one(struct prog_job *job, struct skep_prog *prog, const struct sk
 	return err;
 }
 
-/* Unchecked code went where nothing is. Only what a signal handler may do. */
-static void on_crash(int sig)
-{
-	static const char text[] =
-		"skep: the program, which nothing had checked, touched memory that "
-		"is not its own\n  try: without --jit and --interp it is stopped "
-		"there, with its source line\n";
-
-	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		_exit(1);
-	_exit(1);
-}
-
-static void warn_unchecked(struct prog_job *job)
-{
-	const struct sigaction action = {.sa_handler = on_crash};
-
-	if (!job->engine.machine || job->engine.code == SKEP_CODE_CHECKED)
-		return;
-	skep_diag_add(&job->diag, SKEP_DIAG_PROG_UNCHECKED, SKEP_NOWHERE,
-		      skep_engine_code_name(&job->engine));
-	sigaction(SIGSEGV, &action, NULL);
-	sigaction(SIGBUS, &action, NULL);
-}
-
 static int no_such_run(struct prog_job *job, const struct skep_prog *prog)
 {
 	skep_diag_add(&job->diag, SKEP_DIAG_PROG_NO_RUN, SKEP_NOWHERE, prog->info.name,
 		      skep_prog_type_name(prog->info.type));
 	return -ENOTSUP;
+}
+
+/* The verifier said no, and the checked interpreter asks nobody. */
+static void suggest_checked(struct prog_job *job)
+{
+	static const char words[] =
+		"--checked runs it unverified, and stops it where it goes wrong";
+	struct skep_diag *diag = &job->diag;
+	_cleanup_free_ char *hint = NULL;
+
+	if (!job->refused || !diag->n_items)
+		return;
+	if (diag->items[diag->n_items - 1].hint)
+		hint = strdup(diag->items[diag->n_items - 1].hint);
+	if (hint && *hint)
+		skep_diag_try(diag, "%s; %s", hint, words);
+	else
+		skep_diag_try(diag, "%s", words);
 }
 
 int prog_verb_run(struct prog_job *job)
@@ -383,15 +375,16 @@ int prog_verb_run(struct prog_job *job)
 	if (!job->n_words)
 		return prog_needs(job, "a FILE to run: skep prog run FILE [PROG]");
 	prog_catch_interrupts();
-	err = prog_open_engine(job, SKEP_ENGINE_AUTO);
+	err = prog_open_engine(job, SKEP_ENGINE_AUTO, SKEP_CODE_JIT);
 	if (!err)
 		err = prog_load(job, &prog);
-	if (err)
+	if (err) {
+		suggest_checked(job);
 		return err;
+	}
 	kind = skep_testable(prog.info.type);
 	if (!kind)
 		return no_such_run(job, &prog);
-	warn_unchecked(job);
 	skep_diag_show(&job->diag); /* notes come before the output */
 	err = prog_given(job, PROG_OPT_PCAP) ? prog_run_capture(job, &prog)
 					     : run_one(job, &prog, kind);

@@ -10,8 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <skep/arena.h>
+
 #include "base/fd.h"
+#include "cmd/prog/budget.h"
 #include "cmd/prog/prog.h"
+#include "cmd/prog/requirements.h"
+#include "engine/explanation.h"
 #include "sink/columns.h"
 #include "sink/jsonw.h"
 
@@ -25,14 +30,23 @@ struct verdict {
 	uint64_t n_insns, n_states, time_us;
 	const char *log; /* the bytes of struct asking, until the next is asked */
 	struct skep_diag why;
+	/* skep's own verifier tells more; its texts are in the arena of struct asking */
+	bool explained;
+	struct skep_explanation explanation;
+	struct prog_requirements requirements; /* of one that was accepted */
+	struct prog_budget budget;
 };
 
 struct asking {
 	struct prog_job *job;
 	const char *path;
 	const struct skep_buf *bytes;
-	char *log; /* LOG_BYTES */
-	uint32_t level;
+	char *log;               /* LOG_BYTES */
+	uint32_t level, target;  /* target: --target */
+	bool whole;              /* one program is asked for: all is told of it */
+	struct skep_arena arena; /* of one program's explanation */
+	struct verdict *asked;   /* whose program is being loaded */
+	const char *name;        /* and its name */
 	struct skep_columns table;
 	unsigned n, n_refused, n_differ;
 };
@@ -87,9 +101,37 @@ static int load_one(struct asking *asking, const char *name, struct verdict *ret
 	return err;
 }
 
+/* libbpf loads small programs of its own, before and after, to see what there is: they have other
+ * names, or none. The kernel's have 15 bytes. */
+static bool is_asked_for(const struct asking *asking, const struct skep_verify_program *program)
+{
+	return !strncmp(program->image->name, asking->name, sizeof(program->image->name) - 1);
+}
+
+static void verified(void *ctx, const struct skep_verify_program *program,
+		     const struct skep_verify_opts *opts, int err,
+		     const struct skep_verify_report *report)
+{
+	struct asking *asking = ctx;
+	struct verdict *verdict = asking->asked;
+
+	if (!is_asked_for(asking, program))
+		return;
+	verdict->explained = err && !skep_verify_explain(program, opts, report, &asking->arena,
+							 &verdict->explanation);
+	verdict->requirements = (struct prog_requirements){.target = asking->target};
+	prog_budget_take(opts, report, &verdict->budget);
+	if (!err)
+		prog_requirements_take(program, report, &asking->arena, &verdict->requirements);
+}
+
 /* The log tells more of a refusal than libbpf does. */
 static void explain(const char *name, struct verdict *verdict)
 {
+	if (verdict->err)
+		verdict->requirements.known = false;
+	else
+		verdict->explained = false;
 	if (!verdict->err || !verdict->log || !verdict->log[0])
 		return;
 	skep_diag_done(&verdict->why);
@@ -100,9 +142,14 @@ static void explain(const char *name, struct verdict *verdict)
 static void ask(struct asking *asking, const char *name, enum skep_engine_kind kind,
 		struct verdict *ret)
 {
-	const struct skep_engine_opts opts = {.kind = kind, .verify = true};
+	struct skep_verify_opts how;
+	const struct skep_engine_opts opts = {
+		.kind = kind, .verify_opts = &how, .verified = verified, .verified_ctx = asking};
 
+	prog_read_mode(asking->job, &how);
 	ret->asked = true;
+	asking->asked = ret;
+	asking->name = name;
 	ret->err = skep_engine_open(&opts, &asking->job->engine, &ret->why);
 	if (!ret->err)
 		ret->err = load_one(asking, name, ret);
@@ -113,9 +160,15 @@ static void ask(struct asking *asking, const char *name, enum skep_engine_kind k
 /* --- Telling -------------------------------------------------------------------------------------
  */
 
+/* By its rules, or by the version of Linux it is for. */
+static bool is_refused(const struct verdict *verdict)
+{
+	return verdict->err || prog_requirements_lacking(&verdict->requirements);
+}
+
 static const char *word(const struct verdict *verdict)
 {
-	return !verdict->asked ? "" : verdict->err ? "refused" : "accepted";
+	return !verdict->asked ? "" : is_refused(verdict) ? "refused" : "accepted";
 }
 
 static void verdict_json(struct skep_jsonw *w, const struct verdict *verdict)
@@ -133,6 +186,10 @@ static void verdict_json(struct skep_jsonw *w, const struct verdict *verdict)
 		skep_jsonw_key(w, "why"), skep_jsonw_string(w, item->why ? item->why : "");
 		skep_jsonw_key(w, "try"), skep_jsonw_string(w, item->hint ? item->hint : "");
 	}
+	if (verdict->explained)
+		skep_jsonw_key(w, "explanation"), skep_explanation_json(&verdict->explanation, w);
+	prog_requirements_json(&verdict->requirements, w);
+	prog_budget_json(&verdict->budget, w);
 	skep_jsonw_close(w);
 }
 
@@ -155,7 +212,7 @@ static void tell_row(struct asking *asking, const struct bpf_program *prog,
 		     const struct verdict *skep, const struct verdict *kernel)
 {
 	struct skep_columns *table = &asking->table;
-	char ms[32];
+	char ms[32], since[16];
 
 	snprintf(ms, sizeof(ms), "%.2f", (double)skep->time_us / 1000);
 	skep_columns_add(table, bpf_program__name(prog), -1);
@@ -164,18 +221,23 @@ static void tell_row(struct asking *asking, const struct bpf_program *prog,
 	skep_columns_u64(table, skep->n_insns);
 	skep_columns_u64(table, skep->n_states);
 	skep_columns_add(table, ms, -1);
+	skep_columns_add(table, prog_requirements_since(&skep->requirements, since), -1);
 	if (kernel->asked)
 		skep_columns_add(table, word(kernel), -1);
 }
 
 /* Reasons stand below the table; the kernel's only where it is alone with them. */
-static void keep_reasons(struct asking *asking, const struct verdict *skep,
+static void keep_reasons(struct asking *asking, const char *name, const struct verdict *skep,
 			 const struct verdict *kernel)
 {
 	struct skep_buf *out = &asking->job->printed;
 
-	if (skep->err)
+	if (skep->explained)
+		skep_explanation_render(&skep->explanation, name, out);
+	else if (skep->err)
 		skep_diag_render(&skep->why, false, out);
+	prog_requirements_text(&skep->requirements, name, asking->whole, out);
+	prog_budget_text(&skep->budget, name, out);
 	if (skep->err || !kernel->err)
 		return;
 	skep_buf_puts(out, "the kernel alone:\n");
@@ -187,22 +249,24 @@ static void verify_one(struct asking *asking, const struct bpf_program *prog)
 	const char *name = bpf_program__name(prog);
 	struct verdict skep = {0}, kernel = {0};
 
+	skep_arena_init(&asking->arena);
 	ask(asking, name, SKEP_ENGINE_USER, &skep);
 	if (prog_given(asking->job, PROG_OPT_LOG) && skep.log)
 		skep_buf_puts(&asking->job->printed, skep.log);
 	if (prog_given(asking->job, PROG_OPT_KERNEL))
 		ask(asking, name, SKEP_ENGINE_LINUX, &kernel);
 	asking->n++;
-	asking->n_refused += skep.err != 0;
+	asking->n_refused += is_refused(&skep);
 	asking->n_differ += kernel.asked && !kernel.err != !skep.err;
 	if (asking->job->json)
 		tell_json(asking, name, &skep, &kernel);
 	else
 		tell_row(asking, prog, &skep, &kernel);
 	if (!asking->job->json)
-		keep_reasons(asking, &skep, &kernel);
+		keep_reasons(asking, name, &skep, &kernel);
 	skep_diag_done(&skep.why);
 	skep_diag_done(&kernel.why);
+	skep_arena_done(&asking->arena);
 }
 
 /* --- Objects -------------------------------------------------------------------------------------
@@ -219,10 +283,10 @@ static bool is_wanted(const struct prog_job *job, const char *name)
 static void heads(struct asking *asking)
 {
 	static const char *const names[] = {"PROGRAM", "SECTION", "VERDICT", "INSNS",
-					    "STATES",  "MS",      "KERNEL"};
-	uint32_t n = prog_given(asking->job, PROG_OPT_KERNEL) ? 7 : 6;
+					    "STATES",  "MS",      "LINUX",   "KERNEL"};
+	uint32_t n = prog_given(asking->job, PROG_OPT_KERNEL) ? 8 : 7;
 
-	skep_columns_init(&asking->table, n, n == 7 ? "lllrrrl" : "lllrrr");
+	skep_columns_init(&asking->table, n, n == 8 ? "lllrrrrl" : "lllrrrr");
 	for (uint32_t i = 0; i < n; i++)
 		skep_columns_add(&asking->table, names[i], -1);
 }
@@ -244,6 +308,15 @@ static void tell_sum(struct asking *asking)
 	skep_buf_addc(out, '\n');
 }
 
+static unsigned n_programs(const struct prog_job *job)
+{
+	struct bpf_program *prog;
+	unsigned n = 0;
+
+	bpf_object__for_each_program(prog, job->elf.object) n++;
+	return n;
+}
+
 static int verify_all(struct asking *asking)
 {
 	struct prog_job *job = asking->job;
@@ -254,6 +327,7 @@ static int verify_all(struct asking *asking)
 		err = skep_elffile_find(&job->elf, job->words[i], &named, &job->diag);
 	if (err)
 		return err;
+	asking->whole = job->n_words == 2 || n_programs(job) == 1;
 	heads(asking);
 	prog_catch_interrupts();
 	bpf_object__for_each_program(prog, job->elf.object)
@@ -276,6 +350,9 @@ int prog_verb_verify(struct prog_job *job)
 
 	if (!job->n_words)
 		return prog_needs(job, "the FILE of an object");
+	err = prog_read_target(job, &asking.target);
+	if (err)
+		return err;
 	asking.path = job->words[0];
 	asking.level = level && !strcmp(level, "2") ? 2 : 1;
 	asking.log = log = malloc(LOG_BYTES);

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <skep/machine.h>
+
 #include "linux/bpf.h"
 #include "linux/feature.h"
 
@@ -56,6 +58,29 @@ int compiled_load(struct compiled *c)
 	c->load_err = skep_session_open(&c->program.object, NULL, &c->session, &c->diag);
 	c->load_ns = compiled_now_ns() - start;
 	return c->load_err;
+}
+
+/* One for all scripts of a process: it is empty again when their sessions are closed. */
+static struct skep_machine *verifying_machine(void)
+{
+	static struct skep_machine *machine;
+
+	if (!machine)
+		assert_int_equal(skep_machine_new(NULL, &machine), 0);
+	return machine;
+}
+
+int compiled_verify(struct compiled *c)
+{
+	struct skep_session *session = NULL;
+	uint64_t start = compiled_now_ns();
+
+	skep_machine_route(verifying_machine());
+	c->verify_err = skep_session_open(&c->program.object, NULL, &session, &c->diag);
+	skep_session_close(session);
+	skep_machine_route(NULL);
+	c->verify_ns = compiled_now_ns() - start;
+	return c->verify_err;
 }
 
 void compiled_done(struct compiled *c)

@@ -1,6 +1,7 @@
 /*
- * For tests of lower/: a script through the whole compiler and into the kernel.
- * Nothing is attached; what is loaded can be run once (BEGIN), and its maps read.
+ * For tests of lower/: a script through the whole compiler and into the kernel, and past the
+ * machine's own verifier. Nothing is attached; what is loaded can be run once (BEGIN), and its
+ * maps read.
  */
 #ifndef TESTS_TRACE_LOWER_COMPILED_H
 #define TESTS_TRACE_LOWER_COMPILED_H
@@ -23,8 +24,8 @@ struct compiled {
 	struct skep_session *session;
 	struct skep_map_reader maps;
 	struct skep_output out;
-	uint64_t compile_ns, load_ns; /* how long each took */
-	int compile_err, load_err;
+	uint64_t compile_ns, load_ns, verify_ns; /* how long each took */
+	int compile_err, load_err, verify_err;
 };
 
 /** What this kernel can do, as skep trace finds it out. */
@@ -33,6 +34,8 @@ const struct skep_ir_target *compiled_target(void);
 int compiled_open(struct compiled *c, const char *text);
 /** Then load it. Return 0 | -errno, see diag */
 int compiled_load(struct compiled *c);
+/** Then load it into a machine that verifies. Return 0 | -errno, see diag */
+int compiled_verify(struct compiled *c);
 void compiled_done(struct compiled *c);
 /** The deepest stack of all programs. */
 uint32_t compiled_stack_bytes(const struct compiled *c);

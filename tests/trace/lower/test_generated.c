@@ -1,8 +1,8 @@
 /*
- * Whatever the compiler emits, the kernel's verifier accepts: random scripts
- * that mean something (generate.h) are compiled and loaded. SKEP_GENERATED sets
- * how many, SKEP_SEED the first seed. A script that fails is shrunk by lines
- * and shown with its seed and what was said of it.
+ * Whatever the compiler emits, the kernel's verifier accepts, and the machine's: random scripts
+ * that mean something (generate.h) are compiled and loaded into both. SKEP_GENERATED sets how
+ * many, SKEP_SEED the first seed. A script that fails is shrunk by lines and shown with its seed
+ * and what was said of it.
  *
  * A verifier can have faults too, and then it takes a process down or the machine: scripts are
  * tried in processes of their own, and the seed is on the disk (SKEP_SEED_FILE) before its
@@ -31,11 +31,19 @@
 #define BATCH           100 /* scripts a process */
 
 /* TOO_LARGE: the compiler says itself that it cannot be, as a CPU's memory for values ends. */
-enum verdict { FINE, TOO_LARGE, NOT_COMPILED, NOT_LOADED, TOO_MUCH_STACK, N_VERDICTS };
+enum verdict {
+	FINE,
+	TOO_LARGE,
+	NOT_COMPILED,
+	NOT_LOADED,
+	NOT_VERIFIED, /* the kernel took it, the machine did not */
+	TOO_MUCH_STACK,
+	N_VERDICTS
+};
 
 /* All scripts together, and the one that took longest. */
 struct times {
-	uint64_t compile_ns, load_ns, longest_ns, longest_seed;
+	uint64_t compile_ns, load_ns, verify_ns, longest_ns, longest_seed;
 	uint64_t most_insns, most_insns_seed; /* walked through by the verifier */
 };
 
@@ -63,6 +71,8 @@ static enum verdict judge(const char *text, struct skep_buf *why, struct times *
 		verdict = is_too_large(&c) ? TOO_LARGE : NOT_COMPILED;
 	else if (compiled_load(&c))
 		verdict = NOT_LOADED;
+	else if (compiled_verify(&c))
+		verdict = NOT_VERIFIED;
 	else if (compiled_stack_bytes(&c) > MOST_STACK)
 		verdict = TOO_MUCH_STACK;
 	if (why && verdict != FINE)
@@ -70,6 +80,7 @@ static enum verdict judge(const char *text, struct skep_buf *why, struct times *
 	if (times) {
 		times->compile_ns += c.compile_ns;
 		times->load_ns += c.load_ns;
+		times->verify_ns += c.verify_ns;
 	}
 	if (times && c.compile_ns + c.load_ns > times->longest_ns) {
 		times->longest_ns = c.compile_ns + c.load_ns;
@@ -148,7 +159,11 @@ static void shrink(struct skep_buf *script, enum verdict verdict)
 
 static void show(uint64_t seed, struct skep_buf *script, enum verdict verdict)
 {
-	static const char *const names[] = {"fine", "too large", "not compiled", "not loaded",
+	static const char *const names[] = {"fine",
+					    "too large",
+					    "not compiled",
+					    "not loaded",
+					    "not accepted by the machine",
 					    "too much stack"};
 	_cleanup_buf_ struct skep_buf why = {0};
 
@@ -175,16 +190,20 @@ static void summarize(uint64_t all_ns)
 	const struct times *times = &run->times;
 
 	fprintf(stderr,
-		"%llu fine, %llu too large, %llu not compiled, %llu not loaded, "
+		"%llu fine, %llu too large, %llu not compiled, %llu not loaded, %llu not accepted "
+		"by the machine, "
 		"%llu with too much stack; %.1f s: "
-		"compiling %.1f, loading %.1f, at most %.2f (seed %llu); "
+		"compiling %.1f, loading %.1f, loading into a machine %.1f, at most %.2f (seed "
+		"%llu); "
 		"the verifier walked through at most %llu instructions (seed %llu)\n",
 		(unsigned long long)counts[FINE], (unsigned long long)counts[TOO_LARGE],
 		(unsigned long long)counts[NOT_COMPILED], (unsigned long long)counts[NOT_LOADED],
+		(unsigned long long)counts[NOT_VERIFIED],
 		(unsigned long long)counts[TOO_MUCH_STACK], (double)all_ns / 1e9,
 		(double)times->compile_ns / 1e9, (double)times->load_ns / 1e9,
-		(double)times->longest_ns / 1e9, (unsigned long long)times->longest_seed,
-		(unsigned long long)times->most_insns, (unsigned long long)times->most_insns_seed);
+		(double)times->verify_ns / 1e9, (double)times->longest_ns / 1e9,
+		(unsigned long long)times->longest_seed, (unsigned long long)times->most_insns,
+		(unsigned long long)times->most_insns_seed);
 }
 
 /* Where the seed at work is written, for whoever comes after a machine that stopped. */
@@ -268,6 +287,7 @@ static void test_generated(void **state)
 	unlink(seed_file());
 	summarize(compiled_now_ns() - start);
 	assert_int_equal(run->counts[NOT_LOADED], 0);
+	assert_int_equal(run->counts[NOT_VERIFIED], 0);
 	assert_int_equal(run->counts[TOO_MUCH_STACK], 0);
 	assert_int_equal(run->counts[NOT_COMPILED], 0);
 	assert_true(run->counts[TOO_LARGE] * 1000 <= n + 999);
