@@ -13,7 +13,9 @@
  * Source  behaviour of Linux 6.18, do_check()
  */
 #include "verify/explain_trail.h"
+#include "verify/invariants.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "verify/wide.h"
@@ -235,12 +237,22 @@ static bool is_only_guessed(const struct verifier *v, int err)
 	return (err == -EPERM || err == -EACCES || err == -EINVAL) && v->state->speculative;
 }
 
+/* In builds that ask for it: see invariants.h. */
+static void check_invariants(const struct verifier *v)
+{
+#ifdef SKEP_VERIFY_INVARIANTS
+	assert(v->state->speculative || !verify_broken_invariant(v->state));
+#endif
+	(void)v;
+}
+
 static int step(struct verifier *v)
 {
 	int ret = arrive(v);
 
 	if (ret)
 		return ret;
+	check_invariants(v);
 	if (v->opts->observe)
 		v->opts->observe(v->opts->observe_ctx, v->at, v->state);
 	verify_log_step(v);

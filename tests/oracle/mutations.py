@@ -54,7 +54,7 @@ MUTATIONS = [
     ("spill", "a number that is cut off keeps its id", "stack.c",
      "\tif (!fits) {\n", "\tif (false) {\n"),
     ("spill", "a fill that copies a sign up keeps the id (Linux 6.18)", "stack.c",
-     " ||\n\t    (at->sign_extends && width_of(reg) == 8 * at->bytes)) {", ") {"),
+     "(at->sign_extends && width_of(reg) == 8 * at->bytes)", "false"),
     ("spill", "bytes stored into a spilled number leave it whole", "stack.c",
      "\tscrub(&frame->slots[slot_of(at->off)]);\n", ""),
     ("spill", "a part of a spilled number is not cut to its size", "access.c",

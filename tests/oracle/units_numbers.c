@@ -179,7 +179,9 @@ void typed_condition(struct typed_gen *g, struct way_out *out)
 	int reg = typed_a_number(g), other = typed_find(g, HOLDS_NUMBER);
 	int class = typed_below(g, 2) ? SKEP_JMP : SKEP_JMP32;
 
-	if (typed_below(g, 3))
+	/* A register compared with itself: one side is never come to, and what a verifier says of
+	 * it then may be anything. */
+	if (typed_below(g, 3) || other == reg)
 		typed_jump(g, out,
 			   skep_insn_raw(class | condition_op(g) | SKEP_K, reg, 0, 0,
 					 typed_number(g)));
