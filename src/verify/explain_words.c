@@ -194,9 +194,9 @@ const char *explain_reg(struct telling *t, const struct reg *reg)
 	case REG_PACKET_META: return packet(t, reg);
 	case REG_STACK:
 		if (skep_tnum_is_const(reg->value.bits))
-			return skep_arena_printf(
-				t->arena, "the stack at fp%+lld",
-				(long long)(reg->off + (int64_t)reg->value.bits.value));
+			return skep_arena_printf(t->arena, "the stack at fp%+lld",
+						 (long long)reg->off +
+							 (long long)reg->value.bits.value);
 		return skep_arena_printf(t->arena, "the stack at fp%+d and %s bytes on", reg->off,
 					 explain_number(t, &reg->value));
 	default:

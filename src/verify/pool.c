@@ -112,16 +112,16 @@ void *pool_get(struct pool *pool, size_t bytes)
 	return piece;
 }
 
-void pool_put(struct pool *pool, void *at, size_t bytes)
+void pool_put(struct pool *pool, void *piece, size_t bytes)
 {
-	struct pool_piece *piece = at;
+	struct pool_piece *spare = piece;
 
-	if (!piece || is_large(bytes)) {
-		free(piece);
+	if (!spare || is_large(bytes)) {
+		free(spare);
 		return;
 	}
-	piece->next = pool->spare[units_of(bytes)];
-	pool->spare[units_of(bytes)] = piece;
+	spare->next = pool->spare[units_of(bytes)];
+	pool->spare[units_of(bytes)] = spare;
 }
 
 void pool_done(struct pool *pool)

@@ -169,8 +169,8 @@ static bool is_kept(const struct skep_scalar *number, unsigned bits, bool sign)
 	if (bits == 64)
 		return true;
 	if (sign)
-		return number->full.smin >= -(1ll << (bits - 1)) &&
-		       number->full.smax < 1ll << (bits - 1);
+		return number->full.smin >= -(1LL << (bits - 1)) &&
+		       number->full.smax < 1LL << (bits - 1);
 	return number->full.umax < 1ull << bits;
 }
 

@@ -68,7 +68,7 @@ static void hash_pairs(struct comparison *c)
 	c->hashed = true;
 	memset(c->by_old, 0, sizeof(c->by_old));
 	memset(c->by_now, 0, sizeof(c->by_now));
-	for (uint16_t i = 0; i < c->n_pairs; i++) {
+	for (uint32_t i = 0; i < c->n_pairs; i++) {
 		*place_of(c, c->by_old, c->pairs[i].old) = (uint16_t)(i + 1);
 		*place_of(c, c->by_now, c->pairs[i].now) = (uint16_t)(i + 1);
 	}

@@ -60,13 +60,13 @@ static void put_access(struct typed_gen *g, int base, int off, uint32_t which, b
 			put_atomic(g, base, off, sizes[which], number);
 			return;
 		}
-		/* fall through */
+		__attribute__((fallthrough));
 	case 1:
 		if (number >= 0) {
 			typed_put(g, skep_stx_mem(sizes[which], base, number, off));
 			return;
 		}
-		/* fall through */
+		__attribute__((fallthrough));
 	case 2: typed_put(g, skep_st_mem(sizes[which], base, off, typed_number(g))); return;
 	default:
 		dst = typed_target(g, false, base);
