@@ -103,7 +103,7 @@ static void join_numbers(struct join *j, const struct reg *old, struct reg *now)
 {
 	struct reg was = *now;
 
-	if (!verify_number_within(&old->value, &now->value))
+	if (!skep_scalar_within(&old->value, &now->value))
 		j->n_grown++;
 	*now = *old;
 	now->id = was.id;
@@ -124,7 +124,7 @@ static struct skep_scalar distance(const struct reg *reg)
 
 static bool is_moved_alike(const struct reg *old, const struct reg *now)
 {
-	return old->off == now->off && verify_number_within(&old->value, &now->value);
+	return old->off == now->off && skep_scalar_within(&old->value, &now->value);
 }
 
 /* Moved unlike: of a packet it must be asked anew how many bytes there are. */
@@ -140,7 +140,7 @@ static void join_distances(struct join *j, const struct reg *old, struct reg *no
 		now->range = 0;
 		now->id = join_ids(j, old->id, verify_new_id(j->v));
 	}
-	if (old->off || !verify_number_within(&old->value, &now->value))
+	if (old->off || !skep_scalar_within(&old->value, &now->value))
 		j->n_grown++;
 }
 
@@ -167,9 +167,8 @@ static bool join_regions(struct join *j, const struct reg *old, struct reg *now)
 
 static bool join_exactly(struct join *j, const struct reg *old, struct reg *now)
 {
-	return old->off == now->off && verify_number_within(&old->value, &now->value) &&
-	       verify_number_within(&now->value, &old->value) &&
-	       join_owner_ids(j, old->id, &now->id);
+	return old->off == now->off && skep_scalar_within(&old->value, &now->value) &&
+	       skep_scalar_within(&now->value, &old->value) && join_owner_ids(j, old->id, &now->id);
 }
 
 static bool is_region(const struct reg *reg)

@@ -137,19 +137,6 @@ static bool value_same(const struct skep_scalar *a, const struct skep_scalar *b)
 	       bounds_same(&a->full, &b->full) && bounds_same(&a->low, &b->low);
 }
 
-static bool bounds_within(const struct skep_bounds *old, const struct skep_bounds *now)
-{
-	return old->umin <= now->umin && old->umax >= now->umax && old->smin <= now->smin &&
-	       old->smax >= now->smax;
-}
-
-static bool value_within(const struct skep_scalar *old, const struct skep_scalar *now)
-{
-	return bounds_within(&old->full, &now->full) && bounds_within(&old->low, &now->low) &&
-	       !(now->bits.mask & ~old->bits.mask) &&
-	       old->bits.value == (now->bits.value & ~old->bits.mask);
-}
-
 /* What the kind alone has beside the value. */
 static bool parts_same(const struct reg *a, const struct reg *b)
 {
@@ -201,12 +188,12 @@ static bool like_number(struct comparison *c, const struct reg *old, const struc
 		return false;
 	if (old->id & ID_ADD && old->off != now->off)
 		return false;
-	return number_ids_pair(c, old->id, now->id) && value_within(&old->value, &now->value);
+	return number_ids_pair(c, old->id, now->id) && skep_scalar_within(&old->value, &now->value);
 }
 
 static bool like_region(struct comparison *c, const struct reg *old, const struct reg *now)
 {
-	return all_but_value_same(old, now) && value_within(&old->value, &now->value) &&
+	return all_but_value_same(old, now) && skep_scalar_within(&old->value, &now->value) &&
 	       ids_pair(c, old->id, now->id) && ids_pair(c, old->ref_id, now->ref_id);
 }
 
@@ -214,7 +201,7 @@ static bool like_region(struct comparison *c, const struct reg *old, const struc
 static bool like_packet(struct comparison *c, const struct reg *old, const struct reg *now)
 {
 	return old->range <= now->range && old->off == now->off && ids_pair(c, old->id, now->id) &&
-	       value_within(&old->value, &now->value);
+	       skep_scalar_within(&old->value, &now->value);
 }
 
 static bool like_stack(struct comparison *c, const struct reg *old, const struct reg *now)

@@ -60,6 +60,19 @@ static bool within(const struct skep_bounds *b, uint64_t value, unsigned width)
 	return b->umin <= u && u <= b->umax && b->smin <= s && s <= b->smax;
 }
 
+static bool bounds_within(const struct skep_bounds *outer, const struct skep_bounds *inner)
+{
+	return outer->umin <= inner->umin && outer->umax >= inner->umax &&
+	       outer->smin <= inner->smin && outer->smax >= inner->smax;
+}
+
+bool skep_scalar_within(const struct skep_scalar *outer, const struct skep_scalar *inner)
+{
+	return bounds_within(&outer->full, &inner->full) &&
+	       bounds_within(&outer->low, &inner->low) && !(inner->bits.mask & ~outer->bits.mask) &&
+	       outer->bits.value == (inner->bits.value & ~outer->bits.mask);
+}
+
 bool skep_scalar_has(const struct skep_scalar *s, uint64_t value)
 {
 	return skep_tnum_has(s->bits, value) && within(&s->full, value, 64) &&

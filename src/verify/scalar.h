@@ -48,6 +48,8 @@ struct skep_scalar skep_scalar_const(uint64_t value);
 bool skep_scalar_is_const(const struct skep_scalar *s);
 /** The lower 32 bits are. */
 bool skep_scalar_low_is_const(const struct skep_scalar *s);
+/** Is each number of @inner one of @outer, as far as each description tells by itself? */
+bool skep_scalar_within(const struct skep_scalar *outer, const struct skep_scalar *inner);
 /** Can the register have this number? */
 bool skep_scalar_has(const struct skep_scalar *s, uint64_t value);
 /** Let the descriptions learn from each other; they share a number. */

@@ -99,8 +99,6 @@ bool verify_join(struct verifier *v, const struct state *old, struct state *stat
 /** What the program compares with. */
 void verify_thresholds_collect(struct verifier *v);
 void verify_threshold_add(struct verifier *v, uint64_t number);
-/** Is all of @now in @old? */
-bool verify_number_within(const struct skep_scalar *old, const struct skep_scalar *now);
 /** All that is in @old or @now, and more. */
 struct skep_scalar verify_number_join(struct verifier *v, const struct skep_scalar *old,
 				      const struct skep_scalar *now, enum widening widening);

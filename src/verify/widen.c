@@ -175,26 +175,13 @@ static struct skep_tnum widen_bits(struct skep_tnum old, struct skep_tnum now)
 	return both;
 }
 
-static bool bounds_within(const struct skep_bounds *old, const struct skep_bounds *now)
-{
-	return old->umin <= now->umin && old->umax >= now->umax && old->smin <= now->smin &&
-	       old->smax >= now->smax;
-}
-
-bool verify_number_within(const struct skep_scalar *old, const struct skep_scalar *now)
-{
-	return bounds_within(&old->full, &now->full) && bounds_within(&old->low, &now->low) &&
-	       !(now->bits.mask & ~old->bits.mask) &&
-	       old->bits.value == (now->bits.value & ~old->bits.mask);
-}
-
 struct skep_scalar verify_number_join(struct verifier *v, const struct skep_scalar *old,
 				      const struct skep_scalar *now, enum widening widening)
 {
 	const struct thresholds *t = &v->wide->numbers;
 	struct skep_scalar ret;
 
-	if (verify_number_within(old, now))
+	if (skep_scalar_within(old, now))
 		return *old;
 	if (widening == WIDEN_ALL)
 		return skep_scalar_any;

@@ -89,11 +89,10 @@ static uint32_t id_in(int map, uint32_t key)
 
 static int load(const struct skep_insn *insns, uint32_t n)
 {
-	union attr attr = {.prog_load = {.type = PROG_SYSCALL,
+	union attr attr = {.prog_load = {.type = PROG_RAW_TRACEPOINT,
 					 .insn_cnt = n,
 					 .insns = ptr(insns),
-					 .license = ptr("GPL"),
-					 .flags = PROG_F_SLEEPABLE}};
+					 .license = ptr("GPL")}};
 	int fd = (int)call(CMD_PROG_LOAD, &attr);
 
 	assert_true(fd >= 0);
