@@ -42,7 +42,7 @@ struct pool_piece {
 struct pool_chunk {
 	struct pool_chunk *next;
 	size_t bytes;
-	_Alignas(POOL_UNIT_BYTES) char pieces[];
+	_Alignas(16) char pieces[]; /* as malloc() aligns */
 };
 
 static size_t units_of(size_t bytes)

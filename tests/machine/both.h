@@ -70,6 +70,21 @@ static inline struct both call_both(int cmd, union attr attr[2], unsigned size)
 /** Disagreements so far; each is printed. */
 extern unsigned n_differences;
 
+/** As a test's teardown: it fails where a difference was told since the last. */
+static inline int none_differs(void **state)
+{
+	unsigned n = n_differences;
+
+	n_differences = 0;
+	return n ? -1 : 0;
+}
+
+#define NEED_KERNEL()                                                                              \
+	do {                                                                                       \
+		if (!has_kernel)                                                                   \
+			skip();                                                                    \
+	} while (0)
+
 __attribute__((format(printf, 1, 2))) static inline void differ(const char *fmt, ...)
 {
 	va_list ap;

@@ -64,14 +64,6 @@ static int teardown(void **state)
 	return counts.programs || counts.maps || counts.links;
 }
 
-static int none_differs(void **state)
-{
-	unsigned n = n_differences;
-
-	n_differences = 0;
-	return n != 0;
-}
-
 /* --- Programs on both sides ---------------------------------------------------------------------
  */
 
@@ -321,8 +313,7 @@ static void test_hook(void **state)
 	close(prog);
 }
 
-/* --- Every attach type, with a program of another
- * --------------------------------------------------- */
+/* --- Every attach type, with a program of another -------------------------------------------- */
 
 static void test_types(void **state)
 {

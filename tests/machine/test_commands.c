@@ -25,25 +25,11 @@ static int setup(void **state)
 	return skep_machine_new(NULL, &machine);
 }
 
-static int none_differs(void **state)
-{
-	unsigned n = n_differences;
-
-	n_differences = 0;
-	return n ? -1 : 0;
-}
-
 static int teardown(void **state)
 {
 	skep_machine_free(machine);
 	return 0;
 }
-
-#define NEED_KERNEL()                                                                              \
-	do {                                                                                       \
-		if (!has_kernel)                                                                   \
-			skip();                                                                    \
-	} while (0)
 
 /* --- sizes ------------------------------------------------------------------------------------ */
 
@@ -554,8 +540,7 @@ static void test_log(void **state)
 		}
 }
 
-/* --- what there is to tell
- * ------------------------------------------------------------------------ */
+/* --- what there is to tell ------------------------------------------------------------------- */
 
 /* Numbers that are each side's own are taken out before. */
 static void check_info(struct both fds, size_t size, const uint32_t *own, size_t n_own,
@@ -624,8 +609,7 @@ static void test_prog_info(void **state)
 	}
 }
 
-/* --- BTF
- * ------------------------------------------------------------------------------------------ */
+/* --- BTF ------------------------------------------------------------------------------------- */
 
 /* Header, one int, "\0int\0". */
 struct small_btf {
@@ -666,8 +650,7 @@ static void test_btf(void **state)
 		}
 }
 
-/* --- links
- * ---------------------------------------------------------------------------------------- */
+/* --- links ----------------------------------------------------------------------------------- */
 
 static void test_links(void **state)
 {

@@ -160,20 +160,6 @@ static int teardown(void **state)
 	return counts.maps != 0;
 }
 
-static int none_differs(void **state)
-{
-	unsigned n = n_differences;
-
-	n_differences = 0;
-	return n != 0;
-}
-
-#define NEED_KERNEL()                                                                              \
-	do {                                                                                       \
-		if (!has_kernel)                                                                   \
-			skip();                                                                    \
-	} while (0)
-
 /* --- The same on both ---------------------------------------------------------------------------
  */
 

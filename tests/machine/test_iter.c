@@ -30,14 +30,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int none_differs(void **state)
-{
-	unsigned n = n_differences;
-
-	n_differences = 0;
-	return n != 0;
-}
-
 static uint32_t type_id(const char *name, enum skep_btf_kind kind)
 {
 	uint32_t id = skep_btf_find(btf, name, strlen(name), SKEP_BTF_MASK(kind));

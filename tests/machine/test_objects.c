@@ -353,8 +353,7 @@ static void test_limits(void **state)
 	machine = usual;
 }
 
-/* --- links, statistics, faults
- * -------------------------------------------------------------------- */
+/* --- links, statistics, faults --------------------------------------------------------------- */
 
 static const struct skep_insn pass[] = {{0xb7, 0, 0, 0, 3}, {0x95}};
 
@@ -410,8 +409,7 @@ static void test_stats(void **state)
 	close(prog);
 }
 
-/* --- who trusts what it runs, and how long
- * ----------------------------------------------------------------------------- */
+/* --- who trusts what it runs, and how long --------------------------------------------------- */
 
 /* Which engine programs get with @opts. */
 static const struct skep_exec *engine_of(const struct skep_machine_opts *opts)
@@ -583,8 +581,7 @@ static void test_budget(void **state)
 	machine = own;
 }
 
-/* --- without any right
- * ----------------------------------------------------------------------------- */
+/* --- without any right ----------------------------------------------------------------------- */
 
 static void test_ordinary_user(void **state)
 {

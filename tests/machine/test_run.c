@@ -16,25 +16,11 @@ static int setup(void **state)
 	return skep_machine_new(NULL, &machine);
 }
 
-static int none_differs(void **state)
-{
-	unsigned n = n_differences;
-
-	n_differences = 0;
-	return n ? -1 : 0;
-}
-
 static int teardown(void **state)
 {
 	skep_machine_free(machine);
 	return 0;
 }
-
-#define NEED_KERNEL()                                                                              \
-	do {                                                                                       \
-		if (!has_kernel)                                                                   \
-			skip();                                                                    \
-	} while (0)
 
 static const struct skep_insn pass[] = {{0xb7, 0, 0, 0, 1}, {0x95}};
 

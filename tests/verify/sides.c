@@ -3,6 +3,8 @@
  */
 #include "sides.h"
 
+#include <skep/btf.h>
+
 #define LOG_BYTES (1u << 20)
 #define MOST_MAPS 24
 
@@ -157,6 +159,22 @@ void sides_compare(const struct sides *sides)
 
 /* --- Begin and end ------------------------------------------------------------------------------
  */
+
+int sides_load_types(int side, struct skep_btf_writer *writer)
+{
+	union bpf_attr attr = {0};
+	void *data;
+	size_t size;
+	int fd;
+
+	skep_btf_finish(writer, &data, &size);
+	skep_btf_writer_free(writer);
+	attr.btf = ptr(data);
+	attr.btf_size = (uint32_t)size;
+	fd = (int)call_side(side, CMD_BTF_LOAD, &attr, sizeof(attr));
+	free(data);
+	return fd;
+}
 
 int sides_begin(const struct sides *sides)
 {

@@ -12,6 +12,8 @@
 
 #include <linux/bpf.h>
 
+struct skep_btf_writer;
+
 struct program {
 	const char *name;
 	uint32_t type;
@@ -46,6 +48,8 @@ int sides_begin(const struct sides *sides);
 void sides_end(void);
 /** The line of @log that says why: the last before the counts. "": it was accepted. */
 char *sides_reason(char *log);
+/** Finish the types, load them and let go of the writer. Return the BTF's descriptor | -1, errno */
+int sides_load_types(int side, struct skep_btf_writer *writer);
 /** All programs; fails where a difference was told. Skips with a message where bpf(2) is refused.
  */
 void sides_compare(const struct sides *sides);

@@ -220,20 +220,10 @@ static int load_types(int side, uint32_t n_funcs, uint32_t *types)
 	struct skep_btf_writer *writer = skep_btf_writer_new();
 	uint32_t number = skep_btf_add_int(writer, "int", 4, true);
 	uint32_t proto = skep_btf_add_func_proto(writer, number);
-	union bpf_attr attr = {0};
-	void *data;
-	size_t size;
-	long fd;
 
 	for (uint32_t f = 0; f < n_funcs; f++)
 		types[f] = skep_btf_add_func(writer, f ? "f" : "main", proto, true);
-	skep_btf_finish(writer, &data, &size);
-	skep_btf_writer_free(writer);
-	attr.btf = ptr(data);
-	attr.btf_size = (uint32_t)size;
-	fd = call_side(side, CMD_BTF_LOAD, &attr, sizeof(attr));
-	free(data);
-	return (int)fd;
+	return sides_load_types(side, writer);
 }
 
 static void add(int side, const struct program *program, const struct skep_insn *insns, size_t n,

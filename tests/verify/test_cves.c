@@ -120,11 +120,7 @@ static int load_types(int side, uint32_t types[2])
 	struct skep_btf_writer *writer = skep_btf_writer_new();
 	uint32_t number = skep_btf_add_int(writer, "int", 4, true);
 	uint32_t proto = skep_btf_add_func_proto(writer, number);
-	union bpf_attr attr = {0};
 	uint32_t memory;
-	void *data;
-	size_t size;
-	long fd;
 
 	types[0] = skep_btf_add_func(writer, "main", proto, true);
 	memory = skep_btf_add_ptr(writer, number);
@@ -132,13 +128,7 @@ static int load_types(int side, uint32_t types[2])
 	skep_btf_add_param(writer, "a", memory);
 	skep_btf_add_param(writer, "b", number);
 	types[1] = skep_btf_add_func(writer, "f", proto, false);
-	skep_btf_finish(writer, &data, &size);
-	skep_btf_writer_free(writer);
-	attr.btf = ptr(data);
-	attr.btf_size = (uint32_t)size;
-	fd = call_side(side, CMD_BTF_LOAD, &attr, sizeof(attr));
-	free(data);
-	return (int)fd;
+	return sides_load_types(side, writer);
 }
 
 /* States are kept wherever paths may meet: holes in pruning show in small programs. */

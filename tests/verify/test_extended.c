@@ -4,47 +4,17 @@
  *
  * Each row is a program, what the kernel's mode says of it, and what extended mode does.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "alone.h"
 
-#include <cmocka.h>
 #include <stdio.h>
 
-#include <skep/buf.h>
-#include <skep/verify.h>
-
-#define SOCKET_FILTER 1
-#define SAFE          NULL
-#define MOST_INSNS    50000 /* a limit that is soon come to */
+#define SAFE       NULL
+#define MOST_INSNS 50000 /* a limit that is soon come to */
 
 struct row {
 	const char *name, *kernel, *extended; /* rules; SAFE: accepted */
 	const char *text;
 };
-
-static int verify(const char *text, const struct skep_verify_opts *opts, struct skep_buf *log,
-		  struct skep_verify_report *report)
-{
-	static const struct skep_link_env env;
-	struct skep_verify_program program = {.gpl = true};
-	struct skep_image *image = NULL;
-	struct skep_insn *insns = NULL;
-	size_t n = 0;
-	int err;
-
-	assert_int_equal(skep_asm(text, strlen(text), &insns, &n, NULL), 0);
-	assert_int_equal(skep_image_link(insns, (uint32_t)n, SOCKET_FILTER, &env, NULL, &image), 0);
-	program.image = image;
-	program.insns = insns;
-	err = skep_verify(&program, opts, log, report);
-	skep_image_free(image);
-	free(insns);
-	return err;
-}
 
 static bool is_same(const char *a, const char *b)
 {
@@ -156,8 +126,7 @@ static void test_refused(void **state)
 	check(refused, sizeof(refused) / sizeof(*refused));
 }
 
-/* --- What it would take
- * ---------------------------------------------------------------------------
+/* --- What it would take -------------------------------------------------------------------------
  */
 
 static uint32_t budget(const char *text)

@@ -2,50 +2,19 @@
  * What a verification may take, and what is reported of it: limits of time, instructions and memory
  * end it with an errno and a name of their own.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "alone.h"
 
-#include <cmocka.h>
 #include <errno.h>
-
-#include <skep/buf.h>
-#include <skep/verify.h>
-
-#define SOCKET_FILTER 1
 
 /* Some 400,000 instructions, each round another state. */
 static const char long_loop[] =
 	"r0 = 0\nagain:\nr0 += 1\nif r0 < 200000 goto again\nr0 = 0\nexit\n";
 
-static int verify(const char *text, const struct skep_verify_opts *opts,
-		  struct skep_verify_report *report)
-{
-	static const struct skep_link_env env;
-	struct skep_verify_program program = {.gpl = true};
-	struct skep_image *image = NULL;
-	struct skep_insn *insns = NULL;
-	size_t n = 0;
-	int err;
-
-	assert_int_equal(skep_asm(text, strlen(text), &insns, &n, NULL), 0);
-	assert_int_equal(skep_image_link(insns, (uint32_t)n, SOCKET_FILTER, &env, NULL, &image), 0);
-	program.image = image;
-	program.insns = insns;
-	err = skep_verify(&program, opts, NULL, report);
-	skep_image_free(image);
-	free(insns);
-	return err;
-}
-
 static void refused(const struct skep_verify_opts *opts, int err, const char *name)
 {
 	struct skep_verify_report report;
 
-	assert_int_equal(verify(long_loop, opts, &report), err);
+	assert_int_equal(verify(long_loop, opts, NULL, &report), err);
 	assert_string_equal(report.refusal, name);
 }
 
@@ -53,7 +22,7 @@ static void test_limits(void **state)
 {
 	struct skep_verify_report report;
 
-	assert_int_equal(verify(long_loop, &(struct skep_verify_opts){0}, &report), 0);
+	assert_int_equal(verify(long_loop, &(struct skep_verify_opts){0}, NULL, &report), 0);
 	assert_null(report.refusal);
 	assert_int_equal(report.n_processed, 400003);
 	refused(&(struct skep_verify_opts){.time_ns = 1}, -EAGAIN, "time_is_up");
@@ -70,7 +39,7 @@ static void test_stack(void **state)
 		verify("r1 = 0\n*(u64 *)(r10 -24) = r1\ncall deep\ncall flat\nr0 = 0\nexit\n"
 		       "deep:\nr1 = 0\n*(u64 *)(r10 -64) = r1\nr0 = 0\nexit\n"
 		       "flat:\nr1 = 0\n*(u64 *)(r10 -8) = r1\nr0 = 0\nexit\n",
-		       &(struct skep_verify_opts){0}, &report),
+		       &(struct skep_verify_opts){0}, NULL, &report),
 		0);
 	assert_int_equal(report.stack_bytes, 32 + 64);
 }

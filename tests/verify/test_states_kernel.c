@@ -5,7 +5,7 @@
  * precision.c that is another than the kernel's shows in those numbers, though not in verdicts.
  *
  * Following every path to its end must come to the same verdict. Of some programs it is compared,
- *to the letter, how it was found out what must be exact: the log's lines about that.
+ * to the letter, how it was found out what must be exact: the log's lines about that.
  *
  *	SKEP_STATES_PROGRAMS, SKEP_STATES_SEED   how many (400), from which seed (1)
  *	SKEP_STATES_NOTE                         a file that always has the seed under way
