@@ -1,4 +1,5 @@
-/* Bodies of the machine's speed bars, each u64 body_x(u8 *data, u8 *end): compiled natively and as BPF. */
+/* Bodies of the machine's speed bars, each u64 body_x(u8 *data, u8 *end): compiled natively and
+ * as BPF. */
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;

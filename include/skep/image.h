@@ -51,8 +51,7 @@ struct skep_callable {
 	const void *proto;   /* struct skep_proto (helper.h): for the checked interpreter */
 };
 
-/* --- Image
- * ------------------------------------------------------------------------------------------ */
+/* --- Image ----------------------------------------------------------------------------------- */
 
 /** What a 64-bit load brought, before it became a number. */
 enum skep_ref_kind {
@@ -154,8 +153,7 @@ const char *skep_image_fault(const struct skep_image *image, uint32_t at,
  * have been found sound. */
 void skep_image_bury_faults(struct skep_image *image);
 
-/* --- Running
- * ---------------------------------------------------------------------------------------- */
+/* --- Running --------------------------------------------------------------------------------- */
 
 /** Why a run ended before its exit. */
 enum skep_stop {

@@ -57,8 +57,7 @@ enum skep_verify_mode {
 struct skep_verify_opts {
 	enum skep_verify_mode mode;
 	uint32_t log_level; /* BPF_LOG_LEVEL1 | BPF_LOG_LEVEL2 | BPF_LOG_STATS */
-	bool unprivileged;  /* without CAP_BPF and CAP_PERFMON: what leaks or speculates is refused
-			     */
+	bool unprivileged;  /* no CAP_BPF, CAP_PERFMON: what leaks or speculates is refused */
 	bool strict_alignment;
 	bool test_state_freq;  /* BPF_F_TEST_STATE_FREQ: states are kept more often */
 	bool no_pruning;       /* follow every path to its end: for tests */

@@ -63,8 +63,7 @@ static int parse_hex(uint32_t len, const char *text, uint8_t *ret, struct skep_d
 	return 0;
 }
 
-/* --- Numbers
- * --------------------------------------------------------------------------------------- */
+/* --- Numbers --------------------------------------------------------------------------------- */
 
 static void store(uint64_t value, uint32_t len, uint8_t *ret)
 {
@@ -120,8 +119,7 @@ static bool is_number_size(uint32_t len)
 	return len == 1 || len == 2 || len == 4 || len == 8;
 }
 
-/* --- Structs and strings
- * ------------------------------------------------------------------------------ */
+/* --- Structs and strings --------------------------------------------------------------------- */
 
 static int parse_type(const struct skep_value *value, int depth, const char *text, uint8_t *ret,
 		      struct skep_diag *diag);
@@ -172,8 +170,7 @@ static int parse_struct(const struct skep_value *value, int depth, const char *t
 	return err;
 }
 
-/* --- Any
- * ------------------------------------------------------------------------------------------------
+/* --- Any ----------------------------------------------------------------------------------------
  */
 
 static int parse_type(const struct skep_value *value, int depth, const char *text, uint8_t *ret,

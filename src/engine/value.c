@@ -205,8 +205,7 @@ static void print_array(struct printer *p, uint32_t type, const uint8_t *at, uin
 		skep_buf_puts(p->out, "[]");
 }
 
-/* --- Structs
- * --------------------------------------------------------------------------------------- */
+/* --- Structs --------------------------------------------------------------------------------- */
 
 static void print_bit_field(struct printer *p, const struct skep_btf_member *member,
 			    const uint8_t *at, uint32_t len)
@@ -271,8 +270,7 @@ static void print_struct(struct printer *p, uint32_t type, const uint8_t *at, ui
 	skep_buf_addc(p->out, '}');
 }
 
-/* --- Any
- * --------------------------------------------------------------------------------------------- */
+/* --- Any ------------------------------------------------------------------------------------- */
 
 static void print_type(struct printer *p, uint32_t type, const uint8_t *at, uint32_t len)
 {

@@ -212,8 +212,7 @@ static void find_frame(struct jit_unit *unit, const struct skep_image_func *from
 	func->stack_bytes = func->uses_frame ? (from->stack_bytes + 15) & ~15u : 0;
 }
 
-/* --- All of it
- * ------------------------------------------------------------------------------------ */
+/* --- All of it ------------------------------------------------------------------------------- */
 
 static void find_targets(struct jit_unit *unit)
 {

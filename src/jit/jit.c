@@ -46,8 +46,7 @@ uint32_t skep_jit_mask(const struct jit_unit *unit)
 	return ((uint32_t)mix(unit->seed + unit->slot) & 0x3fffffff) | 0x40000000;
 }
 
-/* --- Compiling
- * ------------------------------------------------------------------------------------ */
+/* --- Compiling ------------------------------------------------------------------------------- */
 
 static void unit_done(struct jit_unit *unit)
 {

@@ -220,8 +220,8 @@ static bool named(const struct btf_type *type, const char *strings, size_t strin
 
 static int scan_btf(const struct skep_buf *btf, const char *name, unsigned kind)
 {
-	uint32_t head[6]; /* magic and version, header length, types, their length, strings, theirs
-			   */
+	uint32_t head
+		[6]; /* magic and version, header length, types and length, strings and theirs */
 	struct btf_type type;
 	size_t at, end;
 	int id = 0;

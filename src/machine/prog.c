@@ -6,10 +6,11 @@
  *
  * What runs programs trusts the verifier (prog_verify.c). Two kinds of verified programs may still
  * do what is the kernel's to catch: those that follow pointers to the kernel's structures, and
- *those that call what has no meaning in user space. They, and all programs of a machine that
- *verifies none, run in the checked interpreter, which tests each access as it comes. The log says
- *in the kernel's words why a program is refused, and ends with its line about how much was looked
- *at.
+ * those that call what has no meaning in user space. They, and all programs of a machine that
+ * verifies none, run in the checked interpreter, which tests each access as it comes.
+ *
+ * The log says in the kernel's words why a program is refused, and ends with its line about how
+ * much was looked at.
  *
  * Source  behaviour of Linux 6.18, bpf_prog_load() and bpf_check()
  */

@@ -1,6 +1,6 @@
 /*
  * PROG_TEST_RUN of packet programs: socket filters, traffic control, cgroup and tunnel programs on
- *an skb, XDP on a frame.
+ * an skb, XDP on a frame.
  *
  *	          headroom      data_in            room to grow
  *	skb   |      64      | Ethernet | payload |  …          |

@@ -5,7 +5,7 @@
  *	-Wl,--wrap=syscall,--wrap=mmap,--wrap=mmap64,--wrap=epoll_ctl
  *
  * and this file has its bpf(2) answered by the machine that was chosen (skep_machine_route()), and
- *by the kernel as long as none was. What the machine calls in turn goes to the system.
+ * by the kernel as long as none was. What the machine calls in turn goes to the system.
  */
 #include <stdarg.h>
 #include <sys/epoll.h>

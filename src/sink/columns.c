@@ -84,8 +84,7 @@ static struct cell cell_at(const struct skep_columns *table, size_t i)
 	return cell;
 }
 
-/* --- Printing
- * --------------------------------------------------------------------------------------- */
+/* --- Printing -------------------------------------------------------------------------------- */
 
 static void add_cell(const struct cell *cell, size_t width, bool right, bool is_last,
 		     struct skep_buf *buf)

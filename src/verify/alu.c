@@ -293,8 +293,7 @@ static int binary(struct verifier *v, const struct skep_insn *insn)
 	return with_operand(v, insn, dst, &src);
 }
 
-/* --- Operations on one register
- * -------------------------------------------------------------------- */
+/* --- Operations on one register -------------------------------------------------------------- */
 
 static uint64_t swapped(uint64_t value, int32_t bits)
 {

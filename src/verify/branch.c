@@ -4,9 +4,9 @@
  *	both operands are numbers       their bounds may decide; if not, either way tells more of
  *	                                both, and of every number that is one of them (linked.c)
  *	a pointer, and a constant       0 decides where a pointer is never NULL; where it may be,
- *one way it is, and the other it is not (nullness.c) two pointers                    into a packet
- *and to its end: how many bytes are there (packet_range.c); else equal ones are both NULL, or
- *neither
+ *	                                one way it is, and the other it is not (nullness.c)
+ *	two pointers                    into a packet and to its end: how many bytes are there
+ *	                                (packet_range.c); else equal ones are both NULL, or neither
  *
  * Where both ways can be gone, the path goes on behind the jump, and the target waits. Where the
  * numbers decide, only one way is gone: then the decision rests on them, and states are alike only

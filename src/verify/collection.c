@@ -3,9 +3,11 @@
  *
  *	bpf_obj_new()    the program owns the object (a reference)
  *	push, add        the collection owns it; the program's pointers to it are good as long as
- *the lock is held (NON_OWN_REF), and with a count in the object beyond that, under RCU pop, remove
- *the program owns it again first, front …   a pointer to what the collection owns unlock what is
- *not owned may go any time: such pointers mean nothing any more
+ *	                 the lock is held (NON_OWN_REF), and with a count in the object beyond that,
+ *	                 under RCU
+ *	pop, remove      the program owns it again
+ *	first, front …   a pointer to what the collection owns
+ *	unlock           what is not owned may go any time: such pointers mean nothing any more
  *
  * A collection's head lies beside its lock, in one value or object, and says in its BTF which
  * struct it holds and which member of it is the node.

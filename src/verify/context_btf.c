@@ -2,8 +2,7 @@
  * The context of programs that run at a function of the kernel's (or of another program's): its
  * arguments, eight bytes each, and behind them, for some, what it returned.
  *
- *	off ─► which argument ─► its type ─► a number, or a pointer to a structure that BTF
- *describes
+ *	off ─► which argument ─► its type ─► a number, or a pointer to what BTF describes
  *
  * What the prototype is depends on how the program attaches: a function has one, a raw tracepoint's
  * is the target of its typedef (whose first argument, void *__data, programs do not see), a
@@ -11,9 +10,9 @@
  *
  *	trusted    raw tracepoints, iterators, LSM and struct_ops are given what is valid, functions
  *	           that are traced are given anything
- *	may be 0   by the table of tracepoints that break the rule (raw_tp_nulls.def), by the table
- *of iterators (iterators.def), by "__nullable" at an argument's name a buffer   iterators over maps
- *show keys and values
+ *	may be 0   by the table of tracepoints that break the rule (raw_tp_nulls.def), by that
+ *	           of iterators (iterators.def), by "__nullable" at an argument's name
+ *	a buffer   iterators over maps show keys and values
  *
  * Source  behaviour of Linux 6.18, btf_ctx_access(), bpf_check_attach_target()
  */

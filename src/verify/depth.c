@@ -5,7 +5,7 @@
  *	what is called back at once counts as called; what is called back later begins a stack of
  *	its own, and so a chain of its own
  *	a tail call leaves the frames of its callers in place, and there can be 33 in a row: so
- *these take less than 256
+ *	these take less than 256
  *
  * Programs that cannot be entered again while they run (kprobes, tracepoints and the like) may have
  * stacks of their own for functions of 64 bytes and more: then these count by themselves. But not

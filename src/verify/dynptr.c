@@ -8,7 +8,7 @@
  *	made         by a call that is given uninitialised stack
  *	written over the program's own stores end one that owns nothing; one that does is refused
  *	released     a ring buffer's record is submitted or discarded: with it go its clones, and
- *the memory that was read through them
+ *	             the memory that was read through them
  *
  * A callback or global function gets a dynptr of its caller's as a register of kind DYNPTR, which
  * it cannot change.

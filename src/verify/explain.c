@@ -8,8 +8,8 @@
  *	refusals.def  the rule and its words  ─► explain.def  what it is in plain words, and what it
  *	                                                      is about: a register, what is held …
  *	the trail                             ─► explain_chain.c  how it came to this
- *	registers                             ─► explain_more.c   numbers, values that break it,
- *code
+ *	registers                             ─► explain_more.c, explain_memory.c  numbers, values
+ *	                                                      that break it, code
  *
  * Nothing is claimed that the verification does not know: where a number is missing the sentence
  * goes without.

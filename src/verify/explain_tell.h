@@ -1,10 +1,12 @@
 /*
  * One explanation under way: what the files that make it share.
  *
- *	explain.c        the verification with a trail; the row's words; places
- *	explain_words.c  registers, numbers and instructions in plain words
- *	explain_chain.c  back along the trail: where the bad value came from
- *	explain_more.c   what is known of some refusals beyond their row: numbers, code to write
+ *	explain.c         the verification with a trail; the row's words; places
+ *	explain_chain.c   back along the trail: where the bad value came from
+ *	explain_memory.c  what is known beyond the row of accesses: bytes, bounds, what to compare
+ *	explain_more.c    the same of kinds, references, arguments, limits
+ *	explain_words.c   registers, numbers and instructions in plain words
+ *	explain_source.c  names out of a line of the source
  */
 #ifndef SKEP_VERIFY_EXPLAIN_TELL_H
 #define SKEP_VERIFY_EXPLAIN_TELL_H
@@ -87,7 +89,7 @@ const struct ref *explain_held_ref(const struct telling *t);
  *  Return false: it is not known */
 bool explain_origin(struct telling *t, uint32_t before, unsigned regno, uint32_t *ret);
 
-/* --- explain_more.c -------------------------------------------------------------------------- */
+/* --- explain_memory.c, explain_more.c -------------------------------------------------------- */
 
 #define EXPLAIN_MORE(name) explain_more explain_##name;
 EXPLAIN_MORE(kind)

@@ -5,9 +5,9 @@
  *	                   now and then kept. Targets of jumps, jumps with two ways, what comes
  *	                   behind a call; calls that go into a function.
  *	force_checkpoint   a state is kept each time: an iterator's next element, may_goto, and
- *calls that call back. Such loops end when a round is like the one before. jump_point         a
- *path may have come here otherwise than from the instruction before; who goes back along it
- *(precision.c) must know from where.
+ *	                   calls that call back. Such loops end when a round is like the one before.
+ *	jump_point         a path may have come here otherwise than from the instruction before; who
+ *	                   goes back along it (precision.c) must know from where.
  *
  * Then the loops (flow.c), and what is known of functions (function_facts.c).
  *

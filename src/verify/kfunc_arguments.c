@@ -1,12 +1,14 @@
 /*
  * A kernel function's arguments: the registers against the parameters.
  *
- *	a number      any number; a constant where the parameter's name says so
- *	by type       the context, a dynptr, an iterator, a list's head … each in its file
- *	an object     of the kernel's: of the parameter's type (or beginning with it), and as alive
- *as the function's flags ask for: KF_TRUSTED_ARGS  referenced, or known to be valid KF_RCU that, or
- *protected by RCU memory        numbers, or structs of nothing but numbers: of the type's size, or
- *of the next argument's
+ *	a number    any number; a constant where the parameter's name says so
+ *	by type     the context, a dynptr, an iterator, a list's head … each in its file
+ *	an object   of the kernel's: of the parameter's type (or beginning with it), and as alive as
+ *	            the function's flags ask for:
+ *	                KF_TRUSTED_ARGS   referenced, or known to be valid
+ *	                KF_RCU            that, or protected by RCU
+ *	memory      numbers, or structs of nothing but numbers: of the type's size, or of the next
+ *	            argument's
  *
  * Which it is depends on the register where the type leaves it open: a pointer to an object must be
  * one of that type, any other pointer memory of its size.

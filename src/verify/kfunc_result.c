@@ -3,8 +3,10 @@
  *
  *	a number, or void *     any number
  *	a pointer to a struct   an object of the kernel's; acquired (KF_ACQUIRE), or trusted or
- *under RCU as the iterator it comes from a pointer to else       memory of the type's size that may
- *be read, or of the size that an argument gave KF_RET_NULL             it may be NULL
+ *	                        under RCU as the iterator it comes from
+ *	a pointer to else       memory of the type's size that may be read, or of the size that an
+ *	                        argument gave
+ *	KF_RET_NULL             it may be NULL
  *
  * Source  behaviour of Linux 6.18, check_kfunc_call(), check_special_kfunc()
  */

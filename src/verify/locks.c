@@ -4,7 +4,8 @@
  *	bpf_spin_lock       one at a time; nothing but the other half may be called meanwhile, apart
  *	                    from lists and trees, which it protects
  *	bpf_res_spin_lock   several, given back in the reverse order; taking one can fail, which is
- *a way of its own bpf_local_irq_save  a flag in 8 bytes of stack; restored in the reverse order
+ *	                    a way of its own
+ *	bpf_local_irq_save  a flag in 8 bytes of stack; restored in the reverse order
  *
  * Which lock it is: the map and the look-up that brought the value (its id), or the object. A map
  * of one value, as global variables are, has but one.

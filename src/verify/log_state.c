@@ -1,8 +1,7 @@
 /*
  * States in the log: what registers and slots hold, in the kernel's form.
  *
- *	R1=ctx() R2=map_value(map=counts,ks=4,vs=8) R10=fp0 fp-8=mmmm0000 fp-16=iter_num(…) refs=3
- *cb
+ *	R1=ctx() R2=map_value(map=counts,ks=4,vs=8) R10=fp0 fp-8=mmmm0000 fp-16=iter_num(…) cb
  *
  * A register is its kind, then in brackets what is known of it beyond the kind, as far as it says
  * something. Of a slot whose bytes are of different kinds each has its letter, from the lowest

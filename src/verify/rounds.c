@@ -363,8 +363,7 @@ static void free_places(struct loop *l)
 	}
 }
 
-/* --- Back at the start
- * ---------------------------------------------------------------------------- */
+/* --- Back at the start ----------------------------------------------------------------------- */
 
 struct edges {
 	SKEP_VEC(struct places) left; /* what is held at the end of each way back */
@@ -479,8 +478,7 @@ static bool is_come_to_so_often(struct loop *l)
 	return done;
 }
 
-/* --- What is outside
- * ------------------------------------------------------------------------------ */
+/* --- What is outside ------------------------------------------------------------------------- */
 
 /* Does the loop make the iterator anew? */
 static bool is_made_anew(const struct loop *l, int64_t iterator)
@@ -516,8 +514,7 @@ static bool take_iterators(struct loop *l)
 	return found;
 }
 
-/* --- All of them
- * ---------------------------------------------------------------------------------- */
+/* --- All of them ----------------------------------------------------------------------------- */
 
 static int refuse_loop(struct verifier *v, uint32_t at)
 {

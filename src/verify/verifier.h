@@ -490,8 +490,7 @@ int verify_mark_precise(struct verifier *v, unsigned regno);
 /** The same of a number that was spilled. */
 int verify_mark_slot_precise(struct verifier *v, uint32_t frame, uint32_t slot);
 
-/* --- log.c
- * ---------------------------------------------------------------------------------------- */
+/* --- log.c ----------------------------------------------------------------------------------- */
 
 #define VERIFY_LOG_STEPS 3 /* levels 1 and 2 */
 /** Are steps told of? (At level 4 alone only the end is.) */

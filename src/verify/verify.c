@@ -95,8 +95,7 @@ static int (*const passes[])(struct verifier *v) = {
 	verify_no_absent_kfunc, /* where the program can come to */
 };
 
-/* --- Begin and end
- * --------------------------------------------------------------------------------- */
+/* --- Begin and end --------------------------------------------------------------------------- */
 
 int verify_refuse_row(struct verifier *v, enum refusal row, const char *fmt, ...)
 {

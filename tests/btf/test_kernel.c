@@ -113,8 +113,7 @@ static void user_space_enumerators(void **state)
 	assert_int_equal(skep_btf_find_enumerator(btf, "no such thing", 13, &value, &id), -ENOENT);
 }
 
-/* --- Against bpftool's listing of records
- * ------------------------------------------------------------ */
+/* --- Against bpftool's listing of records ---------------------------------------------------- */
 
 static const char *const kind_names[SKEP_BTF_N_KINDS] = {
 	"VOID", "INT",     "PTR",      "ARRAY",    "STRUCT",   "UNION",  "ENUM",
@@ -223,8 +222,7 @@ static void every_record(void **state)
 	assert_int_equal(cursor.types, skep_btf_n_types(btf));
 }
 
-/* --- Against itself
- * --------------------------------------------------------------------------------------- */
+/* --- Against itself -------------------------------------------------------------------------- */
 
 /* Members of @id, those of anonymous members too, by rank; each must be found by name in @outer. */
 static uint32_t sweep_members(const struct skep_btf *btf, uint32_t outer, uint32_t id,
@@ -296,8 +294,7 @@ static void every_name_is_found(void **state)
 	}
 }
 
-/* --- What it costs
- * ------------------------------------------------------------------------------------------ */
+/* --- What it costs --------------------------------------------------------------------------- */
 
 static double since(struct timespec *from)
 {

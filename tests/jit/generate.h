@@ -119,8 +119,7 @@ static inline void put_jump(struct maker *m)
 	put(m->code, row_insn(row, dst, src, 0, draw_imm(m)));
 }
 
-/* --- What compilers write
- * ------------------------------------------------------------------------------ */
+/* --- What compilers write -------------------------------------------------------------------- */
 
 static inline void put_pair(struct maker *m)
 {

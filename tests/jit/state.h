@@ -93,8 +93,7 @@ static inline uint64_t run_state(const struct ready *ready, const struct state *
 	return ready->program.exec->call(&ready->program, 0, args, &run);
 }
 
-/* --- Rows of isa.def as test data
- * ------------------------------------------------------------------- */
+/* --- Rows of isa.def as test data ------------------------------------------------------------ */
 
 struct row {
 	const char *name, *text;

@@ -20,8 +20,7 @@
 
 #define N(array) (sizeof(array) / sizeof(*(array)))
 
-/* --- The helpers of these programs
- * ------------------------------------------------------------------------- */
+/* --- The helpers of these programs ----------------------------------------------------------- */
 
 static uint64_t do_lookup(uint64_t map, uint64_t key, uint64_t r3, uint64_t r4, uint64_t r5,
 			  struct skep_run *run)
@@ -113,8 +112,7 @@ static struct skep_image *link_text(const char *text)
 	return image;
 }
 
-/* --- Running
- * ------------------------------------------------------------------------------------------------
+/* --- Running ------------------------------------------------------------------------------------
  */
 
 static struct skep_program loaded(const struct skep_image *image, const struct skep_exec *exec,
@@ -160,8 +158,7 @@ static uint64_t run_text(const char *text)
 	return want.r0;
 }
 
-/* --- Calls
- * ---------------------------------------------------------------------------------------------------
+/* --- Calls --------------------------------------------------------------------------------------
  */
 
 static void helpers_get_their_arguments(void **state)
@@ -211,8 +208,7 @@ static void may_goto_ends_loops(void **state)
 	assert_int_equal(run_text(text), SKEP_MAY_GOTO_ROUNDS);
 }
 
-/* --- Budgets: what is left is the same to the last instruction
- * ----------------------------------------------- */
+/* --- Budgets: what is left is the same to the last instruction ------------------------------- */
 
 static void compare_budgets(const char *text)
 {
@@ -245,8 +241,7 @@ static void budgets_end_runs(void **state)
 	assert_int_equal(endless.r0, 0);
 }
 
-/* --- Maps
- * ------------------------------------------------------------------------------------------------------
+/* --- Maps ---------------------------------------------------------------------------------------
  */
 
 static struct skep_map *new_map(uint32_t type, uint32_t key, uint32_t value, uint32_t n)
@@ -323,8 +318,7 @@ static void the_cpu_is_the_runs(void **state)
 			 0);
 }
 
-/* --- Tail calls
- * ------------------------------------------------------------------------------------------------
+/* --- Tail calls ---------------------------------------------------------------------------------
  */
 
 static const struct skep_program *callees[3];
@@ -406,8 +400,7 @@ static void tail_calls_go_on_elsewhere(void **state)
 	compare_tail(jump, again, E2BIG + 33 * 1000000);
 }
 
-/* --- Arenas
- * ----------------------------------------------------------------------------------------------------
+/* --- Arenas -------------------------------------------------------------------------------------
  */
 
 static void casts_reach_the_arena(void **state)

@@ -232,8 +232,7 @@ static void constants(void **state)
 	seen[SKEP_OP_LD64_IMM] = true;
 }
 
-/* --- Memory: every base, every other register, offsets of every length
- * ------------------------------------- */
+/* --- Memory: every base, every other register, offsets of every length ----------------------- */
 
 static void try_access(const struct row *row, int base, int other, int off)
 {
@@ -273,8 +272,7 @@ static void memory(void **state)
 	}
 }
 
-/* --- Packet loads
- * ---------------------------------------------------------------------------------------------- */
+/* --- Packet loads ---------------------------------------------------------------------------- */
 
 static uint64_t run_packet(const struct skep_exec *exec, const struct skep_image *image,
 			   struct skep_world *world, uint64_t ind)
@@ -331,8 +329,7 @@ static void packet_loads(void **state)
 	assert_int_equal(packet_result(&rows[SKEP_OP_LD_ABS16], 35, 0, &world), 0);
 }
 
-/* --- The rest has tests of its own: test_calls.c
- * ------------------------------------------------------------------ */
+/* --- The rest has tests of its own: test_calls.c --------------------------------------------- */
 
 static void every_row_was_seen(void **state)
 {

@@ -1,5 +1,5 @@
-"""The shape of the code: lengths of functions and files, arguments, marks of unfinished
-work, and libraries that print, exit or read argv."""
+"""The shape of the code: lengths of functions, files and lines of comments, arguments, marks of
+unfinished work, and libraries that print, exit or read argv."""
 
 import re
 import subprocess
@@ -9,6 +9,7 @@ from sources import TOP, c_files, text_of, tracked, without_comments
 MAX_FUNCTION_LINES = 60
 MAX_FILE_LINES = 900
 MAX_PARAMETERS = 7  # five is the aim
+MAX_COLUMNS = 100
 MARKS = re.compile(r"\b(TODO|FIXME|XXX)\b")
 PRINTS = re.compile(r"(?<![\w.>])(printf|puts|putchar|perror|exit|abort|fputs)\s*\("
                     r"|(?<![\w.>])v?fprintf\s*\(|\bstd(out|err)\b")
@@ -58,6 +59,20 @@ def matches(paths, pattern, text=text_of):
                 yield f"{path}:{n}: {found[0].strip()}"
 
 
+def check_comments():
+    """clang-format leaves comments alone, as it would tear their tables apart."""
+    for path in c_files("src", "include", "tests", "fuzz", "bench", "examples"):
+        text = text_of(path)
+        rows = zip(text.splitlines(), without_comments(text).splitlines())
+        for n, (line, code) in enumerate(rows, 1):
+            if code.strip():
+                continue
+            if len(line.expandtabs(8)) > MAX_COLUMNS:
+                yield f"{path}:{n}: a comment over {MAX_COLUMNS} columns"
+            if re.match(r"\s*\*[^\s/*]", line):
+                yield f"{path}:{n}: no blank behind the star of a comment"
+
+
 def check_marks():
     sources = c_files("src", "include", "fuzz") + tracked("src/**.def", "include/**.def", "tools")
     yield from matches(sources, MARKS)
@@ -72,4 +87,5 @@ def check_prints():
 
 
 def check():
-    return [*check_functions(), *check_files(), *check_marks(), *check_prints()]
+    return [*check_functions(), *check_files(), *check_comments(), *check_marks(),
+            *check_prints()]

@@ -29,8 +29,7 @@ struct subject {
 	void (*value)(const struct subject *subject, uint8_t *value, uint32_t pick);
 };
 
-/* --- Both sides
- * ---------------------------------------------------------------------------------------- */
+/* --- Both sides ------------------------------------------------------------------------------ */
 
 static void btf_put(uint8_t *btf, uint32_t *at, const uint32_t *words, uint32_t n)
 {
@@ -216,8 +215,7 @@ static void compare(const struct subject *subject)
 	fds_close();
 }
 
-/* --- Objects
- * ------------------------------------------------------------------------------------------- */
+/* --- Objects --------------------------------------------------------------------------------- */
 
 static void fd_value(const struct subject *subject, uint8_t *value, uint32_t pick)
 {
@@ -386,8 +384,7 @@ static void hash_of_maps(void **state)
 	compare_of_maps(subject, BPF_MAP_TYPE_HASH, 0);
 }
 
-/* --- Where packets go
- * ---------------------------------------------------------------------------------- */
+/* --- Where packets go ------------------------------------------------------------------------ */
 
 static void hop_value(const struct subject *subject, uint8_t *value, uint32_t pick)
 {
@@ -436,8 +433,7 @@ static void cpumap(void **state)
 	}
 }
 
-/* --- Sockets
- * -------------------------------------------------------------------------------------------- */
+/* --- Sockets --------------------------------------------------------------------------------- */
 
 static int udp_socket(bool reuse)
 {
@@ -503,8 +499,7 @@ static void xskmap(void **state)
 	compare(&subject);
 }
 
-/* --- Owners
- * --------------------------------------------------------------------------------------------- */
+/* --- Owners ---------------------------------------------------------------------------------- */
 
 static void compare_storage(uint32_t type)
 {

@@ -17,8 +17,7 @@
 #define BUSY        (1u << 31)
 #define DISCARD     (1u << 30)
 
-/* --- A ring as user space has it
- * ------------------------------------------------------------------ */
+/* --- A ring as user space has it ------------------------------------------------------------- */
 
 struct view {
 	volatile uint64_t *consumer, *producer;
@@ -65,8 +64,7 @@ static struct skep_map *ring_new(uint32_t type, uint32_t bytes, const struct ske
 	return map;
 }
 
-/* --- The same steps on both
- * ------------------------------------------------------------------------ */
+/* --- The same steps on both ------------------------------------------------------------------ */
 
 enum step_kind { OUTPUT, SUBMIT, DISCARDED, NESTED, N_KINDS };
 
@@ -284,8 +282,7 @@ static void same_bytes_as_the_kernel(void **state)
 	compare_steps(65536, 4000);
 }
 
-/* --- Rights to map
- * ---------------------------------------------------------------------------------- */
+/* --- Rights to map --------------------------------------------------------------------------- */
 
 static void compare_mapping(uint32_t type, size_t len, int prot, uint64_t off)
 {
@@ -320,8 +317,7 @@ static void maps_what_the_kernel_maps(void **state)
 							page * PAGE);
 }
 
-/* --- Wake-ups
- * ---------------------------------------------------------------------------------------- */
+/* --- Wake-ups -------------------------------------------------------------------------------- */
 
 static unsigned n_woken, n_forced;
 
@@ -362,8 +358,7 @@ static void wakes_a_reader_that_caught_up(void **state)
 	skep_map_unref(map);
 }
 
-/* --- Threads
- * ----------------------------------------------------------------------------------------- */
+/* --- Threads --------------------------------------------------------------------------------- */
 
 #define PRODUCERS 3
 #define EACH      40000
@@ -470,8 +465,7 @@ static void threads_lose_nothing(void **state)
 	skep_map_unref(map);
 }
 
-/* --- user_ringbuf
- * ------------------------------------------------------------------------------------- */
+/* --- user_ringbuf ---------------------------------------------------------------------------- */
 
 struct drained {
 	unsigned n;

@@ -283,8 +283,7 @@ static void cgroup_values_for_each_cpu(void **state)
 	skep_map_unref(map);
 }
 
-/* --- Elements that hold what holds them
- * ------------------------------------------------------------ */
+/* --- Elements that hold what holds them ------------------------------------------------------ */
 
 static int n_refs;
 

@@ -4,7 +4,7 @@
  * The programs of generate.c make every pointer a number again at once, so that units can follow
  * one another in any order. These keep pointers, numbers between bounds and references in registers
  * and on the stack for as long as the verifier would let them: what a unit needs, it looks for
- *among what is there. So most are accepted, and those that are lean on all that a verifier knows.
+ * among what is there. So most are accepted, and those that are lean on all that a verifier knows.
  *
  *	programs_typed.c   the model of what is held, and the frame of a program
  *	units_numbers.c    arithmetic, conditions, and bounds in all the ways they are found

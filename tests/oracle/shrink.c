@@ -52,8 +52,7 @@ static bool are_maps_used(const struct lab_case *lab)
 /** What a smaller case must still show. */
 struct dispute {
 	enum lab_engine a, b;
-	bool refused; /* by the checked interpreter, where the kernel takes it: that is the dispute
-		       */
+	bool refused; /* by the checked interpreter, where the kernel takes it */
 };
 
 /* Do they still disagree, on a program that nothing else is wrong with? What the checked

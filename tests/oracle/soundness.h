@@ -1,6 +1,6 @@
 /*
  * The soundness laboratory: what the verifier says of a program, held against what the program
- *does.
+ * does.
  *
  *	programs_typed.h        programs that are mostly accepted
  *	soundness_states.c      records every state of skep_verify()'s walk, by instruction

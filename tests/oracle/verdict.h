@@ -18,8 +18,7 @@
 struct verdict {
 	int err; /* of BPF_PROG_LOAD: 0 accepted; errno; -signal: it died */
 	bool loaded;
-	bool not_asked; /* there is nothing to compare: something that the program needs is missing
-			 */
+	bool not_asked; /* nothing to compare: something that the program needs is missing */
 	char log[VERDICT_LOG_BYTES];
 };
 

@@ -65,8 +65,7 @@ static uint32_t regs(enum a_reg d, enum a_reg n, enum a_reg m)
 	return (uint32_t)d | (uint32_t)n << 5 | (uint32_t)m << 16;
 }
 
-/* --- Arithmetic
- * ------------------------------------------------------------------------------------- */
+/* --- Arithmetic ------------------------------------------------------------------------------ */
 
 void a_alu(struct jit_unit *u, enum a_alu op, enum a_width w, enum a_reg dst, enum a_reg a,
 	   enum a_reg b)
@@ -208,8 +207,7 @@ void a_csel(struct jit_unit *u, enum a_cond cc, enum a_reg dst, enum a_reg yes, 
 	word(u, I_CSEL | sf(W64) | (uint32_t)cc << 12 | regs(dst, yes, no));
 }
 
-/* --- Memory
- * ------------------------------------------------------------------------------------------- */
+/* --- Memory ---------------------------------------------------------------------------------- */
 
 void a_access(struct jit_unit *u, enum a_access op, enum a_width w, enum a_reg reg, enum a_reg base,
 	      int32_t off)
@@ -264,8 +262,7 @@ void a_pop2(struct jit_unit *u, enum a_reg a, enum a_reg b)
 	word(u, (uint32_t)I_LDP_POST | 2 << 15 | (uint32_t)b << 10 | regs(a, SP, 0));
 }
 
-/* --- Control
- * --------------------------------------------------------------------------------------------- */
+/* --- Control --------------------------------------------------------------------------------- */
 
 static uint32_t distance(const struct jit_unit *u, size_t to, int bits)
 {

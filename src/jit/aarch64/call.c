@@ -19,8 +19,7 @@ static void obey_stop(struct jit_unit *u)
 	skep_jit_a64_leave_if(u, CC_NE, u->func->leave_zero);
 }
 
-/* --- Looking up maps
- * ---------------------------------------------------------------------------------------- */
+/* --- Looking up maps ------------------------------------------------------------------------- */
 
 static void array_lookup(struct jit_unit *u, const struct skep_map *map)
 {
@@ -53,8 +52,7 @@ static bool map_lookup(struct jit_unit *u)
 	return how.array || how.function;
 }
 
-/* --- Helpers and functions
- * ------------------------------------------------------------------------------------ */
+/* --- Helpers and functions ------------------------------------------------------------------- */
 
 /* struct jit_tail_result comes back in x0 and x1. */
 static void tail_call(struct jit_unit *u)
@@ -95,8 +93,7 @@ A_RULE(call_local)
 		obey_stop(u);
 }
 
-/* --- Packet loads of classic BPF
- * ---------------------------------------------------------------------------------- */
+/* --- Packet loads of classic BPF ------------------------------------------------------------- */
 
 A_RULE(packet_load)
 {

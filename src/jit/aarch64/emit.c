@@ -111,8 +111,7 @@ enum a_reg a_of(int r)
 	return map[r < SKEP_N_REGS ? r : 0];
 }
 
-/* --- Frames
- * --------------------------------------------------------------------------------------------- */
+/* --- Frames ---------------------------------------------------------------------------------- */
 
 /* Callee-saved registers to be kept, two by two. */
 static int saved_regs(const struct jit_func *func, enum a_reg saved[8])
@@ -190,8 +189,7 @@ static void early_ends(struct jit_unit *u)
 	skep_jit_a64_epilogue(u);
 }
 
-/* --- The walk
- * --------------------------------------------------------------------------------------------- */
+/* --- The walk -------------------------------------------------------------------------------- */
 
 void skep_jit_emit(struct jit_unit *u, const struct skep_image_func *func)
 {

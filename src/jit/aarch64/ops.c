@@ -7,8 +7,7 @@
 
 #include "jit/aarch64/emit.h"
 
-/* --- Arithmetic
- * --------------------------------------------------------------------------------------------- */
+/* --- Arithmetic ------------------------------------------------------------------------------ */
 
 /* @imm in @to, without its bits standing in the code if they are to be hidden. */
 static void immediate(struct jit_unit *u, enum a_reg to, uint64_t imm)
@@ -137,8 +136,7 @@ A_RULE(cast)
 	a_alu(u, A_ORR, W64, dst, dst, X10);
 }
 
-/* --- Memory
- * ---------------------------------------------------------------------------------------------------
+/* --- Memory -------------------------------------------------------------------------------------
  */
 
 static bool fits(enum a_width w, int32_t off)
@@ -234,8 +232,7 @@ A_RULE(compare_exchange)
 	a_mov(u, rule->w, A_R0, X9);
 }
 
-/* --- Jumps
- * ------------------------------------------------------------------------------------------------------
+/* --- Jumps --------------------------------------------------------------------------------------
  */
 
 static void plain_jump(struct jit_unit *u, uint32_t slot, enum a_cond cc)

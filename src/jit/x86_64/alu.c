@@ -84,8 +84,7 @@ X_RULE(neg)
 	x_unary(u, rule->op, rule->w, x_of(insn->dst));
 }
 
-/* --- Shifts
- * ---------------------------------------------------------------------------------------- */
+/* --- Shifts ---------------------------------------------------------------------------------- */
 
 /* Without BMI2 the count must be in cl, which is r4: everybody moves over. */
 static void shift_by_cl(struct jit_unit *u, const struct skep_insn *insn, const struct x_rule *rule)
@@ -117,8 +116,7 @@ X_RULE(shift)
 		x_mov(u, W32, dst, dst);
 }
 
-/* --- Byte order
- * -------------------------------------------------------------------------------------- */
+/* --- Byte order ------------------------------------------------------------------------------ */
 
 X_RULE(narrow)
 {

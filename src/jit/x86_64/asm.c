@@ -143,8 +143,7 @@ static void op_mem(struct jit_unit *u, int op, enum x_width w, int reg, struct x
 	bytes(u, (uint32_t)m.disp, mod == 0 ? 0 : mod == 1 ? 1 : 4);
 }
 
-/* --- Moves
- * ---------------------------------------------------------------------------------------- */
+/* --- Moves ----------------------------------------------------------------------------------- */
 
 void x_mov(struct jit_unit *u, enum x_width w, enum x_reg dst, enum x_reg src)
 {
@@ -224,8 +223,7 @@ void x_pop(struct jit_unit *u, enum x_reg reg)
 	opcode(u, OP_POP + (reg & 7), rex_bits(W32, 0, 0, reg));
 }
 
-/* --- Memory
- * --------------------------------------------------------------------------------------- */
+/* --- Memory ---------------------------------------------------------------------------------- */
 
 void x_load(struct jit_unit *u, enum x_width w, enum x_reg dst, struct x_mem mem)
 {
@@ -283,8 +281,7 @@ void x_xchg(struct jit_unit *u, enum x_width w, struct x_mem mem, enum x_reg src
 	op_mem(u, sized(OP_XCHG, OP_XCHG8, w), w, src, mem);
 }
 
-/* --- Arithmetic
- * ----------------------------------------------------------------------------------- */
+/* --- Arithmetic ------------------------------------------------------------------------------ */
 
 void x_alu(struct jit_unit *u, enum x_alu op, enum x_width w, enum x_reg dst, enum x_reg src)
 {
@@ -373,8 +370,7 @@ void x_bswap(struct jit_unit *u, enum x_width w, enum x_reg reg)
 	opcode(u, OP_BSWAP + (reg & 7), rex_bits(w, 0, 0, reg));
 }
 
-/* --- Control
- * --------------------------------------------------------------------------------------- */
+/* --- Control --------------------------------------------------------------------------------- */
 
 size_t x_jump_ahead(struct jit_unit *u, enum x_cond cc)
 {

@@ -25,8 +25,7 @@ static void obey_stop(struct jit_unit *u)
 	x_jump_far(u, CC_NE, u->func->leave_zero);
 }
 
-/* --- Looking up maps
- * ------------------------------------------------------------------------------------ */
+/* --- Looking up maps ------------------------------------------------------------------------- */
 
 static void scale(struct jit_unit *u, enum x_reg reg, uint32_t by)
 {
@@ -71,8 +70,7 @@ static bool map_lookup(struct jit_unit *u)
 	return how.array || how.function;
 }
 
-/* --- Helpers
- * -------------------------------------------------------------------------------------------- */
+/* --- Helpers --------------------------------------------------------------------------------- */
 
 static void tail_call(struct jit_unit *u)
 {
@@ -111,8 +109,7 @@ X_RULE(call_local)
 		obey_stop(u);
 }
 
-/* --- Packet loads of classic BPF
- * ------------------------------------------------------------------------ */
+/* --- Packet loads of classic BPF ------------------------------------------------------------- */
 
 X_RULE(packet_load)
 {

@@ -84,8 +84,7 @@ static void divide_reg(struct jit_unit *u, const struct skep_insn *insn, const s
 	x_land(u, done);
 }
 
-/* --- By a constant
- * ---------------------------------------------------------------------------------- */
+/* --- By a constant --------------------------------------------------------------------------- */
 
 /* By 1 and powers of two, unsigned. */
 static void divide_by_power(struct jit_unit *u, const struct x_rule *rule, enum x_reg dst,

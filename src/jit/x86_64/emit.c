@@ -111,8 +111,7 @@ enum x_reg x_of(int r)
 	return regs[r < SKEP_N_REGS ? r : 0];
 }
 
-/* --- Frames
- * --------------------------------------------------------------------------------------- */
+/* --- Frames ---------------------------------------------------------------------------------- */
 
 /* Callee-saved registers to be kept, in the order they are pushed. */
 static int saved_regs(const struct jit_func *func, enum x_reg saved[5])
@@ -187,8 +186,7 @@ static void early_ends(struct jit_unit *u)
 	skep_jit_x86_epilogue(u);
 }
 
-/* --- The walk
- * --------------------------------------------------------------------------------------- */
+/* --- The walk -------------------------------------------------------------------------------- */
 
 const struct x_rule *skep_jit_x86_rule(const struct jit_unit *u, uint32_t slot)
 {

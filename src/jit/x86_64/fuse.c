@@ -29,8 +29,7 @@ static enum x_width width_of(const struct skep_insn *insn)
 	return (insn->code & 7) == SKEP_ALU64 || (insn->code & 7) == SKEP_JMP ? W64 : W32;
 }
 
-/* --- a = b; a op= c: three operands
- * ------------------------------------------------------------------------ */
+/* --- a = b; a op= c: three operands ---------------------------------------------------------- */
 
 static bool fuse_lea(struct jit_unit *u, const struct skep_insn *mov)
 {
@@ -156,8 +155,7 @@ static uint32_t sum_address(struct jit_unit *u, uint32_t slot)
 	return n ? 2 + n : 0;
 }
 
-/* --- b = a; b >>= n; a <<= width - n; a |= b: rotation
- * --------------------------------------------------------- */
+/* --- b = a; b >>= n; a <<= width - n; a |= b: rotation --------------------------------------- */
 
 static bool is_imm_op(const struct skep_insn *insn, const struct skep_insn *like, int op, int dst)
 {
@@ -196,8 +194,7 @@ static uint32_t rotation(struct jit_unit *u, uint32_t slot)
 	return 4;
 }
 
-/* --- a <<= 32; a >>= 32: an upper half made 0, or the sign's
- * ---------------------------------------------------- */
+/* --- a <<= 32; a >>= 32: an upper half made 0, or the sign's --------------------------------- */
 
 static uint32_t extension(struct jit_unit *u, uint32_t slot)
 {
@@ -215,8 +212,7 @@ static uint32_t extension(struct jit_unit *u, uint32_t slot)
 	return 2;
 }
 
-/* --- 16 bits of a packet: a = *(u16 *); a = be16 a
- * ----------------------------------------------------------------- */
+/* --- 16 bits of a packet: a = *(u16 *); a = be16 a ------------------------------------------- */
 
 static uint32_t network_order(struct jit_unit *u, uint32_t slot)
 {
@@ -337,8 +333,7 @@ static uint32_t undone(struct jit_unit *u, uint32_t slot)
 	return jumps ? 5 : 4;
 }
 
-/* --- a = 1; if … goto +1; a = 0: the condition itself
- * ---------------------------------------------------------------- */
+/* --- a = 1; if … goto +1; a = 0: the condition itself ---------------------------------------- */
 
 static bool is_mov_of(const struct jit_unit *u, uint32_t slot, int dst, int32_t imm)
 {
@@ -363,8 +358,7 @@ static uint32_t set_condition(struct jit_unit *u, uint32_t slot)
 	return 3;
 }
 
-/* --- b = a; b >>= n; if a >= 1 << n goto +1; b = a: shifted if anything is left
- * --------------------------------------- */
+/* --- b = a; b >>= n; if a >= 1 << n goto +1; b = a: shifted if anything is left -------------- */
 
 static bool is_reg_mov(const struct jit_unit *u, uint32_t slot, int dst, int src)
 {
@@ -397,8 +391,7 @@ static uint32_t shift_if_any(struct jit_unit *u, uint32_t slot)
 	return 4;
 }
 
-/* --- a += n; if a != 0 goto …: addition has compared already
- * ---------------------------------------------------------- */
+/* --- a += n; if a != 0 goto …: addition has compared already --------------------------------- */
 
 static bool is_zero_test(const struct skep_insn *branch, const struct skep_insn *add)
 {
@@ -431,8 +424,7 @@ static uint32_t count_down(struct jit_unit *u, uint32_t slot)
 	return at + 1 - slot;
 }
 
-/* --- if … goto +1; goto t: the branch the other way round
- * ------------------------------------------------------------ */
+/* --- if … goto +1; goto t: the branch the other way round ------------------------------------ */
 
 static uint32_t branch_over_jump(struct jit_unit *u, uint32_t slot)
 {

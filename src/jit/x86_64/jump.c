@@ -56,8 +56,7 @@ X_RULE(jump)
 		skep_jit_x86_jump_to(u, u->slot, CC_ALWAYS);
 }
 
-/* --- Comparisons
- * -------------------------------------------------------------------------------------- */
+/* --- Comparisons ----------------------------------------------------------------------------- */
 
 static void compare_imm(struct jit_unit *u, const struct skep_insn *insn, enum x_width w, bool bits)
 {

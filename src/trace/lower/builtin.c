@@ -314,8 +314,7 @@ LOWER(retval)
 	return skep_value_int(skep_lower_fit(l, R(value), expr->type), expr->type);
 }
 
-/* --- Where we are
- * --------------------------------------------------------------------------------- */
+/* --- Where we are ---------------------------------------------------------------------------- */
 
 /* One place is known now; of several, the attach cookie or the system call's number tells which it
  * is: its index + 1. */

@@ -237,8 +237,7 @@ void skep_lower_aggregate(struct skep_lower *l, const struct skep_expr *target,
 struct skep_opnd skep_lower_agg_read(struct skep_lower *l, const struct skep_trace_map *map,
 				     struct skep_opnd key);
 
-/* --- event.c
- * --------------------------------------------------------------------------------------- */
+/* --- event.c --------------------------------------------------------------------------------- */
 /** Send an event: @args are evaluated straight into it. */
 void skep_lower_event(struct skep_lower *l, enum skep_event_kind kind, const char *text,
 		      uint32_t map, const struct skep_expr *args, uint32_t n_args);
@@ -259,8 +258,7 @@ void skep_lower_gather(struct skep_lower *l);
 /** Begin a gathered program: leave, or know l->place. Nothing in other programs. */
 void skep_lower_gathered_place(struct skep_lower *l);
 
-/* --- storage.c
- * ------------------------------------------------------------------------------------- */
+/* --- storage.c ------------------------------------------------------------------------------- */
 /** Decide how each map is kept and make the BPF maps. */
 void skep_lower_storage(struct skep_lower *l);
 /* The shared maps, made at first use; each returns its index among the object's maps. */

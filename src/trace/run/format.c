@@ -136,8 +136,7 @@ static struct skep_format *cut_format(const char *format)
 	return ret;
 }
 
-/* --- Conversions
- * ---------------------------------------------------------------------------------- */
+/* --- Conversions ----------------------------------------------------------------------------- */
 
 static uint64_t narrow(uint64_t value, uint8_t bits, bool is_signed)
 {
@@ -276,8 +275,7 @@ static void convert(struct skep_output *out, const struct step *step, const stru
 	}
 }
 
-/* --- Running
- * ------------------------------------------------------------------------------------------ */
+/* --- Running --------------------------------------------------------------------------------- */
 
 /* The record, and which of its arguments comes next. */
 struct cursor {

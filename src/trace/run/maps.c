@@ -332,8 +332,7 @@ int skep_map_read(const struct skep_map_reader *reader, const struct skep_trace_
 	}
 }
 
-/* --- Setting back
- * ---------------------------------------------------------------------------------- */
+/* --- Setting back ---------------------------------------------------------------------------- */
 
 static int erase_cpu_global(const struct skep_map_reader *reader, const struct skep_trace_map *map)
 {

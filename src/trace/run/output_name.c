@@ -146,8 +146,7 @@ void skep_text_probe(struct skep_printer *p, const struct skep_view *view)
 		skep_buf_puts(p->buf, program->probes[index]->name);
 }
 
-/* --- Control groups
- * ---------------------------------------------------------------------------------- */
+/* --- Control groups -------------------------------------------------------------------------- */
 
 /* A folder with inode @id under @path (room for PATH_ROOM), depth first. */
 static bool find_inode(char *path, size_t len, uint64_t id, int depth)

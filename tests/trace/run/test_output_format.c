@@ -175,8 +175,7 @@ static void test_formats_as_json(void **state)
 	bench_done(&b);
 }
 
-/* --- Bytes
- * ------------------------------------------------------------------------------------------ */
+/* --- Bytes ----------------------------------------------------------------------------------- */
 
 static void test_buffers(void **state)
 {
@@ -234,8 +233,7 @@ static void test_gfp_flags(void **state)
 	bench_done(&b);
 }
 
-/* --- Cut strings
- * -------------------------------------------------------------------------------------- */
+/* --- Cut strings ----------------------------------------------------------------------------- */
 
 static void test_cut_strings(void **state)
 {
@@ -288,8 +286,7 @@ static void test_long_strings(void **state)
 	bench_done(&b);
 }
 
-/* --- Hostile records
- * ------------------------------------------------------------------------------------ */
+/* --- Hostile records ------------------------------------------------------------------------- */
 
 static void test_short_records(void **state)
 {
@@ -336,8 +333,7 @@ static void test_missing_arguments(void **state)
 	bench_done(&b);
 }
 
-/* --- Speed: a figure, no assertion
- * -------------------------------------------------------------------------- */
+/* --- Speed: a figure, no assertion ----------------------------------------------------------- */
 
 static double now(void)
 {

@@ -202,8 +202,7 @@ static void test_large_kernel_record(void **state)
 	bench_done(&b);
 }
 
-/* --- Names
- * ------------------------------------------------------------------------------------------ */
+/* --- Names ----------------------------------------------------------------------------------- */
 
 static void test_names(void **state)
 {
@@ -290,8 +289,7 @@ static void test_timestamps(void **state)
 	bench_done(&b);
 }
 
-/* --- Symbols and stacks
- * --------------------------------------------------------------------------- */
+/* --- Symbols and stacks ---------------------------------------------------------------------- */
 
 __attribute__((noinline)) static int test_output_landmark(int x)
 {
@@ -375,8 +373,7 @@ static void test_user_symbols(void **state)
 	bench_done(&b);
 }
 
-/* --- Lines of events
- * -------------------------------------------------------------------------------- */
+/* --- Lines of events ------------------------------------------------------------------------- */
 
 static void test_print_events(void **state)
 {
@@ -474,8 +471,7 @@ static void test_complaints(void **state)
 	bench_done(&b);
 }
 
-/* --- The run time's own lines
- * ---------------------------------------------------------------------- */
+/* --- The run time's own lines ---------------------------------------------------------------- */
 
 static void test_own_lines(void **state)
 {
