@@ -88,8 +88,7 @@ static struct skep_machine *machine;
 static int maps[N_MAPS];
 static char log_text[1 << 16];
 
-/* --- What there is ------------------------------------------------------------------------------
- */
+/* --- What there is --------------------------------------------------------------------------- */
 
 static uint32_t item_type;
 static uint32_t kfuncs[5]; /* functions of the kernel */
@@ -194,8 +193,7 @@ static void set_up(void)
 	free(data);
 }
 
-/* --- Instructions ------------------------------------------------------------------------------
- */
+/* --- Instructions ---------------------------------------------------------------------------- */
 
 /* Registers there are, jumps within the program, functions that there are. */
 static void tame(struct skep_insn *insn, uint32_t at, uint32_t n)
@@ -232,8 +230,7 @@ static void prepare(const struct head *head, struct skep_insn *insns, uint32_t n
 	}
 }
 
-/* --- One program -------------------------------------------------------------------------------
- */
+/* --- One program ----------------------------------------------------------------------------- */
 
 static const struct type *type_of(const struct head *head)
 {
@@ -374,8 +371,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-/* --- Making others of it: by instructions, and jumps go where they went --------------------------
- */
+/* --- Making others of it: by instructions, and jumps go where they went ---------------------- */
 
 extern size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most) __attribute__((weak));
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed);

@@ -103,8 +103,7 @@ const struct skep_callable *skep_helper(int32_t id);
 /** A kernel function by name; NULL: none of ours. */
 const struct skep_callable *skep_kfunc(const char *name);
 
-/* --- The world a run acts on --------------------------------------------------------------------
- */
+/* --- The world a run acts on ----------------------------------------------------------------- */
 
 /**
  * A packet. `ctx` (struct xdp_md or struct __sk_buff, with Linux's layout) has 32-bit addresses of
@@ -200,8 +199,7 @@ void *skep_task_current(void);
 void *skep_task_by_pid(uint32_t pid);
 void *skep_cgroup_by_id(uint64_t id);
 
-/* --- Memory that a run may touch (the checked interpreter's; NULL run->check: any) ---------------
- */
+/* --- Memory that a run may touch (the checked interpreter's; NULL run->check: any) ----------- */
 
 /* A map that a look-up gave is no memory to read or write; it may be handed to helpers. */
 enum { SKEP_MAY_READ = 1, SKEP_MAY_WRITE = 2, SKEP_IS_MAP = 4 };

@@ -37,8 +37,7 @@ struct skep_world;
 #define SKEP_MOST_TAIL_CALLS 33
 #define SKEP_MAY_GOTO_ROUNDS 8388608 /* BPF_MAX_LOOPS: after so many a may_goto goes */
 
-/* --- Helpers and kernel functions as the engines see them ---------------------------------------
- */
+/* --- Helpers and kernel functions as the engines see them ------------------------------------ */
 
 /** A helper or kernel function: r1 to r5, and the run it is called from. Returns r0. */
 typedef uint64_t skep_function(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5,

@@ -223,8 +223,7 @@ uint32_t skep_ir_call_func(struct skep_ir_func *f, struct skep_ir_func *callee, 
 /** The address of a subprogram, for bpf_loop and bpf_for_each_map_elem. */
 uint32_t skep_ir_func_addr(struct skep_ir_func *f, struct skep_ir_func *callee);
 
-/* --- Finishing ---------------------------------------------------------------------------------
- */
+/* --- Finishing ------------------------------------------------------------------------------- */
 
 /**
  * Emit every program of the module into its object.

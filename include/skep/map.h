@@ -194,8 +194,7 @@ long skep_map_for_each(struct skep_map *map,
 		       long (*each)(struct skep_map *map, void *key, void *value, void *ctx),
 		       void *ctx, uint64_t flags);
 
-/* --- The syscall side ----------------------------------------------------------------------------
- */
+/* --- The syscall side ------------------------------------------------------------------------ */
 
 /** The kernel's own ENOTSUPP, no errno of libc's, which bpf(2) does return. */
 #define SKEP_ENOTSUPP 524
@@ -230,8 +229,7 @@ int skep_map_sys_delete_batch(struct skep_map *map, struct skep_map_batch *batch
 void skep_map_spin_lock(void *lock);
 void skep_map_spin_unlock(void *lock);
 
-/* --- Maps with an interface of their own -------------------------------------------------------
- */
+/* --- Maps with an interface of their own ----------------------------------------------------- */
 
 /** prog_array, array and hash of maps, dev, xsk and sock maps: the object, with no reference; or
  *  NULL. Valid as long as the program runs. */

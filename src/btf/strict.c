@@ -93,8 +93,7 @@ static bool name_fits(const struct check *check, uint32_t off, enum naming namin
 	}
 }
 
-/* --- Kinds -------------------------------------------------------------------------------------
- */
+/* --- Kinds ----------------------------------------------------------------------------------- */
 
 /* Bytes of a type that something is made of; < 0: it has none. */
 static int64_t size_of(const struct check *check, uint32_t id)

@@ -20,8 +20,7 @@
 #define HEADER_BYTES 24
 #define RECORD_BYTES 16
 
-/* --- Bytes -------------------------------------------------------------------------------------
- */
+/* --- Bytes ----------------------------------------------------------------------------------- */
 
 uint32_t capture_u32(const struct skep_capture *capture, const uint8_t *at)
 {
@@ -96,8 +95,7 @@ int capture_bad_length(const struct skep_capture *capture, const char *what, uin
 			      what, (unsigned long long)capture->n_frames + 1, n);
 }
 
-/* --- Opening -----------------------------------------------------------------------------------
- */
+/* --- Opening --------------------------------------------------------------------------------- */
 
 static int open_pcap(struct skep_capture *capture, struct skep_diag *diag)
 {
@@ -160,8 +158,7 @@ void skep_capture_free(struct skep_capture *capture)
 	free(capture);
 }
 
-/* --- Frames ------------------------------------------------------------------------------------
- */
+/* --- Frames ---------------------------------------------------------------------------------- */
 
 static int pcap_next(struct skep_capture *capture, struct skep_frame *ret, struct skep_diag *diag)
 {
@@ -215,8 +212,7 @@ const char *skep_link_name(uint32_t link)
 	return NULL;
 }
 
-/* --- Writing -----------------------------------------------------------------------------------
- */
+/* --- Writing --------------------------------------------------------------------------------- */
 
 static int put(FILE *file, const void *data, size_t n)
 {

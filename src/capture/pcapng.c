@@ -25,8 +25,7 @@ struct block {
 	uint32_t kind, body;
 };
 
-/* --- Blocks ------------------------------------------------------------------------------------
- */
+/* --- Blocks ---------------------------------------------------------------------------------- */
 
 /* Kind and length are in buf; the rest comes behind them. */
 static int take_block(struct skep_capture *capture, uint32_t length, struct skep_diag *diag)
@@ -96,8 +95,7 @@ static int next_block(struct skep_capture *capture, struct block *ret, struct sk
 	return err ? err : 1;
 }
 
-/* --- Interfaces --------------------------------------------------------------------------------
- */
+/* --- Interfaces ------------------------------------------------------------------------------ */
 
 /* The unit of time as ticks a second: 10^n, or 2^n with the highest bit. */
 static uint64_t ticks_of(uint8_t resolution)
@@ -145,8 +143,7 @@ static int add_interface(struct skep_capture *capture, uint32_t body, struct ske
 	return 0;
 }
 
-/* --- Frames ------------------------------------------------------------------------------------
- */
+/* --- Frames ---------------------------------------------------------------------------------- */
 
 static uint64_t to_ns(uint64_t time, uint64_t ticks)
 {

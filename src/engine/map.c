@@ -43,8 +43,7 @@ int skep_map_open_id(uint32_t id)
 	return skep_bpf_open_id(BPF_MAP_GET_FD_BY_ID, id);
 }
 
-/* --- Opening -----------------------------------------------------------------------------------
- */
+/* --- Opening --------------------------------------------------------------------------------- */
 
 static bool is_per_cpu(uint32_t type)
 {
@@ -107,8 +106,7 @@ void skep_view_done(struct skep_view *view)
 	*view = (struct skep_view){.fd = -1};
 }
 
-/* --- Entries -----------------------------------------------------------------------------------
- */
+/* --- Entries --------------------------------------------------------------------------------- */
 
 const char *skep_view_unreadable(const struct skep_view *view)
 {
@@ -184,8 +182,7 @@ bool skep_view_is_zero(const struct skep_view *view)
 	return !n || (!view->value[0] && !memcmp(view->value, view->value + 1, n - 1));
 }
 
-/* --- As text -----------------------------------------------------------------------------------
- */
+/* --- As text --------------------------------------------------------------------------------- */
 
 void skep_view_key_text(const struct skep_view *view, bool json, struct skep_buf *out)
 {

@@ -108,8 +108,7 @@ void skep_prog_done(struct skep_prog *prog)
 	*prog = (struct skep_prog){.fd = -1};
 }
 
-/* --- Lines and functions -----------------------------------------------------------------------
- */
+/* --- Lines and functions --------------------------------------------------------------------- */
 
 bool skep_prog_line(const struct skep_prog *prog, uint32_t insn, struct skep_prog_line *ret)
 {
@@ -138,8 +137,7 @@ const char *skep_prog_func(const struct skep_prog *prog, uint32_t insn, uint32_t
 	return found && prog->btf ? skep_btf_name(prog->btf, found->type_id) : prog->info.name;
 }
 
-/* --- Instructions as text ----------------------------------------------------------------------
- */
+/* --- Instructions as text -------------------------------------------------------------------- */
 
 struct naming {
 	struct skep_prog *prog;

@@ -96,8 +96,7 @@ void skep_test_done(struct skep_test *test)
 	skep_buf_done(&test->ctx_out);
 }
 
-/* --- Results -----------------------------------------------------------------------------------
- */
+/* --- Results --------------------------------------------------------------------------------- */
 
 struct skep_verdict_name skep_test_verdict(uint32_t prog_type, uint32_t retval)
 {

@@ -19,8 +19,7 @@ static int wrong(struct skep_diag *diag, const char *text, const char *wanted)
 	return skep_diag_fail(diag, -EINVAL, SKEP_DIAG_VALUE_TEXT, SKEP_NOWHERE, text, wanted);
 }
 
-/* --- Bytes ---------------------------------------------------------------------------------------
- */
+/* --- Bytes ----------------------------------------------------------------------------------- */
 
 static int digit(char c)
 {
@@ -170,8 +169,7 @@ static int parse_struct(const struct skep_value *value, int depth, const char *t
 	return err;
 }
 
-/* --- Any ----------------------------------------------------------------------------------------
- */
+/* --- Any ------------------------------------------------------------------------------------- */
 
 static int parse_type(const struct skep_value *value, int depth, const char *text, uint8_t *ret,
 		      struct skep_diag *diag)

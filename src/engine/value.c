@@ -28,8 +28,7 @@ struct printer {
 
 static void print_type(struct printer *p, uint32_t type, const uint8_t *at, uint32_t len);
 
-/* --- Bytes and numbers ---------------------------------------------------------------------------
- */
+/* --- Bytes and numbers ----------------------------------------------------------------------- */
 
 void skep_hex_print(const void *data, size_t len, const char *between, struct skep_buf *out)
 {
@@ -146,8 +145,7 @@ static void print_enum_value(struct printer *p, uint32_t type, uint64_t value, u
 	print_number(p, value, 64, &kind);
 }
 
-/* --- Arrays --------------------------------------------------------------------------------------
- */
+/* --- Arrays ---------------------------------------------------------------------------------- */
 
 static bool is_char(const struct skep_btf *btf, uint32_t type)
 {

@@ -50,8 +50,7 @@ static bool is_packet_load(const struct skep_insn *insn)
 	return (insn->code & 7) == SKEP_LD && (mode == SKEP_ABS || mode == SKEP_IND);
 }
 
-/* --- Which registers an instruction writes -----------------------------------------------------
- */
+/* --- Which registers an instruction writes --------------------------------------------------- */
 
 static uint16_t atomic_writes(const struct skep_insn *insn)
 {
@@ -75,8 +74,7 @@ uint16_t skep_jit_writes(const struct skep_insn *insn)
 	}
 }
 
-/* --- Widths -------------------------------------------------------------------------------------
- */
+/* --- Widths ---------------------------------------------------------------------------------- */
 
 static bool narrow_alu64(const struct skep_insn *insn, uint16_t in)
 {
@@ -153,8 +151,7 @@ static void find_widths(struct jit_unit *unit, const struct skep_image_func *fun
 	memset(narrow, 0, bytes);
 }
 
-/* --- Maps ----------------------------------------------------------------------------------------
- */
+/* --- Maps ------------------------------------------------------------------------------------ */
 
 static void step_maps(struct jit_unit *unit, uint32_t i, int32_t known[16])
 {
@@ -180,8 +177,7 @@ static void find_maps(struct jit_unit *unit, const struct skep_image_func *func)
 	}
 }
 
-/* --- Frames -------------------------------------------------------------------------------------
- */
+/* --- Frames ---------------------------------------------------------------------------------- */
 
 static bool names_frame(const struct skep_insn *insn)
 {

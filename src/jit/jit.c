@@ -14,8 +14,7 @@
 
 #include "jit/jit.h"
 
-/* --- For the emitters ----------------------------------------------------------------------------
- */
+/* --- For the emitters ------------------------------------------------------------------------ */
 
 bool skep_jit_reserve(struct jit_unit *unit, size_t bytes)
 {

@@ -124,8 +124,7 @@ struct jit_lookup skep_jit_lookup(const struct jit_unit *unit);
 /** Can what the program calls end the run? Loops that are paid for, other programs, callbacks. */
 bool skep_jit_may_stop(const struct jit_unit *unit);
 
-/* --- live.c ------------------------------------------------------------------------------------
- */
+/* --- live.c ---------------------------------------------------------------------------------- */
 
 /** Fills live for the slots of @func. */
 void skep_jit_live(struct jit_unit *unit, const struct skep_image_func *func);
@@ -139,8 +138,7 @@ int skep_jit_memory_new(size_t bytes, struct skep_code *code);
 int skep_jit_memory_seal(struct skep_code *code, const uint8_t *from, size_t bytes);
 void skep_jit_memory_free(struct skep_code *code);
 
-/* --- runtime.c: what code calls beside helpers -------------------------------------------------
- */
+/* --- runtime.c: what code calls beside helpers ----------------------------------------------- */
 
 struct jit_tail_result {
 	uint64_t r0, done;
@@ -151,8 +149,7 @@ JIT_ABI struct jit_tail_result skep_jit_tail_call(uint64_t ctx, uint64_t map, ui
 JIT_ABI int64_t skep_jit_packet_load(uint64_t off, uint64_t size, uint64_t r3, uint64_t r4,
 				     uint64_t r5, struct skep_run *run);
 
-/* --- the processor's part: x86_64/ or aarch64/ --------------------------------------------------
- */
+/* --- the processor's part: x86_64/ or aarch64/ ----------------------------------------------- */
 
 /** Emit one function, which unit->func is, for this pass. Errors are left in unit->error. */
 void skep_jit_emit(struct jit_unit *unit, const struct skep_image_func *func);
@@ -161,8 +158,7 @@ extern const int64_t skep_jit_near_bytes;
 /** Is there a rule for @op? */
 bool skep_jit_knows(enum skep_op op);
 
-/* --- for both ----------------------------------------------------------------------------------
- */
+/* --- for both -------------------------------------------------------------------------------- */
 
 /** Room for one more sequence: @bytes; false, and unit->error set: no memory. */
 bool skep_jit_reserve(struct jit_unit *unit, size_t bytes);

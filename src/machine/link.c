@@ -390,8 +390,7 @@ int machine_cmd_raw_tracepoint_open(struct skep_machine *machine, struct request
 	return err ? err : settle(&link);
 }
 
-/* --- Changing and ending -----------------------------------------------------------------------
- */
+/* --- Changing and ending --------------------------------------------------------------------- */
 
 void machine_link_detach_locked(struct link_object *link)
 {
@@ -542,8 +541,7 @@ int machine_cmd_link_detach(struct skep_machine *machine, struct request *req)
 	return err;
 }
 
-/* --- Passing a hook ----------------------------------------------------------------------------
- */
+/* --- Passing a hook -------------------------------------------------------------------------- */
 
 /* The programs on a hook, each with a reference. */
 static size_t collect(struct skep_machine *machine, enum skep_hook kind, const char *name,
@@ -589,8 +587,7 @@ uint32_t skep_machine_hook(struct skep_machine *machine, enum skep_hook kind, co
 	return result;
 }
 
-/* --- What it is --------------------------------------------------------------------------------
- */
+/* --- What it is ------------------------------------------------------------------------------ */
 
 static int put_name(const char *name, uint64_t to, uint32_t *len)
 {

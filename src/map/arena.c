@@ -133,8 +133,7 @@ static int create(const struct skep_map_attr *attr, struct skep_map **ret)
 	return err;
 }
 
-/* --- Pages for programs --------------------------------------------------------------------------
- */
+/* --- Pages for programs ---------------------------------------------------------------------- */
 
 static bool node_ok(int node)
 {

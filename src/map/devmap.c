@@ -70,8 +70,7 @@ const struct skep_map_ops skep_map_devmap_ops = {
 	.next_key = skep_objects_next_key,
 };
 
-/* --- devmap_hash: the number itself is the hash, as in the kernel ------------------------------
- */
+/* --- devmap_hash: the number itself is the hash, as in the kernel ---------------------------- */
 
 struct devmap_hash {
 	struct skep_map map;

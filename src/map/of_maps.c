@@ -107,8 +107,7 @@ static uint32_t id_of(struct skep_map *map, void *inner)
 	return map->env && map->env->id ? map->env->id(map, inner) : 0;
 }
 
-/* --- array_of_maps ------------------------------------------------------------------------------
- */
+/* --- array_of_maps --------------------------------------------------------------------------- */
 
 static int array_create(const struct skep_map_attr *attr, struct skep_map **ret)
 {
@@ -156,8 +155,7 @@ const struct skep_map_ops skep_map_array_of_maps_ops = {
 	.next_key = skep_objects_next_key,
 };
 
-/* --- hash_of_maps -------------------------------------------------------------------------------
- */
+/* --- hash_of_maps ---------------------------------------------------------------------------- */
 
 static int hash_check(const struct skep_map_attr *attr)
 {

@@ -42,8 +42,7 @@ static void *socket_of_fd(struct skep_map *map, const void *value, int *ret_err)
 	return NULL;
 }
 
-/* --- sockmap ------------------------------------------------------------------------------------
- */
+/* --- sockmap --------------------------------------------------------------------------------- */
 
 static int create(const struct skep_map_attr *attr, struct skep_map **ret)
 {
@@ -112,8 +111,7 @@ const struct skep_map_ops skep_map_sockmap_ops = {
 	.next_key = skep_objects_next_key,
 };
 
-/* --- sockhash -----------------------------------------------------------------------------------
- */
+/* --- sockhash -------------------------------------------------------------------------------- */
 
 struct sockhash {
 	struct skep_map map;

@@ -178,8 +178,7 @@ int skep_map_storage_delete(struct skep_map *map, void *owner)
 	return forget((struct skep_storage *)map, owner) ? 0 : -ENOENT;
 }
 
-/* --- The syscall side: owners are descriptors ---------------------------------------------------
- */
+/* --- The syscall side: owners are descriptors ------------------------------------------------ */
 
 static int sys_lookup(struct skep_map *map, const void *key, void *value, uint64_t flags)
 {

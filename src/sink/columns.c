@@ -39,8 +39,7 @@ void skep_columns_u64(struct skep_columns *table, uint64_t value)
 	skep_vec_push(&table->ends, table->text.len);
 }
 
-/* --- Widths -------------------------------------------------------------------------------------
- */
+/* --- Widths ---------------------------------------------------------------------------------- */
 
 static bool starts_point(char c)
 {

@@ -187,8 +187,7 @@ struct skep_mapping *skep_maps_find(const struct skep_maps *maps, uint64_t addr)
 	return low < maps->n && maps->data[low].start <= addr ? &maps->data[low] : NULL;
 }
 
-/* --- One at a time -----------------------------------------------------------------------------
- */
+/* --- One at a time --------------------------------------------------------------------------- */
 
 /* A path that is there already is shared. */
 static uint32_t put_path(struct skep_maps *maps, const char *path)

@@ -104,8 +104,7 @@ static void on_record(void *ctx, const struct skep_perf_record *record)
 	skep_watch_record(watch->syms, watch->only, record);
 }
 
-/* --- The watch ---------------------------------------------------------------------------------
- */
+/* --- The watch ------------------------------------------------------------------------------- */
 
 int skep_watch_open(struct skep_usyms *syms, pid_t only, struct skep_watch **ret)
 {

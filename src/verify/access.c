@@ -14,8 +14,7 @@
 
 #include "verify/call.h"
 
-/* --- Contexts ----------------------------------------------------------------------------------
- */
+/* --- Contexts -------------------------------------------------------------------------------- */
 
 int verify_unmodified(struct verifier *v, const struct reg *reg, unsigned regno, bool fixed_ok)
 {
@@ -80,8 +79,7 @@ static int arena(struct verifier *v, const struct mem_access *at, const struct r
 	return 0;
 }
 
-/* --- By kind -----------------------------------------------------------------------------------
- */
+/* --- By kind --------------------------------------------------------------------------------- */
 
 typedef int access_function(struct verifier *v, const struct mem_access *at, const struct reg *reg);
 
@@ -136,8 +134,7 @@ int verify_mem_access(struct verifier *v, const struct mem_access *access)
 	return err;
 }
 
-/* --- Memory that a call is given ---------------------------------------------------------------
- */
+/* --- Memory that a call is given ------------------------------------------------------------- */
 
 /* Contexts whose accesses are not rewritten are plain memory to a call. */
 static bool is_plain_context(const struct verifier *v)

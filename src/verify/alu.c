@@ -27,8 +27,7 @@ static bool by_register(const struct skep_insn *insn)
 	return insn->code & SKEP_X;
 }
 
-/* --- Moves -------------------------------------------------------------------------------------
- */
+/* --- Moves ----------------------------------------------------------------------------------- */
 
 /* It is no other's number any more. The distance goes too: with an id that it gets later, it would
  * be one again, and a wrong one. Source: clear_scalar_id() */
@@ -141,8 +140,7 @@ static int move(struct verifier *v, const struct skep_insn *insn)
 	return wide ? move_64(v, insn, dst, src) : move_32(v, insn, dst, src);
 }
 
-/* --- Numbers -----------------------------------------------------------------------------------
- */
+/* --- Numbers --------------------------------------------------------------------------------- */
 
 /* By how much is @dst further on than what it was, if at all? Lower halves that were moved on are
  * known again only where the upper was nothing, as it is then. */
@@ -201,8 +199,7 @@ static int two_numbers(struct verifier *v, const struct skep_insn *insn, struct 
 	return 0;
 }
 
-/* --- Pointers among the operands -----------------------------------------------------------------
- */
+/* --- Pointers among the operands ------------------------------------------------------------- */
 
 static const char *name_of(const struct skep_insn *insn)
 {

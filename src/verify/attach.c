@@ -44,8 +44,7 @@ static const char *target_name(const struct verifier *v)
 	return btf ? skep_btf_name(btf, v->program->attach_btf_id) : "";
 }
 
-/* --- Hooks of security modules -----------------------------------------------------------------
- */
+/* --- Hooks of security modules --------------------------------------------------------------- */
 
 static bool is_sleepable_hook(const struct verifier *v)
 {
@@ -100,8 +99,7 @@ static int check_hook(struct verifier *v)
 	return is_hook(name) ? 0 : verify_refuse(v, HOOK_NONE, v->program->attach_btf_id, name);
 }
 
-/* --- Helpers that are for some functions only --------------------------------------------------
- */
+/* --- Helpers that are for some functions only ------------------------------------------------ */
 
 static bool path_is_safe(const struct verifier *v)
 {
@@ -154,8 +152,7 @@ bool verify_helper_fits_target(const struct verifier *v, int32_t id)
 	}
 }
 
-/* --- Structures of functions -------------------------------------------------------------------
- */
+/* --- Structures of functions ----------------------------------------------------------------- */
 
 static const struct member_rule {
 	const char *of, *member;
@@ -218,8 +215,7 @@ static int check_member(struct verifier *v)
 	return check_tail_calls(v);
 }
 
-/* --- Functions of the kernel -------------------------------------------------------------------
- */
+/* --- Functions of the kernel ----------------------------------------------------------------- */
 
 #define MOST_TARGET_ARGS      12
 #define MOST_TARGET_ARG_BYTES 16

@@ -59,8 +59,7 @@ static bool leave(struct wanted *w)
 	return true;
 }
 
-/* --- Steps as they are kept --------------------------------------------------------------------
- */
+/* --- Steps as they are kept ------------------------------------------------------------------ */
 
 uint64_t verify_linked_pack(const struct linked *linked)
 {
@@ -124,8 +123,7 @@ static bool of_stack(const struct step *step)
 	return step && step->flags & STEP_STACK;
 }
 
-/* --- Kinds of instruction ----------------------------------------------------------------------
- */
+/* --- Kinds of instruction -------------------------------------------------------------------- */
 
 static bool over_alu(struct verifier *v, const struct way_back *way, struct wanted *w)
 {
@@ -203,8 +201,7 @@ static bool over_ld(struct verifier *v, const struct way_back *way, struct wante
 	return (insn->code & 0xe0) == SKEP_IMM;
 }
 
-/* --- Jumps and calls ---------------------------------------------------------------------------
- */
+/* --- Jumps and calls ------------------------------------------------------------------------- */
 
 static bool over_condition(const struct skep_insn *insn, const struct way_back *way,
 			   struct wanted *w)
@@ -304,8 +301,7 @@ static bool over_jump(struct verifier *v, const struct way_back *way, struct wan
 	}
 }
 
-/* --- One instruction ---------------------------------------------------------------------------
- */
+/* --- One instruction ------------------------------------------------------------------------- */
 
 static bool (*const over_class[8])(struct verifier *v, const struct way_back *way,
 				   struct wanted *w) = {

@@ -29,8 +29,7 @@ struct jump {
 	struct reg constant;
 };
 
-/* --- Which way ---------------------------------------------------------------------------------
- */
+/* --- Which way ------------------------------------------------------------------------------- */
 
 static uint32_t target_of(const struct verifier *v, const struct skep_insn *insn)
 {
@@ -113,8 +112,7 @@ static enum skep_branch which_way(const struct jump *jump)
 	return skep_scalar_branch(&dst->value, &src->value, jump->op, jump->width);
 }
 
-/* --- One way -----------------------------------------------------------------------------------
- */
+/* --- One way --------------------------------------------------------------------------------- */
 
 /* The way that only a guessing CPU goes. */
 static int guess(struct verifier *v, const struct jump *jump, uint32_t at)
@@ -150,8 +148,7 @@ static int one_way(struct verifier *v, const struct jump *jump, bool taken)
 	return 0;
 }
 
-/* --- Both ways ---------------------------------------------------------------------------------
- */
+/* --- Both ways ------------------------------------------------------------------------------- */
 
 static struct reg *reg_of(struct state *state, unsigned regno)
 {
@@ -244,8 +241,7 @@ static int both_ways(struct verifier *v, struct jump *jump)
 	return err;
 }
 
-/* --- The instruction ---------------------------------------------------------------------------
- */
+/* --- The instruction ------------------------------------------------------------------------- */
 
 static int conditional(struct verifier *v, const struct skep_insn *insn)
 {

@@ -26,8 +26,7 @@
 
 #define TRUST_FLAGS (MEM_ALLOC | PTR_TRUSTED | NON_OWN_REF)
 
-/* --- Trusted members ---------------------------------------------------------------------------
- */
+/* --- Trusted members ------------------------------------------------------------------------- */
 
 enum trust { SAFE_TRUSTED, SAFE_TRUSTED_OR_NULL, SAFE_RCU, SAFE_RCU_OR_NULL, TRUST_CNT };
 
@@ -92,8 +91,7 @@ static bool has_member(const struct skep_btf *btf, uint32_t safe, const char *na
 	return false;
 }
 
-/* --- What the pointer is -----------------------------------------------------------------------
- */
+/* --- What the pointer is --------------------------------------------------------------------- */
 
 static bool in_rcu_section(const struct verifier *v)
 {
@@ -175,8 +173,7 @@ static void load_other(struct verifier *v, const struct mem_access *at)
 				   MEM_RDONLY | PTR_UNTRUSTED);
 }
 
-/* --- Stores to kernel structures ---------------------------------------------------------------
- */
+/* --- Stores to kernel structures ------------------------------------------------------------- */
 
 struct write_rule {
 	uint32_t prog_type;
@@ -251,8 +248,7 @@ static int store_to_kernel(struct verifier *v, const struct mem_access *at, cons
 	return verify_refuse(v, BTF_READ_ONLY);
 }
 
-/* --- Together ----------------------------------------------------------------------------------
- */
+/* --- Together -------------------------------------------------------------------------------- */
 
 static bool is_kernels(const struct verifier *v, const struct reg *reg)
 {
@@ -341,8 +337,7 @@ int verify_btf_pointer(struct verifier *v, const struct mem_access *at, const st
 	return err ? err : load_member(v, at, reg);
 }
 
-/* --- Maps as structures ------------------------------------------------------------------------
- */
+/* --- Maps as structures ---------------------------------------------------------------------- */
 
 /* Of a map pointer, what programs see is the kernel's structure for maps of that type. */
 static const char *map_struct(uint32_t type)

@@ -26,8 +26,7 @@ static bool is_struct(const struct skep_btf *btf, uint32_t type)
 	return kind == SKEP_BTF_STRUCT || kind == SKEP_BTF_UNION;
 }
 
-/* --- Beyond the end ----------------------------------------------------------------------------
- */
+/* --- Beyond the end -------------------------------------------------------------------------- */
 
 static int beyond(struct verifier *v, const struct btf_place *place)
 {
@@ -60,8 +59,7 @@ static int in_open_array(struct verifier *v, struct btf_place *place)
 	return BTF_STRUCT;
 }
 
-/* --- One member --------------------------------------------------------------------------------
- */
+/* --- One member ------------------------------------------------------------------------------ */
 
 /* A member as it lies in the structure; an array's element in its place. */
 struct part {
@@ -135,8 +133,7 @@ static int at_member(struct verifier *v, struct btf_place *place, const struct p
 	return BTF_NUMBER;
 }
 
-/* --- All members -------------------------------------------------------------------------------
- */
+/* --- All members ----------------------------------------------------------------------------- */
 
 enum look { LOOK_NEXT, LOOK_NO_FURTHER, LOOK_FOUND, LOOK_FOUND_BITS };
 

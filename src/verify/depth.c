@@ -59,8 +59,7 @@ static bool in_callback(const struct chain *chain)
 	return false;
 }
 
-/* --- A function comes to the chain -------------------------------------------------------------
- */
+/* --- A function comes to the chain ----------------------------------------------------------- */
 
 static uint32_t bytes_of(const struct verifier *v, uint32_t func)
 {
@@ -113,8 +112,7 @@ static int leave(struct chain *chain, uint32_t func)
 	return 0;
 }
 
-/* --- What it calls -----------------------------------------------------------------------------
- */
+/* --- What it calls --------------------------------------------------------------------------- */
 
 static int follow(struct chain *chain, uint32_t func);
 
@@ -196,8 +194,7 @@ static int follow(struct chain *chain, uint32_t func)
 	return err ? err : leave(chain, func);
 }
 
-/* --- All chains --------------------------------------------------------------------------------
- */
+/* --- All chains ------------------------------------------------------------------------------ */
 
 static bool runs_once_at_a_time(const struct verifier *v)
 {

@@ -35,8 +35,7 @@ static const struct explain_row unknown = {
 	ABOUT_REGISTER, NULL, "the verifier does not allow this", NULL, NULL,
 };
 
-/* --- What it is about -------------------------------------------------------------------------
- */
+/* --- What it is about ------------------------------------------------------------------------ */
 
 static int register_of_words(const struct trail *trail)
 {
@@ -93,8 +92,7 @@ static int subject_of(const struct telling *t)
 	}
 }
 
-/* --- The explanation --------------------------------------------------------------------------
- */
+/* --- The explanation ------------------------------------------------------------------------- */
 
 /* No path was under way: there may be an instruction or a function in the words. */
 static void tell_place_of_words(struct telling *t)

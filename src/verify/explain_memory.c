@@ -28,8 +28,7 @@ static const struct reg *subject(const struct telling *t)
 	return t->subject >= 0 ? &t->trail->regs[t->subject] : &verify_reg_unset;
 }
 
-/* --- The index --------------------------------------------------------------------------------
- */
+/* --- The index ------------------------------------------------------------------------------- */
 
 /* How an instruction scales: r <<= 3, r *= 12. 0: it does not. */
 static uint64_t scale_of(const struct skep_insn *insn)
@@ -141,8 +140,7 @@ static struct offset find_offset(struct telling *t)
 	return o;
 }
 
-/* --- Regions ----------------------------------------------------------------------------------
- */
+/* --- Regions --------------------------------------------------------------------------------- */
 
 #define MOST_SIZE (1u << 29)
 #define LOOKED_AT 4096 /* numbers, for one that the bits allow */
@@ -279,8 +277,7 @@ void explain_region(struct telling *t)
 	tell_check(t, &r);
 }
 
-/* --- Packets ----------------------------------------------------------------------------------
- */
+/* --- Packets --------------------------------------------------------------------------------- */
 
 static void tell_packet_check(struct telling *t, int64_t need)
 {
@@ -329,8 +326,7 @@ void explain_packet(struct telling *t)
 	tell_packet_check(t, first + bytes);
 }
 
-/* --- The stack --------------------------------------------------------------------------------
- */
+/* --- The stack ------------------------------------------------------------------------------- */
 
 static bool is_unwritten(const struct telling *t, int64_t off)
 {
@@ -383,8 +379,7 @@ void explain_stack(struct telling *t)
 					(long long)size, (long long)off, where);
 }
 
-/* --- Sizes that calls are given ---------------------------------------------------------------
- */
+/* --- Sizes that calls are given -------------------------------------------------------------- */
 
 void explain_size(struct telling *t)
 {
@@ -438,8 +433,7 @@ void explain_offset(struct telling *t)
 	tell_check(t, &(struct region){.bytes = 1, .added = {.scale = 1}});
 }
 
-/* --- The context ------------------------------------------------------------------------------
- */
+/* --- The context ----------------------------------------------------------------------------- */
 
 void explain_context(struct telling *t)
 {

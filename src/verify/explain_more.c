@@ -15,8 +15,7 @@ static const struct reg *subject(const struct telling *t)
 	return t->subject >= 0 ? &t->trail->regs[t->subject] : &verify_reg_unset;
 }
 
-/* --- A pointer that may be NULL ----------------------------------------------------------------
- */
+/* --- A pointer that may be NULL -------------------------------------------------------------- */
 
 /* What the program calls the pointer: by the line that it came from. */
 static const char *name_of_pointer(struct telling *t, const char *otherwise)
@@ -63,8 +62,7 @@ void explain_null_argument(struct telling *t)
 	check_for_null(t);
 }
 
-/* --- A register that is no address --------------------------------------------------------------
- */
+/* --- A register that is no address ----------------------------------------------------------- */
 
 /* The call that ended the pointer, and whether that gave back what was acquired; NULL: none did. */
 static const char *ended_by(struct telling *t, bool *ret_released)
@@ -131,8 +129,7 @@ void explain_kind(struct telling *t)
 	}
 }
 
-/* --- A register that was not set ----------------------------------------------------------------
- */
+/* --- A register that was not set ------------------------------------------------------------- */
 
 /* The call before, that left nothing in r1 to r5; NULL: it was no call. */
 static const char *emptied_by(struct telling *t)
@@ -178,8 +175,7 @@ void explain_uninit(struct telling *t)
 	t->ret->hint = "keep it in r6 to r9 or on the stack over the call";
 }
 
-/* --- What was to be given back ------------------------------------------------------------------
- */
+/* --- What was to be given back --------------------------------------------------------------- */
 
 static const struct {
 	const char *acquires, *releases, *code; /* code: with the pointer's name */
@@ -240,8 +236,7 @@ void explain_held(struct telling *t)
 	}
 }
 
-/* --- Results ----------------------------------------------------------------------------------
- */
+/* --- Results --------------------------------------------------------------------------------- */
 
 void explain_returned(struct telling *t)
 {
@@ -264,8 +259,7 @@ void explain_returned(struct telling *t)
 	t->ret->why = skep_arena_printf(t->arena, "what it returns is %s", explain_reg(t, r0));
 }
 
-/* --- Arguments --------------------------------------------------------------------------------
- */
+/* --- Arguments ------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *word, *plain;
@@ -350,8 +344,7 @@ void explain_argument(struct telling *t)
 						explain_reg(t, reg));
 }
 
-/* --- Limits -----------------------------------------------------------------------------------
- */
+/* --- Limits ---------------------------------------------------------------------------------- */
 
 #define HOTTEST 3
 

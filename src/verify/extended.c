@@ -23,8 +23,7 @@
 
 static const struct patience patiences[] = {{2, 8}, {16, 64}};
 
-/* --- The first walk ----------------------------------------------------------------------------
- */
+/* --- The first walk -------------------------------------------------------------------------- */
 
 /* Was the program refused for what it takes, not for what it does? */
 static bool is_too_large(enum refusal refusal)
@@ -49,8 +48,7 @@ static uint32_t budget_of(const struct verifier *v)
 	return insns > jumps ? insns : jumps;
 }
 
-/* --- The second --------------------------------------------------------------------------------
- */
+/* --- The second ------------------------------------------------------------------------------ */
 
 struct second {
 	int err;

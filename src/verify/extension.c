@@ -30,8 +30,7 @@ static struct side side_of(const struct skep_btf *btf, uint32_t func)
 	return (struct side){btf, skep_btf_name(btf, func), func, skep_btf_target(btf, func)};
 }
 
-/* --- Types -------------------------------------------------------------------------------------
- */
+/* --- Types ----------------------------------------------------------------------------------- */
 
 static uint32_t parameter(const struct side *side, uint32_t i)
 {
@@ -147,8 +146,7 @@ static int check_types(const struct pair *pair)
 	return err;
 }
 
-/* --- What they do ------------------------------------------------------------------------------
- */
+/* --- What they do ---------------------------------------------------------------------------- */
 
 static int check_effects(struct verifier *v)
 {

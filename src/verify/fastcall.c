@@ -33,8 +33,7 @@ struct quick {
 	bool in_place;    /* it is one here */
 };
 
-/* --- Which calls -------------------------------------------------------------------------------
- */
+/* --- Which calls ----------------------------------------------------------------------------- */
 
 #define TYPE(NAME) (1ull << PROG_TYPE_##NAME)
 
@@ -93,8 +92,7 @@ static bool is_quick(struct verifier *v, uint32_t at, struct quick *ret)
 	return is_kfunc_call(insn) && quick_kfunc(v, at, ret);
 }
 
-/* --- Spills around them ------------------------------------------------------------------------
- */
+/* --- Spills around them ---------------------------------------------------------------------- */
 
 static bool is_spill(const struct skep_insn *insn)
 {
@@ -166,8 +164,7 @@ int verify_fastcall(struct verifier *v)
 	return 0;
 }
 
-/* --- On the walk, and after it -----------------------------------------------------------------
- */
+/* --- On the walk, and after it --------------------------------------------------------------- */
 
 void verify_fastcall_access(struct verifier *v, const struct frame *frame, int32_t off)
 {

@@ -19,8 +19,7 @@
 
 #include "verify/call.h"
 
-/* --- Image and BTF -----------------------------------------------------------------------------
- */
+/* --- Image and BTF --------------------------------------------------------------------------- */
 
 static void from_image(struct verifier *v, uint32_t f)
 {
@@ -29,7 +28,7 @@ static void from_image(struct verifier *v, uint32_t f)
 	func->start = v->image->funcs[f].start;
 	func->end = v->image->funcs[f].end;
 	func->name = "";
-	if (!v->image->funcs[f].is_exception && (!f || f != v->exception_func))
+	if (!v->image->funcs[f].is_exception)
 		return;
 	func->is_callback = func->is_async_callback = func->is_exception_callback = true;
 	func->called = true;
@@ -45,8 +44,7 @@ static void from_btf(struct verifier *v, uint32_t f)
 	v->funcs[f].is_global = skep_btf_is_global(program->btf, program->funcs[f].type_id);
 }
 
-/* --- Code --------------------------------------------------------------------------------------
- */
+/* --- Code ------------------------------------------------------------------------------------ */
 
 static bool is_classic_load(const struct skep_insn *insn)
 {
@@ -84,8 +82,7 @@ static void from_code(struct verifier *v, struct func_facts *func)
 	}
 }
 
-/* --- What they call ----------------------------------------------------------------------------
- */
+/* --- What they call -------------------------------------------------------------------------- */
 
 struct call_edge {
 	uint32_t from, to;
@@ -135,8 +132,7 @@ static void merge_calls(struct verifier *v)
 	skep_vec_done(&edges.list);
 }
 
-/* --- Returns that are not seen -----------------------------------------------------------------
- */
+/* --- Returns that are not seen --------------------------------------------------------------- */
 
 /* The kernel's "scalar": an integer of 4 or 8 bytes, by whatever name, or an enumeration. */
 static bool returns_int(const struct verifier *v, uint32_t f)

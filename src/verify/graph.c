@@ -21,8 +21,7 @@
 
 #include "verify/call.h"
 
-/* --- Calls by name -----------------------------------------------------------------------------
- */
+/* --- Calls by name --------------------------------------------------------------------------- */
 
 const char *verify_kfunc_name(const struct verifier *v, uint32_t at)
 {
@@ -76,8 +75,7 @@ static bool is_iterator_next(const struct verifier *v, uint32_t at)
 	return len > 14 && !memcmp(name, "bpf_iter_", 9) && !memcmp(name + len - 5, "_next", 5);
 }
 
-/* --- Points ------------------------------------------------------------------------------------
- */
+/* --- Points ---------------------------------------------------------------------------------- */
 
 /* Paths come to @at from elsewhere. */
 static void come_to(struct verifier *v, uint32_t at)

@@ -16,8 +16,7 @@
 
 #include "verify/width.h"
 
-/* --- Numbers ------------------------------------------------------------------------------------
- */
+/* --- Numbers --------------------------------------------------------------------------------- */
 
 static bool in_order(const struct skep_bounds *b, unsigned width)
 {
@@ -56,8 +55,7 @@ const char *verify_broken_scalar(const struct skep_scalar *s)
 	return NULL;
 }
 
-/* --- Registers and slots ------------------------------------------------------------------------
- */
+/* --- Registers and slots --------------------------------------------------------------------- */
 
 static const char *broken_reg(const struct reg *reg, uint32_t n_frames)
 {
@@ -96,8 +94,7 @@ static const char *broken_slot(const struct slot *slot, uint32_t n_frames)
 	return broken_reg(&slot->spilled, n_frames);
 }
 
-/* --- States -------------------------------------------------------------------------------------
- */
+/* --- States ---------------------------------------------------------------------------------- */
 
 static const char *broken_frame(const struct state *state, uint32_t number)
 {

@@ -96,8 +96,7 @@ static void join_number_ids(struct join *j, const struct reg *old, struct reg *n
 	now->id = join_ids(j, old->id & ~ID_ADD, now->id & ~ID_ADD) | add;
 }
 
-/* --- Registers ---------------------------------------------------------------------------------
- */
+/* --- Registers ------------------------------------------------------------------------------- */
 
 static void join_numbers(struct join *j, const struct reg *old, struct reg *now)
 {
@@ -247,8 +246,7 @@ static bool join_regs(struct join *j, const struct reg *old, struct reg *now)
 	return true;
 }
 
-/* --- Slots -------------------------------------------------------------------------------------
- */
+/* --- Slots ----------------------------------------------------------------------------------- */
 
 static bool is_special(const struct slot *slot)
 {
@@ -353,8 +351,7 @@ static bool join_stacks(struct join *j, const struct frame *old, struct frame *n
 	return true;
 }
 
-/* --- Frames, states ----------------------------------------------------------------------------
- */
+/* --- Frames, states -------------------------------------------------------------------------- */
 
 static bool frames_alike(const struct frame *old, const struct frame *now)
 {

@@ -30,8 +30,7 @@ struct access_masks {
 	uint16_t reads, writes;
 };
 
-/* --- What an instruction reads and writes ------------------------------------------------------
- */
+/* --- What an instruction reads and writes ---------------------------------------------------- */
 
 static struct access_masks of_load(const struct skep_insn *insn)
 {
@@ -124,8 +123,7 @@ static struct access_masks masks_of(struct verifier *v, const struct skep_insn *
 	}
 }
 
-/* --- What is live ------------------------------------------------------------------------------
- */
+/* --- What is live ---------------------------------------------------------------------------- */
 
 static bool update(struct verifier *v, const struct access_masks *masks, uint32_t at)
 {
@@ -153,8 +151,7 @@ static void settle(struct verifier *v, const struct access_masks *masks, const s
 	} while (changed);
 }
 
-/* --- In the log --------------------------------------------------------------------------------
- */
+/* --- In the log ------------------------------------------------------------------------------ */
 
 static void log_insn(struct verifier *v, uint32_t at)
 {

@@ -63,8 +63,7 @@ struct live_stack {
 	struct instance *answers[SKEP_MOST_FRAMES];
 };
 
-/* --- Instances ---------------------------------------------------------------------------------
- */
+/* --- Instances ------------------------------------------------------------------------------- */
 
 static struct chain chain_of(const struct verifier *v, const struct state *state, uint32_t frame)
 {
@@ -177,8 +176,7 @@ static struct masks *make_masks(struct verifier *v, struct instance *instance, u
 	return masks_at(v, instance, frame, at);
 }
 
-/* --- Notes -------------------------------------------------------------------------------------
- */
+/* --- Notes ----------------------------------------------------------------------------------- */
 
 static void note_read(struct verifier *v, struct instance *instance, uint32_t frame, uint32_t at,
 		      uint64_t mask)
@@ -242,8 +240,7 @@ void verify_live_stack_end(struct verifier *v)
 	instance->visited[live->at - start_of(v, instance)] = true;
 }
 
-/* --- In the log --------------------------------------------------------------------------------
- */
+/* --- In the log ------------------------------------------------------------------------------ */
 
 static bool is_logged(const struct verifier *v)
 {
@@ -301,8 +298,7 @@ static void log_masks(struct verifier *v, const struct place *place, const struc
 	log_change(v, place, "written", before->written, now->written);
 }
 
-/* --- What follows ------------------------------------------------------------------------------
- */
+/* --- What follows ---------------------------------------------------------------------------- */
 
 static bool update(struct verifier *v, const struct place *place)
 {
@@ -392,8 +388,7 @@ void verify_live_stack_update(struct verifier *v)
 	}
 }
 
-/* --- Questions ---------------------------------------------------------------------------------
- */
+/* --- Questions ------------------------------------------------------------------------------- */
 
 static void ask(struct verifier *v, const struct state *state)
 {

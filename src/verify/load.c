@@ -20,8 +20,7 @@ static uint32_t bytes_of(const struct skep_insn *insn)
 	return bytes[insn->code >> 3 & 3];
 }
 
-/* --- The same kind on every path ---------------------------------------------------------------
- */
+/* --- The same kind on every path ------------------------------------------------------------- */
 
 /* Kinds whose accesses are all alike to the machine. */
 static bool may_differ(uint8_t kind)
@@ -94,8 +93,7 @@ static int same_pointer(struct verifier *v, struct pointer_kind now, bool loads)
 	return 0;
 }
 
-/* --- Loads and stores --------------------------------------------------------------------------
- */
+/* --- Loads and stores ------------------------------------------------------------------------ */
 
 static int load(struct verifier *v, const struct skep_insn *insn, bool atomic)
 {
@@ -149,8 +147,7 @@ int verify_store(struct verifier *v, const struct skep_insn *insn)
 	return store(v, insn, false);
 }
 
-/* --- Atomics -----------------------------------------------------------------------------------
- */
+/* --- Atomics --------------------------------------------------------------------------------- */
 
 /* What is read and written in one go must be plain memory. In arenas the JIT makes no loop of it,
  * and those that fetch by and, or, xor need one. */

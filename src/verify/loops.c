@@ -29,8 +29,7 @@
 
 #define MOST_ROUNDS 64 /* of carrying marks: then all numbers are kept */
 
-/* --- Which loop a state is in ------------------------------------------------------------------
- */
+/* --- Which loop a state is in ---------------------------------------------------------------- */
 
 /* The outermost frame in a loop decides. Return false: none is */
 static bool find_chain(const struct verifier *v, const struct state *state, struct visit *ret)
@@ -75,8 +74,7 @@ static void log_visit(struct verifier *v, const char *what, const struct visit *
 	verify_log(v, "%u)\n", visit->scc);
 }
 
-/* --- Into a loop, around, and out --------------------------------------------------------------
- */
+/* --- Into a loop, around, and out ------------------------------------------------------------ */
 
 int verify_loop_enter(struct verifier *v, struct state *state)
 {
@@ -195,8 +193,7 @@ void verify_loops_done(struct verifier *v)
 	}
 }
 
-/* --- Rounds are made alike ---------------------------------------------------------------------
- */
+/* --- Rounds are made alike ------------------------------------------------------------------- */
 
 struct state *verify_last_round(struct verifier *v, const struct state *state, uint32_t at)
 {

@@ -19,8 +19,7 @@
 #include "verify/call.h"
 #include "verify/memory.h"
 
-/* --- Never NULL --------------------------------------------------------------------------------
- */
+/* --- Never NULL ------------------------------------------------------------------------------ */
 
 /* Held, or passed by the kernel itself: alive while the program runs. */
 static bool is_trusted(const struct reg *reg)
@@ -51,8 +50,7 @@ bool verify_reg_not_null(const struct reg *reg)
 	}
 }
 
-/* --- Found not to be NULL ----------------------------------------------------------------------
- */
+/* --- Found not to be NULL -------------------------------------------------------------------- */
 
 static bool has_field(const struct skep_map *map, unsigned kinds)
 {
@@ -94,8 +92,7 @@ void verify_not_null(struct reg *reg)
 		reg->flags &= (uint16_t)~PTR_MAYBE_NULL;
 }
 
-/* --- Decided -----------------------------------------------------------------------------------
- */
+/* --- Decided --------------------------------------------------------------------------------- */
 
 #define LOCKS (1u << SKEP_FIELD_SPIN_LOCK | 1u << SKEP_FIELD_RES_SPIN_LOCK)
 

@@ -56,8 +56,7 @@ int verify_flow_keys(struct verifier *v, const struct mem_access *at, const stru
 	return 0;
 }
 
-/* --- Buffers -----------------------------------------------------------------------------------
- */
+/* --- Buffers --------------------------------------------------------------------------------- */
 
 static const char *buffer_name(const struct reg *reg)
 {

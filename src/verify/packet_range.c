@@ -17,8 +17,7 @@
 
 #define MOST_PACKET_OFF 0xffff
 
-/* --- Is it decided -----------------------------------------------------------------------------
- */
+/* --- Is it decided --------------------------------------------------------------------------- */
 
 /* a <op> b as b <op> a */
 static uint8_t mirrored(uint8_t op)
@@ -54,8 +53,7 @@ enum skep_branch verify_packet_branch(const struct reg *dst, const struct reg *s
 	return SKEP_BRANCH_EITHER;
 }
 
-/* --- What it tells -----------------------------------------------------------------------------
- */
+/* --- What it tells --------------------------------------------------------------------------- */
 
 struct found {
 	uint8_t kind;

@@ -20,8 +20,7 @@ static uint8_t op_of(const struct skep_insn *insn)
 	return insn->code & 0xf0;
 }
 
-/* --- May it be done at all? --------------------------------------------------------------------
- */
+/* --- May it be done at all? ------------------------------------------------------------------ */
 
 /* A number that contradicts itself is on a path that nothing goes. */
 static bool is_impossible(const struct reg *off)
@@ -88,8 +87,7 @@ static int check_offset(struct verifier *v, const struct reg *reg, const struct 
 	return 0;
 }
 
-/* --- Plus and minus ----------------------------------------------------------------------------
- */
+/* --- Plus and minus -------------------------------------------------------------------------- */
 
 static bool fits_fixed(int64_t off)
 {
@@ -194,8 +192,7 @@ static int compute(struct verifier *v, const struct skep_insn *insn, const struc
 	}
 }
 
-/* --- Together ----------------------------------------------------------------------------------
- */
+/* --- Together -------------------------------------------------------------------------------- */
 
 static int in_32_bits(struct verifier *v, const struct skep_insn *insn)
 {

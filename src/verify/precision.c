@@ -25,8 +25,7 @@
 
 #include <errno.h>
 
-/* --- Steps -------------------------------------------------------------------------------------
- */
+/* --- Steps ----------------------------------------------------------------------------------- */
 
 int verify_push_step(struct verifier *v, uint32_t flags, uint64_t linked)
 {
@@ -47,8 +46,7 @@ int verify_push_step(struct verifier *v, uint32_t flags, uint64_t linked)
 	return 0;
 }
 
-/* --- All of them -------------------------------------------------------------------------------
- */
+/* --- All of them ----------------------------------------------------------------------------- */
 
 static bool logs(const struct verifier *v)
 {
@@ -90,8 +88,7 @@ void verify_all_precise(struct verifier *v, struct state *state)
 			force_frame(v, state->frames[f], f);
 }
 
-/* --- Back along the path -----------------------------------------------------------------------
- */
+/* --- Back along the path --------------------------------------------------------------------- */
 
 struct chain {
 	struct verifier *v;
@@ -283,8 +280,7 @@ int verify_mark_slot_precise(struct verifier *v, uint32_t frame, uint32_t slot)
 	return 0;
 }
 
-/* --- What an old state needs, a state like it needs --------------------------------------------
- */
+/* --- What an old state needs, a state like it needs ------------------------------------------ */
 
 static bool is_precise(const struct reg *reg)
 {

@@ -26,8 +26,7 @@ struct change {
 
 static const struct change unknown_change = {INT64_MIN, INT64_MAX, true, true};
 
-/* --- Sums --------------------------------------------------------------------------------------
- */
+/* --- Sums ------------------------------------------------------------------------------------ */
 
 static bool leaves_unsigned(uint64_t number, int64_t more)
 {
@@ -83,8 +82,7 @@ static struct change shrink(const struct skep_bounds *to, uint64_t divisor, uint
 			       .most = -(int64_t)(to->umin - to->umin / divisor)};
 }
 
-/* --- Arithmetic --------------------------------------------------------------------------------
- */
+/* --- Arithmetic ------------------------------------------------------------------------------ */
 
 /* The operand as a signed number, of the width. Return false: it is none */
 static bool operand(struct verifier *v, const struct skep_insn *insn, struct skep_bounds *ret)
@@ -160,8 +158,7 @@ static void note_change(struct verifier *v, const struct skep_insn *insn)
 	p->wraps_signed |= change.wraps_signed;
 }
 
-/* --- Moves -------------------------------------------------------------------------------------
- */
+/* --- Moves ----------------------------------------------------------------------------------- */
 
 /* Is the number the same, after so many of its bits are kept, and the sign is extended or not? */
 static bool is_kept(const struct skep_scalar *number, unsigned bits, bool sign)
@@ -190,8 +187,7 @@ static void note_move(struct verifier *v, const struct skep_insn *insn)
 	p->changes |= !kept;
 }
 
-/* --- Stack -------------------------------------------------------------------------------------
- */
+/* --- Stack ----------------------------------------------------------------------------------- */
 
 /* Does a load or store of so many bytes have all of the number? */
 static bool is_whole(const struct reg *reg, uint32_t bytes)
@@ -247,8 +243,7 @@ static void note_store(struct verifier *v, const struct skep_insn *insn)
 	v->wide->progress[v->at].changes |= !is_whole(verify_reg(v, insn->src), bytes);
 }
 
-/* --- Calls --------------------------------------------------------------------------------------
- */
+/* --- Calls ----------------------------------------------------------------------------------- */
 
 static bool makes_iterator(const struct verifier *v, uint32_t at)
 {
@@ -289,8 +284,7 @@ static void note_comparison(struct verifier *v, const struct skep_insn *insn)
 		verify_threshold_add(v, dst->value.bits.value);
 }
 
-/* --- The instruction ----------------------------------------------------------------------------
- */
+/* --- The instruction ------------------------------------------------------------------------- */
 
 static void note_jump(struct verifier *v, const struct skep_insn *insn)
 {

@@ -65,8 +65,7 @@ void verify_each_reg(struct state *state, void (*each)(struct reg *reg, void *ct
 	}
 }
 
-/* --- Words -------------------------------------------------------------------------------------
- */
+/* --- Words ----------------------------------------------------------------------------------- */
 
 const char *verify_kind_text(const struct reg *reg, char text[VERIFY_KIND_TEXT_BYTES])
 {
@@ -109,8 +108,7 @@ const char *verify_tnum_text(struct skep_tnum t, char text[VERIFY_TNUM_TEXT_BYTE
 	return text;
 }
 
-/* --- Operands ----------------------------------------------------------------------------------
- */
+/* --- Operands -------------------------------------------------------------------------------- */
 
 int verify_read_reg(struct verifier *v, unsigned regno)
 {

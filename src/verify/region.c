@@ -18,8 +18,7 @@
 
 #include <string.h>
 
-/* --- Inside? -----------------------------------------------------------------------------------
- */
+/* --- Inside? --------------------------------------------------------------------------------- */
 
 static int outside(struct verifier *v, const struct mem_access *at, const struct reg *reg,
 		   int32_t off, uint32_t mem_bytes)
@@ -73,8 +72,7 @@ int verify_region(struct verifier *v, const struct mem_access *at, const struct 
 	return err ? at_end(v, "max", at->regno, err) : 0;
 }
 
-/* --- Special fields ----------------------------------------------------------------------------
- */
+/* --- Special fields -------------------------------------------------------------------------- */
 
 const char *verify_field_name(const struct skep_map_field *field)
 {
@@ -140,8 +138,7 @@ int verify_map_value_region(struct verifier *v, const struct mem_access *at, con
 	return err;
 }
 
-/* --- Map values --------------------------------------------------------------------------------
- */
+/* --- Map values ------------------------------------------------------------------------------ */
 
 #define RDONLY_PROG (1u << 7) /* BPF_F_RDONLY_PROG */
 #define WRONLY_PROG (1u << 8)
@@ -222,8 +219,7 @@ int verify_map_value(struct verifier *v, const struct mem_access *at, const stru
 	return 0;
 }
 
-/* --- Keys, other memory ------------------------------------------------------------------------
- */
+/* --- Keys, other memory ---------------------------------------------------------------------- */
 
 int verify_map_key(struct verifier *v, const struct mem_access *at, const struct reg *reg)
 {

@@ -15,8 +15,7 @@
 
 #include "base/vec.h"
 
-/* --- versions.c: 0 is "not known" everywhere ---------------------------------------------------
- */
+/* --- versions.c: 0 is "not known" everywhere ------------------------------------------------- */
 
 /** Something that versions.def has a row of. */
 struct version_row {
@@ -54,8 +53,7 @@ enum version_limit { LIMIT_INSNS, LIMIT_PROCESSED, LIMIT_BRANCHES };
 /** The first version that lets so much of it be used; NULL: all do. */
 const struct version_row *version_of_limit(enum version_limit limit, uint64_t used);
 
-/* --- requirements.c ----------------------------------------------------------------------------
- */
+/* --- requirements.c -------------------------------------------------------------------------- */
 
 struct asking {
 	const struct skep_verify_program *program;

@@ -67,8 +67,7 @@ struct loop {
 	uint32_t start, n;
 };
 
-/* --- What an instruction does to places ----------------------------------------------------------
- */
+/* --- What an instruction does to places ------------------------------------------------------ */
 
 static const struct moved moved_unknown = {ANY_LEAST, ANY_MOST, NO_PLACE, true, true};
 
@@ -211,8 +210,7 @@ static void do_insn(const struct loop *l, uint32_t at, struct places *places)
 	}
 }
 
-/* --- Which instructions are the loop -------------------------------------------------------------
- */
+/* --- Which instructions are the loop --------------------------------------------------------- */
 
 static unsigned ways(const struct loop *l, uint32_t at, uint32_t ret[2])
 {
@@ -278,8 +276,7 @@ static void mark_members(struct loop *l)
 			l->members[l->n++] = at;
 }
 
-/* --- From the start on ---------------------------------------------------------------------------
- */
+/* --- From the start on ----------------------------------------------------------------------- */
 
 /* Return whether @to became less known. */
 static bool join_place(struct moved *to, const struct moved *from, bool hurry)

@@ -19,8 +19,7 @@
  */
 #include "verify/kept.h"
 
-/* --- Ids ---------------------------------------------------------------------------------------
- */
+/* --- Ids ------------------------------------------------------------------------------------- */
 
 #define MOST_PAIRS ((SKEP_N_REGS + MOST_SLOTS) * SKEP_MOST_FRAMES)
 #define FEW_PAIRS  16
@@ -123,8 +122,7 @@ static bool number_ids_pair(struct comparison *c, uint32_t old, uint32_t now)
 	return !(old & ID_ADD) || ids_pair(c, old & ~ID_ADD, now & ~ID_ADD);
 }
 
-/* --- Values ------------------------------------------------------------------------------------
- */
+/* --- Values ---------------------------------------------------------------------------------- */
 
 static bool bounds_same(const struct skep_bounds *a, const struct skep_bounds *b)
 {
@@ -169,8 +167,7 @@ bool verify_reg_same(const struct reg *a, const struct reg *b)
 	return all_but_value_same(a, b) && value_same(&a->value, &b->value);
 }
 
-/* --- Registers ---------------------------------------------------------------------------------
- */
+/* --- Registers ------------------------------------------------------------------------------- */
 
 static bool like_exactly(struct comparison *c, const struct reg *old, const struct reg *now)
 {
@@ -236,8 +233,7 @@ static bool reg_safe(struct comparison *c, const struct reg *old, const struct r
 	return (like_by_kind[old->kind] ? like_by_kind[old->kind] : like_exactly)(c, old, now);
 }
 
-/* --- Slots -------------------------------------------------------------------------------------
- */
+/* --- Slots ----------------------------------------------------------------------------------- */
 
 static bool is_any(const struct comparison *c, const struct slot *slot)
 {
@@ -339,8 +335,7 @@ static bool stack_safe(struct comparison *c, const struct frame *old, const stru
 	return true;
 }
 
-/* --- States ------------------------------------------------------------------------------------
- */
+/* --- States ---------------------------------------------------------------------------------- */
 
 static bool ref_safe(struct comparison *c, const struct ref *old, const struct ref *now)
 {
@@ -391,8 +386,7 @@ bool verify_states_equal(struct verifier *v, const struct state *old, const stru
 	return true;
 }
 
-/* --- Rounds of a loop are made alike -----------------------------------------------------------
- */
+/* --- Rounds of a loop are made alike --------------------------------------------------------- */
 
 static void widen(struct comparison *c, const struct reg *old, struct reg *now)
 {

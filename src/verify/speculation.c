@@ -41,8 +41,7 @@ static bool is_needed(const struct verifier *v, const struct skep_insn *insn)
 	       (op_of(insn) == SKEP_ADD || op_of(insn) == SKEP_SUB);
 }
 
-/* --- The limit ---------------------------------------------------------------------------------
- */
+/* --- The limit ------------------------------------------------------------------------------- */
 
 /* How far @ptr is from where its memory begins. */
 static int find_limit(struct verifier *v, const struct skep_insn *insn, const struct reg *ptr,
@@ -68,8 +67,7 @@ static int find_limit(struct verifier *v, const struct skep_insn *insn, const st
 	return 0;
 }
 
-/* --- Before ------------------------------------------------------------------------------------
- */
+/* --- Before ---------------------------------------------------------------------------------- */
 
 static uint32_t state_of(const struct speculation *window)
 {
@@ -119,8 +117,7 @@ int verify_speculate_before(struct verifier *v, const struct skep_insn *insn, co
 	return skep_tnum_is_const(window->off->value.bits) ? 0 : walk_unmoved(v);
 }
 
-/* --- After -------------------------------------------------------------------------------------
- */
+/* --- After ----------------------------------------------------------------------------------- */
 
 /* The pointer must be where an access of one byte would be allowed. */
 static int check_place(struct verifier *v, const struct skep_insn *insn, const struct reg *dst)

@@ -24,8 +24,7 @@
 #include "verify/call.h"
 #include "verify/memory.h"
 
-/* --- Slots -------------------------------------------------------------------------------------
- */
+/* --- Slots ----------------------------------------------------------------------------------- */
 
 static uint32_t slot_of(int32_t off)
 {
@@ -53,8 +52,7 @@ static unsigned width_of(const struct reg *reg)
 	return umax ? 64 - (unsigned)__builtin_clzll(umax) : 0;
 }
 
-/* --- Inside? -----------------------------------------------------------------------------------
- */
+/* --- Inside? --------------------------------------------------------------------------------- */
 
 static const char *access_name(const struct mem_access *at)
 {
@@ -108,8 +106,7 @@ int verify_stack_bounds(struct verifier *v, const struct mem_access *at, const s
 	return verify_frame_grow(v, frame, n);
 }
 
-/* --- Writing -----------------------------------------------------------------------------------
- */
+/* --- Writing --------------------------------------------------------------------------------- */
 
 static void spill(struct slot *slot, const struct reg *reg, uint32_t bytes)
 {
@@ -255,8 +252,7 @@ int verify_stack_write(struct verifier *v, const struct mem_access *at, struct f
 	return write_bytes(v, at, frame);
 }
 
-/* --- Reading -----------------------------------------------------------------------------------
- */
+/* --- Reading --------------------------------------------------------------------------------- */
 
 void verify_load_bytes(struct verifier *v, const struct frame *frame, int32_t lowest, int32_t end,
 		       int value)
@@ -374,8 +370,7 @@ int verify_stack_read(struct verifier *v, const struct mem_access *at, struct fr
 	return read_whole(v, at, frame);
 }
 
-/* --- Either ------------------------------------------------------------------------------------
- */
+/* --- Either ---------------------------------------------------------------------------------- */
 
 int verify_stack(struct verifier *v, const struct mem_access *at, const struct reg *reg)
 {

@@ -52,8 +52,7 @@ static void forget_slot(struct slot *slot)
 			slot->kinds[i] = SLOT_MISC;
 }
 
-/* --- Writes ------------------------------------------------------------------------------------
- */
+/* --- Writes ---------------------------------------------------------------------------------- */
 
 static bool writes_zero(struct verifier *v, const struct mem_access *at)
 {
@@ -128,8 +127,7 @@ int verify_stack_write_anywhere(struct verifier *v, const struct mem_access *at,
 	return err;
 }
 
-/* --- Reads -------------------------------------------------------------------------------------
- */
+/* --- Reads ----------------------------------------------------------------------------------- */
 
 /* The call fills what it is given: nothing need be there, but no dynptr may lie there either, for
  * it may be another argument. */

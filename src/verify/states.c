@@ -35,8 +35,7 @@
 #define MISSES_PER_HIT 3
 #define MISSES_IN_LOOP 64
 
-/* --- Lists -------------------------------------------------------------------------------------
- */
+/* --- Lists ----------------------------------------------------------------------------------- */
 
 struct state **verify_kept_at(struct verifier *v, const struct state *state, uint32_t at)
 {
@@ -101,8 +100,7 @@ void verify_update_peak(struct verifier *v)
 		v->peak_states = now;
 }
 
-/* --- Out of the list, and out of memory --------------------------------------------------------
- */
+/* --- Out of the list, and out of memory ------------------------------------------------------ */
 
 static void free_if_unneeded(struct verifier *v, struct state *state)
 {
@@ -151,8 +149,7 @@ int verify_path_ended(struct verifier *v, struct state *state)
 	return 0;
 }
 
-/* --- What is dead is taken out -----------------------------------------------------------------
- */
+/* --- What is dead is taken out --------------------------------------------------------------- */
 
 bool verify_same_calls(const struct state *a, const struct state *b)
 {
@@ -195,8 +192,7 @@ static void clean_old(struct verifier *v)
 	}
 }
 
-/* --- Like a state of the path itself -----------------------------------------------------------
- */
+/* --- Like a state of the path itself --------------------------------------------------------- */
 
 /* Seen quickly: are the registers the same, the unread ones too? */
 static bool may_be_looping(const struct state *old, const struct state *now)
@@ -286,8 +282,7 @@ static bool ends_round(struct verifier *v, const struct state *old, bool *ret_de
 	return facts->calls_callback && verify_states_equal(v, old, now, LIKE_WITHIN);
 }
 
-/* --- The search --------------------------------------------------------------------------------
- */
+/* --- The search ------------------------------------------------------------------------------ */
 
 struct search {
 	bool keeps;  /* the state under way, if none is like it */
@@ -362,8 +357,7 @@ static int search(struct verifier *v, struct search *s, uint32_t *ret_n)
 	return 0;
 }
 
-/* --- Keeping -----------------------------------------------------------------------------------
- */
+/* --- Keeping --------------------------------------------------------------------------------- */
 
 static void forget_precision(struct reg *reg, void *ctx)
 {

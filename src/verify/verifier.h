@@ -130,9 +130,8 @@ struct verifier {
 	/* the walk */
 	struct state *state; /* of the path under way */
 	uint32_t at, prev_at;
-	uint32_t next;           /* where the path goes on; a step may set it */
-	uint32_t func;           /* which is verified on its own: 0 is main */
-	uint32_t exception_func; /* which goes on where bpf_throw() ends the program; 0: none */
+	uint32_t next; /* where the path goes on; a step may set it */
+	uint32_t func; /* which is verified on its own: 0 is main */
 	SKEP_VEC(struct pending) pending;
 	uint32_t last_id;
 	bool strict_alignment, privileged;
@@ -285,8 +284,7 @@ void verify_mark_null(struct verifier *v, struct state *state, uint32_t regno, b
  * mark_ptr_not_null_reg() */
 void verify_not_null(struct reg *reg);
 
-/* --- load.c and the files of memory: access ----------------------------------------------------
- */
+/* --- load.c and the files of memory: access -------------------------------------------------- */
 
 enum access { ACCESS_READ, ACCESS_WRITE };
 
@@ -332,8 +330,7 @@ int verify_kptr_access(struct verifier *v, const struct mem_access *access,
  */
 int verify_load_variable(struct verifier *v, const struct skep_insn *insn);
 
-/* --- context.c: what r1 points to at first -----------------------------------------------------
- */
+/* --- context.c: what r1 points to at first --------------------------------------------------- */
 
 /* What a context's field is. sign_extends is the caller's: the load extends the sign. */
 struct ctx_field {
@@ -369,8 +366,7 @@ bool verify_return_range(struct verifier *v, struct range32 *ret);
 /** May data of packets be accessed so? (types whose packets are read-only, or not linear) */
 bool verify_packet_access_allowed(struct verifier *v, const struct call *call, enum access kind);
 
-/* --- call.c and its files -----------------------------------------------------------------------
- */
+/* --- call.c and its files -------------------------------------------------------------------- */
 
 int verify_call(struct verifier *v, const struct skep_insn *insn);
 int verify_exit(struct verifier *v);
@@ -382,14 +378,11 @@ int verify_first_state(struct verifier *v);
 /** What must not be held when the program ends or calls so. Source: check_resource_leak() */
 int verify_nothing_held(struct verifier *v, bool exception_exit, bool locks, const char *what);
 
-/* --- graph.c, live_*.c, depth.c, fastcall.c -----------------------------------------------------
- */
+/* --- graph.c, live_*.c, depth.c, fastcall.c -------------------------------------------------- */
 
 /** A kernel function that is not there may be called where no path comes to.
  *  Source: fixup_kfunc_call() */
 int verify_no_absent_kfunc(struct verifier *v);
-/** exception.c: which function bpf_throw() goes on with, by the BTF. */
-int verify_exception_callback(struct verifier *v);
 int verify_graph(struct verifier *v);
 /** unprivileged.c: what programs of users without privileges may not have at all. */
 int verify_unprivileged(struct verifier *v);
@@ -425,8 +418,7 @@ void verify_fastcall_access(struct verifier *v, const struct frame *frame, int32
 int verify_fastcall_stack(struct verifier *v);
 int verify_stack_depth(struct verifier *v);
 
-/* --- states.c, same.c, precision.c --------------------------------------------------------------
- */
+/* --- states.c, same.c, precision.c ----------------------------------------------------------- */
 
 enum step_flag {
 	STEP_STACK = 1 << 0, /* it accesses stack slot .slot of frame .frame */

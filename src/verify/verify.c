@@ -14,8 +14,7 @@
 
 #include "verify/wide.h"
 
-/* --- Each function on its own --------------------------------------------------------------------
- */
+/* --- Each function on its own ---------------------------------------------------------------- */
 
 static int walk_function(struct verifier *v, uint32_t func)
 {
@@ -79,12 +78,11 @@ static int walk_globals(struct verifier *v)
 }
 
 static int (*const passes[])(struct verifier *v) = {
-	verify_unprivileged,       /* what not everyone may have */
-	verify_maps,               /* that its type may use */
-	verify_exception_callback, /* where bpf_throw() goes on */
-	verify_graph,              /* where paths meet, and loops */
-	verify_attach,             /* to what its type may */
-	verify_live_registers,     /* what is read again */
+	verify_unprivileged,   /* what not everyone may have */
+	verify_maps,           /* that its type may use */
+	verify_graph,          /* where paths meet, and loops */
+	verify_attach,         /* to what its type may */
+	verify_live_registers, /* what is read again */
 	verify_live_stack,
 	verify_fastcall, /* spills around quick calls, that need no stack */
 	walk_main,

@@ -23,8 +23,7 @@
 #define PAST_LIMIT          10   /* times the limit, in extended mode */
 #define INSNS_BETWEEN_LOOKS 1024 /* at the clock */
 
-/* --- Forks -------------------------------------------------------------------------------------
- */
+/* --- Forks ----------------------------------------------------------------------------------- */
 
 /* What waits is packed, but not before the instruction that made it is through with it. */
 static int pack_pending(struct verifier *v)
@@ -79,8 +78,7 @@ static int take_pending(struct verifier *v)
 	return 0;
 }
 
-/* --- Steps -------------------------------------------------------------------------------------
- */
+/* --- Steps ----------------------------------------------------------------------------------- */
 
 /* A 64-bit load: a number, or what the linker found it to name. */
 static int load_imm64(struct verifier *v, const struct skep_insn *insn)
@@ -178,8 +176,7 @@ int verify_step(struct verifier *v)
 	}
 }
 
-/* --- The walk ----------------------------------------------------------------------------------
- */
+/* --- The walk -------------------------------------------------------------------------------- */
 
 /* The words of a refusal are still said, and what was shown of other paths stays. */
 static void fall_silent(struct verifier *v)

@@ -26,8 +26,7 @@
 #define MOST_THRESHOLD 100 /* joined so; then what moves may be anything */
 #define LOOSE_AFTER    4   /* times the patience, of states that cannot be joined */
 
-/* --- Begin and end ------------------------------------------------------------------------------
- */
+/* --- Begin and end --------------------------------------------------------------------------- */
 
 static void find_loop_starts(struct verifier *v)
 {
@@ -71,8 +70,7 @@ void verify_wide_done(struct verifier *v)
 	v->wide = NULL;
 }
 
-/* --- The state under way ------------------------------------------------------------------------
- */
+/* --- The state under way --------------------------------------------------------------------- */
 
 /* Nothing need be told of what is not read again. */
 static void clean_regs(const struct verifier *v, struct state *state)
@@ -123,8 +121,7 @@ static int keep(struct verifier *v)
 	return 0;
 }
 
-/* --- Covered ------------------------------------------------------------------------------------
- */
+/* --- Covered --------------------------------------------------------------------------------- */
 
 /* *ret_n: how many are called alike */
 static bool is_covered(struct verifier *v, uint32_t *ret_n)
@@ -142,8 +139,7 @@ static bool is_covered(struct verifier *v, uint32_t *ret_n)
 	return false;
 }
 
-/* --- Joined -------------------------------------------------------------------------------------
- */
+/* --- Joined ---------------------------------------------------------------------------------- */
 
 struct joining {
 	struct state **old; /* where the likest is linked */

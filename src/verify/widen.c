@@ -22,8 +22,7 @@
 
 #define MOST_THRESHOLDS 512
 
-/* --- The numbers -------------------------------------------------------------------------------
- */
+/* --- The numbers ----------------------------------------------------------------------------- */
 
 static bool has_number(const struct thresholds *t, uint64_t number)
 {
@@ -78,8 +77,7 @@ void verify_thresholds_collect(struct verifier *v)
 		collect_from(v, &v->insns[at]);
 }
 
-/* --- The next ----------------------------------------------------------------------------------
- */
+/* --- The next -------------------------------------------------------------------------------- */
 
 static uint64_t next_above(const struct thresholds *t, uint64_t number, uint64_t most)
 {
@@ -134,8 +132,7 @@ static int64_t next_below_signed(const struct thresholds *t, int64_t number, int
 	return best;
 }
 
-/* --- Bounds, bits ------------------------------------------------------------------------------
- */
+/* --- Bounds, bits ---------------------------------------------------------------------------- */
 
 static struct skep_bounds hull(const struct skep_bounds *a, const struct skep_bounds *b)
 {

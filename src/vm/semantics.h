@@ -184,8 +184,7 @@ static inline uint64_t smod32(int32_t a, int32_t b)
 #define IF_JSLE32_IMM(d, s, p) (S32(*(d)) <= (p)->imm)
 #define IF_JSLE32_REG(d, s, p) (S32(*(d)) <= S32(*(s)))
 
-/* --- memory: what is not aligned is read and written all the same ------------------------------
- */
+/* --- memory: what is not aligned is read and written all the same ---------------------------- */
 
 #define AT(base, p) ((void *)(uintptr_t)(*(base) + (uint64_t)(int64_t)(p)->off))
 #define LOAD(type, base, p)                                                                        \

@@ -85,8 +85,7 @@ static void assert_fails(struct reading *reading, int result, enum skep_diag_id 
 	assert_int_equal(reading->diag.items[0].id, id);
 }
 
-/* --- pcap ----------------------------------------------------------------------------------------
- */
+/* --- pcap ------------------------------------------------------------------------------------ */
 
 static void test_pcap(void **state)
 {
@@ -164,8 +163,7 @@ static void test_no_capture(void **state)
 	close_reading(&reading);
 }
 
-/* --- pcapng --------------------------------------------------------------------------------------
- */
+/* --- pcapng ---------------------------------------------------------------------------------- */
 
 static void block(struct skep_buf *out, uint32_t kind, const struct skep_buf *body)
 {
@@ -291,8 +289,7 @@ static void test_pcapng_is_broken(void **state)
 	}
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 static void test_round_trip(void **state)
 {

@@ -240,8 +240,7 @@ static void test_view(void **state)
 	unload(&loaded);
 }
 
-/* --- Broken files --------------------------------------------------------------------------------
- */
+/* --- Broken files ---------------------------------------------------------------------------- */
 
 static int open_bytes(struct skep_buf *bytes, enum skep_diag_id *ret_id)
 {
@@ -315,8 +314,7 @@ static void test_libbpf_refuses(void **state)
 	assert_int_equal(id, SKEP_DIAG_ELF_OPEN);
 }
 
-/* --- Words -------------------------------------------------------------------------------------
- */
+/* --- Words ----------------------------------------------------------------------------------- */
 
 static void test_refused_words(void **state)
 {

@@ -298,8 +298,7 @@ static void test_functions(void **state)
 	assert_string_equal(log.data, "too many subprograms\n");
 }
 
-/* --- depth: eight frames, and no circle --------------------------------------------------------
- */
+/* --- depth: eight frames, and no circle ------------------------------------------------------ */
 
 /* Each function calls the next; the last calls @back. */
 static struct code chain(uint32_t frames, int32_t back)
@@ -344,8 +343,7 @@ static void test_depth(void **state)
 	check_depth(3, -5, -E2BIG);
 }
 
-/* --- what an image says -------------------------------------------------------------------------
- */
+/* --- what an image says ---------------------------------------------------------------------- */
 
 static void test_image(void **state)
 {
@@ -371,8 +369,7 @@ static void test_image(void **state)
 	skep_image_free(image);
 }
 
-/* --- callx, where somebody wants it ------------------------------------------------------------
- */
+/* --- callx, where somebody wants it ---------------------------------------------------------- */
 
 static uint64_t third(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
 		      struct skep_run *run)

@@ -112,8 +112,7 @@ static struct skep_image *link_text(const char *text)
 	return image;
 }
 
-/* --- Running ------------------------------------------------------------------------------------
- */
+/* --- Running --------------------------------------------------------------------------------- */
 
 static struct skep_program loaded(const struct skep_image *image, const struct skep_exec *exec,
 				  const struct skep_exec_opts *opts)
@@ -158,8 +157,7 @@ static uint64_t run_text(const char *text)
 	return want.r0;
 }
 
-/* --- Calls --------------------------------------------------------------------------------------
- */
+/* --- Calls ----------------------------------------------------------------------------------- */
 
 static void helpers_get_their_arguments(void **state)
 {
@@ -241,8 +239,7 @@ static void budgets_end_runs(void **state)
 	assert_int_equal(endless.r0, 0);
 }
 
-/* --- Maps ---------------------------------------------------------------------------------------
- */
+/* --- Maps ------------------------------------------------------------------------------------ */
 
 static struct skep_map *new_map(uint32_t type, uint32_t key, uint32_t value, uint32_t n)
 {
@@ -318,8 +315,7 @@ static void the_cpu_is_the_runs(void **state)
 			 0);
 }
 
-/* --- Tail calls ---------------------------------------------------------------------------------
- */
+/* --- Tail calls ------------------------------------------------------------------------------ */
 
 static const struct skep_program *callees[3];
 
@@ -400,8 +396,7 @@ static void tail_calls_go_on_elsewhere(void **state)
 	compare_tail(jump, again, E2BIG + 33 * 1000000);
 }
 
-/* --- Arenas -------------------------------------------------------------------------------------
- */
+/* --- Arenas ---------------------------------------------------------------------------------- */
 
 static void casts_reach_the_arena(void **state)
 {

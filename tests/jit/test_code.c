@@ -51,8 +51,7 @@ static uint64_t run_code(const struct skep_image *image, struct skep_code *code,
 	return skep_exec_jit.call(&program, 0, args, &run);
 }
 
-/* --- Memory -------------------------------------------------------------------------------------
- */
+/* --- Memory ---------------------------------------------------------------------------------- */
 
 static void code_is_executable_and_fenced(void **state)
 {
@@ -89,8 +88,7 @@ static void code_begins_with_the_first_function(void **state)
 	skep_image_free(image);
 }
 
-/* --- Constants ----------------------------------------------------------------------------------
- */
+/* --- Constants ------------------------------------------------------------------------------- */
 
 static bool has_bytes(const struct skep_code *code, uint32_t value)
 {
@@ -135,8 +133,7 @@ static void hidden_constants_are_not_in_the_code(void **state)
 	skep_image_free(image);
 }
 
-/* --- Sizes --------------------------------------------------------------------------------------
- */
+/* --- Sizes ----------------------------------------------------------------------------------- */
 
 static size_t bytes_of(const char *text)
 {

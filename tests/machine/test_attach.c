@@ -64,8 +64,7 @@ static int teardown(void **state)
 	return counts.programs || counts.maps || counts.links;
 }
 
-/* --- Programs on both sides ---------------------------------------------------------------------
- */
+/* --- Programs on both sides ------------------------------------------------------------------ */
 
 struct side {
 	int progs[N_PROGS];
@@ -147,8 +146,7 @@ static void compare_query(const struct side sides[2], uint32_t type, uint32_t ro
 			     "program");
 }
 
-/* --- Random ones -------------------------------------------------------------------------------
- */
+/* --- Random ones ----------------------------------------------------------------------------- */
 
 static uint32_t below(uint32_t n)
 {

@@ -90,8 +90,7 @@ static void expect_error(int result, int err)
 	assert_int_equal(errno, err);
 }
 
-/* --- The tests ---------------------------------------------------------------------------------
- */
+/* --- The tests ------------------------------------------------------------------------------- */
 
 static int with_engine(const struct skep_exec *exec)
 {

@@ -18,8 +18,7 @@ struct skep_machine *machine;
 bool has_kernel;
 unsigned n_differences;
 
-/* --- Descriptors of all kinds ------------------------------------------------------------------
- */
+/* --- Descriptors of all kinds ---------------------------------------------------------------- */
 
 #define MOST_KINDS 40
 
@@ -160,8 +159,7 @@ static int teardown(void **state)
 	return counts.maps != 0;
 }
 
-/* --- The same on both ---------------------------------------------------------------------------
- */
+/* --- The same on both ------------------------------------------------------------------------ */
 
 static const uint8_t btf_blob[] = {0x9f,        0xeb, 1, 0, 24, 0,   0,   0,   0, 0, 0, 0,
 				   16,          0,    0, 0, 16, 0,   0,   0,   5, 0, 0, 0,

@@ -114,8 +114,7 @@ static size_t read_side(int side, int link, void *ret, size_t size)
 	return len;
 }
 
-/* --- Elements of maps, against the kernel ------------------------------------------------------
- */
+/* --- Elements of maps, against the kernel ---------------------------------------------------- */
 
 static int map_side(int side, uint32_t type, uint32_t value_size, uint32_t entries)
 {
@@ -240,8 +239,7 @@ static void test_empty(void **state)
 		}
 }
 
-/* --- Wrong calls -------------------------------------------------------------------------------
- */
+/* --- Wrong calls ----------------------------------------------------------------------------- */
 
 /* A call's result where it is a descriptor, which is closed; else the error. */
 static int error_of(int side, int cmd, union attr *attr)
@@ -394,8 +392,7 @@ static void test_info(void **state)
 	}
 }
 
-/* --- Maps, programs, links and tasks as they are ------------------------------------------------
- */
+/* --- Maps, programs, links and tasks as they are --------------------------------------------- */
 
 struct line {
 	uint64_t number;
@@ -536,8 +533,7 @@ static void test_task(void **state)
 	assert_memory_equal(lines[0].name, "test_machine_it", 16);
 }
 
-/* --- Limits -------------------------------------------------------------------------------------
- */
+/* --- Limits ---------------------------------------------------------------------------------- */
 
 /* Writes 8 bytes as often as asked for, of every object. */
 static int load_writer(int32_t times)

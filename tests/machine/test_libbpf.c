@@ -53,8 +53,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- our own objects ---------------------------------------------------------------------------
- */
+/* --- our own objects ------------------------------------------------------------------------- */
 
 static struct bpf_object *load(const char *path)
 {
@@ -129,8 +128,7 @@ static void test_ring_buffer(void **state)
 	bpf_object__close(object);
 }
 
-/* --- libbpf-tools ------------------------------------------------------------------------------
- */
+/* --- libbpf-tools ---------------------------------------------------------------------------- */
 
 static unsigned n_objects, n_loaded, n_outdated, n_programs;
 

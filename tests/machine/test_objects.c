@@ -78,8 +78,7 @@ static int load(const struct skep_insn *insns, uint32_t n, uint32_t type)
 	return (int)call(CMD_PROG_LOAD, &attr);
 }
 
-/* --- descriptors -------------------------------------------------------------------------------
- */
+/* --- descriptors ----------------------------------------------------------------------------- */
 
 static void test_dup(void **state)
 {
@@ -182,8 +181,7 @@ static void test_access(void **state)
 	assert_int_equal(count().maps, 0);
 }
 
-/* --- ids and pins ------------------------------------------------------------------------------
- */
+/* --- ids and pins ---------------------------------------------------------------------------- */
 
 static uint32_t next_id(int cmd, uint32_t id)
 {
@@ -243,8 +241,7 @@ static void test_pins(void **state)
 	rmdir(folder);
 }
 
-/* --- references between objects ------------------------------------------------------------------
- */
+/* --- references between objects -------------------------------------------------------------- */
 
 /* A program in an array that it uses itself: the circle ends with the array's last descriptor. */
 static void test_circle(void **state)
@@ -269,8 +266,7 @@ static void test_circle(void **state)
 	assert_int_equal(count().maps, 0);
 }
 
-/* --- refused loads -------------------------------------------------------------------------------
- */
+/* --- refused loads --------------------------------------------------------------------------- */
 
 static unsigned count_fds(void)
 {

@@ -150,8 +150,7 @@ static void struct_ops_waits_for_a_link(void **state)
 	assert_int_equal(n_filled, 0);
 }
 
-/* --- Values by owner ----------------------------------------------------------------------------
- */
+/* --- Values by owner ------------------------------------------------------------------------- */
 
 static void storages_go_with_their_owner(void **state)
 {
@@ -219,8 +218,7 @@ static void threads_keep_their_storages(void **state)
 	skep_map_unref(storage);
 }
 
-/* --- Values by cgroup ----------------------------------------------------------------------------
- */
+/* --- Values by cgroup ------------------------------------------------------------------------ */
 
 struct cgroup_key {
 	uint64_t id;

@@ -51,8 +51,7 @@ static int call(const struct side *side, int cmd, union bpf_attr *attr)
 	return ret < 0 ? -errno : (int)ret;
 }
 
-/* --- Maps --------------------------------------------------------------------------------------
- */
+/* --- Maps ------------------------------------------------------------------------------------ */
 
 static const struct {
 	uint32_t type, value_bytes, entries;
@@ -133,8 +132,7 @@ static void read_maps(const struct side *side, struct lab_outcome *ret)
 		ret->in_hash[key] = !element(side, LOOKUP, LAB_HASH, key, ret->hash[key]);
 }
 
-/* --- Types: the kernel wants to know that what is called back is a function --------------------
- */
+/* --- Types: the kernel wants to know that what is called back is a function ------------------ */
 
 #define KIND(kind) ((kind) << 24)
 
@@ -198,8 +196,7 @@ static uint32_t find_functions(const struct lab_case *lab, struct bpf_func_info 
 	return kept;
 }
 
-/* --- A run -------------------------------------------------------------------------------------
- */
+/* --- A run ----------------------------------------------------------------------------------- */
 
 static bool is_map_load(const struct skep_insn *insn)
 {
@@ -298,8 +295,7 @@ void lab_run(enum lab_engine engine, const struct lab_case *lab, struct lab_outc
 	close(fd);
 }
 
-/* --- All engines -------------------------------------------------------------------------------
- */
+/* --- All engines ----------------------------------------------------------------------------- */
 
 int lab_open(bool kernel)
 {
@@ -335,8 +331,7 @@ void lab_close(void)
 	}
 }
 
-/* --- What differs ------------------------------------------------------------------------------
- */
+/* --- What differs ---------------------------------------------------------------------------- */
 
 static const char *differ_bytes(const char *what, const void *a, const void *b, size_t n,
 				char text[200])

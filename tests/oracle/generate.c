@@ -57,8 +57,7 @@ int gen_dst(struct gen *g)
 	return number_register(g, true);
 }
 
-/* --- Instructions ------------------------------------------------------------------------------
- */
+/* --- Instructions ---------------------------------------------------------------------------- */
 
 void gen_put(struct gen *g, struct skep_insn insn)
 {
@@ -121,8 +120,7 @@ void gen_stack(struct gen *g)
 		gen_put(g, skep_stx_mem(SKEP_DW, SKEP_R10, gen_src(g), off));
 }
 
-/* --- The program -------------------------------------------------------------------------------
- */
+/* --- The program ----------------------------------------------------------------------------- */
 
 void gen_sum(struct gen *g)
 {

@@ -15,8 +15,7 @@ const struct typed_map_spec typed_maps[TYPED_MAPS] = {
 	[TYPED_RINGBUF] = {BPF_MAP_TYPE_RINGBUF, 0, 0, 4096},
 };
 
-/* --- Types of functions ------------------------------------------------------------------------
- */
+/* --- Types of functions ---------------------------------------------------------------------- */
 
 #define KIND(kind) ((uint32_t)(kind) << 24)
 
@@ -68,8 +67,7 @@ static const uint32_t callee_types[CALLEES] = {
 	[CALLEE_EACH] = FUNC_STATIC,
 };
 
-/* --- Chance ------------------------------------------------------------------------------------
- */
+/* --- Chance ---------------------------------------------------------------------------------- */
 
 static uint64_t draw(struct typed_gen *g)
 {
@@ -99,8 +97,7 @@ int32_t typed_number(struct typed_gen *g)
 	}
 }
 
-/* --- Instructions ------------------------------------------------------------------------------
- */
+/* --- Instructions ---------------------------------------------------------------------------- */
 
 void typed_put(struct typed_gen *g, struct skep_insn insn)
 {
@@ -122,8 +119,7 @@ void typed_map(struct typed_gen *g, int reg, enum typed_map map)
 	typed_put64(g, reg, SKEP_PSEUDO_MAP_FD, map);
 }
 
-/* --- What is held ------------------------------------------------------------------------------
- */
+/* --- What is held ---------------------------------------------------------------------------- */
 
 void typed_hold(struct typed_gen *g, int reg, enum holds kind, uint32_t room)
 {
@@ -198,8 +194,7 @@ void typed_merge(struct model *into, const struct model *other)
 	}
 }
 
-/* --- Jumps -------------------------------------------------------------------------------------
- */
+/* --- Jumps ----------------------------------------------------------------------------------- */
 
 void typed_jump(struct typed_gen *g, struct way_out *out, struct skep_insn insn)
 {
@@ -249,8 +244,7 @@ static void put_if(struct typed_gen *g)
 	g->depth--;
 }
 
-/* --- Units -------------------------------------------------------------------------------------
- */
+/* --- Units ----------------------------------------------------------------------------------- */
 
 typedef void unit(struct typed_gen *);
 
@@ -277,8 +271,7 @@ void typed_unit(struct typed_gen *g)
 	chosen(g);
 }
 
-/* --- The program -------------------------------------------------------------------------------
- */
+/* --- The program ----------------------------------------------------------------------------- */
 
 static void put_beginning(struct typed_gen *g)
 {

@@ -41,8 +41,7 @@ static bool differs(struct match *m, const char *fmt, ...)
 	return false;
 }
 
-/* --- Numbers -----------------------------------------------------------------------------------
- */
+/* --- Numbers --------------------------------------------------------------------------------- */
 
 static bool same_number(struct match *m, const struct reg *reg, uint64_t number)
 {
@@ -75,8 +74,7 @@ static bool match_number(struct match *m, const struct reg *reg, uint64_t number
 	return same_number(m, reg, number);
 }
 
-/* --- Pointers ----------------------------------------------------------------------------------
- */
+/* --- Pointers -------------------------------------------------------------------------------- */
 
 static bool added(const struct reg *reg, uint64_t at, uint64_t base)
 {
@@ -169,8 +167,7 @@ static bool match_reg(struct match *m, const struct reg *reg, uint64_t at)
 			: differs(m, "%#llx is not where it may point", (unsigned long long)at);
 }
 
-/* --- The stack ---------------------------------------------------------------------------------
- */
+/* --- The stack ------------------------------------------------------------------------------- */
 
 static uint32_t spilled_bytes(const struct slot *slot)
 {
@@ -225,8 +222,7 @@ static bool match_slots(struct match *m, const struct seen_frame *frame, uint64_
 	return true;
 }
 
-/* --- States ------------------------------------------------------------------------------------
- */
+/* --- States ---------------------------------------------------------------------------------- */
 
 static bool match_regs(struct match *m, const struct seen_frame *frame,
 		       const struct live_frame *live, unsigned which)

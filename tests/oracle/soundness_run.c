@@ -15,8 +15,7 @@
 #define TAILROOM    256
 #define ETH_BYTES   14
 
-/* --- Once --------------------------------------------------------------------------------------
- */
+/* --- Once ------------------------------------------------------------------------------------ */
 
 static uint32_t kfunc_id(struct skep_btf *btf, const char *name)
 {
@@ -67,8 +66,7 @@ void sound_close(struct sound *sound)
 	states_done(&sound->loose);
 }
 
-/* --- Linking -----------------------------------------------------------------------------------
- */
+/* --- Linking --------------------------------------------------------------------------------- */
 
 static int find_map(void *ctx, const struct skep_insn *insn, struct skep_map **ret)
 {
@@ -104,8 +102,7 @@ static struct skep_image *link_program(struct sound *sound, const struct typed_p
 	return skep_image_link(p->insns, p->n, p->type, &env, NULL, &image) ? NULL : image;
 }
 
-/* --- Inputs: numbers near those that the program is about ---------------------------------------
- */
+/* --- Inputs: numbers near those that the program is about ------------------------------------ */
 
 struct input {
 	uint64_t random;
@@ -188,8 +185,7 @@ static void set_maps(struct sound *sound, struct input *in)
 	skep_ringbuf_read(sound->maps[TYPED_RINGBUF], ignore, NULL);
 }
 
-/* --- A run -------------------------------------------------------------------------------------
- */
+/* --- A run ----------------------------------------------------------------------------------- */
 
 struct watch {
 	struct sound *sound;
@@ -399,8 +395,7 @@ static void run_once(struct watch *w, const struct skep_program *program, struct
 	skep_packet_free(packet);
 }
 
-/* --- Verifying ---------------------------------------------------------------------------------
- */
+/* --- Verifying ------------------------------------------------------------------------------- */
 
 static int verify(struct sound *sound, const struct typed_program *p,
 		  const struct skep_image *image, const struct skep_verify_opts *opts,
@@ -471,8 +466,7 @@ static int verify_both(struct sound *sound, const struct typed_program *p,
 	return err;
 }
 
-/* --- All of it ---------------------------------------------------------------------------------
- */
+/* --- All of it ------------------------------------------------------------------------------- */
 
 static void count_states(struct sound_counts *counts, const struct states *states)
 {

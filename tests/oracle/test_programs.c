@@ -59,8 +59,7 @@ static struct lab_size size_of(uint64_t at, uint64_t n)
 	return at < n / 2 ? (struct lab_size){6, false} : (struct lab_size){14, false};
 }
 
-/* --- The machine's modes -----------------------------------------------------------------------
- */
+/* --- The machine's modes --------------------------------------------------------------------- */
 
 static bool modes_differ(struct lab_case *lab, uint64_t round, uint64_t *n_unproven)
 {
@@ -111,8 +110,7 @@ static void test_modes_agree(void **state)
 	assert_true(n_unproven * 20 <= n);
 }
 
-/* --- And the kernel ----------------------------------------------------------------------------
- */
+/* --- And the kernel -------------------------------------------------------------------------- */
 
 /** Shared with the child. */
 struct progress {

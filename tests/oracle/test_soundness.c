@@ -54,8 +54,7 @@ static uint64_t number(const char *name, uint64_t otherwise)
 	return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-/* --- One process -------------------------------------------------------------------------------
- */
+/* --- One process ----------------------------------------------------------------------------- */
 
 static void count_reason(struct job *job, const char *name)
 {
@@ -129,8 +128,7 @@ static void work(struct job *job, uint64_t seed, uint64_t n)
 	sound_close(&sound);
 }
 
-/* --- All of them -------------------------------------------------------------------------------
- */
+/* --- All of them ----------------------------------------------------------------------------- */
 
 static void print_reasons(const struct job *jobs, uint64_t n_jobs)
 {

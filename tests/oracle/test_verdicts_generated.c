@@ -48,8 +48,7 @@ static uint64_t number(const char *name, uint64_t otherwise)
 	return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-/* --- Both sides --------------------------------------------------------------------------------
- */
+/* --- Both sides ------------------------------------------------------------------------------ */
 
 /* The kernel (machine NULL) or a machine, with the objects that programs name. */
 struct side {
@@ -146,8 +145,7 @@ static void judge(const struct side *side, const struct typed_program *program, 
 	read_log(last_log, ret);
 }
 
-/* --- What differs ------------------------------------------------------------------------------
- */
+/* --- What differs ---------------------------------------------------------------------------- */
 
 enum difference { SAME, COUNT_DIFFERS, WORDS_DIFFER, VERDICT_DIFFERS };
 
@@ -232,8 +230,7 @@ static void complain(struct typed_program *program, struct dispute *dispute)
 		print_logs(program);
 }
 
-/* --- Programs ----------------------------------------------------------------------------------
- */
+/* --- Programs -------------------------------------------------------------------------------- */
 
 /** Shared with the children. */
 struct progress {

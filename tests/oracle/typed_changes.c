@@ -51,8 +51,7 @@ static bool is_second_slot(const struct typed_program *program, uint32_t at)
 	return at && is_wide(&program->insns[at - 1]);
 }
 
-/* --- Other programs ----------------------------------------------------------------------------
- */
+/* --- Other programs -------------------------------------------------------------------------- */
 
 static uint32_t below(uint64_t *random, uint32_t n)
 {
@@ -144,8 +143,7 @@ void typed_mutate(struct typed_program *program, uint64_t random)
 	}
 }
 
-/* --- Smaller ones ------------------------------------------------------------------------------
- */
+/* --- Smaller ones ---------------------------------------------------------------------------- */
 
 /* Without [from, from + n): a jump to the next stands for each. Second slots go with their first.
  */
@@ -250,8 +248,7 @@ void typed_shrink(struct typed_program *program,
 	}
 }
 
-/* --- Harm --------------------------------------------------------------------------------------
- */
+/* --- Harm ------------------------------------------------------------------------------------ */
 
 static bool calls_back(const struct typed_program *program)
 {

@@ -10,8 +10,7 @@
 
 #define N_OF(array) ((uint32_t)(sizeof(array) / sizeof(*(array))))
 
-/* --- Rows of isa.def ---------------------------------------------------------------------------
- */
+/* --- Rows of isa.def ------------------------------------------------------------------------- */
 
 struct row {
 	uint8_t code, src;
@@ -89,8 +88,7 @@ static struct skep_insn fill(struct gen *g, const struct row *row, int dst, int 
 			     uses_off ? off : row->off, uses_imm ? number_for(g, row) : row->imm);
 }
 
-/* --- Arithmetic and jumps ----------------------------------------------------------------------
- */
+/* --- Arithmetic and jumps -------------------------------------------------------------------- */
 
 static void put_arithmetic(struct gen *g)
 {
@@ -171,8 +169,7 @@ static void put_loop(struct gen *g)
 	gen_put(g, skep_insn_raw(jump | SKEP_JNE, SKEP_R9, 0, (int)head - (int)g->lab->n - 1, 0));
 }
 
-/* --- Memory ------------------------------------------------------------------------------------
- */
+/* --- Memory ---------------------------------------------------------------------------------- */
 
 static uint32_t bytes_of(uint8_t code)
 {
@@ -201,8 +198,7 @@ static void put_stack_access(struct gen *g)
 		put_access_at(g, SKEP_R10, -8 * STACK_WORDS, 8 * STACK_WORDS);
 }
 
-/* --- The context -------------------------------------------------------------------------------
- */
+/* --- The context ----------------------------------------------------------------------------- */
 
 struct field {
 	uint16_t off;
@@ -268,8 +264,7 @@ static void put_cb(struct gen *g)
 		gen_put(g, skep_ldx_mem(sizes[which], gen_dst(g), SKEP_R6, at));
 }
 
-/* --- The packet --------------------------------------------------------------------------------
- */
+/* --- The packet ------------------------------------------------------------------------------ */
 
 static bool is_plain_access(const struct row *row)
 {
@@ -342,8 +337,7 @@ static void put_classic_load(struct gen *g)
 	gen_reset(g, false);
 }
 
-/* --- Maps --------------------------------------------------------------------------------------
- */
+/* --- Maps ------------------------------------------------------------------------------------ */
 
 static void put_key(struct gen *g, uint32_t n_keys)
 {
@@ -407,8 +401,7 @@ static void put_update(struct gen *g)
 	gen_reset(g, false);
 }
 
-/* --- Helpers -----------------------------------------------------------------------------------
- */
+/* --- Helpers --------------------------------------------------------------------------------- */
 
 enum arg {
 	A_NONE,
@@ -496,8 +489,7 @@ static void put_helper(struct gen *g)
 	gen_reset(g, false);
 }
 
-/* --- Functions ---------------------------------------------------------------------------------
- */
+/* --- Functions ------------------------------------------------------------------------------- */
 
 static void note_call(struct gen *g, uint32_t func)
 {
@@ -556,8 +548,7 @@ void gen_function(struct gen *g, uint32_t func)
 	g->in_function = false;
 }
 
-/* --- All of them -------------------------------------------------------------------------------
- */
+/* --- All of them ----------------------------------------------------------------------------- */
 
 void gen_unit(struct gen *g)
 {

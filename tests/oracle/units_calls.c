@@ -22,8 +22,7 @@ static void put_stack_address(struct typed_gen *g, int dst, int off)
 	typed_put(g, skep_alu64_imm(SKEP_ADD, dst, off));
 }
 
-/* --- Elements of maps --------------------------------------------------------------------------
- */
+/* --- Elements of maps ------------------------------------------------------------------------ */
 
 static void put_map_and_key(struct typed_gen *g, enum typed_map map)
 {
@@ -94,8 +93,7 @@ void typed_update(struct typed_gen *g)
 	typed_called(g);
 }
 
-/* --- Memory and its size -----------------------------------------------------------------------
- */
+/* --- Memory and its size --------------------------------------------------------------------- */
 
 /* A register that no argument is put into. */
 static int find_kept(struct typed_gen *g, enum holds kind)
@@ -200,8 +198,7 @@ void typed_helper(struct typed_gen *g)
 	}
 }
 
-/* --- References --------------------------------------------------------------------------------
- */
+/* --- References ------------------------------------------------------------------------------ */
 
 static void put_units(struct typed_gen *g, uint32_t n)
 {
@@ -292,8 +289,7 @@ void typed_dynptr(struct typed_gen *g)
 		put_dynptr_read(g);
 }
 
-/* --- Functions ---------------------------------------------------------------------------------
- */
+/* --- Functions ------------------------------------------------------------------------------- */
 
 #define SHARED_BYTES 16 /* of memory that functions are given */
 
@@ -417,8 +413,7 @@ void typed_function(struct typed_gen *g, enum typed_callee callee)
 	typed_put(g, skep_exit());
 }
 
-/* --- Loops -------------------------------------------------------------------------------------
- */
+/* --- Loops ----------------------------------------------------------------------------------- */
 
 static void begin_loop(struct typed_gen *g)
 {

@@ -17,8 +17,7 @@ static uint32_t slip(struct typed_gen *g)
 	return !typed_below(g, 20);
 }
 
-/* --- One access --------------------------------------------------------------------------------
- */
+/* --- One access ------------------------------------------------------------------------------ */
 
 static void put_atomic(struct typed_gen *g, int base, int off, int size, int number)
 {
@@ -78,8 +77,7 @@ static void put_access(struct typed_gen *g, int base, int off, uint32_t which, b
 	}
 }
 
-/* --- At an unknown offset ----------------------------------------------------------------------
- */
+/* --- At an unknown offset -------------------------------------------------------------------- */
 
 /* A copy of the pointer, and of it what may be read in full: @room bytes from @lowest on. */
 struct window {
@@ -160,8 +158,7 @@ void typed_access(struct typed_gen *g)
 		put_at_unknown(g, &window);
 }
 
-/* --- The packet --------------------------------------------------------------------------------
- */
+/* --- The packet ------------------------------------------------------------------------------ */
 
 static void put_end_check(struct typed_gen *g, int high, int end, struct way_out *out)
 {
@@ -243,8 +240,7 @@ done:
 	typed_land(g, &out);
 }
 
-/* --- The stack's words -------------------------------------------------------------------------
- */
+/* --- The stack's words ----------------------------------------------------------------------- */
 
 void typed_spill(struct typed_gen *g)
 {
@@ -295,8 +291,7 @@ void typed_fill(struct typed_gen *g)
 	g->now.regs[dst] = from;
 }
 
-/* --- Pointers ----------------------------------------------------------------------------------
- */
+/* --- Pointers -------------------------------------------------------------------------------- */
 
 /* A copy, perhaps further on. */
 void typed_move_pointer(struct typed_gen *g)

@@ -10,8 +10,7 @@
 
 #define N_OF(array) ((uint32_t)(sizeof(array) / sizeof(*(array))))
 
-/* --- Arithmetic --------------------------------------------------------------------------------
- */
+/* --- Arithmetic ------------------------------------------------------------------------------ */
 
 static void put_byte_order(struct typed_gen *g, int reg)
 {
@@ -109,8 +108,7 @@ void typed_arithmetic(struct typed_gen *g)
 	}
 }
 
-/* --- Numbers that nobody knows -----------------------------------------------------------------
- */
+/* --- Numbers that nobody knows --------------------------------------------------------------- */
 
 static void load_from_context(struct typed_gen *g, int dst, int ctx)
 {
@@ -163,8 +161,7 @@ void typed_unknown(struct typed_gen *g)
 	typed_hold(g, dst, HOLDS_NUMBER, 0);
 }
 
-/* --- Conditions --------------------------------------------------------------------------------
- */
+/* --- Conditions ------------------------------------------------------------------------------ */
 
 static int condition_op(struct typed_gen *g)
 {

@@ -20,8 +20,7 @@ struct verdict *verdict_pair_new(void)
 	return pair == MAP_FAILED ? NULL : pair;
 }
 
-/* --- Asking ------------------------------------------------------------------------------------
- */
+/* --- Asking ---------------------------------------------------------------------------------- */
 
 /* In a child; @opts NULL: the kernel. */
 static pid_t ask(struct verdict *verdict, const struct skep_machine_opts *opts,
@@ -64,8 +63,7 @@ void verdict_ask_both(struct verdict *pair, const struct skep_machine_opts *opts
 	await(machine, &pair[1]);
 }
 
-/* --- Comparing ---------------------------------------------------------------------------------
- */
+/* --- Comparing ------------------------------------------------------------------------------- */
 
 const char *verdict_end_of_words(const char *log)
 {

@@ -29,8 +29,7 @@ static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
-/* --- Tags of an object's programs --------------------------------------------------------------
- */
+/* --- Tags of an object's programs ------------------------------------------------------------ */
 
 static bool has_tag(const struct btf *btf, const char *prog, const char *tag,
 		    const char **ret_value)
@@ -73,8 +72,7 @@ static uint32_t flags_of(const struct btf *btf, const char *prog)
 	return (uint32_t)strtoul(text, NULL, 0);
 }
 
-/* --- One program on one engine ------------------------------------------------------------------
- */
+/* --- One program on one engine --------------------------------------------------------------- */
 
 static bool choose(struct bpf_object *object, const char *name)
 {

@@ -47,8 +47,7 @@
 
 #include "verdict.h"
 
-/* --- What the table asks of its neighbours -----------------------------------------------------
- */
+/* --- What the table asks of its neighbours --------------------------------------------------- */
 
 typedef uint64_t u64;
 typedef uint32_t u32;
@@ -79,8 +78,7 @@ static int cap_disable_effective(uint64_t caps, __u64 *ret_old)
 
 #include "cases.h"
 
-/* --- One entry ---------------------------------------------------------------------------------
- */
+/* --- One entry ------------------------------------------------------------------------------- */
 
 static const struct skep_verify_opts as_root, as_nobody = {.unprivileged = true};
 
@@ -175,8 +173,7 @@ static void compare(struct entry *entry, struct verdict *pair, struct verdict_co
 	verdict_compare(pair, name, count);
 }
 
-/* --- Without privileges ------------------------------------------------------------------------
- */
+/* --- Without privileges ---------------------------------------------------------------------- */
 
 static const char switch_path[] = "/proc/sys/kernel/unprivileged_bpf_disabled";
 
@@ -226,8 +223,7 @@ static bool may_ask_as_nobody(void)
 	return read_switch() == 0;
 }
 
-/* --- All of them -------------------------------------------------------------------------------
- */
+/* --- All of them ----------------------------------------------------------------------------- */
 
 static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
 {

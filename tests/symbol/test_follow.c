@@ -160,8 +160,7 @@ static void test_bounds(void **state)
 	skep_usyms_free(syms);
 }
 
-/* --- Records -----------------------------------------------------------------------------------
- */
+/* --- Records --------------------------------------------------------------------------------- */
 
 static void test_bad_records(void **state)
 {
@@ -183,8 +182,7 @@ static void test_bad_records(void **state)
 	skep_usyms_free(syms);
 }
 
-/* --- The kernel's --------------------------------------------------------------------------------
- */
+/* --- The kernel's ---------------------------------------------------------------------------- */
 
 static void finish_child(struct skep_watch *watch, pid_t pid)
 {

@@ -27,8 +27,7 @@
 
 #include "base/buf.h"
 
-/* --- what the table asks of the kernel ---------------------------------------------------------
- */
+/* --- what the table asks of the kernel ------------------------------------------------------- */
 
 typedef uint64_t u64;
 typedef uint32_t u32;
@@ -131,8 +130,7 @@ struct rnd_state {
 #undef __BIG_ENDIAN
 #include "cases.h"
 
-/* --- a case -------------------------------------------------------------------------------------
- */
+/* --- a case ---------------------------------------------------------------------------------- */
 
 static const struct skep_exec *const execs[] = {&skep_exec_interp, &skep_exec_checked,
 						&skep_exec_jit};

@@ -185,8 +185,7 @@ const struct adversary adversaries[] = {
 };
 const unsigned n_adversaries = sizeof(adversaries) / sizeof(*adversaries);
 
-/* --- Types: int main_or_f(void), static or global ---------------------------------------------
- */
+/* --- Types: int main_or_f(void), static or global -------------------------------------------- */
 
 struct types {
 	struct btf_header header;

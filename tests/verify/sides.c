@@ -14,8 +14,7 @@ unsigned n_differences;
 
 static int fds[2][MOST_MAPS];
 
-/* --- Maps --------------------------------------------------------------------------------------
- */
+/* --- Maps ------------------------------------------------------------------------------------ */
 
 static void fill_and_freeze(int side, int fd)
 {
@@ -50,8 +49,7 @@ static bool names_map(const struct skep_insn *insn)
 	       (insn->src == SKEP_PSEUDO_MAP_FD || insn->src == SKEP_PSEUDO_MAP_VALUE);
 }
 
-/* --- Loading -----------------------------------------------------------------------------------
- */
+/* --- Loading --------------------------------------------------------------------------------- */
 
 static long load(const struct sides *sides, int side, const struct program *program,
 		 struct skep_insn *insns, size_t n, char *log)
@@ -85,8 +83,7 @@ static long load(const struct sides *sides, int side, const struct program *prog
 	return err;
 }
 
-/* --- Comparing ---------------------------------------------------------------------------------
- */
+/* --- Comparing ------------------------------------------------------------------------------- */
 
 char *sides_reason(char *log)
 {
@@ -157,8 +154,7 @@ void sides_compare(const struct sides *sides)
 	assert_int_equal(n_differences, 0);
 }
 
-/* --- Begin and end ------------------------------------------------------------------------------
- */
+/* --- Begin and end --------------------------------------------------------------------------- */
 
 int sides_load_types(int side, struct skep_btf_writer *writer)
 {

@@ -14,8 +14,7 @@
 
 static struct skep_btf *kernel_btf;
 
-/* --- Maps of programs that sleep ---------------------------------------------------------------
- */
+/* --- Maps of programs that sleep ------------------------------------------------------------- */
 
 static const struct map_spec maps[] = {
 	{BPF_MAP_TYPE_HASH, 4, 8, 8},
@@ -76,8 +75,7 @@ static void test_maps(void **state)
 				      .add = sleep_if_syscall});
 }
 
-/* --- Members of structures of functions --------------------------------------------------------
- */
+/* --- Members of structures of functions ------------------------------------------------------ */
 
 #define MOST_MEMBERS 64
 
@@ -137,8 +135,7 @@ static void test_members(void **state)
 	try_members("Qdisc_ops");
 }
 
-/* --- Hooks and functions -----------------------------------------------------------------------
- */
+/* --- Hooks and functions --------------------------------------------------------------------- */
 
 #define MOST_TARGETS         512
 
@@ -223,8 +220,7 @@ static void test_functions(void **state)
 	try_functions("", 199, &(struct sides){.add = attach_to_function});
 }
 
-/* --- Programs that replace a function -----------------------------------------------------------
- */
+/* --- Programs that replace a function -------------------------------------------------------- */
 
 /* The functions there are types of, in the order in which they are added. */
 enum func {
@@ -395,8 +391,7 @@ static void test_extensions(void **state)
 	close(target_fds[1]);
 }
 
-/* --- Begin and end ------------------------------------------------------------------------------
- */
+/* --- Begin and end --------------------------------------------------------------------------- */
 
 static int begin(void **state)
 {

@@ -112,8 +112,7 @@ static const struct hole {
 
 static struct program programs[2 * N_HOLES];
 
-/* --- Types: int main(void), and a global function of memory and a number ------------------------
- */
+/* --- Types: int main(void), and a global function of memory and a number --------------------- */
 
 static int load_types(int side, uint32_t types[2])
 {
@@ -152,8 +151,7 @@ static void add(int side, const struct program *program, const struct skep_insn 
 	attr->func_info_rec_size = sizeof(*infos);
 }
 
-/* --- Verdicts -----------------------------------------------------------------------------------
- */
+/* --- Verdicts -------------------------------------------------------------------------------- */
 
 static void judge(const struct program *program, const long err[2], char *logs[2])
 {

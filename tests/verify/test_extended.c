@@ -47,8 +47,7 @@ static void check(const struct row *rows, size_t n)
 	}
 }
 
-/* --- Loops that end ------------------------------------------------------------------------------
- */
+/* --- Loops that end -------------------------------------------------------------------------- */
 
 static const struct row ends[] = {
 	{"two loops, a masked index", "too_many_insns", SAFE,
@@ -96,8 +95,7 @@ static void test_ends(void **state)
 	check(ends, sizeof(ends) / sizeof(*ends));
 }
 
-/* --- What is refused -----------------------------------------------------------------------------
- */
+/* --- What is refused ------------------------------------------------------------------------- */
 
 static const struct row refused[] = {
 	{"never ends, and is seen to", "infinite_loop", "infinite_loop",
@@ -126,8 +124,7 @@ static void test_refused(void **state)
 	check(refused, sizeof(refused) / sizeof(*refused));
 }
 
-/* --- What it would take -------------------------------------------------------------------------
- */
+/* --- What it would take ---------------------------------------------------------------------- */
 
 static uint32_t budget(const char *text)
 {

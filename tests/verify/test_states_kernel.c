@@ -60,8 +60,7 @@ static unsigned pick(unsigned n)
 	return (unsigned)(random64() >> 33) % n;
 }
 
-/* --- Programs ----------------------------------------------------------------------------------
- */
+/* --- Programs -------------------------------------------------------------------------------- */
 
 struct program {
 	struct skep_insn insns[MOST_INSNS];
@@ -268,8 +267,7 @@ static void make_program(struct program *p, uint64_t seed)
 			}
 }
 
-/* --- What a verifier says ------------------------------------------------------------------------
- */
+/* --- What a verifier says -------------------------------------------------------------------- */
 
 struct outcome {
 	int err; /* 0 | -errno */
@@ -341,8 +339,7 @@ static void print_outcome(const char *who, const struct outcome *o)
 		o->processed, o->per_insn, o->states, o->peak);
 }
 
-/* --- The comparison ------------------------------------------------------------------------------
- */
+/* --- The comparison -------------------------------------------------------------------------- */
 
 /** Shared with the child. */
 struct progress {

@@ -80,8 +80,7 @@ static const struct skep_link_env env = {.map = find_map, .helper = find_helper}
 #define BACK     "call bpf_ktime_get_ns#5\n"
 #define END      "r0 = 0\nexit\n"
 
-/* --- programs that are wrong -------------------------------------------------------------------
- */
+/* --- programs that are wrong ----------------------------------------------------------------- */
 
 static const struct {
 	const char *text;
@@ -168,8 +167,7 @@ static void test_refused(void **state)
 	}
 }
 
-/* --- programs that are right --------------------------------------------------------------------
- */
+/* --- programs that are right ----------------------------------------------------------------- */
 
 static const struct {
 	const char *text;
@@ -200,8 +198,7 @@ static void test_fine(void **state)
 	}
 }
 
-/* --- regions ------------------------------------------------------------------------------------
- */
+/* --- regions --------------------------------------------------------------------------------- */
 
 static void test_regions(void **state)
 {

@@ -98,8 +98,7 @@ static int refused(struct job *job, int err, const char *action, const char *nam
 			      err == -SKEP_ENOTSUPP ? "this kind of map cannot" : strerror(-err));
 }
 
-/* --- Which map ---------------------------------------------------------------------------------
- */
+/* --- Which map ------------------------------------------------------------------------------- */
 
 static bool is_number(const char *word)
 {
@@ -186,8 +185,7 @@ static int open_id(struct job *job, const char *word)
 	return fd;
 }
 
-/* --- Of an object ------------------------------------------------------------------------------
- */
+/* --- Of an object ---------------------------------------------------------------------------- */
 
 /* What lies in a BPF file system, wherever that is mounted. */
 static bool is_pin(const char *path)
@@ -309,8 +307,7 @@ static int open_map(struct job *job, const char *word)
 	return fd ? refused(job, fd, "look at", word) : 0;
 }
 
-/* --- Verbs -------------------------------------------------------------------------------------
- */
+/* --- Verbs ----------------------------------------------------------------------------------- */
 
 static void list_row(struct skep_columns *table, const struct bpf_map_info *info)
 {
@@ -462,8 +459,7 @@ static int verb_delete(struct job *job)
 	return err ? refused(job, err, "delete from", job->view.info.name) : 0;
 }
 
-/* --- The command -------------------------------------------------------------------------------
- */
+/* --- The command ----------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;

@@ -37,8 +37,7 @@ struct pass {
 	int refused_err; /* of the first that was */
 };
 
-/* --- One frame ---------------------------------------------------------------------------------
- */
+/* --- One frame ------------------------------------------------------------------------------- */
 
 static void count(struct pass *pass, const struct skep_verdict_name *verdict, uint32_t retval,
 		  uint32_t len)
@@ -130,8 +129,7 @@ static int run_frame(struct pass *pass, const struct skep_frame *frame, struct s
 	return pass->out && verdict.passes ? write_out(pass, frame, test) : 0;
 }
 
-/* --- All of them -------------------------------------------------------------------------------
- */
+/* --- All of them ----------------------------------------------------------------------------- */
 
 static void tell_progress(const struct pass *pass, time_t *last)
 {
@@ -163,8 +161,7 @@ static int run_frames(struct pass *pass, struct skep_capture *capture)
 	return err ? err : got;
 }
 
-/* --- What came of it ---------------------------------------------------------------------------
- */
+/* --- What came of it ------------------------------------------------------------------------- */
 
 static void text_tallies(const struct pass *pass, struct skep_buf *out)
 {
@@ -261,8 +258,7 @@ static void tell_refused(const struct pass *pass)
 	skep_diag_why(&pass->job->diag, "the first of them has %u bytes", pass->refused_len);
 }
 
-/* --- The files ---------------------------------------------------------------------------------
- */
+/* --- The files ------------------------------------------------------------------------------- */
 
 static int open_out(struct pass *pass)
 {

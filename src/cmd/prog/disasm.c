@@ -35,8 +35,7 @@ static bool is_linux_code(const struct listing *listing)
 	return !listing->job->engine.machine && listing->prog->fd >= 0;
 }
 
-/* --- Parts -------------------------------------------------------------------------------------
- */
+/* --- Parts ----------------------------------------------------------------------------------- */
 
 static void insn_bytes(const struct skep_insn *insn, unsigned slots, struct skep_buf *out)
 {
@@ -139,8 +138,7 @@ static void json_insn(struct listing *listing, uint32_t at, unsigned slots)
 	skep_buf_addc(w.buf, '\n');
 }
 
-/* --- A program ---------------------------------------------------------------------------------
- */
+/* --- A program ------------------------------------------------------------------------------- */
 
 /* The kernel's machine code has no place for each instruction that it tells. */
 static void kernel_code(struct prog_job *job, const struct skep_prog *prog)
@@ -199,8 +197,7 @@ static int list_program(struct prog_job *job, struct skep_prog *prog)
 	return 0;
 }
 
-/* --- What the words name -----------------------------------------------------------------------
- */
+/* --- What the words name --------------------------------------------------------------------- */
 
 /* As it stands in the file. */
 static void list_unloaded(struct prog_job *job)

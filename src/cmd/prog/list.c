@@ -26,8 +26,7 @@ static void tag_text(const struct bpf_prog_info *info, struct skep_buf *out)
 	skep_hex_print(info->tag, sizeof(info->tag), "", out);
 }
 
-/* --- The kernel's ------------------------------------------------------------------------------
- */
+/* --- The kernel's ---------------------------------------------------------------------------- */
 
 static void live_row(struct skep_columns *table, const struct bpf_prog_info *info)
 {
@@ -115,8 +114,7 @@ static int list_kernel(struct prog_job *job)
 	return err;
 }
 
-/* --- An object's -------------------------------------------------------------------------------
- */
+/* --- An object's ----------------------------------------------------------------------------- */
 
 static void object_json(struct prog_job *job, const struct bpf_program *prog)
 {
@@ -174,8 +172,7 @@ int prog_verb_list(struct prog_job *job)
 	return job->n_words ? list_object(job) : list_kernel(job);
 }
 
-/* --- One ---------------------------------------------------------------------------------------
- */
+/* --- One ------------------------------------------------------------------------------------- */
 
 static void show_funcs(struct prog_job *job, const struct skep_prog *prog)
 {

@@ -25,8 +25,7 @@ bool prog_is_id(const char *word, uint32_t *ret)
 	return true;
 }
 
-/* --- Bare instructions -------------------------------------------------------------------------
- */
+/* --- Bare instructions ----------------------------------------------------------------------- */
 
 static bool is_text(const struct skep_buf *bytes)
 {
@@ -150,8 +149,7 @@ static int load_bare(struct prog_job *job, const char *path, const struct skep_b
 	return err ? err : load_insns(job, type, insns, n);
 }
 
-/* --- Objects -----------------------------------------------------------------------------------
- */
+/* --- Objects --------------------------------------------------------------------------------- */
 
 /* Return a descriptor of the caller's | -errno */
 static int load_object(struct prog_job *job, const char *path, struct skep_buf *bytes)

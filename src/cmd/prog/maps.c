@@ -20,8 +20,7 @@
 
 typedef SKEP_VEC(struct skep_view) views;
 
-/* --- After a run -------------------------------------------------------------------------------
- */
+/* --- After a run ----------------------------------------------------------------------------- */
 
 /* What a program cannot have changed. */
 static bool is_constant(const struct skep_view *view)
@@ -29,8 +28,7 @@ static bool is_constant(const struct skep_view *view)
 	return strstr(view->info.name, ".rodata") || strstr(view->info.name, ".kconfig");
 }
 
-/* --- Ring buffers: the records that the runs left, which are taken out ---------------------------
- */
+/* --- Ring buffers: the records that the runs left, which are taken out ----------------------- */
 
 #define MOST_RECORD_BYTES 32
 
@@ -75,8 +73,7 @@ static void show_ring(struct prog_job *job, const struct skep_view *view)
 	skep_ringbuf_free(ring);
 }
 
-/* --- All -----------------------------------------------------------------------------------------
- */
+/* --- All ------------------------------------------------------------------------------------- */
 
 static void show_after(struct prog_job *job, int fd)
 {
@@ -110,8 +107,7 @@ void prog_show_maps(struct prog_job *job, const struct skep_prog *prog)
 	}
 }
 
-/* --- The verb ----------------------------------------------------------------------------------
- */
+/* --- The verb -------------------------------------------------------------------------------- */
 
 struct list {
 	struct prog_job *job;

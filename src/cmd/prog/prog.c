@@ -115,8 +115,7 @@ int prog_read_file(struct prog_job *job, const char *path, size_t most, struct s
 	return 0;
 }
 
-/* --- The engine --------------------------------------------------------------------------------
- */
+/* --- The engine ------------------------------------------------------------------------------ */
 
 #define BUDGET (UINT64_C(1) << 28)
 
@@ -184,8 +183,7 @@ int prog_open_engine(struct prog_job *job, enum skep_engine_kind kind, enum skep
 	return 0;
 }
 
-/* --- The command -------------------------------------------------------------------------------
- */
+/* --- The command ----------------------------------------------------------------------------- */
 
 static int both(struct prog_job *job, const char *one, const char *other)
 {

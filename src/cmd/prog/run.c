@@ -38,8 +38,7 @@ static void input_done(struct input *input)
 	skep_buf_done(&input->ctx);
 }
 
-/* --- Input -------------------------------------------------------------------------------------
- */
+/* --- Input ----------------------------------------------------------------------------------- */
 
 /* Bytes of a file or in hexadecimal; neither given: none. */
 static int read_bytes(struct prog_job *job, int file_option, int hex_option, struct skep_buf *ret)
@@ -99,8 +98,7 @@ static int read_input(struct prog_job *job, const struct skep_testable *kind, st
 	return err ? err : check_input(job, kind, ret);
 }
 
-/* --- Running -----------------------------------------------------------------------------------
- */
+/* --- Running --------------------------------------------------------------------------------- */
 
 static uint64_t now_ns(void)
 {
@@ -176,8 +174,7 @@ static int run_all(struct prog_job *job, struct skep_prog *prog, const struct sk
 	return repeat > 1 ? run_rest(job, prog, kind, test, repeat - 1, timing) : 0;
 }
 
-/* --- What came of it ---------------------------------------------------------------------------
- */
+/* --- What came of it ------------------------------------------------------------------------- */
 
 static void dump(struct skep_buf *out, const uint8_t *data, size_t len)
 {
@@ -312,8 +309,7 @@ static int write_data(struct prog_job *job, const struct skep_test *test)
 				   strerror(errno));
 }
 
-/* --- The verb ----------------------------------------------------------------------------------
- */
+/* --- The verb -------------------------------------------------------------------------------- */
 
 static int run_one(struct prog_job *job, struct skep_prog *prog, const struct skep_testable *kind)
 {

@@ -51,8 +51,7 @@ struct asking {
 	unsigned n, n_refused, n_differ;
 };
 
-/* --- Asking --------------------------------------------------------------------------------------
- */
+/* --- Asking ---------------------------------------------------------------------------------- */
 
 static uint64_t number_behind(const char *text, const char *word)
 {
@@ -157,8 +156,7 @@ static void ask(struct asking *asking, const char *name, enum skep_engine_kind k
 	explain(name, ret);
 }
 
-/* --- Telling -------------------------------------------------------------------------------------
- */
+/* --- Telling --------------------------------------------------------------------------------- */
 
 /* By its rules, or by the version of Linux it is for. */
 static bool is_refused(const struct verdict *verdict)
@@ -269,8 +267,7 @@ static void verify_one(struct asking *asking, const struct bpf_program *prog)
 	skep_arena_done(&asking->arena);
 }
 
-/* --- Objects -------------------------------------------------------------------------------------
- */
+/* --- Objects --------------------------------------------------------------------------------- */
 
 static bool is_wanted(const struct prog_job *job, const char *name)
 {

@@ -176,8 +176,7 @@ static bool parse_pid(const char *text, pid_t *ret)
 	return true;
 }
 
-/* --- Compile ------------------------------------------------------------------------------------
- */
+/* --- Compile --------------------------------------------------------------------------------- */
 
 static struct skep_ir_target probe_target(const struct skep_trace_program *program)
 {
@@ -219,8 +218,7 @@ static int compile(struct job *job)
 	return skep_trace_compile(&job->arena, &job->source, &opts, &job->program, &job->diag);
 }
 
-/* --- What to do with it --------------------------------------------------------------------------
- */
+/* --- What to do with it ---------------------------------------------------------------------- */
 
 static int emit_elf(struct job *job)
 {

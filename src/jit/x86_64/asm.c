@@ -72,8 +72,7 @@ enum {
 	REX_W = 8,
 };
 
-/* --- Bytes -------------------------------------------------------------------------------------
- */
+/* --- Bytes ----------------------------------------------------------------------------------- */
 
 static void byte(struct jit_unit *u, int value)
 {
@@ -93,8 +92,7 @@ static bool fits8(int64_t value)
 	return value == (int8_t)value;
 }
 
-/* --- Prefixes, opcode, ModRM ---------------------------------------------------------------------
- */
+/* --- Prefixes, opcode, ModRM ----------------------------------------------------------------- */
 
 static void opcode(struct jit_unit *u, int op, int rex)
 {

@@ -251,8 +251,7 @@ FN(write_user)
 	return skep_value_int(R(skep_ir_cmp(l->f, SKEP_IR_EQ, R(err), I(0))), call->type);
 }
 
-/* --- Numbers that are printed as text -----------------------------------------------------------
- */
+/* --- Numbers that are printed as text -------------------------------------------------------- */
 
 FN(strerror)
 {

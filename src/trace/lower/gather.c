@@ -127,8 +127,7 @@ static bool find_offs(struct skep_btf *btf, uint32_t *ret_compat, uint32_t *ret_
 	return true;
 }
 
-/* --- Gathering --------------------------------------------------------------------------------
- */
+/* --- Gathering ------------------------------------------------------------------------------- */
 
 static uint32_t add_table(struct skep_lower *l, const uint32_t *places, uint32_t n)
 {
@@ -212,8 +211,7 @@ void skep_lower_gather(struct skep_lower *l)
 	}
 }
 
-/* --- The beginning of such a program -----------------------------------------------------------
- */
+/* --- The beginning of such a program --------------------------------------------------------- */
 
 static uint32_t call_number(struct skep_lower *l, const struct skep_gather *gather, uint32_t task)
 {

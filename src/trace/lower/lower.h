@@ -188,8 +188,7 @@ struct skep_value skep_lower_ids(struct skep_lower *l, const struct skep_type *t
 /** The current task's address. */
 struct skep_opnd skep_lower_curtask(struct skep_lower *l);
 
-/* --- stmt.c, loop.c ----------------------------------------------------------------------------
- */
+/* --- stmt.c, loop.c -------------------------------------------------------------------------- */
 void skep_lower_stmts(struct skep_lower *l, const struct skep_stmt *stmt);
 void skep_lower_loop(struct skep_lower *l, const struct skep_stmt *stmt);
 /** Make the box that this program's callbacks are given, its captured variables zero (loop.c). */
@@ -209,8 +208,7 @@ void skep_lower_homes(struct skep_lower *l, const struct skep_probe_def *def);
 /** The same for the body of a for over a map, in its callback's frame. */
 void skep_lower_homes_of(struct skep_lower *l, const struct skep_stmt *loop);
 
-/* --- mapop.c, agg.c ------------------------------------------------------------------------------
- */
+/* --- mapop.c, agg.c -------------------------------------------------------------------------- */
 const struct skep_trace_map *skep_lower_map_of(struct skep_lower *l, const struct skep_map *map);
 struct skep_value skep_lower_map_read(struct skep_lower *l, const struct skep_expr *expr);
 void skep_lower_map_assign(struct skep_lower *l, const struct skep_expr *target,
@@ -248,8 +246,7 @@ void skep_lower_advance(struct skep_lower *l, uint32_t end, struct skep_opnd len
 /** The index of @text among the program's strings. */
 uint32_t skep_lower_string_id(struct skep_lower *l, const char *text);
 
-/* --- mentions.c, gather.c ----------------------------------------------------------------------
- */
+/* --- mentions.c, gather.c -------------------------------------------------------------------- */
 /** Does the predicate or the body mention @builtin, or call @function? */
 bool skep_lower_mentions(const struct skep_probe_def *def, enum skep_builtin_id builtin);
 bool skep_lower_mentions_call(const struct skep_probe_def *def, enum skep_function_id function);

@@ -385,8 +385,7 @@ struct skep_opnd skep_lower_map_update(struct skep_lower *l, const struct skep_e
 	return R(want_old ? change.old : change.now);
 }
 
-/* --- Removing ------------------------------------------------------------------------------------
- */
+/* --- Removing -------------------------------------------------------------------------------- */
 
 /* A marked value is cleared where it is: no allocation is given back only to be asked for again. */
 static struct skep_opnd unset(struct skep_lower *l, const struct skep_trace_map *map)

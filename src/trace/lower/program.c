@@ -200,8 +200,7 @@ static int lower_all(struct skep_lower *l, struct skep_check *check)
 	return l->failed ? -EINVAL : 0;
 }
 
-/* --- The whole ---------------------------------------------------------------------------------
- */
+/* --- The whole ------------------------------------------------------------------------------- */
 
 static void dump_ir(const struct skep_lower *l)
 {

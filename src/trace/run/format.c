@@ -42,8 +42,7 @@ void skep_format_free(struct skep_format *format)
 	free(format);
 }
 
-/* --- Cutting up --------------------------------------------------------------------------------
- */
+/* --- Cutting up ------------------------------------------------------------------------------ */
 
 static int take_number(const char **at)
 {

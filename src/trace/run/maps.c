@@ -244,8 +244,7 @@ static int read_hash(const struct skep_map_reader *reader, const struct skep_tra
 	return err;
 }
 
-/* --- Task storage ------------------------------------------------------------------------------
- */
+/* --- Task storage ---------------------------------------------------------------------------- */
 
 /* The kernel offers no walk over task storage: every thread there is gets asked. */
 struct tasks {

@@ -54,8 +54,7 @@ void skep_output_text(struct skep_output *out, const char *type, const char *tex
 		skep_buf_addc(buf, '\n');
 }
 
-/* --- Events ------------------------------------------------------------------------------------
- */
+/* --- Events ---------------------------------------------------------------------------------- */
 
 static void on_printf(struct skep_output *out, const struct skep_event *event, const void *data,
 		      size_t size, struct skep_buf *buf)

@@ -90,8 +90,7 @@ void skep_text_username(struct skep_printer *p, const struct skep_view *view)
 	skep_buf_puts(p->buf, name.text);
 }
 
-/* --- Addresses ---------------------------------------------------------------------------------
- */
+/* --- Addresses ------------------------------------------------------------------------------- */
 
 void skep_text_inet(struct skep_printer *p, const struct skep_view *view)
 {
@@ -118,8 +117,7 @@ void skep_text_mac(struct skep_printer *p, const struct skep_view *view)
 	}
 }
 
-/* --- Errors, signals, probes ---------------------------------------------------------------------
- */
+/* --- Errors, signals, probes ----------------------------------------------------------------- */
 
 /* Of -EPERM as of EPERM: what the kernel returns is what scripts have at hand. */
 void skep_text_strerror(struct skep_printer *p, const struct skep_view *view)

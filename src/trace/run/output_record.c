@@ -87,8 +87,7 @@ static const struct skep_record_fields *fields_of(struct skep_output *out,
 	return ret;
 }
 
-/* --- Printing ------------------------------------------------------------------------------------
- */
+/* --- Printing -------------------------------------------------------------------------------- */
 
 /* A bit field's value as an integer of its type, at @room. */
 static struct skep_view bit_field(const struct skep_field *field, const struct skep_view *view,

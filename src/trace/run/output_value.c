@@ -144,8 +144,7 @@ static void number(struct skep_printer *p, uint64_t bits, bool is_signed)
 		skep_sink_u64(p->buf, bits / (uint64_t)div);
 }
 
-/* --- Numbers ------------------------------------------------------------------------------------
- */
+/* --- Numbers --------------------------------------------------------------------------------- */
 
 static void print_none(struct skep_printer *p, const struct skep_view *view)
 {
@@ -226,8 +225,7 @@ static void print_avg(struct skep_printer *p, const struct skep_view *view)
 	number(p, skep_average(view->type, word(view, 0), word(view, 1)), view->type->is_signed);
 }
 
-/* --- Text and bytes ----------------------------------------------------------------------------
- */
+/* --- Text and bytes -------------------------------------------------------------------------- */
 
 static void text_string(struct skep_printer *p, const struct skep_view *view)
 {
@@ -286,8 +284,7 @@ static void print_buffer(struct skep_printer *p, const struct skep_view *view)
 	skep_buf_addc(p->buf, ']');
 }
 
-/* --- Made of others ------------------------------------------------------------------------------
- */
+/* --- Made of others -------------------------------------------------------------------------- */
 
 static struct skep_view part(const struct skep_view *view, const struct skep_type *type, size_t off)
 {
@@ -417,8 +414,7 @@ static void print_hist(struct skep_printer *p, const struct skep_view *view)
 		skep_hist_render(&hist, p->buf);
 }
 
-/* --- The table -----------------------------------------------------------------------------------
- */
+/* --- The table ------------------------------------------------------------------------------- */
 
 static const struct kind {
 	void (*print)(struct skep_printer *p, const struct skep_view *view);

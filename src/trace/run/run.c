@@ -104,8 +104,7 @@ static struct skep_buf *errors_to(struct run *run)
 	return run->opts->json ? &run->text : &run->errors;
 }
 
-/* --- Events ------------------------------------------------------------------------------------
- */
+/* --- Events ---------------------------------------------------------------------------------- */
 
 /* Only print() shows a scalar that was never set. */
 static void print_map(struct run *run, uint32_t index, uint32_t top, uint32_t div, bool asked)

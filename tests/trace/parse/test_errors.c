@@ -37,8 +37,7 @@ static void test_file(void **state)
 	assert_int_equal(n_bad, 0);
 }
 
-/* --- limits -------------------------------------------------------------------------------------
- */
+/* --- limits ---------------------------------------------------------------------------------- */
 
 static void check(const struct skep_buf *text, int err, enum skep_diag_id id)
 {

@@ -57,8 +57,7 @@ static void test_debian_tools(void **state)
 		skip();
 }
 
-/* --- spans --------------------------------------------------------------------------------------
- */
+/* --- spans ----------------------------------------------------------------------------------- */
 
 static void assert_span(const struct script *s, struct skep_span span, const char *text)
 {
@@ -109,8 +108,7 @@ static void test_params(void **state)
 	script_done(&s);
 }
 
-/* --- constants ----------------------------------------------------------------------------------
- */
+/* --- constants ------------------------------------------------------------------------------- */
 
 static void assert_constant(const char *name, int64_t value)
 {

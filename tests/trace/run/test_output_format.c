@@ -72,8 +72,7 @@ static void test_integers_as_libc(void **state)
 	bench_done(&b);
 }
 
-/* --- A table of formats with their arguments -----------------------------------------------------
- */
+/* --- A table of formats with their arguments ------------------------------------------------- */
 
 struct value {
 	char kind; /* d: s64, u: u64, w: s32, b: bool, s: string[16], p: pointer, c: u8; \0: end */

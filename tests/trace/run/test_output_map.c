@@ -25,8 +25,7 @@ static const struct skep_type *pair(struct bench *b, const struct skep_type *x,
 	return skep_type_tuple(&b->program.types, both, 2);
 }
 
-/* --- Scalars and keys ---------------------------------------------------------------------------
- */
+/* --- Scalars and keys ------------------------------------------------------------------------ */
 
 static void test_scalars(void **state)
 {
@@ -107,8 +106,7 @@ static void test_nested_keys(void **state)
 	bench_done(&b);
 }
 
-/* --- Order ---------------------------------------------------------------------------------------
- */
+/* --- Order ----------------------------------------------------------------------------------- */
 
 static void test_sorted_by_value(void **state)
 {
