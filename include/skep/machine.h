@@ -44,18 +44,18 @@ struct skep_machine_opts {
 	uint64_t budget;       /* instructions a run may take; 0: no limit */
 	uint64_t most_memory;  /* bytes of all maps together; 0: no limit */
 	uint32_t most_objects; /* of each kind; 0: no limit */
-	/* How programs are verified: levels and flags are PROG_LOAD's. NULL: as the kernel, for 60
-	 * s and with 512 MiB of states at most. And who is told of each verification while what it
-	 * was about is still there. */
+	/* How programs are verified: levels and flags are PROG_LOAD's. NULL: as the kernel. It takes
+	 * 60 s and 512 MiB of states at most, if nothing else is said. And who is told of each
+	 * verification while what it was about is still there. */
 	const struct skep_verify_opts *verify_opts;
 	void (*verified)(void *ctx, const struct skep_verify_program *program,
 			 const struct skep_verify_opts *opts, int err,
 			 const struct skep_verify_report *report);
 	void *verified_ctx;
-	const char
-		*kernel_btf; /* file with the BTF that programs are written for; NULL: the host's */
-	void (*trace)(void *ctx, const char *text,
-		      size_t len); /* bpf_trace_printk(); NULL: nowhere */
+	/* The file with the BTF that programs are written for; NULL: the host's. */
+	const char *kernel_btf;
+	/* What programs print with bpf_trace_printk(); NULL: nowhere. */
+	void (*trace)(void *ctx, const char *text, size_t len);
 	void *trace_ctx;
 };
 

@@ -46,6 +46,15 @@ void skep_buf_addc(struct skep_buf *buf, char c)
 	skep_buf_add(buf, &c, 1);
 }
 
+void skep_buf_add_printable(struct skep_buf *buf, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		skep_buf_addc(buf, c != '\t' && (c < 0x20 || c == 0x7f) ? '?' : (char)c);
+	}
+}
+
 void skep_buf_fill(struct skep_buf *buf, char c, size_t n)
 {
 	char *at = skep_buf_reserve(buf, n);

@@ -211,15 +211,6 @@ void skep_source_pos(const struct skep_source *src, uint32_t off, uint32_t *line
 	*col = off - start + 1;
 }
 
-/* What a terminal would act on is shown as '?': a script may be any file. */
-static void add_printable(const char *text, size_t len, struct skep_buf *out)
-{
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-		skep_buf_addc(out, c != '\t' && (c < 0x20 || c == 0x7f) ? '?' : (char)c);
-	}
-}
-
 /* The caret line repeats the source's tabs, so that it lines up whatever the tab width. */
 static void render_caret(const struct skep_source *src, struct skep_span span, struct skep_buf *out)
 {
@@ -231,7 +222,7 @@ static void render_caret(const struct skep_source *src, struct skep_span span, s
 	size_t len = end ? (size_t)(end - start) : (size_t)(src->text + src->len - start);
 	skep_buf_printf(out, "  --> %s:%u:%u\n", src->name, line, col);
 	skep_buf_printf(out, "%4u | ", line);
-	add_printable(start, len, out);
+	skep_buf_add_printable(out, start, len);
 	skep_buf_puts(out, "\n     | ");
 	for (uint32_t i = 0; i + 1 < col; i++)
 		skep_buf_addc(out, start[i] == '\t' ? '\t' : ' ');
@@ -246,7 +237,7 @@ static void render_lines(const char *label, const char *text, struct skep_buf *o
 	while (text && *text) {
 		size_t len = strcspn(text, "\n");
 		skep_buf_printf(out, "  %s: ", label);
-		add_printable(text, len, out);
+		skep_buf_add_printable(out, text, len);
 		skep_buf_addc(out, '\n');
 		text += len + (text[len] == '\n');
 	}
@@ -265,7 +256,7 @@ static void render_item(const struct skep_diag *diag, const struct skep_diag_ite
 
 	skep_buf_printf(out, "%s%s %s%s: ", color ? colors[row->severity] : "",
 			severity_names[row->severity], row->code, color ? "\033[0m" : "");
-	add_printable(item->what, strlen(item->what), out);
+	skep_buf_add_printable(out, item->what, strlen(item->what));
 	skep_buf_addc(out, '\n');
 	if (span_in_source(diag->source, item->span))
 		render_caret(diag->source, item->span, out);

@@ -40,10 +40,12 @@ static const struct skep_btf *attach_btf(const struct prog_object *prog)
 static struct skep_verify_opts opts_for(const struct skep_machine *machine,
 					const struct prog_object *prog, const struct log *log)
 {
-	static const struct skep_verify_opts as_kernel = {.time_ns = MOST_NS};
-	struct skep_verify_opts opts =
-		machine->opts.verify_opts ? *machine->opts.verify_opts : as_kernel;
+	struct skep_verify_opts opts = {0};
 
+	if (machine->opts.verify_opts)
+		opts = *machine->opts.verify_opts;
+	if (!opts.time_ns)
+		opts.time_ns = MOST_NS;
 	opts.log_level = log->level;
 	opts.strict_alignment = prog->flags & (1u << 0);
 	opts.test_state_freq = prog->flags & (1u << 3);

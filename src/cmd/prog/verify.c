@@ -288,6 +288,20 @@ static void heads(struct asking *asking)
 		skep_columns_add(&asking->table, names[i], -1);
 }
 
+/* What programs bring along (lines of source, names, all of a log) is shown, but not acted upon by
+ * the terminal. */
+static void put_printed(const struct skep_buf *printed, struct skep_buf *out)
+{
+	for (size_t at = 0; at < printed->len;) {
+		const char *line = printed->data + at, *end = memchr(line, '\n', printed->len - at);
+		size_t len = end ? (size_t)(end - line) : printed->len - at;
+
+		skep_buf_add_printable(out, line, len);
+		skep_buf_addc(out, '\n');
+		at += len + 1;
+	}
+}
+
 static void tell_sum(struct asking *asking)
 {
 	struct skep_buf *out = &asking->job->out;
@@ -295,8 +309,7 @@ static void tell_sum(struct asking *asking)
 	if (asking->job->json)
 		return;
 	skep_columns_render(&asking->table, out);
-	if (asking->job->printed.len)
-		skep_buf_add(out, asking->job->printed.data, asking->job->printed.len);
+	put_printed(&asking->job->printed, out);
 	if (prog_interrupted)
 		skep_buf_puts(out, "interrupted: what is behind was not looked at\n");
 	skep_buf_printf(out, "%u of %u accepted", asking->n - asking->n_refused, asking->n);
