@@ -44,9 +44,9 @@ struct skep_machine_opts {
 	uint64_t budget;       /* instructions a run may take; 0: no limit */
 	uint64_t most_memory;  /* bytes of all maps together; 0: no limit */
 	uint32_t most_objects; /* of each kind; 0: no limit */
-	/* How programs are verified: levels and flags are PROG_LOAD's. NULL: as the kernel. It takes
-	 * 60 s and 512 MiB of states at most, if nothing else is said. And who is told of each
-	 * verification while what it was about is still there. */
+	/* How programs are verified: levels and flags are PROG_LOAD's. NULL: as the kernel. It
+	 * takes 60 s and 512 MiB of states at most, if nothing else is said. And who is told of
+	 * each verification while what it was about is still there. */
 	const struct skep_verify_opts *verify_opts;
 	void (*verified)(void *ctx, const struct skep_verify_program *program,
 			 const struct skep_verify_opts *opts, int err,
