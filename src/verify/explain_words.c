@@ -63,7 +63,7 @@ const char *explain_number(struct telling *t, const struct skep_scalar *value)
 
 static uint32_t section_named(const struct skep_btf *btf, const char *name)
 {
-	for (uint32_t id = 1; name && id < skep_btf_n_types(btf); id++)
+	for (uint32_t id = 1; name && id <= skep_btf_n_types(btf); id++)
 		if (skep_btf_kind(btf, id) == SKEP_BTF_DATASEC &&
 		    !strcmp(skep_btf_name(btf, id), name))
 			return id;

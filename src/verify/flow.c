@@ -169,3 +169,56 @@ void flow_components(struct verifier *v)
 	free(memory);
 	number_callers_back(v);
 }
+
+/* --- Loops by their look ---------------------------------------------------------------------- */
+
+struct descent {
+	const struct skep_insn *insns;
+	uint8_t *followed; /* of each instruction: 0 not come to; 1 + how many of its ways */
+	uint32_t *path, depth;
+};
+
+#define ALL_FOLLOWED 4
+
+/* One way on from the last of the path, or back. Return whether it is to where the path came from:
+ * then it goes from the last to *@ret_to */
+static bool descend(struct descent *d, uint32_t *ret_to)
+{
+	uint32_t at = d->path[d->depth - 1], next[2];
+	unsigned n = flow_ways(d->insns, at, next), way = d->followed[at] - 1u;
+
+	if (way == n) {
+		d->followed[at] = ALL_FOLLOWED;
+		d->depth--;
+		return false;
+	}
+	d->followed[at]++;
+	*ret_to = next[way];
+	if (d->followed[*ret_to])
+		return d->followed[*ret_to] != ALL_FOLLOWED;
+	d->followed[*ret_to] = 1;
+	d->path[d->depth++] = *ret_to;
+	return false;
+}
+
+bool flow_back_edge(const struct skep_insn *insns, uint32_t n, uint32_t start, uint32_t *ret_from,
+		    uint32_t *ret_to)
+{
+	struct descent d = {
+		.insns = insns,
+		.followed = skep_xcalloc(n, 1),
+		.path = skep_xcalloc(n, sizeof(*d.path)),
+		.depth = 1,
+	};
+	bool found = false;
+
+	d.path[0] = start;
+	d.followed[start] = 1;
+	while (d.depth && !found)
+		found = descend(&d, ret_to);
+	if (found)
+		*ret_from = d.path[d.depth - 1];
+	free(d.followed);
+	free(d.path);
+	return found;
+}

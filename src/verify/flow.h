@@ -59,9 +59,9 @@ static inline uint32_t called_start(const struct skep_insn *insn, uint32_t at)
 }
 
 /** Up to two places that @at leads to: straight on first, then aside. Return how many. */
-static inline unsigned flow_successors(const struct verifier *v, uint32_t at, uint32_t ret[2])
+static inline unsigned flow_ways(const struct skep_insn *insns, uint32_t at, uint32_t ret[2])
 {
-	const struct skep_insn *insn = &v->insns[at];
+	const struct skep_insn *insn = &insns[at];
 	uint8_t op = insn->code & 0xf0;
 	unsigned n = 0;
 
@@ -77,6 +77,23 @@ static inline unsigned flow_successors(const struct verifier *v, uint32_t at, ui
 	return n;
 }
 
+static inline unsigned flow_successors(const struct verifier *v, uint32_t at, uint32_t ret[2])
+{
+	return flow_ways(v->insns, at, ret);
+}
+
+/**
+ * Is there a loop by its look: a jump back to where the same path came from? The first that is
+ * found going as deep as can be, straight on before aside, from @start on.
+ *
+ * @n         instructions at @insns
+ * @ret_from  the jump, and @ret_to where it leads
+ * Cost       O(n)
+ * Source     behaviour of Linux 6.18 for programs without privileges, of Linux before 5.3 for all:
+ *            check_cfg()
+ */
+bool flow_back_edge(const struct skep_insn *insns, uint32_t n, uint32_t start, uint32_t *ret_from,
+		    uint32_t *ret_to);
 /**
  * v->order: the instructions of each function such that one comes behind those that it leads to,
  * but for loops; funcs[f].order_start tells where each one's begin.

@@ -7,15 +7,12 @@
  * (What else they may not is where it is done: addresses must not leak, and what a processor does
  * ahead of its knowing is followed too; see speculation.c.)
  *
- * Loops are found by a walk that goes as deep as it can, straight on before aside, from main's
- * first instruction: what is still on its path when a jump leads there is gone back to. The first
- * one found is the one that is named, so the order is the kernel's.
+ * The first loop that is found is the one that is named, so the order of the search (flow.c) is the
+ * kernel's.
  *
  * Source  behaviour of Linux 6.18, add_subprog_and_kfunc(), check_cfg()
  */
 #include "verify/flow.h"
-
-#include <stdlib.h>
 
 /* --- Functions ------------------------------------------------------------------------------- */
 
@@ -30,60 +27,17 @@ static bool has_functions(const struct verifier *v)
 	return false;
 }
 
-/* --- Loops ----------------------------------------------------------------------------------- */
-
-struct descent {
-	struct verifier *v;
-	uint8_t *followed; /* of each instruction: 0 not come to; 1 + how many of its ways */
-	uint32_t *path, depth;
-};
-
-#define ALL_FOLLOWED 4
-
-static int refuse_loop(struct verifier *v, uint32_t from, uint32_t to)
-{
-	verify_log_line(v, from, "; ");
-	verify_log_line(v, to, "; ");
-	return verify_refuse(v, BACK_EDGE, from, to);
-}
-
-/* One way on from the last of the path, or back. */
-static int descend(struct descent *d)
-{
-	uint32_t at = d->path[d->depth - 1], next[2];
-	unsigned n = flow_successors(d->v, at, next), way = d->followed[at] - 1;
-
-	if (way == n) {
-		d->followed[at] = ALL_FOLLOWED;
-		d->depth--;
-		return 0;
-	}
-	d->followed[at]++;
-	if (d->followed[next[way]] && d->followed[next[way]] != ALL_FOLLOWED)
-		return refuse_loop(d->v, at, next[way]);
-	if (!d->followed[next[way]]) {
-		d->followed[next[way]] = 1;
-		d->path[d->depth++] = next[way];
-	}
-	return 0;
-}
+/* --- Loops ------------------------------------------------------------------------------------ */
 
 static int find_loops(struct verifier *v)
 {
-	struct descent d = {
-		.v = v,
-		.followed = skep_xcalloc(v->n_insns, 1),
-		.path = skep_xcalloc(v->n_insns, sizeof(*d.path)),
-		.depth = 1,
-	};
-	int err = 0;
+	uint32_t from, to;
 
-	d.followed[0] = 1;
-	while (d.depth && !err)
-		err = descend(&d);
-	free(d.followed);
-	free(d.path);
-	return err;
+	if (!flow_back_edge(v->insns, v->n_insns, 0, &from, &to))
+		return 0;
+	verify_log_line(v, from, "; ");
+	verify_log_line(v, to, "; ");
+	return verify_refuse(v, BACK_EDGE, from, to);
 }
 
 int verify_unprivileged(struct verifier *v)

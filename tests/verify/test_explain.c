@@ -15,6 +15,7 @@
 #include <errno.h>
 
 #include <skep/arena.h>
+#include <skep/btf.h>
 #include <skep/explain.h>
 
 #include "verify/explain_source.h"
@@ -68,6 +69,36 @@ static void test_words(void **state)
 		if (row->code)
 			assert_true(braces_are_known(row->code));
 	}
+}
+
+/* A variable of a section, whichever place the section has among the types. */
+static void test_variable(void **state)
+{
+	struct skep_btf_writer *writer = skep_btf_writer_new();
+	uint32_t number = skep_btf_add_int(writer, "int", 4, true);
+	uint32_t array = skep_btf_add_array(writer, number, 4);
+	uint32_t table = skep_btf_add_var(writer, "table", array, 1);
+	struct skep_verify_program program = {0};
+	struct verifier v = {.program = &program};
+	struct skep_map map = {.name = "object.bss"};
+	struct reg reg = {.kind = REG_MAP_VALUE, .map = &map};
+	struct skep_arena a;
+	struct telling t = {.v = &v, .arena = &a};
+	struct skep_btf *btf;
+	void *data;
+	size_t size;
+
+	skep_btf_add_datasec(writer, ".bss", 16);
+	skep_btf_add_secinfo(writer, table, 0, 16);
+	skep_btf_finish(writer, &data, &size);
+	skep_btf_writer_free(writer);
+	assert_int_equal(skep_btf_parse(data, size, NULL, &btf, NULL), 0);
+	free(data);
+	program.btf = btf;
+	skep_arena_init(&a);
+	assert_string_equal(explain_pointee(&t, &reg), "the variable table");
+	skep_arena_done(&a);
+	skep_btf_free(btf);
 }
 
 static void test_names(void **state)
@@ -311,9 +342,10 @@ static void test_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_words),     cmocka_unit_test(test_names),
-		cmocka_unit_test(test_programs),  cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_long_path), cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_words),    cmocka_unit_test(test_variable),
+		cmocka_unit_test(test_names),    cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_accepted), cmocka_unit_test(test_long_path),
+		cmocka_unit_test(test_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
