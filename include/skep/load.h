@@ -24,7 +24,7 @@ enum skep_attach_type {
 	SKEP_ATTACH_CNT
 };
 
-/** One place to attach one program to. Strings are borrowed until attached. */
+/** One place to attach one program to. Strings, arrays and descriptors are borrowed until attached. */
 struct skep_attach {
 	enum skep_attach_type type;
 	uint32_t prog;         /* index into the object's programs */
@@ -40,11 +40,14 @@ struct skep_attach {
 			const char *name;
 		} raw_tracepoint;
 		struct {
-			uint32_t type, config; /* PERF_TYPE_SOFTWARE, PERF_COUNT_SW_… */
-			uint64_t period;       /* events, or Hz if freq */
+			uint32_t type;   /* PERF_TYPE_SOFTWARE, …; PERF_TYPE_BREAKPOINT */
+			uint64_t config; /* PERF_COUNT_SW_…; of a breakpoint: 0 */
+			uint64_t period; /* events, or Hz if freq */
 			bool freq;
-			pid_t pid;    /* -1: all */
-			bool one_cpu; /* on one CPU only (interval) rather than on each */
+			pid_t pid;        /* -1: all */
+			bool one_cpu;     /* on one CPU only (interval) rather than on each */
+			uint64_t bp_addr; /* BREAKPOINT: where, HW_BREAKPOINT_…, bytes */
+			uint32_t bp_type, bp_len;
 		} perf;
 		struct {
 			const char *path;
@@ -53,6 +56,68 @@ struct skep_attach {
 			pid_t pid;            /* -1: every process */
 			bool ret;             /* at function return */
 		} uprobe;
+		/** Many places of one file by one link; arrays of n, optional ones may be NULL. */
+		struct {
+			const char *path;
+			const uint64_t *file_offs, *ref_ctr_offs, *cookies;
+			uint32_t n;
+			pid_t pid;         /* 0: every process */
+			bool ret, session; /* session: at entry, and at return if it said 0 */
+		} uprobe_multi;
+		struct {
+			const char *func; /* "vfs_read", "nf_nat:nf_nat_setup_info"; NULL: addr */
+			uint64_t addr, off;
+			bool ret;
+		} kprobe;
+		/** Many functions by one link; exactly one of names and addrs; the rest optional. */
+		struct {
+			const char *const *names;
+			const uint64_t *addrs, *cookies;
+			uint32_t n;
+			bool ret, session;
+		} kprobe_multi;
+		/** fentry, fexit, fmod_ret, tp_btf, lsm: where to is said when the program is loaded
+		 *  (attach_btf_id). freplace, and another place for a tracing program: here. */
+		struct {
+			int target_fd;   /* a program; 0: as loaded */
+			uint32_t btf_id; /* of its function */
+		} tracing;
+		struct {
+			int map_fd;     /* bpf_map_elem, sk_storage: which map; 0: none */
+			pid_t pid, tid; /* task iterators: one process, one thread; 0: all */
+			int cgroup_fd;  /* cgroup iterators */
+			uint32_t cgroup_order;
+		} iter;
+		struct {
+			uint32_t ifindex;
+			uint32_t flags; /* XDP_FLAGS_SKB_MODE, _DRV_MODE, _HW_MODE; 0: the best */
+		} xdp;
+		/** tcx, netkit, and tc's clsact where the kernel has no tcx. */
+		struct {
+			uint32_t ifindex;
+			bool egress; /* netkit: the peer */
+		} tc;
+		/** Everything on a control group: which hook is the program's expected_attach_type. */
+		struct {
+			int cgroup_fd;
+		} cgroup;
+		struct {
+			int netns_fd; /* sk_lookup, flow_dissector */
+		} netns;
+		struct {
+			uint32_t pf, hooknum, flags; /* NFPROTO_IPV4, NF_INET_LOCAL_IN, … */
+			int32_t priority;
+		} netfilter;
+		struct {
+			int fd; /* socket filter, sk_reuseport: a socket; sk_skb, sk_msg: a sockmap */
+		} socket;
+		struct {
+			const char *route; /* "192.0.2.0/24" */
+			uint32_t ifindex;
+		} lwt;
+		struct {
+			uint32_t map; /* of the object: a struct_ops map whose value is in place */
+		} struct_ops;
 	};
 };
 
@@ -77,6 +142,17 @@ int skep_session_attach(struct skep_session *session, const struct skep_attach *
 			struct skep_diag *diag);
 /** Detach everything, keeping maps readable. */
 void skep_session_detach_all(struct skep_session *session);
+/** The kernel's links of the session, in the order they were made. What is attached without one
+ *  (perf events on old kernels, clsact, routes, socket options) is not among them. */
+size_t skep_session_n_links(const struct skep_session *session);
+int skep_session_link_fd(const struct skep_session *session, size_t i);
+/**
+ * Put @prog in the place of what link @i runs: every event is seen by one of the two.
+ *
+ * Return  0 | -EOPNOTSUPP links of this type cannot | -EINVAL other kind of program | -errno
+ */
+int skep_session_replace(struct skep_session *session, size_t i, uint32_t prog,
+			 struct skep_diag *diag);
 int skep_session_map_fd(const struct skep_session *session, uint32_t map);
 int skep_session_prog_fd(const struct skep_session *session, uint32_t prog);
 /** Run a program once through BPF_PROG_TEST_RUN (BEGIN, END, self probes). @ret_value may be

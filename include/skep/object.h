@@ -23,12 +23,22 @@
 
 struct skep_btf_writer;
 
+/** A member of a struct_ops map's value that is a function. */
+struct skep_object_op {
+	uint32_t off, prog; /* byte in the value; index into the object's programs */
+};
+
 struct skep_object_map {
 	char name[16]; /* NUL-terminated; [A-Za-z0-9_.] */
 	uint32_t type, key_size, value_size, max_entries, flags;
 	uint32_t btf_key, btf_value; /* ids in the object's BTF, 0: none */
 	const void *init;            /* array maps: the first value, value_size bytes; borrowed */
 	bool freeze;                 /* read-only for programs and user space once `init` is in */
+	uint32_t
+		btf_vmlinux_value; /* struct_ops: id of the kernel's bpf_struct_ops_NAME; 0: none */
+	/* struct_ops: which program is at which byte of `init`; owned by whoever made the map */
+	const struct skep_object_op *ops;
+	uint32_t n_ops;
 	/* Ask first without preallocation, and preallocate where the kernel refuses that. */
 	bool prefer_no_prealloc;
 };
@@ -49,7 +59,8 @@ struct skep_object_prog {
 	char name[16];
 	uint32_t type;                 /* enum bpf_prog_type */
 	uint32_t expected_attach_type; /* enum bpf_attach_type, 0 if it does not matter */
-	uint32_t attach_btf_id;        /* of the kernel's BTF, 0: none */
+	uint32_t attach_btf_id;        /* of the kernel's BTF, or of what attach_fd is; 0: none */
+	int attach_fd;                 /* another program, or a module's BTF; borrowed; 0: none */
 	uint32_t flags;                /* BPF_F_SLEEPABLE … */
 	const char *section;           /* ELF section name ("tracepoint/syscalls/sys_enter_open") */
 	struct skep_insn *insns;       /* owned */

@@ -8,16 +8,7 @@
 
 #include "linux/bpf.h"
 #include "linux/feature.h"
-
-/* Newer than the headers this is built with may be. */
-enum {
-	MAP_TYPE_CGRP_STORAGE = 32,
-	MAP_TYPE_ARENA = 33,
-	PROG_TYPE_NETFILTER = 32,
-	ATTACH_NETFILTER = 45,
-	ATTACH_TCX_INGRESS = 46,
-	ATTACH_UPROBE_MULTI = 48,
-};
+#include "linux/newer.h"
 
 enum probe_insns { INSNS_ATOMIC, INSNS_V4, INSNS_MAY_GOTO, INSNS_LOAD_ACQUIRE, INSNS_CALL };
 enum probe_file { FILE_BTF };

@@ -34,40 +34,61 @@ void load_link_add(struct skep_session *session, int fd)
 	skep_vec_push(&session->links, fd);
 }
 
-/* Programs first, and waiting until they are off; the events behind them may take their time. */
-static void drop(struct skep_session *session, size_t keep_links, size_t keep_events)
+void load_undo_add(struct skep_session *session, void (*undo)(void *state), void *state)
 {
-	size_t n_links = session->links.len - keep_links;
-	size_t n_events = session->events.len - keep_events;
+	struct load_undo entry = {undo, state};
 
+	skep_vec_push(&session->undos, entry);
+}
+
+/* How much of everything there was before an attachment. */
+struct mark {
+	size_t links, events, undos;
+};
+
+static struct mark mark_of(const struct skep_session *session)
+{
+	return (struct mark){session->links.len, session->events.len, session->undos.len};
+}
+
+/* Programs first, and waiting until they are off; the events behind them may take their time. */
+static void drop(struct skep_session *session, struct mark keep)
+{
+	size_t n_links = session->links.len - keep.links;
+	size_t n_events = session->events.len - keep.events;
+
+	while (session->undos.len > keep.undos) {
+		struct load_undo entry = session->undos.data[--session->undos.len];
+		entry.undo(entry.state);
+	}
 	if (n_links)
-		skep_close_parallel(session->links.data + keep_links, n_links);
+		skep_close_parallel(session->links.data + keep.links, n_links);
 	if (n_events)
-		skep_close_background(session->events.data + keep_events, n_events);
-	session->links.len = keep_links;
-	session->events.len = keep_events;
+		skep_close_background(session->events.data + keep.events, n_events);
+	session->links.len = keep.links;
+	session->events.len = keep.events;
 }
 
 void skep_session_detach_all(struct skep_session *session)
 {
-	drop(session, 0, 0);
+	drop(session, (struct mark){0});
 }
 
 int skep_session_attach(struct skep_session *session, const struct skep_attach *at,
 			struct skep_diag *diag)
 {
 	const struct skep_object *object = session->object;
-	size_t links = session->links.len, events = session->events.len;
+	const struct mark before = mark_of(session);
 	int err;
 
 	if ((unsigned)at->type >= SKEP_ATTACH_CNT || at->prog >= object->n_progs)
 		return -EINVAL;
-	if (object->progs[at->prog].type != types[at->type].prog_type)
+	if (types[at->type].prog_type && object->progs[at->prog].type != types[at->type].prog_type)
 		return skep_diag_fail(diag, -EINVAL, SKEP_DIAG_ATTACH_PROG, at->span, at->target,
 				      at->prog);
 	err = types[at->type].attach(session, at, diag);
 	if (err)
-		drop(session, links, events);
+		drop(session, before);
 	return err;
 }
 
@@ -89,6 +110,20 @@ int load_perf_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 	if (fd == -EMFILE && raise_files())
 		fd = skep_perf_event_open(attr, pid, cpu, -1, 0);
 	return fd;
+}
+
+int load_link_create(struct skep_session *session, const struct skep_attach *at,
+		     struct link_create_attr *attr)
+{
+	attr->fd = (uint32_t)session->prog_fds[at->prog];
+	int fd = skep_bpf(BPF_LINK_CREATE, (union bpf_attr *)attr, sizeof(*attr));
+
+	if (fd == -EMFILE && raise_files())
+		fd = skep_bpf(BPF_LINK_CREATE, (union bpf_attr *)attr, sizeof(*attr));
+	if (fd < 0)
+		return fd;
+	load_link_add(session, fd);
+	return 0;
 }
 
 /* Kernels before 5.15: the program hangs on the event itself, and there are no cookies. */
@@ -123,6 +158,33 @@ int load_perf_link(struct skep_session *session, const struct skep_attach *at, i
 	if (!err)
 		load_link_add(session, TAKE_FD(event));
 	return err;
+}
+
+size_t skep_session_n_links(const struct skep_session *session)
+{
+	return session->links.len;
+}
+
+int skep_session_link_fd(const struct skep_session *session, size_t i)
+{
+	return i < session->links.len ? session->links.data[i] : -1;
+}
+
+int skep_session_replace(struct skep_session *session, size_t i, uint32_t prog,
+			 struct skep_diag *diag)
+{
+	union bpf_attr attr;
+
+	if (i >= session->links.len || prog >= session->object->n_progs)
+		return -EINVAL;
+	memset(&attr, 0, sizeof(attr));
+	attr.link_update.link_fd = (uint32_t)session->links.data[i];
+	attr.link_update.new_prog_fd = (uint32_t)session->prog_fds[prog];
+	int err = skep_bpf(BPF_LINK_UPDATE, &attr, sizeof(attr));
+	if (!err)
+		return 0;
+	return skep_diag_fail(diag, err == -EINVAL ? -EOPNOTSUPP : err, SKEP_DIAG_LINK_REPLACE,
+			      SKEP_NOWHERE, session->object->progs[prog].name, strerror(-err));
 }
 
 static void explain_attach(const struct skep_attach *at, int err, struct skep_diag *diag)

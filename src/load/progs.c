@@ -139,6 +139,7 @@ static int prepare(struct loader *loader, const struct skep_object_prog *prog)
 	attr->prog_type = prog->type;
 	attr->expected_attach_type = prog->expected_attach_type;
 	attr->attach_btf_id = prog->attach_btf_id;
+	attr->attach_prog_fd = (uint32_t)prog->attach_fd;
 	attr->prog_flags = prog->flags;
 	attr->insns = (uint64_t)(uintptr_t)loader->insns.data;
 	attr->insn_cnt = (uint32_t)loader->insns.len;

@@ -63,6 +63,7 @@ void skep_session_close(struct skep_session *session)
 	skep_session_detach_all(session);
 	skep_vec_done(&session->links);
 	skep_vec_done(&session->events);
+	skep_vec_done(&session->undos);
 	free_fds(session->prog_fds, session->object->n_progs);
 	free_fds(session->map_fds, session->object->n_maps);
 	skep_close(&session->btf_fd);

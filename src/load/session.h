@@ -14,6 +14,12 @@
 #include "base/vec.h"
 #include <skep/object.h>
 
+/** Takes an attachment back that would outlive the session's descriptors. */
+struct load_undo {
+	void (*undo)(void *state); /* frees @state too */
+	void *state;
+};
+
 struct skep_session {
 	const struct skep_object *object; /* borrowed */
 	struct skep_buf *log;             /* borrowed; NULL: no logs wanted */
@@ -27,6 +33,8 @@ struct skep_session {
 	 */
 	SKEP_VEC(int) links;  /* owned */
 	SKEP_VEC(int) events; /* owned */
+	/* What no descriptor holds (clsact filters, routes): how to take it back, latest first. */
+	SKEP_VEC(struct load_undo) undos;
 };
 
 /* maps.c */

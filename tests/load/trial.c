@@ -1,0 +1,146 @@
+/* See trial.h. Two programs count in slots 0 and 1 of one map; the second replaces the first. */
+#include "trial.h"
+
+#include <stdarg.h>
+
+enum { MAX_LINKS = 4096 };
+
+static void add_programs(struct skep_object *object, const struct trial *trial)
+{
+	for (uint32_t slot = 0; slot < 2; slot++) {
+		struct code code = {0};
+		emit_count(&code, trial->only_this_pid ? getpid() : 0, slot);
+		emit_return(&code, trial->returns);
+		uint32_t i = add_prog(object, trial->prog_type, &code);
+		struct skep_object_prog *prog = &object->progs[i];
+		prog->expected_attach_type = trial->expected_attach_type;
+		prog->attach_btf_id = trial->attach_btf_id;
+		prog->attach_fd = trial->attach_fd;
+		prog->flags = trial->flags;
+	}
+}
+
+/* The last link's id: those made later have higher ones. */
+static uint32_t last_link(void)
+{
+	uint32_t id = 0;
+
+	while (skep_bpf_next_id(BPF_LINK_GET_NEXT_ID, id, &id) == 0)
+		;
+	return id;
+}
+
+static uint32_t count_links_after(uint32_t id)
+{
+	uint32_t n = 0;
+
+	while (n < MAX_LINKS && skep_bpf_next_id(BPF_LINK_GET_NEXT_ID, id, &id) == 0)
+		n++;
+	return n;
+}
+
+/* One line for the table: the first of the diagnostic and its reason. */
+static bool say_not_here(const struct trial *trial, const struct skep_diag *diag)
+{
+	_cleanup_buf_ struct skep_buf text = {0};
+
+	skep_diag_render(diag, false, &text);
+	for (size_t i = 0; i + 1 < text.len; i++) {
+		if (text.data[i] == '\n')
+			text.data[i] = ' ';
+	}
+	print_message("not here: %s: %s", trial->name, text.len ? text.data : "no reason\n");
+	return false;
+}
+
+static void fire(struct trial *trial, const struct skep_session *session, uint32_t slot)
+{
+	const uint64_t before = counter(session, slot), other = counter(session, !slot);
+
+	trial->fire(trial);
+	const uint64_t ran = counter(session, slot) - before;
+	if (trial->fires)
+		assert_int_equal(ran, trial->fires);
+	assert_true(ran > 0);
+	assert_int_equal(counter(session, !slot), other);
+}
+
+static void check_link(const struct trial *trial, const struct skep_session *session)
+{
+	struct bpf_link_info info = {0};
+
+	if (trial->link_type < 0)
+		return;
+	assert_int_equal(skep_session_n_links(session), 1);
+	assert_int_equal(skep_bpf_info(skep_session_link_fd(session, 0), &info, sizeof(info)), 0);
+	assert_int_equal(info.type, trial->link_type);
+	assert_true(info.prog_id != 0);
+}
+
+static void replace(struct trial *trial, struct skep_session *session)
+{
+	_cleanup_diag_ struct skep_diag diag = {0};
+
+	assert_ok(skep_session_replace(session, 0, 1, &diag), &diag);
+	fire(trial, session, 1);
+}
+
+static void live(struct trial *trial, struct skep_session *session)
+{
+	fire(trial, session, 0);
+	check_link(trial, session);
+	if (trial->is_replaced)
+		replace(trial, session);
+	const uint64_t counts[2] = {counter(session, 0), counter(session, 1)};
+	skep_session_detach_all(session);
+	trial->fire(trial);
+	assert_int_equal(counter(session, 0), counts[0]);
+	assert_int_equal(counter(session, 1), counts[1]);
+}
+
+bool trial_is_here(struct trial *trial)
+{
+	_cleanup_diag_ struct skep_diag diag = {0};
+	const uint32_t links_before = last_link();
+	struct skep_session *session = NULL;
+	struct skep_object object;
+	bool is_here;
+
+	object_with_counters(&object);
+	add_programs(&object, trial);
+	trial->at.target = trial->name;
+	is_here = !skep_session_open(&object, NULL, &session, &diag) &&
+		  !skep_session_attach(session, &trial->at, &diag);
+	if (is_here)
+		live(trial, session);
+	else
+		say_not_here(trial, &diag);
+	skep_session_close(session);
+	skep_object_done(&object);
+	assert_int_equal(count_links_after(links_before), 0);
+	return is_here;
+}
+
+void trial_skip(const struct trial *trial)
+{
+	skip();
+}
+
+void trial_run(struct trial *trial)
+{
+	if (!trial_is_here(trial))
+		trial_skip(trial);
+}
+
+void trial_not_here(const char *name, const char *fmt, ...)
+{
+	char reason[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	print_message("not here: %s: %s\n", name, reason);
+	skip();
+	abort(); /* skip() does not return */
+}
