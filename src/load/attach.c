@@ -83,7 +83,10 @@ int skep_session_attach(struct skep_session *session, const struct skep_attach *
 	const struct mark before = mark_of(session);
 	int err;
 
-	if ((unsigned)at->type >= SKEP_ATTACH_CNT || at->prog >= object->n_progs)
+	if ((unsigned)at->type >= SKEP_ATTACH_CNT)
+		return -EINVAL;
+	/* A table names its programs itself, and may have none. */
+	if (at->type != SKEP_ATTACH_STRUCT_OPS && at->prog >= object->n_progs)
 		return -EINVAL;
 	if (types[at->type].prog_type && object->progs[at->prog].type != types[at->type].prog_type)
 		return skep_diag_fail(diag, -EINVAL, SKEP_DIAG_ATTACH_PROG, at->span, at->target,
