@@ -31,6 +31,7 @@ enum skep_ctx_kind {
 	SKEP_CTX_PERF,       /* struct bpf_perf_event_data */
 	SKEP_CTX_REGS,       /* struct pt_regs: function arguments in registers */
 	SKEP_CTX_USDT,       /* struct pt_regs; arguments where the note says */
+	SKEP_CTX_ITER,       /* struct bpf_iter__NAME */
 };
 
 /** Whether `-l` without a provider's name, and `*:NAME`, mean a provider too. */
@@ -88,7 +89,9 @@ struct skep_probe {
 			     NAME of NAME=provider:… */
 	const char *func; /* what the builtin `func` says where it is static, or NULL */
 	enum skep_probe_special special;
-	int signal;                      /* SIGNAL */
+	int signal; /* SIGNAL */
+	/* How its program is loaded, 0: nothing to say; see struct skep_object_prog. */
+	uint32_t expected_attach_type, attach_btf_id;
 	struct skep_attach attach;       /* all but prog and cookie */
 	const struct skep_record *args;  /* what `args` is (space CTX), or NULL */
 	const struct skep_type *retval;  /* its type if known, or NULL */

@@ -64,6 +64,8 @@ static const char *section_name(struct skep_lower *l, const struct skep_probe *p
 	case BPF_PROG_TYPE_RAW_TRACEPOINT:
 		return skep_arena_printf(l->arena, "raw_tracepoint/%s", event ? event + 1 : name);
 	case BPF_PROG_TYPE_PERF_EVENT: return "perf_event";
+	case BPF_PROG_TYPE_TRACING:
+		return skep_arena_printf(l->arena, "%s/%s", probe->provider->name, event + 1);
 	default: return probe->provider->is_return ? "uretprobe" : "uprobe";
 	}
 }
@@ -75,7 +77,8 @@ static void filter_pid(struct skep_lower *l)
 	uint32_t other = skep_ir_block(f), mine = skep_ir_block(f);
 	bool everywhere = l->probe->special == SKEP_PROBE_ATTACHED &&
 			  l->probe->provider->prog_type != BPF_PROG_TYPE_PERF_EVENT &&
-			  l->probe->attach.type != SKEP_ATTACH_UPROBE;
+			  l->probe->attach.type != SKEP_ATTACH_UPROBE &&
+			  l->probe->provider->ctx != SKEP_CTX_ITER;
 
 	if (l->opts->pid <= 0 || !everywhere) {
 		skep_ir_jump(f, mine);
@@ -110,6 +113,8 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 		.name = program_name(l, probe),
 		.type = program_type(probe),
 		.section = section_name(l, probe),
+		.expected_attach_type = probe->expected_attach_type,
+		.attach_btf_id = probe->attach_btf_id,
 		.span = probe->spec->span,
 	};
 	uint32_t index = l->n_programs++;
@@ -123,6 +128,7 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 	l->n_proofs = 0;
 	skep_ir_at_source(l->f, probe->spec->span);
 	filter_pid(l);
+	skep_lower_iter_object(l);
 	skep_lower_gathered_place(l);
 	skep_lower_homes(l, def);
 	if (def->predicate)
@@ -141,7 +147,7 @@ static bool needs_own_program(const struct skep_probe *probe)
 	const struct skep_probe_def *def = probe->def;
 	bool no_cookie = probe->provider->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT;
 
-	return def->uses_args || probe->provider->ctx == SKEP_CTX_USDT ||
+	return def->uses_args || probe->provider->ctx == SKEP_CTX_USDT || probe->attach_btf_id ||
 	       skep_lower_mentions(def, SKEP_BI_func) ||
 	       (no_cookie && skep_lower_mentions(def, SKEP_BI_probe));
 }
