@@ -61,6 +61,8 @@ static void drop(struct skep_session *session, struct mark keep)
 		struct load_undo entry = session->undos.data[--session->undos.len];
 		entry.undo(entry.state);
 	}
+	for (size_t i = keep.links; i < session->links.len; i++)
+		session->missed += load_link_missed(session->links.data[i]);
 	if (n_links)
 		skep_close_parallel(session->links.data + keep.links, n_links);
 	if (n_events)

@@ -177,6 +177,9 @@ struct skep_value skep_lower_call(struct skep_lower *l, const struct skep_expr *
 	struct skep_value skep_fn_##name(struct skep_lower *l, const struct skep_expr *call);
 #include "trace/functions.def"
 #undef FUNCTION
+/** Whether a place has its arguments in words, each by its number: a function's. */
+bool skep_lower_has_slots(const struct skep_lower *l);
+struct skep_opnd skep_lower_slot(struct skep_lower *l, uint32_t n);
 struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type *type);
 /** The address with the process it belongs to (func_symbol.c). */
 struct skep_value skep_lower_usym(struct skep_lower *l, struct skep_opnd addr,

@@ -26,6 +26,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "linux/ringbuf.h"
+#include "trace/run/attach.h"
 #include "trace/run/iter.h"
 #include "trace/run/maps.h"
 #include "trace/run/output.h"
@@ -293,14 +294,6 @@ static void run_special(struct run *run, enum skep_probe_special special, int si
 	}
 }
 
-/* How many places attaching @probe reaches: 0 if another one is attached for it. */
-static uint32_t places_of(const struct skep_probe *probe)
-{
-	if (probe->special != SKEP_PROBE_ATTACHED)
-		return 0;
-	return !probe->gather ? 1 : probe->gather->first == probe ? probe->gather->n : 0;
-}
-
 /*
  * Probes at one place are to run in the order of the script. The kernel runs
  * what is attached to an event in that order, but the latest uprobe first.
@@ -313,10 +306,10 @@ static uint32_t attach_all(struct run *run, uint32_t *ret_wanted)
 	for (uint32_t i = 0; i < 2 * n; i++) {
 		const struct skep_probe *probe = run->program->probes[i < n ? i : 2 * n - 1 - i];
 		bool is_uprobe = probe->attach.type == SKEP_ATTACH_UPROBE;
-		uint32_t places = is_uprobe == (i >= n) ? places_of(probe) : 0;
-		*ret_wanted += places;
-		if (places && !skep_session_attach(run->session, &probe->attach, run->diag))
-			attached += places;
+		if (is_uprobe != (i >= n))
+			continue;
+		*ret_wanted += skep_places_of(probe);
+		attached += skep_attach_places(run->session, probe, run->diag);
 	}
 	return attached;
 }
@@ -459,7 +452,7 @@ static void read_iterators(struct run *run)
 
 	for (uint32_t i = 0; i < run->program->n_probes; i++) {
 		n += is_iter(run->program->probes[i]);
-		others += !is_iter(run->program->probes[i]) && places_of(run->program->probes[i]);
+		others += !is_iter(run->program->probes[i]) && skep_places_of(run->program->probes[i]);
 	}
 	if (!n)
 		return;

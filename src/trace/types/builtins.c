@@ -54,7 +54,8 @@ static const struct skep_type *type_args(struct skep_typer *t, struct skep_expr 
 		return skep_type_record(t->types, t->probe->args, SKEP_SPACE_CTX);
 	if (t->probe->provider->layout)
 		return TYPE_ERROR(t, expr->span, ARGS_UNKNOWN, t->probe->name);
-	return not_here(t, expr, "tracepoint, fentry, fexit and rawtracepoint probes have args");
+	return not_here(t, expr,
+			"tracepoint, kprobe, fentry, fexit and rawtracepoint probes have args");
 }
 
 static const struct skep_type *type_arg(struct skep_typer *t, struct skep_expr *expr)
