@@ -96,6 +96,7 @@ struct skep_attach {
 		struct {
 			uint32_t ifindex;
 			bool egress; /* netkit: the peer */
+			bool clsact; /* a filter of tc, although the kernel has tcx */
 		} tc;
 		/** Everything on a control group: which hook is the program's expected_attach_type. */
 		struct {
