@@ -148,6 +148,13 @@ void skep_session_detach_all(struct skep_session *session);
 size_t skep_session_n_links(const struct skep_session *session);
 int skep_session_link_fd(const struct skep_session *session, size_t i);
 /**
+ * Begin a pass of iterator link @i: the program runs as the descriptor is read, once for each
+ * object and once more at the end, and what it writes is what is read.
+ *
+ * Return  a descriptor, the caller's | -EINVAL no iterator's link | -errno
+ */
+int skep_session_iter_open(const struct skep_session *session, size_t i);
+/**
  * Put @prog in the place of what link @i runs: every event is seen by one of the two.
  *
  * Return  0 | -EOPNOTSUPP links of this type cannot | -EINVAL other kind of program | -errno

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <link.h>
+#include <linux/hw_breakpoint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -78,6 +79,33 @@ int probe_cookie(const struct skep_feature *feature, struct skep_feature_result 
 				       .sample_period = 1000000000};
 
 	return try_event(&attr, BPF_PROG_TYPE_PERF_EVENT, COOKIE);
+}
+
+/* A hypervisor may take the watchpoint and never let it fire: so one is tripped. */
+int probe_watchpoint(const struct skep_feature *feature, struct skep_feature_result *ret)
+{
+	static volatile uint64_t watched;
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT,
+		.size = sizeof(attr),
+		.bp_type = HW_BREAKPOINT_W,
+		.bp_addr = (uint64_t)(uintptr_t)&watched,
+		.bp_len = sizeof(watched),
+		.sample_period = 1,
+	};
+	uint64_t fired = 0;
+	_cleanup_close_ int event = skep_perf_event_open(&attr, 0, -1, -1, 0);
+
+	if (event < 0)
+		return event;
+	watched = 1;
+	if (read(event, &fired, sizeof(fired)) == sizeof(fired) && fired)
+		return 0;
+	snprintf(ret->why, sizeof(ret->why),
+		 "the kernel takes one, but it never fires: the hypervisor keeps the processor's "
+		 "debug registers to itself");
+	snprintf(ret->hint, sizeof(ret->hint), "a machine of one's own, or another hypervisor");
+	return -EOPNOTSUPP;
 }
 
 int probe_raw_tp(const struct skep_feature *feature, struct skep_feature_result *ret)
@@ -166,7 +194,7 @@ int probe_uprobe_multi(const struct skep_feature *feature, struct skep_feature_r
 		uint64_t path, offsets, semaphores, cookies;
 		uint32_t cnt, flags, pid, pad;
 	} attr = {
-		.head.attach_type = ATTACH_UPROBE_MULTI,
+		.head.attach_type = (uint32_t)feature->arg,
 		.path = (uint64_t)(uintptr_t) "/proc/self/exe",
 		.offsets = (uint64_t)(uintptr_t)&offset,
 		.cnt = 1,

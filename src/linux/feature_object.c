@@ -8,7 +8,7 @@
 
 #include "base/fd.h"
 
-enum { KERNEL_ENOTSUPP = 524, LOG_BYTES = 16 << 10, F_MMAPABLE = 1 << 10 };
+enum { LOG_BYTES = 16 << 10, F_MMAPABLE = 1 << 10 };
 
 /* --- maps ---------------------------------------------------------------------------------- */
 

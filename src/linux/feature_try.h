@@ -38,6 +38,7 @@ PROBE(tracepoint);
 PROBE(raw_tp);
 PROBE(perf);
 PROBE(cookie);
+PROBE(watchpoint);
 PROBE(uprobe);
 PROBE(uprobe_multi);
 PROBE(kprobe);

@@ -36,8 +36,32 @@ enum {
 	LINK_TYPE_NETKIT = 13,
 	LINK_TYPE_SOCKMAP = 14,
 
+	KPROBE_MULTI_RETURN = 1 << 0,
 	UPROBE_MULTI_RETURN = 1 << 0,
 	MAP_LINK = 1 << 13, /* map_flags: a struct_ops map that a link attaches */
+
+	PERF_LINK_KPROBE = 3, /* enum bpf_perf_event_type */
+	PERF_LINK_KRETPROBE = 4,
+
+	KERNEL_ENOTSUPP = 524, /* an error number that was not meant for user space */
+};
+
+/** What the kernel tells of a link, as far as it counts what programs missed (Linux 6.7). */
+struct link_missed_info {
+	uint32_t type, id, prog_id, pad;
+	union {
+		struct {
+			uint64_t addrs;
+			uint32_t count, flags;
+			uint64_t missed, cookies;
+		} kprobe_multi;
+		struct {
+			uint32_t type, pad;
+			uint64_t func_name;
+			uint32_t name_len, offset;
+			uint64_t addr, missed, cookie;
+		} kprobe; /* perf_event.kprobe */
+	};
 };
 
 /** What BPF_LINK_CREATE takes, with the fields of every type. */

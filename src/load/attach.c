@@ -61,6 +61,8 @@ static void drop(struct skep_session *session, struct mark keep)
 		struct load_undo entry = session->undos.data[--session->undos.len];
 		entry.undo(entry.state);
 	}
+	for (size_t i = keep.links; i < session->links.len; i++)
+		session->missed += load_link_missed(session->links.data[i]);
 	if (n_links)
 		skep_close_parallel(session->links.data + keep.links, n_links);
 	if (n_events)
@@ -81,7 +83,10 @@ int skep_session_attach(struct skep_session *session, const struct skep_attach *
 	const struct mark before = mark_of(session);
 	int err;
 
-	if ((unsigned)at->type >= SKEP_ATTACH_CNT || at->prog >= object->n_progs)
+	if ((unsigned)at->type >= SKEP_ATTACH_CNT)
+		return -EINVAL;
+	/* A table names its programs itself, and may have none. */
+	if (at->type != SKEP_ATTACH_STRUCT_OPS && at->prog >= object->n_progs)
 		return -EINVAL;
 	if (types[at->type].prog_type && object->progs[at->prog].type != types[at->type].prog_type)
 		return skep_diag_fail(diag, -EINVAL, SKEP_DIAG_ATTACH_PROG, at->span, at->target,

@@ -1,12 +1,20 @@
 /*
- * Perf events: timers and software counters. A profile is one event on each
- * online CPU; an interval is one event on one of them.
+ * Perf events: timers, counters of the kernel and of the processor, and
+ * watchpoints. A profile is one event on each online CPU; an interval is one
+ * event on one of them. A watchpoint of a process goes with it from CPU to CPU,
+ * and its threads and children have it too: the processor has but four.
  */
 #include "load/attach.h"
 
 #include <errno.h>
+#include <linux/hw_breakpoint.h>
 
 enum { CPUS_MAX = 4096 };
+
+static bool is_watchpoint(const struct skep_attach *at)
+{
+	return at->perf.type == PERF_TYPE_BREAKPOINT;
+}
 
 static struct perf_event_attr event_attr(const struct skep_attach *at)
 {
@@ -19,6 +27,12 @@ static struct perf_event_attr event_attr(const struct skep_attach *at)
 
 	/* one union: Hz if freq, else a number of events */
 	attr.sample_period = at->perf.period;
+	if (is_watchpoint(at)) {
+		attr.bp_addr = at->perf.bp_addr;
+		attr.bp_type = at->perf.bp_type;
+		attr.bp_len = at->perf.bp_len;
+		attr.inherit = at->perf.pid >= 0;
+	}
 	return attr;
 }
 
@@ -44,14 +58,32 @@ static int attach_each_cpu(struct skep_session *session, const struct skep_attac
 	return err == -ENODEV && session->links.len > had ? 0 : err;
 }
 
-int load_attach_perf(struct skep_session *session, const struct skep_attach *at,
-		     struct skep_diag *diag)
+static int report(const struct skep_attach *at, int err, struct skep_diag *diag)
 {
-	int err = attach_each_cpu(session, at);
-
-	if (err == -ENOENT || err == -EOPNOTSUPP)
+	if (!is_watchpoint(at) && (err == -ENOENT || err == -EOPNOTSUPP))
 		return skep_diag_fail(
 			diag, err, SKEP_DIAG_ATTACH_ABSENT, at->span, at->target,
 			"such counter (a virtual machine often hides the processor's)");
-	return err ? load_attach_failed(at, err, diag) : 0;
+	load_attach_failed(at, err, diag);
+	if (!is_watchpoint(at))
+		return err;
+	if (err == -ENOSPC)
+		skep_diag_why(diag, "all of the processor's breakpoints are taken");
+	else if (err == -ENOENT || err == -EOPNOTSUPP)
+		skep_diag_why(diag, "this kernel has no hardware breakpoints");
+	else if (err == -EINVAL && at->perf.bp_type & HW_BREAKPOINT_X && at->perf.bp_addr >> 63)
+		skep_diag_why(diag, "a kernel without kprobes lets nobody watch its code");
+	else if (err == -EINVAL)
+		skep_diag_why(diag, "the processor watches 1, 2, 4 or 8 bytes at an address that "
+				    "is a multiple of their number");
+	return err;
+}
+
+int load_attach_perf(struct skep_session *session, const struct skep_attach *at,
+		     struct skep_diag *diag)
+{
+	int err = is_watchpoint(at) && at->perf.pid >= 0 ? attach_cpu(session, at, -1)
+							 : attach_each_cpu(session, at);
+
+	return err ? report(at, err, diag) : 0;
 }

@@ -1,12 +1,15 @@
 /*
  * The object's maps: created with their BTF where the kernel takes it, filled
- * with their first value, frozen where the object says so.
+ * with their first value, frozen where the object says so. A struct_ops map's
+ * value holds programs, and is attach_struct_ops.c's.
  */
 #include "load/session.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <skep/btf.h>
 
 #include "base/fd.h"
 #include "linux/bpf.h"
@@ -26,6 +29,7 @@ static int create(const struct skep_object_map *map, uint32_t flags, int btf_fd)
 	memcpy(attr.map_name, map->name, sizeof(attr.map_name) - 1);
 	if (btf_fd >= 0) {
 		attr.btf_fd = (uint32_t)btf_fd;
+		attr.btf_vmlinux_value_type_id = map->btf_vmlinux_value;
 		attr.btf_key_type_id = map->btf_key;
 		attr.btf_value_type_id = map->btf_value;
 	}
@@ -43,9 +47,33 @@ static uint32_t map_flags(const struct skep_object_map *map)
 	return flags;
 }
 
+/* The value's type is the kernel's, and yet a BTF must be named: any will do. */
+static int least_btf(void)
+{
+	struct skep_btf_writer *writer = skep_btf_writer_new();
+	_cleanup_free_ void *data = NULL;
+	size_t size;
+
+	skep_btf_add_int(writer, "int", 4, true);
+	skep_btf_finish(writer, &data, &size);
+	skep_btf_writer_free(writer);
+	return skep_bpf_btf_load(data, size);
+}
+
+static int create_struct_ops(const struct skep_object_map *map, int btf_fd)
+{
+	_cleanup_close_ int own = btf_fd < 0 ? least_btf() : -1;
+
+	if (btf_fd < 0 && own < 0)
+		return own;
+	return create(map, map->flags, btf_fd < 0 ? own : btf_fd);
+}
+
 /* Some map types take no BTF, and which ones do has grown; it only adorns the rest. */
 static int create_with_btf(const struct skep_object_map *map, int btf_fd)
 {
+	if (map->btf_vmlinux_value)
+		return create_struct_ops(map, btf_fd);
 	uint32_t flags = map_flags(map);
 	bool has_btf = btf_fd >= 0 && (map->btf_key || map->btf_value);
 	int fd = has_btf ? create(map, flags, btf_fd) : -ENOTSUP;
@@ -75,6 +103,8 @@ static int fill(const struct skep_object_map *map, int fd)
 	const uint32_t key = 0;
 	int err = 0;
 
+	if (map->btf_vmlinux_value)
+		return 0;
 	if (map->init && is_percpu(map))
 		copies = percpu_value(map);
 	if (map->init)

@@ -98,17 +98,3 @@ int skep_session_run(struct skep_session *session, uint32_t prog, const void *ct
 		*ret_value = attr.test.retval;
 	return err;
 }
-
-uint64_t skep_session_missed(const struct skep_session *session)
-{
-	uint64_t missed = 0;
-
-	for (size_t i = 0; i < session->object->n_progs; i++) {
-		struct bpf_prog_info info;
-
-		memset(&info, 0, sizeof(info));
-		if (skep_bpf_info(session->prog_fds[i], &info, sizeof(info)) == 0)
-			missed += info.recursion_misses;
-	}
-	return missed;
-}

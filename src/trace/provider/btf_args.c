@@ -5,6 +5,8 @@
  */
 #include "trace/provider/btf_args.h"
 
+#include <string.h>
+
 #include "base/arena.h"
 
 enum { MAX_ARGS = 12, SLOT_BYTES = 8 };
@@ -79,4 +81,13 @@ void skep_btf_args_list(const struct skep_btf *btf, uint32_t proto, uint32_t ski
 		else
 			skep_buf_printf(out, " arg%u\n", i);
 	}
+}
+
+uint32_t skep_btf_func_proto(struct skep_expand *x, const char *func)
+{
+	struct skep_btf *btf = skep_types_btf(x->types);
+	uint32_t id =
+		btf ? skep_btf_find(btf, func, strlen(func), SKEP_BTF_MASK(SKEP_BTF_FUNC)) : 0;
+
+	return id ? skep_btf_target(btf, id) : 0;
 }

@@ -18,5 +18,7 @@ const struct skep_record *skep_btf_args_record(struct skep_expand *x, const stru
 /** "    TYPE NAME" for each of the same parameters. */
 void skep_btf_args_list(const struct skep_btf *btf, uint32_t proto, uint32_t skip,
 			struct skep_buf *out);
+/** The prototype of the kernel's function @func in its BTF; 0: it has none. */
+uint32_t skep_btf_func_proto(struct skep_expand *x, const char *func);
 
 #endif

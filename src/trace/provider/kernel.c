@@ -1,8 +1,8 @@
 /*
- * kprobe, kretprobe, fentry, fexit, iter and watchpoint: their names are resolved
- * and checked, but there is no attach type for them in attach.def, and kernels
- * without kprobes exist besides. A script that uses one is told why, and what
- * tracepoint may serve instead; its other probes go on.
+ * kprobe, kretprobe, fentry and fexit: their names are resolved and checked, but
+ * there is no attach type for them in attach.def, and kernels without kprobes
+ * exist besides. A script that uses one is told why, and what tracepoint may
+ * serve instead; its other probes go on.
  */
 #include "trace/provider/provider.h"
 
@@ -17,9 +17,6 @@
 #include "trace/provider/btf_args.h"
 #include "trace/provider/kfuncs.h"
 #include "trace/provider/tracepoint.h"
-
-#define ITER_PREFIX "bpf_iter__"
-#define ITER_FUNC   "bpf_iter_"
 
 /* --- Why not, and what instead -------------------------------------------------------------- */
 
@@ -166,20 +163,11 @@ int skep_fexit_expand(struct skep_expand *x, const struct skep_probe_spec *spec)
 	return expand_kfunc(x, spec, "fexit");
 }
 
-static uint32_t find_func_proto(struct skep_expand *x, const char *func)
-{
-	struct skep_btf *btf = skep_types_btf(x->types);
-	uint32_t id =
-		btf ? skep_btf_find(btf, func, strlen(func), SKEP_BTF_MASK(SKEP_BTF_FUNC)) : 0;
-
-	return id ? skep_btf_target(btf, id) : 0;
-}
-
 /** Needs probe->func. */
 int skep_fentry_layout(struct skep_expand *x, struct skep_probe *probe)
 {
 	const struct skep_btf *btf = skep_types_btf(x->types);
-	uint32_t proto = find_func_proto(x, probe->func);
+	uint32_t proto = skep_btf_func_proto(x, probe->func);
 
 	if (!proto)
 		return skep_diag_fail(x->diag, -ENOENT, SKEP_DIAG_PROBE_FORMAT, probe->spec->span,
@@ -196,7 +184,7 @@ static void list_args(struct skep_expand *x, const char *func, bool with_retval,
 		      struct skep_buf *out)
 {
 	const struct skep_btf *btf = skep_types_btf(x->types);
-	uint32_t proto = find_func_proto(x, func);
+	uint32_t proto = skep_btf_func_proto(x, func);
 
 	if (!proto)
 		return;
@@ -225,7 +213,7 @@ static int list_kfuncs(struct skep_expand *x, const struct skep_probe_spec *patt
 			  &names);
 	for (size_t i = 0; i < names.len; i++) {
 		const char *func = strchr(names.data[i], ':') + 1;
-		if (!is_kprobe && !find_func_proto(x, func))
+		if (!is_kprobe && !skep_btf_func_proto(x, func))
 			continue;
 		skep_buf_printf(out, "%s:%s\n", name,
 				is_kprobe && pattern->n_parts < 3 ? func : names.data[i]);
@@ -257,105 +245,4 @@ int skep_fexit_list(struct skep_expand *x, const struct skep_probe_spec *pattern
 		    struct skep_buf *out)
 {
 	return list_kfuncs(x, pattern, "fexit", verbose, out);
-}
-
-/* --- Iterators ------------------------------------------------------------------------------- */
-
-/* Each iterator has a struct bpf_iter__NAME, its context. */
-static void match_iters(struct skep_expand *x, const char *pattern, struct skep_names *names)
-{
-	const struct skep_btf *btf = skep_types_btf(x->types);
-	size_t len = strlen(ITER_PREFIX);
-
-	for (uint32_t id = 1; btf && id <= skep_btf_n_types(btf); id++) {
-		if (skep_btf_kind(btf, id) != SKEP_BTF_STRUCT)
-			continue;
-		const char *name = skep_btf_name(btf, id);
-		if (!strncmp(name, ITER_PREFIX, len) && skep_wildcard_match(pattern, name + len))
-			skep_vec_push(names, name + len);
-	}
-	skep_spec_names_sort_unique(names);
-}
-
-int skep_iter_expand(struct skep_expand *x, const struct skep_probe_spec *spec)
-{
-	const struct skep_provider *provider = skep_provider_find("iter");
-	_cleanup_names_ struct skep_names names = {0};
-
-	if (spec->n_parts != 2 && spec->n_parts != 3)
-		return skep_spec_bad_parts(x, provider, spec);
-	if (skep_has_wildcard(spec->parts[1]))
-		return skep_diag_fail(x->diag, -EINVAL, SKEP_DIAG_PROBE_ALONE,
-				      skep_spec_span(x, spec, 1));
-	match_iters(x, spec->parts[1], &names);
-	if (names.len)
-		return skep_expand_refused(x, provider, spec->span, why_refused("iter"), NULL);
-	match_iters(x, "*", &names);
-	return skep_expand_missing(x, skep_spec_span(x, spec, 1),
-				   skep_arena_printf(x->arena, "iterator %s", spec->parts[1]),
-				   spec->parts[1], &names);
-}
-
-/* The parameters of bpf_iter_NAME() but for the first, which is about the iterator itself. */
-int skep_iter_list(struct skep_expand *x, const struct skep_probe_spec *pattern, bool verbose,
-		   struct skep_buf *out)
-{
-	_cleanup_names_ struct skep_names names = {0};
-
-	match_iters(x, pattern->n_parts > 1 ? pattern->parts[1] : "*", &names);
-	for (size_t i = 0; i < names.len; i++) {
-		skep_buf_printf(out, "iter:%s\n", names.data[i]);
-		uint32_t proto =
-			verbose ? find_func_proto(x, skep_arena_printf(x->arena, ITER_FUNC "%s",
-								       names.data[i]))
-				: 0;
-		if (proto)
-			skep_btf_args_list(skep_types_btf(x->types), proto, 1, out);
-	}
-	return 0;
-}
-
-/* --- Watchpoints ------------------------------------------------------------------------------ */
-
-static int fail_watch(struct skep_expand *x, const struct skep_probe_spec *spec, uint32_t i,
-		      const char *what, const char *hint)
-{
-	skep_diag_add(x->diag, SKEP_DIAG_PROBE_WATCH, skep_spec_span(x, spec, i), what,
-		      spec->parts[i]);
-	skep_diag_try(x->diag, "%s", hint);
-	return -EINVAL;
-}
-
-/* Any order of the letters that the processor has: it cannot watch reads alone. */
-static bool is_watch_mode(const char *mode)
-{
-	static const char *const modes[] = {"w", "x", "rw", "wr"};
-
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		if (!strcmp(modes[i], mode))
-			return true;
-	}
-	return false;
-}
-
-int skep_watchpoint_expand(struct skep_expand *x, const struct skep_probe_spec *spec)
-{
-	const struct skep_provider *provider = skep_provider_find(spec->parts[0]);
-	uint64_t addr, len;
-
-	if (spec->n_parts != 4)
-		return skep_spec_bad_parts(x, provider, spec);
-	if (skep_parse_uint(spec->parts[1], &addr) || !addr)
-		return fail_watch(x, spec, 1, "address", "write a number: 0xffffffff81000000");
-	if (skep_parse_uint(spec->parts[2], &len) || (len != 1 && len != 2 && len != 4 && len != 8))
-		return fail_watch(x, spec, 2, "length", "1, 2, 4 or 8 bytes");
-	if (!is_watch_mode(spec->parts[3]))
-		return fail_watch(x, spec, 3, "mode", "w (written), rw (read or written), x (run)");
-	return skep_expand_refused(x, provider, spec->span, why_refused("watchpoint"), NULL);
-}
-
-int skep_watchpoint_list(struct skep_expand *x, const struct skep_probe_spec *pattern, bool verbose,
-			 struct skep_buf *out)
-{
-	return 0;
 }
