@@ -162,6 +162,29 @@ static inline void netns_find_mac(const char *name, uint8_t *ret_mac)
 	memcpy(ret_mac, request.ifr_hwaddr.sa_data, ETHER_ADDR_LEN);
 }
 
+static inline bool netns_is_running(const char *name)
+{
+	_cleanup_close_ int fd = netns_socket(AF_INET, SOCK_DGRAM, 0);
+	struct ifreq request = {0};
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &request), 0);
+	return request.ifr_flags & IFF_RUNNING;
+}
+
+/*
+ * A device that was up before its peer sends nothing until the kernel has come
+ * round to it, which it does while it holds the lock of all configuration: who
+ * asks for that afterwards finds it done.
+ */
+static inline void netns_wait_for(const char *name)
+{
+	for (int i = 0; i < 2000 && !netns_is_running(name); i++)
+		usleep(1000);
+	assert_true(netns_is_running(name));
+	netns_up(if_nametoindex(name));
+}
+
 /* A pair of that kind in a new namespace; false: this kernel has no such devices. */
 static inline bool netns_make(struct netns *ret, const char *kind)
 {
@@ -175,6 +198,8 @@ static inline bool netns_make(struct netns *ret, const char *kind)
 		netns_find_mac(name, ret->mac[i]);
 		netns_up(ret->index[i]);
 	}
+	netns_wait_for("skep0");
+	netns_wait_for("skep1");
 	netns_add_addr(ret->index[0]);
 	netns_add_neighbour(ret);
 	return true;
