@@ -10,11 +10,16 @@
 
 #include <errno.h>
 
-static const struct load_reason reasons[] = {
+static const struct load_reason lookup_reasons[] = {
 	{-EINVAL, "that is no network namespace, or this kernel has no such hook", NULL},
-	{-EEXIST, "another program is there already, or at the machine's first namespace", NULL},
-	{-EBUSY, "another program is there already", NULL},
 	{-E2BIG, "a network namespace takes at most 64 programs", NULL},
+	{0},
+};
+
+static const struct load_reason dissector_reasons[] = {
+	{-EINVAL, "that is no network namespace, or this kernel has no such hook", NULL},
+	{-E2BIG, "another program is there already", NULL},
+	{-EEXIST, "another program is there already, or at the machine's first namespace", NULL},
 	{0},
 };
 
@@ -27,6 +32,8 @@ int load_attach_netns(struct skep_session *session, const struct skep_attach *at
 	if (type != BPF_PROG_TYPE_SK_LOOKUP && type != BPF_PROG_TYPE_FLOW_DISSECTOR)
 		return skep_diag_fail(diag, -EINVAL, SKEP_DIAG_ATTACH_PROG, at->span, at->target,
 				      at->prog);
-	attr.attach_type = type == BPF_PROG_TYPE_SK_LOOKUP ? BPF_SK_LOOKUP : BPF_FLOW_DISSECTOR;
-	return load_network_link(session, at, &attr, reasons, diag);
+	const bool looks_up = type == BPF_PROG_TYPE_SK_LOOKUP;
+	attr.attach_type = looks_up ? BPF_SK_LOOKUP : BPF_FLOW_DISSECTOR;
+	return load_network_link(session, at, &attr, looks_up ? lookup_reasons : dissector_reasons,
+				 diag);
 }
