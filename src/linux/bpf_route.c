@@ -53,8 +53,7 @@ static void begin(struct skep_netlink_request *request, const struct skep_bpf_ro
 	skep_netlink_put_u32(request, RTA_OIF, route->ifindex);
 }
 
-static int add(const struct skep_bpf_route *route, uint32_t prog_type, int prog_fd,
-	       const char *name)
+static int add(struct skep_bpf_route *route, uint32_t prog_type, int prog_fd, const char *name)
 {
 	const uint16_t kind = LWTUNNEL_ENCAP_BPF;
 	const uint16_t hook = (uint16_t)(prog_type - BPF_PROG_TYPE_LWT_IN + LWT_BPF_IN);
@@ -68,7 +67,7 @@ static int add(const struct skep_bpf_route *route, uint32_t prog_type, int prog_
 	skep_netlink_put_text(&request, LWT_BPF_PROG_NAME, name);
 	skep_netlink_end(&request, program);
 	skep_netlink_end(&request, encap);
-	return skep_netlink_ask(route->fd, &request, NULL, NULL, NULL);
+	return skep_netlink_ask(route->fd, &request, NULL, NULL, route->words);
 }
 
 int skep_bpf_route_add(struct skep_bpf_route *route, uint32_t prog_type, int prog_fd,

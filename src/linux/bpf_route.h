@@ -4,15 +4,18 @@
 
 #include <stdint.h>
 
+#include "linux/netlink.h"
+
 struct skep_bpf_route {
 	int fd; /* netlink, and so the network namespace; owned; once it is added */
 	uint32_t ifindex;
 	uint8_t addr[16];
 	uint8_t family, addr_bytes, bits;
+	char words[SKEP_NETLINK_WORDS]; /* the kernel's reason, if it refused */
 };
 
-/** "192.0.2.0/24", "2001:db8::/32"; without a length it is one address. Sets all but fd and
- *  ifindex. Return 0 | -EINVAL */
+/** "192.0.2.0/24", "2001:db8::/32"; without a length it is one address. Sets
+ *  the prefix. Return 0 | -EINVAL */
 int skep_bpf_route_parse(const char *text, struct skep_bpf_route *ret);
 /** Make the route, in the current network namespace; the program's type says which packets it sees.
  *  To be removed if it was made. Return 0 | -EEXIST there is one, untouched | -errno */

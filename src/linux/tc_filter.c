@@ -17,7 +17,8 @@
 #include "base/fd.h"
 #include "linux/netlink.h"
 
-static int clsact_do(const struct skep_tc_filter *filter, uint16_t type, uint16_t flags)
+static int clsact_do(const struct skep_tc_filter *filter, uint16_t type, uint16_t flags,
+		     char *words)
 {
 	const struct tcmsg head = {.tcm_ifindex = (int)filter->ifindex,
 				   .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
@@ -26,7 +27,7 @@ static int clsact_do(const struct skep_tc_filter *filter, uint16_t type, uint16_
 
 	skep_netlink_begin(&request, type, flags, &head, sizeof(head));
 	skep_netlink_put_text(&request, TCA_KIND, "clsact");
-	return skep_netlink_ask(filter->fd, &request, NULL, NULL, NULL);
+	return skep_netlink_ask(filter->fd, &request, NULL, NULL, words);
 }
 
 static void take_place(const struct nlmsghdr *message, void *arg)
@@ -58,7 +59,7 @@ static int add_filter(struct skep_tc_filter *filter, int prog_fd, const char *na
 	skep_netlink_put_text(&request, TCA_BPF_NAME, name);
 	skep_netlink_put_u32(&request, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
 	skep_netlink_end(&request, options);
-	return skep_netlink_ask(filter->fd, &request, take_place, filter, NULL);
+	return skep_netlink_ask(filter->fd, &request, take_place, filter, filter->words);
 }
 
 static void drop_filter(const struct skep_tc_filter *filter)
@@ -69,6 +70,9 @@ static void drop_filter(const struct skep_tc_filter *filter)
 				   .tcm_info = filter->info};
 	struct skep_netlink_request request;
 
+	/* Without a number it would be all filters that go. */
+	if (!filter->handle)
+		return;
 	skep_netlink_begin(&request, RTM_DELTFILTER, 0, &head, sizeof(head));
 	skep_netlink_put_text(&request, TCA_KIND, "bpf");
 	skep_netlink_ask(filter->fd, &request, NULL, NULL, NULL);
@@ -96,12 +100,12 @@ static void drop_empty_clsact(const struct skep_tc_filter *filter)
 {
 	if (filter->made_clsact && !has_filters(filter, TC_H_MIN_INGRESS) &&
 	    !has_filters(filter, TC_H_MIN_EGRESS))
-		clsact_do(filter, RTM_DELQDISC, 0);
+		clsact_do(filter, RTM_DELQDISC, 0, NULL);
 }
 
 static int make(struct skep_tc_filter *filter, int prog_fd, const char *name)
 {
-	int err = clsact_do(filter, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
+	int err = clsact_do(filter, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, filter->words);
 
 	filter->made_clsact = !err;
 	if (err && err != -EEXIST)
@@ -115,17 +119,15 @@ static int make(struct skep_tc_filter *filter, int prog_fd, const char *name)
 int skep_tc_filter_add(uint32_t ifindex, bool egress, int prog_fd, const char *name,
 		       struct skep_tc_filter *ret)
 {
-	struct skep_tc_filter filter = {.fd = skep_netlink_open(), .ifindex = ifindex};
 	int err;
 
-	if (filter.fd < 0)
-		return filter.fd;
-	filter.parent = TC_H_MAKE(TC_H_CLSACT, egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
-	err = make(&filter, prog_fd, name);
+	*ret = (struct skep_tc_filter){.fd = skep_netlink_open(), .ifindex = ifindex};
+	if (ret->fd < 0)
+		return ret->fd;
+	ret->parent = TC_H_MAKE(TC_H_CLSACT, egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
+	err = make(ret, prog_fd, name);
 	if (err)
-		skep_close(&filter.fd);
-	else
-		*ret = filter;
+		skep_close(&ret->fd);
 	return err;
 }
 

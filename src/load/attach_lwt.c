@@ -31,19 +31,17 @@ static void undo(void *state)
 	free(state);
 }
 
-static int attach(struct skep_session *session, const struct skep_attach *at)
+static int attach(struct skep_session *session, const struct skep_attach *at,
+		  struct skep_bpf_route *route)
 {
 	const struct skep_object_prog *prog = &session->object->progs[at->prog];
-	struct skep_bpf_route route = {.fd = -1, .ifindex = at->lwt.ifindex};
-	int err = skep_bpf_route_parse(at->lwt.route, &route);
+	int err = skep_bpf_route_parse(at->lwt.route, route);
 
-	err = err
-		      ?: skep_bpf_route_add(&route, prog->type, session->prog_fds[at->prog],
-					    prog->name);
+	err = err ?: skep_bpf_route_add(route, prog->type, session->prog_fds[at->prog], prog->name);
 	if (err)
 		return err;
 	struct skep_bpf_route *kept = skep_xmalloc(sizeof(*kept));
-	*kept = route;
+	*kept = *route;
 	load_undo_add(session, undo, kept);
 	return 0;
 }
@@ -52,6 +50,7 @@ int load_attach_lwt(struct skep_session *session, const struct skep_attach *at,
 		    struct skep_diag *diag)
 {
 	const uint32_t type = session->object->progs[at->prog].type;
+	struct skep_bpf_route route = {.fd = -1, .ifindex = at->lwt.ifindex};
 	int err = load_network_cookie(at, diag);
 
 	if (err)
@@ -59,6 +58,10 @@ int load_attach_lwt(struct skep_session *session, const struct skep_attach *at,
 	if (type < BPF_PROG_TYPE_LWT_IN || type > BPF_PROG_TYPE_LWT_XMIT)
 		return skep_diag_fail(diag, -EINVAL, SKEP_DIAG_ATTACH_PROG, at->span, at->target,
 				      at->prog);
-	err = attach(session, at);
-	return err ? load_network_failed(at, err, reasons, diag) : 0;
+	err = attach(session, at, &route);
+	if (err) {
+		load_network_failed(at, err, reasons, diag);
+		load_network_words(route.words, diag);
+	}
+	return err;
 }

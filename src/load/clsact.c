@@ -37,8 +37,11 @@ int load_clsact(struct skep_session *session, const struct skep_attach *at, stru
 	int err = skep_tc_filter_add(at->tc.ifindex, at->tc.egress, session->prog_fds[at->prog],
 				     session->object->progs[at->prog].name, &filter);
 
-	if (err)
-		return load_network_failed(at, err, reasons, diag);
+	if (err) {
+		load_network_failed(at, err, reasons, diag);
+		load_network_words(filter.words, diag);
+		return err;
+	}
 	kept = skep_xmalloc(sizeof(*kept));
 	*kept = filter;
 	load_undo_add(session, undo, kept);
