@@ -99,6 +99,7 @@ struct skep_ir_prog_desc {
 	uint32_t expected_attach_type; /* enum bpf_attach_type */
 	uint32_t attach_btf_id;
 	uint32_t flags;
+	int32_t unrun;         /* what it returns where it could not run */
 	const char *section;   /* ELF section name */
 	struct skep_span span; /* of the probe, for code that belongs to no statement */
 };

@@ -16,6 +16,7 @@
 #include <skep/load.h>
 
 #include "trace/ast.h"
+#include "trace/packet.h"
 #include "trace/type.h"
 
 struct skep_buf;
@@ -31,6 +32,7 @@ enum skep_ctx_kind {
 	SKEP_CTX_PERF,       /* struct bpf_perf_event_data */
 	SKEP_CTX_REGS,       /* struct pt_regs: function arguments in registers */
 	SKEP_CTX_USDT,       /* struct pt_regs; arguments where the note says */
+	SKEP_CTX_HOOK,       /* a packet's or socket's: probe->hook says which */
 };
 
 /** Whether `-l` without a provider's name, and `*:NAME`, mean a provider too. */
@@ -96,6 +98,11 @@ struct skep_probe {
 	uint16_t usdt_machine;           /* e_machine of the binary */
 	struct skep_usdt_arg *usdt_args; /* USDT */
 	uint32_t n_usdt_args;
+	/* CTX_HOOK: where packets or sockets are seen, what packets begin with there, of which
+	 * device; else NULL and 0. */
+	const struct skep_hook *hook;
+	enum skep_link link;
+	const char *ifname;
 	const struct skep_gather *gather; /* NULL: it is attached by itself */
 	uint32_t index;                   /* in the program's list; the attach cookie */
 };
@@ -116,6 +123,8 @@ struct skep_expand {
 	bool over_limit;  /* config.max_probes was reached */
 };
 
+/** Close what it has open until it is attached (cgroup probes do). */
+void skep_probe_close(struct skep_probe *probe);
 /** The provider called @name or one of its aliases; NULL: none. */
 const struct skep_provider *skep_provider_find(const char *name);
 /** All providers in order; returns how many. */
