@@ -75,16 +75,15 @@ const char *skep_layer_name(enum skep_layer layer)
 
 /* --- Hooks ---------------------------------------------------------------------------------- */
 
-static const struct skep_hook hooks[SKEP_HOOK_CNT] = {
+static const struct skep_trace_hook hooks[SKEP_AT_CNT] = {
 #define HOOK(ID, provider, name, section, prog, attach, pass, drop, link, task)                    \
-	[SKEP_HOOK_##                                                                              \
-		ID] = {SKEP_HOOK_##ID, #provider, name, section,          BPF_PROG_TYPE_##prog,    \
-		       attach,         pass,      drop, SKEP_LINK_##link, task},
+	[SKEP_AT_##ID] = {SKEP_AT_##ID, #provider, name, section,          BPF_PROG_TYPE_##prog,   \
+			  attach,       pass,      drop, SKEP_LINK_##link, task},
 #include "trace/hooks.def"
 #undef HOOK
 };
 
-#define H(ID) (1u << SKEP_HOOK_##ID)
+#define H(ID) (1u << SKEP_AT_##ID)
 static const struct skep_hook_member members[] = {
 #define MEMBER(path, HOOKS, context, member, KIND, help)                                           \
 	{path, HOOKS, offsetof(struct context, member), SKEP_MEMBER_##KIND, help},
@@ -92,14 +91,14 @@ static const struct skep_hook_member members[] = {
 #undef MEMBER
 };
 
-const struct skep_hook *skep_hook(enum skep_hook_id id)
+const struct skep_trace_hook *skep_hook(enum skep_trace_hook_id id)
 {
 	return &hooks[id];
 }
 
-const struct skep_hook *skep_hook_find(const char *provider, const char *name)
+const struct skep_trace_hook *skep_hook_find(const char *provider, const char *name)
 {
-	for (size_t i = 0; i < SKEP_HOOK_CNT; i++) {
+	for (size_t i = 0; i < SKEP_AT_CNT; i++) {
 		if (!strcmp(hooks[i].provider, provider) && !strcmp(hooks[i].name, name))
 			return &hooks[i];
 	}
@@ -112,7 +111,8 @@ size_t skep_hook_members(const struct skep_hook_member **ret)
 	return N_ROWS(members);
 }
 
-const struct skep_hook_member *skep_hook_member_find(const struct skep_hook *hook, const char *path)
+const struct skep_hook_member *skep_hook_member_find(const struct skep_trace_hook *hook,
+						     const char *path)
 {
 	for (size_t i = 0; hook && i < N_ROWS(members); i++) {
 		if ((members[i].hooks & 1u << hook->id) && !strcmp(members[i].path, path))

@@ -52,11 +52,11 @@ const char *skep_layer_name(enum skep_layer layer);
 
 /* --- Hooks ---------------------------------------------------------------------------------- */
 
-enum skep_hook_id {
-#define HOOK(ID, ...) SKEP_HOOK_##ID,
+enum skep_trace_hook_id {
+#define HOOK(ID, ...) SKEP_AT_##ID,
 #include "trace/hooks.def"
 #undef HOOK
-	SKEP_HOOK_CNT
+	SKEP_AT_CNT
 };
 
 /** What a packet begins with. */
@@ -66,8 +66,8 @@ enum skep_link {
 	SKEP_LINK_NET, /* IP, whichever version */
 };
 
-struct skep_hook {
-	enum skep_hook_id id;
+struct skep_trace_hook {
+	enum skep_trace_hook_id id;
 	const char *provider, *name;
 	const char *section;             /* what libbpf goes by in an ELF file */
 	uint32_t prog_type, attach_type; /* enum bpf_prog_type, bpf_attach_type; 0: none is said */
@@ -92,18 +92,18 @@ enum skep_member_kind {
 
 struct skep_hook_member {
 	const char *path; /* "sock.dst" */
-	uint32_t hooks;   /* bits by enum skep_hook_id */
+	uint32_t hooks;   /* bits by enum skep_trace_hook_id */
 	uint32_t off;     /* in the program's context */
 	enum skep_member_kind kind;
 	const char *help;
 };
 
-const struct skep_hook *skep_hook(enum skep_hook_id id);
+const struct skep_trace_hook *skep_hook(enum skep_trace_hook_id id);
 /** @provider's hook called @name; NULL: it has none. */
-const struct skep_hook *skep_hook_find(const char *provider, const char *name);
+const struct skep_trace_hook *skep_hook_find(const char *provider, const char *name);
 size_t skep_hook_members(const struct skep_hook_member **ret);
 /** What @path is at @hook; NULL: it is not known there. */
-const struct skep_hook_member *skep_hook_member_find(const struct skep_hook *hook,
+const struct skep_hook_member *skep_hook_member_find(const struct skep_trace_hook *hook,
 						     const char *path);
 
 #endif

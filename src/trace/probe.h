@@ -100,7 +100,7 @@ struct skep_probe {
 	uint32_t n_usdt_args;
 	/* CTX_HOOK: where packets or sockets are seen, what packets begin with there, of which
 	 * device; else NULL and 0. */
-	const struct skep_hook *hook;
+	const struct skep_trace_hook *hook;
 	enum skep_link link;
 	const char *ifname;
 	const struct skep_gather *gather; /* NULL: it is attached by itself */

@@ -76,7 +76,7 @@ struct skep_value skep_lower_member(struct skep_lower *l, const struct skep_expr
 
 struct skep_value skep_lower_ifindex(struct skep_lower *l, const struct skep_expr *expr)
 {
-	bool is_xdp = l->probe->hook->id == SKEP_HOOK_XDP;
+	bool is_xdp = l->probe->hook->id == SKEP_AT_XDP;
 	size_t off = is_xdp ? offsetof(struct xdp_md, ingress_ifindex)
 			    : offsetof(struct __sk_buff, ifindex);
 
@@ -96,7 +96,7 @@ struct skep_value skep_lower_ifname(struct skep_lower *l, const struct skep_expr
 
 void skep_lower_answer(struct skep_lower *l)
 {
-	const struct skep_hook *hook = l->probe->hook;
+	const struct skep_trace_hook *hook = l->probe->hook;
 
 	l->answer = I(hook ? hook->pass : 0);
 	if (!skep_lower_mentions_call(l->probe->def, SKEP_FN_drop))
@@ -127,9 +127,9 @@ static void let_long_option_pass(struct skep_lower *l)
 
 void skep_lower_exit(struct skep_lower *l)
 {
-	const struct skep_hook *hook = l->probe->hook;
+	const struct skep_trace_hook *hook = l->probe->hook;
 
-	if (hook && (hook->id == SKEP_HOOK_GETSOCKOPT || hook->id == SKEP_HOOK_SETSOCKOPT))
+	if (hook && (hook->id == SKEP_AT_GETSOCKOPT || hook->id == SKEP_AT_SETSOCKOPT))
 		let_long_option_pass(l);
 	skep_ir_exit(l->f, l->answer);
 }

@@ -568,7 +568,7 @@ void skep_lower_packet_walk(struct skep_lower *l)
 {
 	struct skep_ir_func *f = l->f;
 	struct walk w = {
-		.l = l, .f = f, .homes = l->packet, .is_xdp = l->probe->hook->id == SKEP_HOOK_XDP};
+		.l = l, .f = f, .homes = l->packet, .is_xdp = l->probe->hook->id == SKEP_AT_XDP};
 
 	clear_homes(l);
 	if (uses(&w, "len"))

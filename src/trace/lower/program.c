@@ -107,11 +107,11 @@ static void predicate(struct skep_lower *l, const struct skep_expr *expr)
 }
 
 /* A packet may lie in several buffers: nothing here relies on one. */
-static void describe_hook(const struct skep_hook *hook, struct skep_ir_prog_desc *desc)
+static void describe_hook(const struct skep_trace_hook *hook, struct skep_ir_prog_desc *desc)
 {
 	desc->expected_attach_type = hook->attach_type;
 	desc->unrun = hook->pass;
-	if (hook->id == SKEP_HOOK_XDP)
+	if (hook->id == SKEP_AT_XDP)
 		desc->flags = BPF_F_XDP_HAS_FRAGS;
 }
 

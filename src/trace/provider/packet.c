@@ -109,7 +109,7 @@ static int fail_missing(struct skep_expand *x, const struct skep_probe_spec *spe
 }
 
 static int add_place(struct skep_expand *x, const struct skep_probe_spec *spec,
-		     const struct skep_hook *hook, const struct interface *interface)
+		     const struct skep_trace_hook *hook, const struct interface *interface)
 {
 	const struct skep_provider *provider = skep_provider_find(hook->provider);
 	struct skep_probe *probe = skep_expand_add(x, provider, spec);
@@ -119,13 +119,13 @@ static int add_place(struct skep_expand *x, const struct skep_probe_spec *spec,
 	probe->hook = hook;
 	probe->link = interface->link;
 	probe->ifname = interface->name;
-	if (hook->id == SKEP_HOOK_XDP) {
+	if (hook->id == SKEP_AT_XDP) {
 		probe->attach.type = SKEP_ATTACH_XDP;
 		probe->attach.xdp.ifindex = interface->index;
 	} else {
 		probe->attach.type = SKEP_ATTACH_TC;
 		probe->attach.tc.ifindex = interface->index;
-		probe->attach.tc.egress = hook->id == SKEP_HOOK_TC_EGRESS;
+		probe->attach.tc.egress = hook->id == SKEP_AT_TC_EGRESS;
 	}
 	skep_probe_name(x, probe, "%s:%s%s%s", hook->provider, interface->name,
 			hook->name[0] ? ":" : "", hook->name);
@@ -165,8 +165,8 @@ static int add_places(struct skep_expand *x, const struct skep_probe_spec *spec,
 	for (int i = 0; i < n; i++) {
 		if (any && (!interfaces[i].is_up || interfaces[i].link == SKEP_LINK_NONE))
 			continue;
-		for (int id = SKEP_HOOK_XDP; id <= SKEP_HOOK_TC_EGRESS && !err; id++) {
-			const struct skep_hook *hook = skep_hook(id);
+		for (int id = SKEP_AT_XDP; id <= SKEP_AT_TC_EGRESS && !err; id++) {
+			const struct skep_trace_hook *hook = skep_hook(id);
 			if (!strcmp(hook->provider, spec->parts[0]) &&
 			    skep_wildcard_match(hooks_wanted, hook->name))
 				err = add_place(x, spec, hook, &interfaces[i]);
@@ -205,8 +205,8 @@ static int list(struct skep_expand *x, const char *provider, const struct skep_p
 	int n = find_interfaces(x, wanted, &interfaces);
 
 	for (int i = 0; i < n; i++) {
-		for (int id = SKEP_HOOK_XDP; id <= SKEP_HOOK_TC_EGRESS; id++) {
-			const struct skep_hook *hook = skep_hook(id);
+		for (int id = SKEP_AT_XDP; id <= SKEP_AT_TC_EGRESS; id++) {
+			const struct skep_trace_hook *hook = skep_hook(id);
 			if (strcmp(hook->provider, provider) != 0 ||
 			    !skep_wildcard_match(hooks_wanted, hook->name))
 				continue;

@@ -50,7 +50,7 @@ static int fail_hook(struct skep_expand *x, const struct skep_probe_spec *spec)
 {
 	_cleanup_names_ struct skep_names names = {0};
 
-	for (int id = 0; id < SKEP_HOOK_CNT; id++) {
+	for (int id = 0; id < SKEP_AT_CNT; id++) {
 		if (!strcmp(skep_hook(id)->provider, "cgroup"))
 			skep_vec_push(&names, skep_hook(id)->name);
 	}
@@ -61,7 +61,7 @@ static int fail_hook(struct skep_expand *x, const struct skep_probe_spec *spec)
 }
 
 static int add_place(struct skep_expand *x, const struct skep_probe_spec *spec,
-		     const struct skep_hook *hook, const char *folder)
+		     const struct skep_trace_hook *hook, const char *folder)
 {
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct skep_probe *probe;
@@ -89,8 +89,8 @@ int skep_cgroup_expand(struct skep_expand *x, const struct skep_probe_spec *spec
 
 	if (spec->n_parts != 3)
 		return skep_spec_bad_parts(x, skep_provider_find("cgroup"), spec);
-	for (int id = 0; id < SKEP_HOOK_CNT && !err; id++) {
-		const struct skep_hook *hook = skep_hook(id);
+	for (int id = 0; id < SKEP_AT_CNT && !err; id++) {
+		const struct skep_trace_hook *hook = skep_hook(id);
 		if (!strcmp(hook->provider, "cgroup") &&
 		    skep_wildcard_match(spec->parts[2], hook->name))
 			err = add_place(x, spec, hook, folder_of(x, spec->parts[1]));
@@ -112,8 +112,8 @@ int skep_cgroup_list(struct skep_expand *x, const struct skep_probe_spec *patter
 				   : "/";
 	const char *wanted = pattern->n_parts > 2 ? pattern->parts[2] : "*";
 
-	for (int id = 0; id < SKEP_HOOK_CNT; id++) {
-		const struct skep_hook *hook = skep_hook(id);
+	for (int id = 0; id < SKEP_AT_CNT; id++) {
+		const struct skep_trace_hook *hook = skep_hook(id);
 		if (!strcmp(hook->provider, "cgroup") && skep_wildcard_match(wanted, hook->name))
 			skep_buf_printf(out, "cgroup:%s:%s\n", path, hook->name);
 	}

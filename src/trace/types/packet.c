@@ -199,7 +199,7 @@ static bool wants_task(enum skep_builtin_id id)
 
 bool skep_hook_has_builtin(struct skep_typer *t, const struct skep_expr *expr)
 {
-	const struct skep_hook *hook = t->probe->hook;
+	const struct skep_trace_hook *hook = t->probe->hook;
 
 	if (!hook)
 		return true;
@@ -231,7 +231,7 @@ bool skep_hook_has_function(const struct skep_typer *t, enum skep_function_id fu
 
 const struct skep_type *skep_check_fn_drop(struct skep_typer *t, struct skep_expr *call)
 {
-	const struct skep_hook *hook = t->probe->hook;
+	const struct skep_trace_hook *hook = t->probe->hook;
 
 	return hook && hook->pass != hook->drop ? &skep_type_none : skep_bad_probe(t, call);
 }
