@@ -31,6 +31,7 @@ enum skep_ctx_kind {
 	SKEP_CTX_PERF,       /* struct bpf_perf_event_data */
 	SKEP_CTX_REGS,       /* struct pt_regs: function arguments in registers */
 	SKEP_CTX_USDT,       /* struct pt_regs; arguments where the note says */
+	SKEP_CTX_ITER,       /* struct bpf_iter__NAME */
 };
 
 /** Whether `-l` without a provider's name, and `*:NAME`, mean a provider too. */

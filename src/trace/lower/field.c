@@ -87,7 +87,11 @@ struct skep_value skep_lower_field(struct skep_lower *l, const struct skep_expr 
 		return data_loc(l, &at, field);
 	if (field->bit_size)
 		return bit_field(l, &at, field);
-	return skep_lower_at(l, at.opnd, at.off, field->type, at.space);
+	struct skep_value value = skep_lower_at(l, at.opnd, at.off, field->type, at.space);
+	if (at.space == SKEP_SPACE_CTX && field->type->kind == SKEP_T_PTR &&
+	    l->probe->provider->ctx == SKEP_CTX_ITER)
+		value.opnd = skep_lower_iter_pointer(l, value.opnd);
+	return value;
 }
 
 /* An element of an array in our own memory must be proven to lie in it. */

@@ -91,7 +91,8 @@ static void filter_pid(struct skep_lower *l)
 	uint32_t other = skep_ir_block(f), mine = skep_ir_block(f);
 	bool everywhere = l->probe->special == SKEP_PROBE_ATTACHED &&
 			  l->probe->provider->prog_type != BPF_PROG_TYPE_PERF_EVENT &&
-			  l->probe->attach.type != SKEP_ATTACH_UPROBE;
+			  l->probe->attach.type != SKEP_ATTACH_UPROBE &&
+			  l->probe->provider->ctx != SKEP_CTX_ITER;
 
 	if (l->opts->pid <= 0 || !everywhere) {
 		skep_ir_jump(f, mine);
@@ -142,6 +143,7 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 	l->n_proofs = 0;
 	skep_ir_at_source(l->f, probe->spec->span);
 	filter_pid(l);
+	skep_lower_iter_object(l);
 	skep_lower_gathered_place(l);
 	skep_lower_homes(l, def);
 	if (def->predicate)

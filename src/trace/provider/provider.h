@@ -24,6 +24,7 @@
 #include "trace/provider/providers.def"
 #undef PROVIDER
 
+int skep_iter_layout(struct skep_expand *x, struct skep_probe *probe);
 int skep_fentry_layout(struct skep_expand *x, struct skep_probe *probe);
 int skep_kprobe_layout(struct skep_expand *x, struct skep_probe *probe);
 int skep_lsm_layout(struct skep_expand *x, struct skep_probe *probe);

@@ -27,6 +27,7 @@
 #include "base/fd.h"
 #include "linux/ringbuf.h"
 #include "trace/run/attach.h"
+#include "trace/run/iter.h"
 #include "trace/run/maps.h"
 #include "trace/run/output.h"
 
@@ -428,8 +429,44 @@ static bool is_over(const struct run *run)
 	return run->ending || (run->end_ns && now_ns(CLOCK_MONOTONIC) >= run->end_ns);
 }
 
+/* Between some objects and the next; false: the script has ended meanwhile. */
+static bool after_some_objects(void *ctx)
+{
+	struct run *run = ctx;
+
+	on_signals(run);
+	while (!is_over(run) && consume(run))
+		;
+	return !is_over(run);
+}
+
+static bool is_iter(const struct skep_probe *probe)
+{
+	return probe->special == SKEP_PROBE_ATTACHED && probe->attach.type == SKEP_ATTACH_ITER;
+}
+
+/* A script of iterators alone ends when they have been read. */
+static void read_iterators(struct run *run)
+{
+	uint32_t n = 0, others = waits_for_signal(run) || run->opts->child;
+
+	for (uint32_t i = 0; i < run->program->n_probes; i++) {
+		n += is_iter(run->program->probes[i]);
+		others += !is_iter(run->program->probes[i]) && skep_places_of(run->program->probes[i]);
+	}
+	if (!n)
+		return;
+	int err = skep_iters_read(run->session, after_some_objects, run);
+	if (err && err != -ECANCELED)
+		skep_buf_printf(&run->errors, "an iterator could not be read: %s\n",
+				strerror(-err));
+	if (!others)
+		run->end_ns = 1;
+}
+
 static void loop(struct run *run)
 {
+	read_iterators(run);
 	bool busy = consume(run);
 
 	while (!is_over(run)) {
