@@ -6,7 +6,9 @@
 Per event: what one more byte read by dd takes with a probe on it, less what it takes
 without; and the run time of its program alone by the kernel's own count
 (bpf_stats_enabled). The rest of an event is the way to the program: a breakpoint or
-ftrace, saved registers, a trampoline. Medians of five rounds; ns.
+ftrace, saved registers, a trampoline. The least of five rounds, in ns: whatever else
+the machine does only adds. Where instructions are emulated, a nanosecond is about one
+of them, and only ratios mean something.
 
 Then how long a thousand functions by one wildcard take to attach: until skep says so,
 less the same with nothing attached (--dry-run), which is reading, compiling, loading.
@@ -87,11 +89,11 @@ def measure(probe, n):
         reads_ns(n)
         alone = program_ns()
         STATS.write_text("0")
-    return statistics.median(each), alone
+    return min(each), alone
 
 
 def events(n):
-    floor = statistics.median(reads_ns(n) for _ in range(ROUNDS))
+    floor = min(reads_ns(n) for _ in range(ROUNDS))
     print(f"{'':16} {'an event':>9} {'program':>9}   (without a probe: {floor:.0f} ns a byte)")
     for name, probe in PROBES:
         try:
