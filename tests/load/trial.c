@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 
+#include "linux/link_info.h"
+
 enum { MAX_LINKS = 4096 };
 
 static void add_programs(struct skep_object *object, const struct trial *trial)
@@ -65,6 +67,21 @@ static void fire(struct trial *trial, const struct skep_session *session, uint32
 	assert_int_equal(counter(session, !slot), other);
 }
 
+/* skep_link_describe() tells the same, whatever the type. */
+static void check_told(int fd, const struct bpf_link_info *info)
+{
+	struct skep_link told;
+
+	assert_int_equal(skep_link_describe(fd, &told), 0);
+	assert_int_equal(told.id, info->id);
+	assert_int_equal(told.type, info->type);
+	assert_int_equal(told.prog_id, info->prog_id);
+	assert_true(strncmp(told.type_name, "type ", strlen("type ")) != 0);
+	for (size_t i = 0; i < told.fields.len; i++)
+		assert_true(!told.fields.data[i].text || told.fields.data[i].text[0]);
+	skep_link_done(&told);
+}
+
 static void check_link(const struct trial *trial, const struct skep_session *session)
 {
 	struct bpf_link_info info = {0};
@@ -75,6 +92,7 @@ static void check_link(const struct trial *trial, const struct skep_session *ses
 	assert_int_equal(skep_bpf_info(skep_session_link_fd(session, 0), &info, sizeof(info)), 0);
 	assert_int_equal(info.type, trial->link_type);
 	assert_true(info.prog_id != 0);
+	check_told(skep_session_link_fd(session, 0), &info);
 }
 
 static void replace(struct trial *trial, struct skep_session *session)

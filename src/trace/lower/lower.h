@@ -15,8 +15,8 @@
  * Files: program.c (the order of things), storage.c (how maps are kept),
  * expr.c, cond.c, field.c, memory.c (reading and copying), string.c, stmt.c,
  * loop.c, mentions.c, iter.c, packet.c and packet_use.c, hook.c (what a packet or
- * socket is answered with), gather.c (many system calls through one tracepoint),
- * mapop.c, agg.c (count() … lhist()), event.c, func_*.c, builtin.c.
+ * socket is answered with), bundle.c, gather.c (many system calls through one
+ * tracepoint), mapop.c, agg.c (count() … lhist()), event.c, func_*.c, builtin.c.
  */
 #ifndef SKEP_TRACE_LOWER_H
 #define SKEP_TRACE_LOWER_H
@@ -288,6 +288,16 @@ bool skep_lower_mentions_call(const struct skep_probe_def *def, enum skep_functi
 void skep_lower_gather(struct skep_lower *l);
 /** Begin a gathered program: leave, or know l->place. Nothing in other programs. */
 void skep_lower_gathered_place(struct skep_lower *l);
+
+/* --- program.c ---------------------------------------------------------------------------- */
+/** The same body, of the same kind and reached the same way. */
+bool skep_lower_same_program(const struct skep_probe *a, const struct skep_probe *b);
+
+/* --- bundle.c ----------------------------------------------------------------------------- */
+/** Before the program of probe @first, which has many places, is made: for which kind of link? */
+void skep_lower_choose_multi(struct skep_lower *l, uint32_t first);
+/** Bundle the @n places of that program, their attachments filled in, where there are links. */
+void skep_lower_bundle(struct skep_lower *l, uint32_t first, uint32_t n);
 
 /* --- iter.c ------------------------------------------------------------------------------- */
 /** At the start of an iterator's program: leave if there is no object, and pace the pass. */

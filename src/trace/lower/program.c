@@ -14,6 +14,7 @@
 #include <skep/isa.h>
 
 #include "base/buf.h"
+#include "linux/newer.h"
 #include "trace/lower/packet.h"
 #include "trace/parse.h"
 #include "trace/types/types.h"
@@ -56,8 +57,11 @@ static const char *function_section(const struct skep_probe *probe)
 	switch (probe->attach.type) {
 	case SKEP_ATTACH_KPROBE: return is_return ? "kretprobe" : "kprobe";
 	case SKEP_ATTACH_KPROBE_MULTI: return is_return ? "kretprobe.multi" : "kprobe.multi";
-	default: return is_return ? "uretprobe" : "uprobe";
+	default: break;
 	}
+	if (probe->expected_attach_type == ATTACH_UPROBE_MULTI)
+		return is_return ? "uretprobe.multi" : "uprobe.multi";
+	return is_return ? "uretprobe" : "uprobe";
 }
 
 /* What libbpf goes by in an ELF file. */
@@ -195,33 +199,11 @@ static bool needs_own_program(const struct skep_probe *probe)
 }
 
 /* The same body, of the same kind and reached the same way. */
-static bool same_program(const struct skep_probe *a, const struct skep_probe *b)
+bool skep_lower_same_program(const struct skep_probe *a, const struct skep_probe *b)
 {
 	return a->def == b->def && a->provider == b->provider && a->gather == b->gather &&
 	       (a->gather || a->attach.type == b->attach.type) && a->hook == b->hook &&
 	       a->link == b->link;
-}
-
-/* One link for the places of a program: the first one's attachment gets the names of all. */
-static void bundle(struct skep_lower *l, uint32_t first, uint32_t n)
-{
-	struct skep_bundle *bundle = skep_arena_new(l->arena, struct skep_bundle);
-	const char **names = skep_arena_array(l->arena, const char *, n);
-	uint64_t *cookies = skep_arena_array(l->arena, uint64_t, n);
-	struct skep_attach *attach = &l->program->probes[first]->attach;
-
-	bundle->first = l->program->probes[first];
-	for (uint32_t i = first; bundle->n < n; i++) {
-		struct skep_probe *probe = l->program->probes[i];
-		if (!same_program(probe, bundle->first))
-			continue;
-		names[bundle->n] = probe->attach.kprobe_multi.names[0];
-		cookies[bundle->n++] = probe->attach.cookie;
-		probe->bundle = bundle;
-	}
-	attach->kprobe_multi.names = names;
-	attach->kprobe_multi.cookies = attach->cookie ? cookies : NULL;
-	attach->kprobe_multi.n = n;
 }
 
 /* Take every later place of the same body and kind into the program of @first. */
@@ -232,17 +214,19 @@ static void share_program(struct skep_lower *l, uint32_t first)
 	uint32_t n = 1;
 
 	for (uint32_t i = first + 1; i < l->program->n_probes; i++)
-		n += same_program(probes[i], probes[first]);
+		n += skep_lower_same_program(probes[i], probes[first]);
 	bool many = n > 1;
+	if (many)
+		skep_lower_choose_multi(l, first);
 	uint32_t prog = lower_program(l, probes[first], many);
 	for (uint32_t i = first; i < l->program->n_probes; i++) {
-		if (!same_program(probes[i], probes[first]))
+		if (!skep_lower_same_program(probes[i], probes[first]))
 			continue;
 		probes[i]->attach.prog = prog;
 		probes[i]->attach.cookie = many && by_cookie && !probes[i]->gather ? i + 1 : 0;
 	}
-	if (many && probes[first]->attach.type == SKEP_ATTACH_KPROBE_MULTI)
-		bundle(l, first, n);
+	if (many)
+		skep_lower_bundle(l, first, n);
 }
 
 static bool is_shared_already(const struct skep_trace_program *program, uint32_t n)
@@ -250,7 +234,7 @@ static bool is_shared_already(const struct skep_trace_program *program, uint32_t
 	for (uint32_t i = n; i-- > 0;) {
 		if (program->probes[i]->def != program->probes[n]->def)
 			return false; /* the places of one body stand together */
-		if (same_program(program->probes[i], program->probes[n]))
+		if (skep_lower_same_program(program->probes[i], program->probes[n]))
 			return true;
 	}
 	return false;

@@ -305,7 +305,8 @@ static uint32_t attach_all(struct run *run, uint32_t *ret_wanted)
 	*ret_wanted = 0;
 	for (uint32_t i = 0; i < 2 * n; i++) {
 		const struct skep_probe *probe = run->program->probes[i < n ? i : 2 * n - 1 - i];
-		bool is_uprobe = probe->attach.type == SKEP_ATTACH_UPROBE;
+		bool is_uprobe = probe->attach.type == SKEP_ATTACH_UPROBE ||
+				 probe->attach.type == SKEP_ATTACH_UPROBE_MULTI;
 		if (is_uprobe != (i >= n))
 			continue;
 		*ret_wanted += skep_places_of(probe);
