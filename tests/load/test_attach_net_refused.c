@@ -88,6 +88,33 @@ static void xdp(void **state)
 	close_bench(&bench);
 }
 
+static void read_mode(const struct nlmsghdr *message, void *arg)
+{
+	const struct ifinfomsg *head = NLMSG_DATA(message);
+	const struct nlattr *xdp_attr = skep_netlink_find(
+		IFLA_RTA(head), message->nlmsg_len - NLMSG_LENGTH(sizeof(*head)), IFLA_XDP);
+	const struct nlattr *mode =
+		xdp_attr ? skep_netlink_find(xdp_attr + 1, xdp_attr->nla_len - NLA_HDRLEN,
+					     IFLA_XDP_ATTACHED)
+			 : NULL;
+
+	if (mode)
+		*(uint8_t *)arg = *(const uint8_t *)(mode + 1);
+}
+
+/* XDP_ATTACHED_NONE, _DRV, _SKB, … as the kernel says. */
+static int mode_of(uint32_t ifindex)
+{
+	const struct ifinfomsg head = {.ifi_index = (int)ifindex};
+	struct skep_netlink_request request;
+	_cleanup_close_ int fd = skep_netlink_open();
+	uint8_t mode = 255;
+
+	skep_netlink_begin(&request, RTM_GETLINK, 0, &head, sizeof(head));
+	assert_int_equal(skep_netlink_ask(fd, &request, read_mode, &mode, NULL), 0);
+	return mode;
+}
+
 static void xdp_modes(void **state)
 {
 	struct bench bench;
@@ -97,8 +124,16 @@ static void xdp_modes(void **state)
 		skip();
 	open_bench(&bench, BPF_PROG_TYPE_XDP, BPF_XDP, XDP_PASS);
 	assert_non_null(bench.session);
-	taken(&bench, xdp_at(net.index[0], XDP_FLAGS_DRV_MODE));
+	taken(&bench, xdp_at(net.index[0], 0));
+	assert_int_equal(mode_of(net.index[0]), XDP_ATTACHED_DRV);
 	refused(&bench, xdp_at(net.index[0], XDP_FLAGS_SKB_MODE), -EEXIST, "exclude each other");
+	taken(&bench, xdp_at(net.index[1], XDP_FLAGS_SKB_MODE));
+	assert_int_equal(mode_of(net.index[1]), XDP_ATTACHED_SKB);
+	taken(&bench, xdp_at(LOOPBACK, 0));
+	assert_int_equal(mode_of(LOOPBACK), XDP_ATTACHED_SKB);
+	skep_session_detach_all(bench.session);
+	assert_int_equal(mode_of(net.index[0]), XDP_ATTACHED_NONE);
+	assert_int_equal(mode_of(LOOPBACK), XDP_ATTACHED_NONE);
 	close_bench(&bench);
 }
 
@@ -355,7 +390,8 @@ static void lwt(void **state)
 	for (size_t i = 0; i < sizeof(no_routes) / sizeof(*no_routes); i++)
 		refused(&bench, lwt_at(no_routes[i], LOOPBACK), -EINVAL, "no prefix");
 	refused(&bench, lwt_at("192.0.2.0/24", NO_DEVICE), -ENODEV, "no such network device");
-	refused(&bench, lwt_at("192.0.2.3/24", LOOPBACK), -EINVAL, "the kernel says: Invalid prefix");
+	refused(&bench, lwt_at("192.0.2.3/24", LOOPBACK), -EINVAL,
+		"the kernel says: Invalid prefix");
 	taken(&bench, lwt_at("192.0.2.0/24", LOOPBACK));
 	refused(&bench, lwt_at("192.0.2.0/24", LOOPBACK), -EEXIST, "such a route already");
 	taken(&bench, lwt_at("192.0.2.0", LOOPBACK));
