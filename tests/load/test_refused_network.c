@@ -2,6 +2,7 @@
  * What the network's attach types are refused for, in words; and that what no
  * descriptor holds is taken off, while what others made stays.
  */
+#include "cgroup.h"
 #include "netns.h"
 
 #include <linux/if_link.h>
@@ -402,6 +403,55 @@ static void lwt(void **state)
 	close_bench(&bench);
 }
 
+/* --- control groups ------------------------------------------------------------------------ */
+
+static struct skep_attach cgroup_at(int fd)
+{
+	return (struct skep_attach){.type = SKEP_ATTACH_CGROUP, .cgroup.cgroup_fd = fd};
+}
+
+/* Some machines have groups of both kinds. */
+static void what_is_no_group(void **state)
+{
+	static const char *const paths[] = {"/proc", "/sys/fs/cgroup/devices", "/nowhere"};
+	struct bench bench;
+
+	open_bench(&bench, BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS, 1);
+	assert_non_null(bench.session);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		int folder = open(paths[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		refused(&bench, cgroup_at(folder), -EBADF, "no control group");
+		skep_close(&folder);
+	}
+	close_bench(&bench);
+}
+
+/* By the older command, and without leave for others. */
+static int put_alone(int prog, enum bpf_cmd cmd)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.target_fd = (uint32_t)cgroup_own.fd;
+	attr.attach_bpf_fd = (uint32_t)prog;
+	attr.attach_type = BPF_CGROUP_INET_EGRESS;
+	return skep_bpf(cmd, &attr, sizeof(attr));
+}
+
+static void a_group_that_is_taken(void **state)
+{
+	struct bench bench;
+
+	open_bench(&bench, BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS, 1);
+	assert_non_null(bench.session);
+	const int prog = skep_session_prog_fd(bench.session, 0);
+	assert_int_equal(put_alone(prog, BPF_PROG_ATTACH), 0);
+	refused(&bench, cgroup_at(cgroup_own.fd), -EPERM, "tolerates no other");
+	assert_int_equal(put_alone(prog, BPF_PROG_DETACH), 0);
+	taken(&bench, cgroup_at(cgroup_own.fd));
+	close_bench(&bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,7 +467,9 @@ int main(void)
 		cmocka_unit_test(socket_filter),
 		cmocka_unit_test(sockmap),
 		cmocka_unit_test(lwt),
+		cmocka_unit_test(what_is_no_group),
+		cmocka_unit_test(a_group_that_is_taken),
 	};
 
-	return cmocka_run_group_tests(tests, need_root, NULL);
+	return cmocka_run_group_tests(tests, cgroup_enter, cgroup_leave);
 }
