@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/un.h>
 
-/* --- what is done in the group -------------------------------------------------------------------- */
+/* --- what is done in the group ------------------------------------------------------------- */
 
 /* A hook, and how to make it run. */
 struct hook {

@@ -452,6 +452,34 @@ static void a_group_that_is_taken(void **state)
 	close_bench(&bench);
 }
 
+/* --- rights -------------------------------------------------------------------------------- */
+
+/* Who is not root has none of its rights until it is root again. */
+static void refused_to_nobody(uint32_t prog_type, uint32_t attach_type, struct skep_attach at)
+{
+	_cleanup_diag_ struct skep_diag diag = {0};
+	struct bench bench;
+
+	open_bench(&bench, prog_type, attach_type, 1);
+	assert_non_null(bench.session);
+	at.target = "the place";
+	const int became = seteuid(65534);
+	const int err = skep_session_attach(bench.session, &at, &diag);
+	const int returned = seteuid(0);
+	assert_true(became == 0 && returned == 0);
+	assert_int_equal(err, -EPERM);
+	assert_says(&diag, "lacks CAP_NET_ADMIN and CAP_BPF");
+	close_bench(&bench);
+}
+
+static void missing_rights_are_told(void **state)
+{
+	netns_enter();
+	refused_to_nobody(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS,
+			  cgroup_at(cgroup_own.fd));
+	refused_to_nobody(BPF_PROG_TYPE_SCHED_CLS, 0, tc_at(LOOPBACK, false));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -469,6 +497,7 @@ int main(void)
 		cmocka_unit_test(lwt),
 		cmocka_unit_test(what_is_no_group),
 		cmocka_unit_test(a_group_that_is_taken),
+		cmocka_unit_test(missing_rights_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, cgroup_enter, cgroup_leave);
