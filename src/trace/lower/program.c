@@ -198,7 +198,8 @@ static bool needs_own_program(const struct skep_probe *probe)
 static bool same_program(const struct skep_probe *a, const struct skep_probe *b)
 {
 	return a->def == b->def && a->provider == b->provider && a->gather == b->gather &&
-	       a->attach.type == b->attach.type && a->hook == b->hook && a->link == b->link;
+	       (a->gather || a->attach.type == b->attach.type) && a->hook == b->hook &&
+	       a->link == b->link;
 }
 
 /* One link for the places of a program: the first one's attachment gets the names of all. */
