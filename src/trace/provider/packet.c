@@ -120,17 +120,6 @@ static bool has_other(const struct skep_expand *x, const struct interface *inter
 	return false;
 }
 
-static int fail_second(struct skep_expand *x, const struct skep_probe_spec *spec,
-		       const struct interface *interface)
-{
-	return skep_expand_refused(
-		x, skep_provider_find("xdp"), spec->span,
-		skep_arena_printf(x->arena,
-				  "an interface has one XDP program, and a probe above has %s",
-				  interface->name),
-		"put both into one probe, with if; or use tc, which takes many");
-}
-
 static int add_place(struct skep_expand *x, const struct skep_probe_spec *spec,
 		     const struct skep_trace_hook *hook, const struct interface *interface)
 {
@@ -138,7 +127,8 @@ static int add_place(struct skep_expand *x, const struct skep_probe_spec *spec,
 	struct skep_probe *probe;
 
 	if (hook->id == SKEP_AT_XDP && has_other(x, interface))
-		return fail_second(x, spec, interface);
+		return skep_diag_fail(x->diag, -EBUSY, SKEP_DIAG_PROBE_XDP_TWICE, spec->span,
+				      interface->name);
 	probe = skep_expand_add(x, provider, spec);
 	if (!probe)
 		return -E2BIG;
