@@ -32,6 +32,7 @@ enum skep_ctx_kind {
 	SKEP_CTX_PERF,       /* struct bpf_perf_event_data */
 	SKEP_CTX_REGS,       /* struct pt_regs: function arguments in registers */
 	SKEP_CTX_USDT,       /* struct pt_regs; arguments where the note says */
+	SKEP_CTX_ITER,       /* struct bpf_iter__NAME */
 	SKEP_CTX_HOOK,       /* a packet's or socket's: probe->hook says which */
 };
 
@@ -58,6 +59,12 @@ struct skep_gather {
 	uint32_t map, n_numbers;        /* the table of places by number; its length */
 	uint32_t compat_off;            /* in the task: the word that tells a 32-bit call */
 	uint32_t number_off;            /* in the registers: the call's number */
+};
+
+/** Places that one link attaches, of one program: kprobe.multi. */
+struct skep_bundle {
+	const struct skep_probe *first; /* whose attach has the arrays of all */
+	uint32_t n;
 };
 
 struct skep_provider {
@@ -90,7 +97,11 @@ struct skep_probe {
 			     NAME of NAME=provider:… */
 	const char *func; /* what the builtin `func` says where it is static, or NULL */
 	enum skep_probe_special special;
-	int signal;                      /* SIGNAL */
+	int signal;        /* SIGNAL */
+	const char *kfunc; /* "MODULE:FUNCTION" of the kernel where it is one */
+	/* How its program is loaded, 0: nothing to say; see struct skep_object_prog. */
+	uint32_t expected_attach_type, attach_btf_id;
+	int attach_fd;                   /* owned: see skep_probe_close() */
 	struct skep_attach attach;       /* all but prog and cookie */
 	const struct skep_record *args;  /* what `args` is (space CTX), or NULL */
 	const struct skep_type *retval;  /* its type if known, or NULL */
@@ -104,6 +115,7 @@ struct skep_probe {
 	enum skep_link link;
 	const char *ifname;
 	const struct skep_gather *gather; /* NULL: it is attached by itself */
+	const struct skep_bundle *bundle; /* the same */
 	uint32_t index;                   /* in the program's list; the attach cookie */
 };
 
@@ -123,7 +135,7 @@ struct skep_expand {
 	bool over_limit;  /* config.max_probes was reached */
 };
 
-/** Close what it has open until it is attached (cgroup probes do). */
+/** Close what it has open until it is attached: a control group, a module's BTF. */
 void skep_probe_close(struct skep_probe *probe);
 /** The provider called @name or one of its aliases; NULL: none. */
 const struct skep_provider *skep_provider_find(const char *name);

@@ -281,9 +281,9 @@ static void lsm_cgroup(void **state)
 		trial_skip(&trial);
 }
 
-/* --- Functions of other programs --------------------------------------------------------------- */
+/* --- Functions of other programs ------------------------------------------------------------- */
 
-/* int target(struct xdp_md *ctx), which returns @verdict; *ret_func: its id in the BTF. */
+/* int target(struct xdp_md *ctx), which returns @verdict; @ret_func: its id in BTF. */
 static void object_with_xdp(struct skep_object *object, uint32_t type, int32_t verdict,
 			    uint32_t *ret_func)
 {

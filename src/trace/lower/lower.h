@@ -14,8 +14,9 @@
  *
  * Files: program.c (the order of things), storage.c (how maps are kept),
  * expr.c, cond.c, field.c, memory.c (reading and copying), string.c, stmt.c,
- * loop.c, mentions.c, gather.c (many system calls through one tracepoint), mapop.c, agg.c (count()
- * … lhist()), event.c, func_*.c, builtin.c.
+ * loop.c, mentions.c, iter.c, packet.c and packet_use.c, hook.c (what a packet or
+ * socket is answered with), gather.c (many system calls through one tracepoint),
+ * mapop.c, agg.c (count() … lhist()), event.c, func_*.c, builtin.c.
  */
 #ifndef SKEP_TRACE_LOWER_H
 #define SKEP_TRACE_LOWER_H
@@ -204,6 +205,9 @@ struct skep_value skep_lower_call(struct skep_lower *l, const struct skep_expr *
 	struct skep_value skep_fn_##name(struct skep_lower *l, const struct skep_expr *call);
 #include "trace/functions.def"
 #undef FUNCTION
+/** Whether a place has its arguments in words, each by its number: a function's. */
+bool skep_lower_has_slots(const struct skep_lower *l);
+struct skep_opnd skep_lower_slot(struct skep_lower *l, uint32_t n);
 struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type *type);
 /** The address with the process it belongs to (func_symbol.c). */
 struct skep_value skep_lower_usym(struct skep_lower *l, struct skep_opnd addr,
@@ -284,6 +288,12 @@ bool skep_lower_mentions_call(const struct skep_probe_def *def, enum skep_functi
 void skep_lower_gather(struct skep_lower *l);
 /** Begin a gathered program: leave, or know l->place. Nothing in other programs. */
 void skep_lower_gathered_place(struct skep_lower *l);
+
+/* --- iter.c ------------------------------------------------------------------------------- */
+/** At the start of an iterator's program: leave if there is no object, and pace the pass. */
+void skep_lower_iter_object(struct skep_lower *l);
+/** A pointer out of an iterator's context, as a number. */
+struct skep_opnd skep_lower_iter_pointer(struct skep_lower *l, struct skep_opnd ptr);
 
 /* --- storage.c ------------------------------------------------------------------------------- */
 /** Decide how each map is kept and make the BPF maps. */

@@ -49,6 +49,17 @@ static uint32_t program_type(const struct skep_probe *probe)
 	return probe->gather ? BPF_PROG_TYPE_RAW_TRACEPOINT : probe->provider->prog_type;
 }
 
+static const char *function_section(const struct skep_probe *probe)
+{
+	bool is_return = probe->provider->is_return;
+
+	switch (probe->attach.type) {
+	case SKEP_ATTACH_KPROBE: return is_return ? "kretprobe" : "kprobe";
+	case SKEP_ATTACH_KPROBE_MULTI: return is_return ? "kretprobe.multi" : "kprobe.multi";
+	default: return is_return ? "uretprobe" : "uprobe";
+	}
+}
+
 /* What libbpf goes by in an ELF file. */
 static const char *section_name(struct skep_lower *l, const struct skep_probe *probe)
 {
@@ -68,7 +79,11 @@ static const char *section_name(struct skep_lower *l, const struct skep_probe *p
 	case BPF_PROG_TYPE_RAW_TRACEPOINT:
 		return skep_arena_printf(l->arena, "raw_tracepoint/%s", event ? event + 1 : name);
 	case BPF_PROG_TYPE_PERF_EVENT: return "perf_event";
-	default: return probe->provider->is_return ? "uretprobe" : "uprobe";
+	case BPF_PROG_TYPE_TRACING:
+	case BPF_PROG_TYPE_LSM:
+		return skep_arena_printf(l->arena, "%s/%s", probe->provider->name,
+					 strrchr(name, ':') + 1);
+	default: return function_section(probe);
 	}
 }
 
@@ -80,6 +95,7 @@ static void filter_pid(struct skep_lower *l)
 	bool everywhere = l->probe->special == SKEP_PROBE_ATTACHED &&
 			  l->probe->provider->prog_type != BPF_PROG_TYPE_PERF_EVENT &&
 			  l->probe->attach.type != SKEP_ATTACH_UPROBE &&
+			  l->probe->provider->ctx != SKEP_CTX_ITER &&
 			  (!l->probe->hook || l->probe->hook->has_task);
 
 	if (l->opts->pid <= 0 || !everywhere) {
@@ -123,6 +139,9 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 		.name = program_name(l, probe),
 		.type = program_type(probe),
 		.section = section_name(l, probe),
+		.expected_attach_type = probe->expected_attach_type,
+		.attach_btf_id = probe->attach_btf_id,
+		.attach_fd = probe->attach_fd,
 		.span = probe->spec->span,
 	};
 	uint32_t index = l->n_programs++;
@@ -140,6 +159,7 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 	skep_ir_at_source(l->f, probe->spec->span);
 	skep_lower_answer(l);
 	filter_pid(l);
+	skep_lower_iter_object(l);
 	skep_lower_gathered_place(l);
 	skep_lower_homes(l, def);
 	if (l->packet && l->packet->is_before_predicate)
@@ -156,14 +176,21 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 
 /* --- Which places share a program --------------------------------------------------------- */
 
-/* Raw tracepoints have had cookies only since 6.10, so a place is told by its own program there. */
+/*
+ * Raw tracepoints have had cookies only since 6.10, so a place is told by its own program there;
+ * programs on trampolines are loaded for one place each. Which of the kernel's functions it is, a
+ * kprobe can ask.
+ */
 static bool needs_own_program(const struct skep_probe *probe)
 {
 	const struct skep_probe_def *def = probe->def;
 	bool no_cookie = probe->hook || probe->provider->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT;
+	bool knows_func = probe->attach.type == SKEP_ATTACH_KPROBE ||
+			  probe->attach.type == SKEP_ATTACH_KPROBE_MULTI;
 
-	return def->uses_args || probe->provider->ctx == SKEP_CTX_USDT ||
-	       skep_lower_mentions(def, SKEP_BI_func) || skep_lower_mentions(def, SKEP_BI_ifname) ||
+	return def->uses_args || probe->provider->ctx == SKEP_CTX_USDT || probe->attach_btf_id ||
+	       (!knows_func && skep_lower_mentions(def, SKEP_BI_func)) ||
+	       skep_lower_mentions(def, SKEP_BI_ifname) ||
 	       (no_cookie && skep_lower_mentions(def, SKEP_BI_probe));
 }
 
@@ -171,17 +198,42 @@ static bool needs_own_program(const struct skep_probe *probe)
 static bool same_program(const struct skep_probe *a, const struct skep_probe *b)
 {
 	return a->def == b->def && a->provider == b->provider && a->gather == b->gather &&
-	       a->hook == b->hook && a->link == b->link;
+	       (a->gather || a->attach.type == b->attach.type) && a->hook == b->hook &&
+	       a->link == b->link;
+}
+
+/* One link for the places of a program: the first one's attachment gets the names of all. */
+static void bundle(struct skep_lower *l, uint32_t first, uint32_t n)
+{
+	struct skep_bundle *bundle = skep_arena_new(l->arena, struct skep_bundle);
+	const char **names = skep_arena_array(l->arena, const char *, n);
+	uint64_t *cookies = skep_arena_array(l->arena, uint64_t, n);
+	struct skep_attach *attach = &l->program->probes[first]->attach;
+
+	bundle->first = l->program->probes[first];
+	for (uint32_t i = first; bundle->n < n; i++) {
+		struct skep_probe *probe = l->program->probes[i];
+		if (!same_program(probe, bundle->first))
+			continue;
+		names[bundle->n] = probe->attach.kprobe_multi.names[0];
+		cookies[bundle->n++] = probe->attach.cookie;
+		probe->bundle = bundle;
+	}
+	attach->kprobe_multi.names = names;
+	attach->kprobe_multi.cookies = attach->cookie ? cookies : NULL;
+	attach->kprobe_multi.n = n;
 }
 
 /* Take every later place of the same body and kind into the program of @first. */
 static void share_program(struct skep_lower *l, uint32_t first)
 {
 	struct skep_probe **probes = l->program->probes;
-	bool by_cookie = skep_lower_mentions(probes[first]->def, SKEP_BI_probe), many = false;
+	bool by_cookie = skep_lower_mentions(probes[first]->def, SKEP_BI_probe);
+	uint32_t n = 1;
 
 	for (uint32_t i = first + 1; i < l->program->n_probes; i++)
-		many |= same_program(probes[i], probes[first]);
+		n += same_program(probes[i], probes[first]);
+	bool many = n > 1;
 	uint32_t prog = lower_program(l, probes[first], many);
 	for (uint32_t i = first; i < l->program->n_probes; i++) {
 		if (!same_program(probes[i], probes[first]))
@@ -189,6 +241,8 @@ static void share_program(struct skep_lower *l, uint32_t first)
 		probes[i]->attach.prog = prog;
 		probes[i]->attach.cookie = many && by_cookie && !probes[i]->gather ? i + 1 : 0;
 	}
+	if (many && probes[first]->attach.type == SKEP_ATTACH_KPROBE_MULTI)
+		bundle(l, first, n);
 }
 
 static bool is_shared_already(const struct skep_trace_program *program, uint32_t n)

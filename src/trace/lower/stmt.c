@@ -1,5 +1,9 @@
 /* Statements and variables. */
+#include <linux/bpf.h>
+
 #include "trace/lower/packet.h"
+
+#define MAX_ERRNO 4095
 
 /* --- Variables -------------------------------------------------------------------------- */
 
@@ -349,9 +353,32 @@ static void lower_block(struct skep_lower *l, const struct skep_stmt *stmt)
 	skep_lower_stmts(l, stmt->body);
 }
 
+/*
+ * What an LSM probe returns is 0, the operation may go on, or the error it fails with. The kernel
+ * takes no other numbers; what a script makes of them means 0.
+ */
+static void verdict(struct skep_lower *l, const struct skep_expr *value)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t is_negative = skep_ir_block(f), refuse = skep_ir_block(f),
+		 allow = skep_ir_block(f);
+	struct skep_opnd code = skep_lower_scalar(l, value);
+
+	skep_ir_branch(f, SKEP_IR_SLT, code, I(0), is_negative, allow);
+	skep_ir_at(f, is_negative);
+	skep_ir_branch(f, SKEP_IR_SGE, code, I(-MAX_ERRNO), refuse, allow);
+	skep_ir_at(f, refuse);
+	skep_ir_exit(f, code);
+	skep_ir_at(f, allow);
+	skep_ir_exit(f, I(0));
+}
+
 static void lower_return(struct skep_lower *l, const struct skep_stmt *stmt)
 {
-	skep_lower_leave(l);
+	if (stmt->value && l->probe->provider->prog_type == BPF_PROG_TYPE_LSM && !l->in_callback)
+		verdict(l, stmt->value);
+	else
+		skep_lower_leave(l);
 }
 
 static void (*const lowerers[SKEP_S_N_KINDS])(struct skep_lower *, const struct skep_stmt *) = {

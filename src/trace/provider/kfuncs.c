@@ -89,7 +89,7 @@ int skep_kfuncs_match(struct skep_arena *arena, const char *module, const char *
 	if (root)
 		err = match_file(&search,
 				 skep_arena_printf(arena, "%s/available_filter_functions", root));
-	if (err && !traceable_only) {
+	if ((err || !names->len) && !traceable_only) {
 		search.is_kallsyms = true;
 		err = match_file(&search, "/proc/kallsyms");
 	}

@@ -9,7 +9,7 @@
  * each once; the kernel itself is module "vmlinux".
  *
  * @traceable_only  only what ftrace says can be probed; else /proc/kallsyms serves
- *                  where that list cannot be read
+ *                  where that list cannot be read or has no match
  * Return 0 | -errno neither can be read.  Cost O(all functions), some 100 ms
  */
 int skep_kfuncs_match(struct skep_arena *arena, const char *module, const char *func,

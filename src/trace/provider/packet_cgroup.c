@@ -98,12 +98,6 @@ int skep_cgroup_expand(struct skep_expand *x, const struct skep_probe_spec *spec
 	return err || x->n_probes > before ? err : fail_hook(x, spec);
 }
 
-void skep_probe_close(struct skep_probe *probe)
-{
-	if (probe->attach.type == SKEP_ATTACH_CGROUP)
-		skep_close(&probe->attach.cgroup.cgroup_fd);
-}
-
 int skep_cgroup_list(struct skep_expand *x, const struct skep_probe_spec *pattern, bool verbose,
 		     struct skep_buf *out)
 {

@@ -54,7 +54,8 @@ static const struct skep_type *type_args(struct skep_typer *t, struct skep_expr 
 		return skep_type_record(t->types, t->probe->args, SKEP_SPACE_CTX);
 	if (t->probe->provider->layout)
 		return TYPE_ERROR(t, expr->span, ARGS_UNKNOWN, t->probe->name);
-	return not_here(t, expr, "tracepoint, fentry, fexit and rawtracepoint probes have args");
+	return not_here(t, expr,
+			"tracepoint, kprobe, fentry, fexit and rawtracepoint probes have args");
 }
 
 static const struct skep_type *type_arg(struct skep_typer *t, struct skep_expr *expr)
@@ -85,6 +86,11 @@ static const struct skep_type *type_retval(struct skep_typer *t, struct skep_exp
 	return t->probe->retval ? t->probe->retval : &skep_type_u64;
 }
 
+static const char *iter_context(struct skep_typer *t)
+{
+	return skep_arena_printf(t->types->arena, "struct bpf_iter__%s", t->probe->spec->parts[1]);
+}
+
 /* What the context is to C, for those who cast and look inside. */
 static const struct skep_type *type_ctx(struct skep_typer *t, struct skep_expr *expr)
 {
@@ -97,7 +103,8 @@ static const struct skep_type *type_ctx(struct skep_typer *t, struct skep_expr *
 		[SKEP_CTX_USDT] = "struct pt_regs",
 		[SKEP_CTX_HOOK] = "void",
 	};
-	const char *name = names[t->probe->provider->ctx];
+	enum skep_ctx_kind ctx = t->probe->provider->ctx;
+	const char *name = ctx == SKEP_CTX_ITER ? iter_context(t) : names[ctx];
 	const struct skep_type *elem = skep_type_by_name(t->types, name, SKEP_SPACE_CTX);
 
 	return skep_type_ptr(t->types, elem ? elem : &skep_type_none, SKEP_SPACE_CTX);

@@ -289,7 +289,7 @@ static void test_missing_headers(void **state)
 		 "for ($i : 0..pkt.tcp.doff) { @[1] = 1; } for ($i : 0..pkt.ip.hlen) { @[$i] = 1; "
 		 "}",
 		 "@[0]: 1\n@[1]: 1\n@[2]: 1\n@[3]: 1\n@[4]: 1\n"},
-		/* Conditions are false, whichever way they are asked; what is made of them is not. */
+		/* Conditions are false, whichever way they are asked; not what is made of them. */
 		{UDP_PACKET, "if (pkt.tcp.dport != 80) { @[1] = 1 } else { @[2] = 1 }",
 		 "@[2]: 1\n"},
 		{UDP_PACKET, "if (!pkt.tcp) { @[1] = 1 } if (!pkt.tcp.syn) { @[2] = 1 }",
