@@ -239,8 +239,8 @@ struct skep_opnd skep_lower_agg_read(struct skep_lower *l, const struct skep_tra
 /** Send an event: @args are evaluated straight into it. */
 void skep_lower_event(struct skep_lower *l, enum skep_event_kind kind, const char *text,
 		      uint32_t map, const struct skep_expr *args, uint32_t n_args);
-/** Send the first @bytes (a register) of a slot as an event; a full ring is counted. */
-void skep_lower_output(struct skep_lower *l, uint32_t slot, uint32_t bytes);
+/** Send the first @bytes of a slot as an event; a full ring is counted. */
+void skep_lower_output(struct skep_lower *l, uint32_t slot, struct skep_opnd bytes, bool control);
 /** Register @end, the length of a record so far, += @len, which together are at most @most. */
 void skep_lower_advance(struct skep_lower *l, uint32_t end, struct skep_opnd len, uint32_t most);
 /** The index of @text among the program's strings. */
@@ -262,6 +262,8 @@ void skep_lower_storage(struct skep_lower *l);
 uint32_t skep_lower_globals(struct skep_lower *l);
 uint32_t skep_lower_cpu_globals(struct skep_lower *l);
 uint32_t skep_lower_zeroes(struct skep_lower *l, uint32_t bytes);
+/** Ring buffers, or where the kernel has none, perf event arrays. */
+bool skep_lower_has_ringbuf(struct skep_lower *l);
 uint32_t skep_lower_ring(struct skep_lower *l);
 uint32_t skep_lower_control_ring(struct skep_lower *l);
 uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth);
@@ -269,6 +271,8 @@ uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth);
 /** The program that sets scalar aggregates back to zero; made if one is ever cleared. */
 void skep_lower_eraser(struct skep_lower *l);
 
+/** Does the target have the best way for @purpose? If not, the program says so (program.c). */
+bool skep_lower_best(struct skep_lower *l, enum skep_purpose purpose);
 /** Report something the kernel's BPF cannot do, once, and go on with zeroes. */
 void skep_lower_cannot(struct skep_lower *l, struct skep_span span, const char *what);
 

@@ -25,6 +25,15 @@ void skep_lower_cannot(struct skep_lower *l, struct skep_span span, const char *
 	l->failed = true;
 }
 
+/* Each question may cost system calls, and is asked only where the answer matters. */
+bool skep_lower_best(struct skep_lower *l, enum skep_purpose purpose)
+{
+	if (!l->opts->has_best_way || l->opts->has_best_way(purpose))
+		return true;
+	l->program->stand_ins |= 1u << purpose;
+	return false;
+}
+
 /* --- One program ------------------------------------------------------------------------ */
 
 /* "tracepoint_sched_switch": what bpftool shows; the kernel takes 15 characters. */
@@ -135,15 +144,21 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 
 /* --- Which places share a program --------------------------------------------------------- */
 
-/* Raw tracepoints have had cookies only since 6.10, so a place is told by its own program there. */
-static bool needs_own_program(const struct skep_probe *probe)
+/* Raw tracepoints have had cookies only since 6.10, and others since 5.15: without, a place is told
+ * by its own program, if it is not gathered. */
+static bool lacks_cookie(struct skep_lower *l, const struct skep_probe *probe)
+{
+	return probe->provider->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT ||
+	       (!probe->gather && !skep_lower_best(l, SKEP_FOR_PLACES));
+}
+
+static bool needs_own_program(struct skep_lower *l, const struct skep_probe *probe)
 {
 	const struct skep_probe_def *def = probe->def;
-	bool no_cookie = probe->provider->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT;
 
 	return def->uses_args || probe->provider->ctx == SKEP_CTX_USDT ||
 	       skep_lower_mentions(def, SKEP_BI_func) ||
-	       (no_cookie && skep_lower_mentions(def, SKEP_BI_probe));
+	       (skep_lower_mentions(def, SKEP_BI_probe) && lacks_cookie(l, probe));
 }
 
 /* The same body, of the same kind and reached the same way. */
@@ -186,7 +201,7 @@ static int lower_all(struct skep_lower *l, struct skep_check *check)
 
 	for (uint32_t i = 0; i < program->n_probes && !l->failed; i++) {
 		struct skep_probe *probe = program->probes[i];
-		bool own = needs_own_program(probe);
+		bool own = needs_own_program(l, probe);
 		if (!own && is_shared_already(program, i))
 			continue;
 		int err = skep_check_probe(check, probe);

@@ -6,7 +6,8 @@
  *	@x = count()          one per-CPU array for all scalar aggregates, mostly of one element
  *	@x[k] = v             a hash
  *	@x[k] = count()       a per-CPU hash, added to in place
- *	@x[tid] = v           task storage, if every key is tid and nothing walks the map
+ *	@x[tid] = v           task storage, if every key is tid and nothing walks the map;
+ *	                      a hash where the kernel has none
  *
  * A scalar and a thread's value carry a word before them that says whether they
  * are set. Shared maps (globals, per-CPU globals, rings, stacks) are made when
@@ -84,6 +85,7 @@ static void make_hash(struct skep_lower *l, const struct skep_map *map, struct s
 	name_map(bpf.name, map->name);
 	bpf.prefer_no_prealloc =
 		bpf.type == BPF_MAP_TYPE_HASH || bpf.type == BPF_MAP_TYPE_PERCPU_HASH;
+	skep_lower_best(l, SKEP_FOR_MAP_READS); /* noted: for the run time */
 	ret->storage = per_cpu ? SKEP_STORE_CPU_HASH : SKEP_STORE_HASH;
 	ret->bpf_map = skep_object_add_map(l->object, &bpf);
 }
@@ -103,11 +105,16 @@ static void make_task(struct skep_lower *l, const struct skep_map *map, struct s
 	ret->bpf_map = skep_object_add_map(l->object, &bpf);
 }
 
-static bool fits_task(const struct skep_map *map)
+static bool may_be_task(const struct skep_map *map)
 {
 	return map->only_tid_keys && !map->is_iterated && !map->is_cleared && !map->decl_kind &&
 	       !skep_type_is_agg(map->value) && skep_type_is_scalar(map->key) &&
 	       map->value->size <= 256;
+}
+
+static bool fits_task(struct skep_lower *l, const struct skep_map *map)
+{
+	return may_be_task(map) && skep_lower_best(l, SKEP_FOR_THREAD_VALUES);
 }
 
 static uint32_t take(uint32_t *bytes, uint32_t size)
@@ -151,7 +158,7 @@ static void place_map(struct skep_lower *l, const struct skep_map *map, struct s
 	} else if (!map->key) {
 		ret->storage = SKEP_STORE_GLOBAL;
 		ret->off = take(&l->globals_bytes, 8 + map->value->size);
-	} else if (fits_task(map)) {
+	} else if (fits_task(l, map)) {
 		make_task(l, map, ret);
 	} else {
 		make_hash(l, map, ret);
@@ -220,11 +227,23 @@ uint32_t skep_lower_zeroes(struct skep_lower *l, uint32_t bytes)
 	return map;
 }
 
+/* Everything of a program is sent the same way; asked at the first event. */
+bool skep_lower_has_ringbuf(struct skep_lower *l)
+{
+	return skep_lower_best(l, SKEP_FOR_EVENTS);
+}
+
 static uint32_t make_ring(struct skep_lower *l, uint32_t *index, const char *name, uint32_t bytes)
 {
+	struct skep_object_map map = {.type = BPF_MAP_TYPE_RINGBUF, .max_entries = bytes};
+
 	if (*index != NONE)
 		return *index;
-	struct skep_object_map map = {.type = BPF_MAP_TYPE_RINGBUF, .max_entries = bytes};
+	if (!skep_lower_has_ringbuf(l))
+		map = (struct skep_object_map){.type = BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+					       .key_size = 4,
+					       .value_size = 4,
+					       .max_entries = skep_possible_cpus()};
 	snprintf(map.name, sizeof(map.name), "%s", name);
 	return *index = skep_object_add_map(l->object, &map);
 }
@@ -235,11 +254,13 @@ uint32_t skep_lower_ring(struct skep_lower *l)
 
 	while (bytes < l->program->config.perf_rb_pages * 4096 && bytes < 1u << 30)
 		bytes *= 2;
+	l->program->ring_bytes = bytes;
 	return make_ring(l, &l->program->ring, "skep.events", bytes);
 }
 
 uint32_t skep_lower_control_ring(struct skep_lower *l)
 {
+	l->program->ring_control_bytes = CONTROL_RING_BYTES;
 	return make_ring(l, &l->program->ring_control, "skep.control", CONTROL_RING_BYTES);
 }
 

@@ -174,7 +174,7 @@ static void take_entry(struct hash *hash, const uint8_t *key, const uint8_t *raw
 	hash->values.len += hash->value_bytes;
 }
 
-/* Batches are ~50 times cheaper than one call a key. -EINVAL: the kernel has none (< 5.6). */
+/* Batches are ~50 times cheaper than one call a key; kernels have had them since 5.6. */
 static int read_batches(struct hash *hash)
 {
 	uint32_t batch = BATCH, n;
@@ -230,9 +230,8 @@ static int read_hash(const struct skep_map_reader *reader, const struct skep_tra
 
 	if (hash.per_cpu)
 		hash.raw_bytes *= skep_possible_cpus();
-	int err = read_batches(&hash);
-	if (err == -EINVAL || err == -EOPNOTSUPP)
-		err = read_one_by_one(&hash);
+	bool batches = !(reader->program->stand_ins & 1u << SKEP_FOR_MAP_READS);
+	int err = batches ? read_batches(&hash) : read_one_by_one(&hash);
 	ret->keys = hash.keys.data;
 	ret->values = hash.values.data;
 	ret->n = hash.keys.len / hash.key_bytes;
