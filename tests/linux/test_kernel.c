@@ -301,6 +301,11 @@ static void the_newer_implies_the_older(void **state)
 		SKEP_FEATURE_MAP_TASK_STORAGE,
 		SKEP_FEATURE_HELPER_task_storage_get_KPROBE,
 		SKEP_FEATURE_BATCH,
+		SKEP_FEATURE_ATOMICS,
+		SKEP_FEATURE_HELPER_ktime_get_boot_ns_KPROBE,
+		SKEP_FEATURE_HELPER_map_lookup_percpu_elem_KPROBE,
+		SKEP_FEATURE_COOKIE,
+		SKEP_FEATURE_TEST_RUN,
 	};
 
 	for (size_t i = 0; i < sizeof(ages) / sizeof(ages[0]); i++) {

@@ -186,6 +186,7 @@ static struct skep_ir_target probe_target(const struct skep_trace_program *progr
 	return (struct skep_ir_target){
 		.may_goto = may_goto,
 		.isa_v4 = skep_has_feature(SKEP_FEATURE_ISA_V4),
+		.no_fetch = !skep_has_best_way(SKEP_FOR_SCRATCH),
 		.loop_limit = 100000,
 	};
 }

@@ -185,6 +185,8 @@ struct skep_value skep_lower_usym(struct skep_lower *l, struct skep_opnd addr,
  *  (func_system.c). */
 struct skep_value skep_lower_ids(struct skep_lower *l, const struct skep_type *type,
 				 bool is_process, bool is_initial);
+/** The helper that gives nsecs (func_system.c). */
+int32_t skep_lower_clock(struct skep_lower *l);
 /** The current task's address. */
 struct skep_opnd skep_lower_curtask(struct skep_lower *l);
 
@@ -273,6 +275,8 @@ void skep_lower_eraser(struct skep_lower *l);
 
 /** Does the target have the best way for @purpose? If not, the program says so (program.c). */
 bool skep_lower_best(struct skep_lower *l, enum skep_purpose purpose);
+/** The type of a program that skep_session_run() can run. */
+uint32_t skep_lower_run_type(struct skep_lower *l);
 /** Report something the kernel's BPF cannot do, once, and go on with zeroes. */
 void skep_lower_cannot(struct skep_lower *l, struct skep_span span, const char *what);
 

@@ -51,8 +51,17 @@ static const char *program_name(struct skep_lower *l, const struct skep_probe *p
 	return name;
 }
 
-static uint32_t program_type(const struct skep_probe *probe)
+/* What the run time starts by hand is a raw tracepoint's program, or one of a uprobe. */
+uint32_t skep_lower_run_type(struct skep_lower *l)
 {
+	return skep_lower_best(l, SKEP_FOR_RUNS) ? BPF_PROG_TYPE_RAW_TRACEPOINT
+						 : BPF_PROG_TYPE_KPROBE;
+}
+
+static uint32_t program_type(struct skep_lower *l, const struct skep_probe *probe)
+{
+	if (probe->special != SKEP_PROBE_ATTACHED)
+		return skep_lower_run_type(l);
 	return probe->gather ? BPF_PROG_TYPE_RAW_TRACEPOINT : probe->provider->prog_type;
 }
 
@@ -62,7 +71,7 @@ static const char *section_name(struct skep_lower *l, const struct skep_probe *p
 	const char *name = probe->gather ? probe->attach.target : probe->name;
 	const char *event = strchr(name, ':');
 
-	switch (program_type(probe)) {
+	switch (program_type(l, probe)) {
 	case BPF_PROG_TYPE_TRACEPOINT: {
 		char *text = skep_arena_printf(l->arena, "tracepoint/%s", event ? event + 1 : name);
 		char *colon = strchr(text, ':');
@@ -117,7 +126,7 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 	const struct skep_probe_def *def = probe->def;
 	struct skep_ir_prog_desc desc = {
 		.name = program_name(l, probe),
-		.type = program_type(probe),
+		.type = program_type(l, probe),
 		.section = section_name(l, probe),
 		.span = probe->spec->span,
 	};

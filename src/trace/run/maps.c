@@ -230,7 +230,7 @@ static int read_hash(const struct skep_map_reader *reader, const struct skep_tra
 
 	if (hash.per_cpu)
 		hash.raw_bytes *= skep_possible_cpus();
-	bool batches = !(reader->program->stand_ins & 1u << SKEP_FOR_MAP_READS);
+	bool batches = skep_trace_has_best(reader->program, SKEP_FOR_MAP_READS);
 	int err = batches ? read_batches(&hash) : read_one_by_one(&hash);
 	ret->keys = hash.keys.data;
 	ret->values = hash.values.data;
@@ -332,10 +332,25 @@ int skep_map_read(const struct skep_map_reader *reader, const struct skep_trace_
 
 /* --- Setting back ---------------------------------------------------------------------------- */
 
+/* A CPU that is not online (-ENXIO) counts nothing now. */
+static int erase_on_each_cpu(const struct skep_map_reader *reader, const uint64_t words[3])
+{
+	int err = 0;
+
+	for (unsigned cpu = 0; cpu < skep_possible_cpus() && !err; cpu++) {
+		err = skep_session_run_on(reader->session, reader->program->eraser, cpu, words,
+					  3 * sizeof(*words));
+		err = err == -ENXIO ? 0 : err;
+	}
+	return err;
+}
+
 static int erase_cpu_global(const struct skep_map_reader *reader, const struct skep_trace_map *map)
 {
 	uint64_t words[3] = {map->off / 8, (map->off + map->value->size) / 8, map->page};
 
+	if (!skep_trace_has_best(reader->program, SKEP_FOR_COPIES))
+		return erase_on_each_cpu(reader, words);
 	return skep_session_run(reader->session, reader->program->eraser, words, sizeof(words),
 				NULL);
 }

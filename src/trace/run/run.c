@@ -259,7 +259,8 @@ static int open_maps(struct run *run)
 		return skep_diag_fail(run->diag, err, SKEP_DIAG_RUN_MAPS, SKEP_NOWHERE,
 				      strerror(-err));
 	if (program->needs_elapsed)
-		*(uint64_t *)(run->maps.globals + program->elapsed_off) = now_ns(CLOCK_BOOTTIME);
+		*(uint64_t *)(run->maps.globals + program->elapsed_off) =
+			now_ns(skep_trace_clock(program));
 	return 0;
 }
 
@@ -559,7 +560,7 @@ static void init_output(struct run *run)
 		.source = run->program->object.source,
 		.stack = stack_of,
 		.ctx = run,
-		.boot_to_wall_ns = now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME),
+		.boot_to_wall_ns = now_ns(CLOCK_REALTIME) - now_ns(skep_trace_clock(run->program)),
 	};
 }
 
