@@ -270,7 +270,7 @@ uint32_t skep_lower_ring(struct skep_lower *l);
 uint32_t skep_lower_control_ring(struct skep_lower *l);
 uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth);
 
-/** The program that sets scalar aggregates back to zero; made if one is ever cleared. */
+/** The program that sets scalar aggregates back to zero; made if one is ever cleared or deleted. */
 void skep_lower_eraser(struct skep_lower *l);
 
 /** Does the target have the best way for @purpose? If not, the program says so (program.c). */

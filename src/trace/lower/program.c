@@ -256,17 +256,6 @@ static void take_results(struct skep_lower *l)
 					  l->strings.len * sizeof(*l->strings.data));
 }
 
-/* clear(), zero() or delete() of a map that is one of the per-CPU globals. */
-static bool clears_aggregates(const struct skep_trace_program *program)
-{
-	for (const struct skep_map *map = program->script->maps; map; map = map->next) {
-		bool cleared = map->is_cleared || map->is_deleted;
-		if (cleared && program->maps[map->index].storage == SKEP_STORE_CPU_GLOBAL)
-			return true;
-	}
-	return false;
-}
-
 static int generate(struct skep_lower *l, struct skep_check *check)
 {
 	int err;
@@ -277,8 +266,7 @@ static int generate(struct skep_lower *l, struct skep_check *check)
 	skep_lower_gather(l);
 	if ((err = lower_all(l, check)))
 		return err;
-	if (clears_aggregates(l->program))
-		skep_lower_eraser(l);
+	skep_lower_eraser(l);
 	take_results(l);
 	dump_ir(l);
 	if ((err = skep_ir_emit(l->ir, l->diag)))

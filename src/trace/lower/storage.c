@@ -284,93 +284,100 @@ uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth)
 	return *index;
 }
 
-struct eraser {
-	uint32_t key;      /* slot */
-	uint32_t from, to; /* words */
-};
+/* --- Setting back ---------------------------------------------------------------------------- */
 
-/* Zero the words of the copy at @copy, if there is one, and go to @next. */
-static void erase_copy(struct skep_lower *l, const struct eraser *e, uint32_t copy, uint32_t next)
+/* Zero the map's bytes in the copy at @copy, if there is one, and go to @next. */
+static void erase_copy(struct skep_lower *l, const struct skep_trace_map *map, uint32_t copy,
+		       uint32_t next)
 {
-	struct skep_ir_func *f = l->f;
-	uint32_t at = skep_ir_var(f), found = skep_ir_block(f), each_word = skep_ir_block(f);
-	uint32_t in_range = skep_ir_block(f), word = skep_ir_block(f);
+	uint32_t found = skep_ir_block(l->f);
 
-	skep_ir_set(f, at, R(e->from));
-	skep_ir_branch(f, SKEP_IR_NE, R(copy), I(0), found, next);
-	skep_ir_at(f, found);
-	skep_ir_jump(f, each_word);
-	skep_ir_at(f, each_word);
-	skep_ir_loop_guard(f, next);
-	skep_ir_branch(f, SKEP_IR_ULT, R(at), R(e->to), in_range, next);
-	skep_ir_at(f, in_range);
-	skep_ir_branch(f, SKEP_IR_ULT, R(at), I(l->longest_page / 8), word, next);
-	skep_ir_at(f, word);
-	uint32_t off = skep_ir_alu(f, SKEP_IR_SHL, R(at), I(3));
-	skep_ir_store(f, 8, R(skep_ir_alu(f, SKEP_IR_ADD, R(copy), R(off))), 0, I(0));
-	skep_ir_set(f, at, R(skep_ir_alu(f, SKEP_IR_ADD, R(at), I(1))));
-	skep_ir_jump(f, each_word);
+	skep_ir_branch(l->f, SKEP_IR_NE, R(copy), I(0), found, next);
+	skep_ir_at(l->f, found);
+	skep_lower_zero(l, R(copy), (int32_t)map->off, map->value->size);
+	skep_ir_jump(l->f, next);
 }
 
-static void erase_all_copies(struct skep_lower *l, const struct eraser *e)
+static void erase_all_copies(struct skep_lower *l, const struct skep_trace_map *map, uint32_t done)
 {
 	struct skep_ir_func *f = l->f;
-	uint32_t cpu = skep_ir_var(f), map = skep_lower_cpu_globals(l);
-	uint32_t each_cpu = skep_ir_block(f), look = skep_ir_block(f);
-	uint32_t next_cpu = skep_ir_block(f), done = skep_ir_block(f);
+	struct skep_opnd key = skep_lower_key(l, map, NULL);
+	uint32_t cpu = skep_ir_var(f), globals = skep_lower_cpu_globals(l);
+	uint32_t each = skep_ir_block(f), look = skep_ir_block(f), next = skep_ir_block(f);
 
 	skep_ir_set(f, cpu, skep_lower_blur(l, I(0)));
-	skep_ir_jump(f, each_cpu);
-	skep_ir_at(f, each_cpu);
+	skep_ir_jump(f, each);
+	skep_ir_at(f, each);
 	skep_ir_loop_guard(f, done);
 	skep_ir_branch(f, SKEP_IR_ULT, R(cpu), I(skep_possible_cpus()), look, done);
 	skep_ir_at(f, look);
-	uint32_t copy = skep_ir_calln(f, BPF_FUNC_map_lookup_percpu_elem, R(skep_ir_map(f, map)),
-				      S(e->key, 0), R(cpu));
-	erase_copy(l, e, copy, next_cpu);
-	skep_ir_at(f, next_cpu);
+	uint32_t copy = skep_ir_calln(f, BPF_FUNC_map_lookup_percpu_elem,
+				      R(skep_ir_map(f, globals)), key, R(cpu));
+	erase_copy(l, map, copy, next);
+	skep_ir_at(f, next);
 	skep_ir_set(f, cpu, R(skep_ir_alu(f, SKEP_IR_ADD, R(cpu), I(1))));
-	skep_ir_jump(f, each_cpu);
-	skep_ir_at(f, done);
+	skep_ir_jump(f, each);
 }
 
-static void erase_own_copy(struct skep_lower *l, const struct eraser *e)
+static void erase_own_copy(struct skep_lower *l, const struct skep_trace_map *map, uint32_t done)
 {
-	uint32_t done = skep_ir_block(l->f), map = skep_lower_cpu_globals(l);
-	uint32_t copy = skep_ir_calln(l->f, BPF_FUNC_map_lookup_elem, R(skep_ir_map(l->f, map)),
-				      S(e->key, 0));
+	struct skep_opnd key = skep_lower_key(l, map, NULL);
+	uint32_t globals = skep_lower_cpu_globals(l);
 
-	erase_copy(l, e, copy, done);
+	erase_copy(
+		l, map,
+		skep_ir_calln(l->f, BPF_FUNC_map_lookup_elem, R(skep_ir_map(l->f, globals)), key),
+		done);
+}
+
+/* If the map is the one that is asked for, set it back. */
+static void erase_if(struct skep_lower *l, uint32_t asked, const struct skep_trace_map *map)
+{
+	uint32_t yes = skep_ir_block(l->f), done = skep_ir_block(l->f);
+
+	skep_ir_branch(l->f, SKEP_IR_EQ, R(asked), I(map - l->program->maps), yes, done);
+	skep_ir_at(l->f, yes);
+	if (skep_lower_best(l, SKEP_FOR_COPIES))
+		erase_all_copies(l, map, done);
+	else
+		erase_own_copy(l, map, done);
 	skep_ir_at(l->f, done);
 }
 
-/*
- * Zero the 8-byte words [arg 0, arg 1) of element arg 2 of the per-CPU globals on every CPU, or
- * where a program sees its own CPU's copy alone, on the one that it is run on.
- *
- * The run time could only write the whole value back, with what was counted
- * in it meanwhile lost; so it runs this instead.
- */
-void skep_lower_eraser(struct skep_lower *l)
+static bool is_erased(const struct skep_lower *l, const struct skep_map *map)
+{
+	return (map->is_cleared || map->is_deleted) &&
+	       l->program->maps[map->index].storage == SKEP_STORE_CPU_GLOBAL;
+}
+
+/* Returns the register that holds the index of the map asked for. */
+static uint32_t begin_eraser(struct skep_lower *l)
 {
 	bool is_raw = skep_lower_run_type(l) == BPF_PROG_TYPE_RAW_TRACEPOINT;
 	struct skep_ir_prog_desc desc = {.name = "skep_erase",
 					 .type = skep_lower_run_type(l),
 					 .section = is_raw ? "raw_tracepoint" : "uprobe"};
-	struct skep_ir_func *f = l->f = skep_ir_prog(l->ir, &desc);
-	struct eraser e = {.key = skep_ir_slot(f, 4, 4)};
-	uint32_t words[3];
 
-	for (uint32_t i = 0; i < 3; i++)
-		words[i] = skep_ir_load(f, 8, R(skep_ir_param(f, 0)),
-					is_raw ? (int32_t)(8 * i) : skep_regs_arg(i));
-	e.from = words[0];
-	e.to = words[1];
+	l->f = skep_ir_prog(l->ir, &desc);
 	l->program->eraser = l->n_programs++;
-	skep_ir_store(f, 4, S(e.key, 0), 0, R(words[2]));
-	if (skep_lower_best(l, SKEP_FOR_COPIES))
-		erase_all_copies(l, &e);
-	else
-		erase_own_copy(l, &e);
-	skep_ir_exit(f, I(0));
+	return skep_ir_load(l->f, 8, R(skep_ir_param(l->f, 0)), is_raw ? 0 : skep_regs_arg(0));
+}
+
+/*
+ * The run time could only write the whole value of the per-CPU globals back, with what was counted
+ * in it meanwhile lost; so it runs this, with a map's index, instead.
+ */
+void skep_lower_eraser(struct skep_lower *l)
+{
+	uint32_t asked = NONE;
+
+	for (const struct skep_map *map = l->program->script->maps; map; map = map->next) {
+		if (!is_erased(l, map))
+			continue;
+		if (asked == NONE)
+			asked = begin_eraser(l);
+		erase_if(l, asked, &l->program->maps[map->index]);
+	}
+	if (asked != NONE)
+		skep_ir_exit(l->f, I(0));
 }

@@ -333,13 +333,13 @@ int skep_map_read(const struct skep_map_reader *reader, const struct skep_trace_
 /* --- Setting back ---------------------------------------------------------------------------- */
 
 /* A CPU that is not online (-ENXIO) counts nothing now. */
-static int erase_on_each_cpu(const struct skep_map_reader *reader, const uint64_t words[3])
+static int erase_on_each_cpu(const struct skep_map_reader *reader, uint64_t index)
 {
 	int err = 0;
 
 	for (unsigned cpu = 0; cpu < skep_possible_cpus() && !err; cpu++) {
-		err = skep_session_run_on(reader->session, reader->program->eraser, cpu, words,
-					  3 * sizeof(*words));
+		err = skep_session_run_on(reader->session, reader->program->eraser, cpu, &index,
+					  sizeof(index));
 		err = err == -ENXIO ? 0 : err;
 	}
 	return err;
@@ -347,11 +347,11 @@ static int erase_on_each_cpu(const struct skep_map_reader *reader, const uint64_
 
 static int erase_cpu_global(const struct skep_map_reader *reader, const struct skep_trace_map *map)
 {
-	uint64_t words[3] = {map->off / 8, (map->off + map->value->size) / 8, map->page};
+	uint64_t index = (uint64_t)(map - reader->program->maps);
 
 	if (!skep_trace_has_best(reader->program, SKEP_FOR_COPIES))
-		return erase_on_each_cpu(reader, words);
-	return skep_session_run(reader->session, reader->program->eraser, words, sizeof(words),
+		return erase_on_each_cpu(reader, index);
+	return skep_session_run(reader->session, reader->program->eraser, &index, sizeof(index),
 				NULL);
 }
 
