@@ -34,6 +34,7 @@ PROBE(prog);
 PROBE(helper);
 PROBE(insns);
 PROBE(loop);
+PROBE(run);
 /* feature_attach.c */
 PROBE(tracepoint);
 PROBE(raw_tp);
