@@ -355,7 +355,8 @@ static void lwt(void **state)
 	for (size_t i = 0; i < sizeof(no_routes) / sizeof(*no_routes); i++)
 		refused(&bench, lwt_at(no_routes[i], LOOPBACK), -EINVAL, "no prefix");
 	refused(&bench, lwt_at("192.0.2.0/24", NO_DEVICE), -ENODEV, "no such network device");
-	refused(&bench, lwt_at("192.0.2.3/24", LOOPBACK), -EINVAL, "the kernel says: Invalid prefix");
+	refused(&bench, lwt_at("192.0.2.3/24", LOOPBACK), -EINVAL,
+		"the kernel says: Invalid prefix");
 	taken(&bench, lwt_at("192.0.2.0/24", LOOPBACK));
 	refused(&bench, lwt_at("192.0.2.0/24", LOOPBACK), -EEXIST, "such a route already");
 	taken(&bench, lwt_at("192.0.2.0", LOOPBACK));

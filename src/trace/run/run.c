@@ -452,7 +452,8 @@ static void read_iterators(struct run *run)
 
 	for (uint32_t i = 0; i < run->program->n_probes; i++) {
 		n += is_iter(run->program->probes[i]);
-		others += !is_iter(run->program->probes[i]) && skep_places_of(run->program->probes[i]);
+		others += !is_iter(run->program->probes[i]) &&
+			  skep_places_of(run->program->probes[i]);
 	}
 	if (!n)
 		return;
