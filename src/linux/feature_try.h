@@ -54,6 +54,13 @@ PROBE(tcx);
 PROBE(cgroup);
 PROBE(netns);
 PROBE(netfilter);
+PROBE(clsact);
+PROBE(netkit);
+PROBE(lwt);
+/* feature_socket.c */
+PROBE(sockmap);
+PROBE(sockmap_link);
+PROBE(reuseport);
 #undef PROBE
 
 /** Load "return @value" as @type. */

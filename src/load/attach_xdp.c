@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <linux/if_link.h>
+#include <net/if.h>
 
 static const struct load_reason common_reasons[] = {
 	{-ENODEV, "there is no such network device in this network namespace", NULL},
@@ -56,6 +57,7 @@ int load_attach_xdp(struct skep_session *session, const struct skep_attach *at,
 {
 	struct link_create_attr attr = {
 		.target = at->xdp.ifindex, .attach_type = BPF_XDP, .flags = at->xdp.flags};
+	char name[IF_NAMESIZE];
 	int err = load_network_cookie(at, diag);
 
 	if (err)
@@ -65,5 +67,8 @@ int load_attach_xdp(struct skep_session *session, const struct skep_attach *at,
 		attr.flags = XDP_FLAGS_SKB_MODE;
 		err = load_link_create(session, at, &attr);
 	}
+	/* The kernel says EINVAL of a device that is not there too. */
+	if (err == -EINVAL && !if_indextoname(at->xdp.ifindex, name))
+		err = -ENODEV;
 	return err ? load_network_failed(at, err, reasons_of(at->xdp.flags), diag) : 0;
 }

@@ -301,9 +301,80 @@ static void live_hook(void **state)
 	trial_run(&trial);
 }
 
+/* --- what is refused ----------------------------------------------------------------------- */
+
+/* A program that lets all packets out. */
+static struct skep_session *open_egress(struct skep_object *object)
+{
+	struct code code = {0};
+
+	object_with_counters(object);
+	emit_return(&code, 1);
+	const uint32_t i = add_prog(object, BPF_PROG_TYPE_CGROUP_SKB, &code);
+	object->progs[i].expected_attach_type = BPF_CGROUP_INET_EGRESS;
+	return open_session(object);
+}
+
+static void refused(struct skep_session *session, int cgroup, int err, const char *words)
+{
+	_cleanup_diag_ struct skep_diag diag = {0};
+	_cleanup_buf_ struct skep_buf text = {0};
+	const struct skep_attach at = {
+		.type = SKEP_ATTACH_CGROUP, .target = "the group", .cgroup.cgroup_fd = cgroup};
+
+	assert_int_equal(skep_session_attach(session, &at, &diag), err);
+	skep_diag_render(&diag, false, &text);
+	if (!strstr(text.data, words))
+		fail_msg("not said: %s\n%s", words, text.data);
+}
+
+/* Some machines have groups of both kinds. */
+static void what_is_no_group(void **state)
+{
+	static const char *const paths[] = {"/proc", "/sys/fs/cgroup/devices", "/nowhere"};
+	struct skep_object object;
+	struct skep_session *session = open_egress(&object);
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		int folder = open(paths[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		refused(session, folder, -EBADF, "no control group");
+		skep_close(&folder);
+	}
+	skep_session_close(session);
+	skep_object_done(&object);
+}
+
+/* By the older command, and without leave for others. */
+static int put_alone(int prog, enum bpf_cmd cmd)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.target_fd = (uint32_t)group.fd;
+	attr.attach_bpf_fd = (uint32_t)prog;
+	attr.attach_type = BPF_CGROUP_INET_EGRESS;
+	return skep_bpf(cmd, &attr, sizeof(attr));
+}
+
+static void a_group_that_is_taken(void **state)
+{
+	struct skep_object object;
+	struct skep_session *session = open_egress(&object);
+	const int prog = skep_session_prog_fd(session, 0);
+
+	assert_int_equal(put_alone(prog, BPF_PROG_ATTACH), 0);
+	refused(session, group.fd, -EPERM, "tolerates no other");
+	assert_int_equal(put_alone(prog, BPF_PROG_DETACH), 0);
+	skep_session_close(session);
+	skep_object_done(&object);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[N_HOOKS];
+	struct CMUnitTest tests[N_HOOKS + 2] = {
+		[N_HOOKS] = cmocka_unit_test(what_is_no_group),
+		[N_HOOKS + 1] = cmocka_unit_test(a_group_that_is_taken),
+	};
 
 	for (int i = 0; i < N_HOOKS; i++)
 		tests[i] = (struct CMUnitTest){

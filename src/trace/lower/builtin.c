@@ -150,6 +150,19 @@ static void copy_comm(struct skep_lower *l, struct skep_opnd dst, int32_t off)
 	skep_lower_copy(l, dst, off, R(task), at, COMM_BYTES);
 }
 
+struct skep_value skep_lower_task_number(struct skep_lower *l, const struct skep_type *type,
+					 const char *member)
+{
+	int32_t at = task_member(l, member);
+
+	if (at < 0) {
+		skep_lower_cannot(l, l->span, "the kernel's BTF does not describe task_struct");
+		return skep_value_int(I(0), type);
+	}
+	uint32_t task = skep_ir_call(l->f, BPF_FUNC_get_current_task_btf, 0, NULL);
+	return skep_value_int(R(skep_ir_load(l->f, 4, R(task), at)), type);
+}
+
 LOWER(comm)
 {
 	struct skep_value text = skep_lower_temp(l, expr->type);
@@ -330,6 +343,25 @@ LOWER(config)
 	return skep_value_int(I(0), expr->type);
 }
 
+/* Only their members are values, which are no builtins. */
+LOWER(pkt)
+{
+	return skep_value_int(I(0), expr->type);
+}
+#define lower_sock    lower_pkt
+#define lower_sysctl  lower_pkt
+#define lower_device  lower_pkt
+#define lower_sockopt lower_pkt
+
+LOWER(ifindex)
+{
+	return skep_lower_ifindex(l, expr);
+}
+LOWER(ifname)
+{
+	return skep_lower_ifname(l, expr);
+}
+
 /* Behind the arguments, or in its register. */
 LOWER(retval)
 {
@@ -424,6 +456,8 @@ bool skep_lower_special_into(struct skep_lower *l, const struct skep_expr *expr,
 {
 	bool is_string = type->kind == SKEP_T_STRING;
 
+	if (skep_lower_packet_into(l, expr, dst, off, type))
+		return true;
 	if (is_string && expr->kind == SKEP_E_IDENT && expr->builtin == SKEP_BI_comm &&
 	    type->size >= COMM_BYTES) {
 		copy_comm(l, dst, off);

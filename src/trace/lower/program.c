@@ -14,9 +14,8 @@
 #include <skep/isa.h>
 
 #include "base/buf.h"
-#include "base/fd.h"
 #include "linux/newer.h"
-#include "trace/lower/lower.h"
+#include "trace/lower/packet.h"
 #include "trace/parse.h"
 #include "trace/types/types.h"
 
@@ -46,6 +45,8 @@ static const char *program_name(struct skep_lower *l, const struct skep_probe *p
 
 static uint32_t program_type(const struct skep_probe *probe)
 {
+	if (probe->hook)
+		return probe->hook->prog_type;
 	return probe->gather ? BPF_PROG_TYPE_RAW_TRACEPOINT : probe->provider->prog_type;
 }
 
@@ -69,6 +70,8 @@ static const char *section_name(struct skep_lower *l, const struct skep_probe *p
 	const char *name = probe->gather ? probe->attach.target : probe->name;
 	const char *event = strchr(name, ':');
 
+	if (probe->hook)
+		return probe->hook->section;
 	switch (program_type(probe)) {
 	case BPF_PROG_TYPE_TRACEPOINT: {
 		char *text = skep_arena_printf(l->arena, "tracepoint/%s", event ? event + 1 : name);
@@ -96,17 +99,17 @@ static void filter_pid(struct skep_lower *l)
 	bool everywhere = l->probe->special == SKEP_PROBE_ATTACHED &&
 			  l->probe->provider->prog_type != BPF_PROG_TYPE_PERF_EVENT &&
 			  l->probe->attach.type != SKEP_ATTACH_UPROBE &&
-			  l->probe->provider->ctx != SKEP_CTX_ITER;
+			  l->probe->provider->ctx != SKEP_CTX_ITER &&
+			  (!l->probe->hook || l->probe->hook->has_task);
 
 	if (l->opts->pid <= 0 || !everywhere) {
 		skep_ir_jump(f, mine);
 	} else {
-		uint32_t both = skep_ir_call(f, BPF_FUNC_get_current_pid_tgid, 0, NULL);
-		uint32_t pid = skep_ir_alu(f, SKEP_IR_SHR, R(both), I(32));
-		skep_ir_branch(f, SKEP_IR_EQ, R(pid), I(l->opts->pid), mine, other);
+		struct skep_value pid = skep_lower_ids(l, &skep_type_u32, true, true);
+		skep_ir_branch(f, SKEP_IR_EQ, pid.opnd, I(l->opts->pid), mine, other);
 	}
 	skep_ir_at(f, other);
-	skep_ir_exit(f, I(0));
+	skep_lower_exit(l);
 	skep_ir_at(f, mine);
 }
 
@@ -119,8 +122,17 @@ static void predicate(struct skep_lower *l, const struct skep_expr *expr)
 	skep_lower_test(l, expr, yes, no);
 	skep_ir_slot_release(l->f, mark);
 	skep_ir_at(l->f, no);
-	skep_ir_exit(l->f, I(0));
+	skep_lower_exit(l);
 	skep_ir_at(l->f, yes);
+}
+
+/* A packet may lie in several buffers: nothing here relies on one. */
+static void describe_hook(const struct skep_trace_hook *hook, struct skep_ir_prog_desc *desc)
+{
+	desc->expected_attach_type = hook->attach_type;
+	desc->unrun = hook->pass;
+	if (hook->id == SKEP_AT_XDP)
+		desc->flags = BPF_F_XDP_HAS_FRAGS;
 }
 
 static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *probe,
@@ -138,6 +150,9 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 	};
 	uint32_t index = l->n_programs++;
 
+	if (probe->hook)
+		describe_hook(probe->hook, &desc);
+
 	l->f = skep_ir_prog(l->ir, &desc);
 	l->probe = probe;
 	l->many_places = many_places;
@@ -146,15 +161,20 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 	l->in_callback = false;
 	l->n_proofs = 0;
 	skep_ir_at_source(l->f, probe->spec->span);
+	skep_lower_answer(l);
 	filter_pid(l);
 	skep_lower_iter_object(l);
 	skep_lower_gathered_place(l);
 	skep_lower_homes(l, def);
+	if (l->packet && l->packet->is_before_predicate)
+		skep_lower_packet_walk(l);
 	if (def->predicate)
 		predicate(l, def->predicate);
+	if (l->packet && !l->packet->is_before_predicate)
+		skep_lower_packet_walk(l);
 	skep_lower_stmts(l, def->body);
 	if (!skep_ir_ended(l->f))
-		skep_ir_exit(l->f, I(0));
+		skep_lower_exit(l);
 	return index;
 }
 
@@ -168,12 +188,13 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 static bool needs_own_program(const struct skep_probe *probe)
 {
 	const struct skep_probe_def *def = probe->def;
-	bool no_cookie = probe->provider->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT;
+	bool no_cookie = probe->hook || probe->provider->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT;
 	bool knows_func = probe->attach.type == SKEP_ATTACH_KPROBE ||
 			  probe->attach.type == SKEP_ATTACH_KPROBE_MULTI;
 
 	return def->uses_args || probe->provider->ctx == SKEP_CTX_USDT || probe->attach_btf_id ||
 	       (!knows_func && skep_lower_mentions(def, SKEP_BI_func)) ||
+	       skep_lower_mentions(def, SKEP_BI_ifname) ||
 	       (no_cookie && skep_lower_mentions(def, SKEP_BI_probe));
 }
 
@@ -181,7 +202,8 @@ static bool needs_own_program(const struct skep_probe *probe)
 bool skep_lower_same_program(const struct skep_probe *a, const struct skep_probe *b)
 {
 	return a->def == b->def && a->provider == b->provider && a->gather == b->gather &&
-	       a->attach.type == b->attach.type;
+	       (a->gather || a->attach.type == b->attach.type) && a->hook == b->hook &&
+	       a->link == b->link;
 }
 
 /* Take every later place of the same body and kind into the program of @first. */
@@ -409,10 +431,8 @@ int skep_trace_compile(struct skep_arena *arena, const struct skep_source *sourc
 
 void skep_trace_program_done(struct skep_trace_program *program)
 {
-	for (uint32_t i = 0; i < program->n_probes; i++) {
-		if (program->probes[i]->attach_fd > 0)
-			skep_close(&program->probes[i]->attach_fd);
-	}
+	for (uint32_t i = 0; i < program->n_probes; i++)
+		skep_probe_close(program->probes[i]);
 	skep_object_done(&program->object);
 	skep_types_done(&program->types);
 }

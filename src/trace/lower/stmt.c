@@ -1,7 +1,7 @@
 /* Statements and variables. */
 #include <linux/bpf.h>
 
-#include "trace/lower/lower.h"
+#include "trace/lower/packet.h"
 
 #define MAX_ERRNO 4095
 
@@ -212,6 +212,7 @@ void skep_lower_homes(struct skep_lower *l, const struct skep_probe_def *def)
 	l->has_box = false;
 	find_captures_in(l, def->predicate);
 	find_captures(l, def->body);
+	l->packet = l->probe->hook ? skep_packet_homes_new(l, def, l->has_box) : NULL;
 	if (l->has_box)
 		skep_lower_box(l);
 	home_exprs(l, def->predicate, NULL);
@@ -389,12 +390,35 @@ static void (*const lowerers[SKEP_S_N_KINDS])(struct skep_lower *, const struct 
 	[SKEP_S_RETURN] = lower_return,     [SKEP_S_BLOCK] = lower_block,
 };
 
+/* Headers without which the statement is passed over. */
+static uint32_t needs_of(const struct skep_stmt *stmt)
+{
+	return skep_lower_packet_needs(stmt->target) | skep_lower_packet_needs(stmt->value) |
+	       skep_lower_packet_needs(stmt->limit);
+}
+
+static void lower_one(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	uint32_t needs = l->packet ? needs_of(stmt) : 0, on;
+
+	if (!needs) {
+		lowerers[stmt->kind](l, stmt);
+		return;
+	}
+	on = skep_ir_block(l->f);
+	skep_lower_packet_require(l, needs, on);
+	lowerers[stmt->kind](l, stmt);
+	if (!skep_ir_ended(l->f))
+		skep_ir_jump(l->f, on);
+	skep_ir_at(l->f, on);
+}
+
 void skep_lower_stmts(struct skep_lower *l, const struct skep_stmt *stmt)
 {
 	for (; stmt; stmt = stmt->next) {
 		uint32_t mark = skep_ir_slot_mark(l->f);
 		skep_ir_at_source(l->f, stmt->span);
-		lowerers[stmt->kind](l, stmt);
+		lower_one(l, stmt);
 		skep_ir_slot_release(l->f, mark);
 	}
 }

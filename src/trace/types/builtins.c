@@ -101,6 +101,7 @@ static const struct skep_type *type_ctx(struct skep_typer *t, struct skep_expr *
 		[SKEP_CTX_PERF] = "struct bpf_perf_event_data",
 		[SKEP_CTX_REGS] = "struct pt_regs",
 		[SKEP_CTX_USDT] = "struct pt_regs",
+		[SKEP_CTX_HOOK] = "void",
 	};
 	enum skep_ctx_kind ctx = t->probe->provider->ctx;
 	const char *name = ctx == SKEP_CTX_ITER ? iter_context(t) : names[ctx];
@@ -243,11 +244,20 @@ static const struct row {
 	[SKEP_BI_ustack] = {.typer = type_stack},
 	[SKEP_BI_cpid] = {.typer = type_cpid},
 	[SKEP_BI_usermode] = {.typer = type_usermode},
+	[SKEP_BI_pkt] = {.typer = skep_type_chain_root},
+	[SKEP_BI_sock] = {.typer = skep_type_chain_root},
+	[SKEP_BI_sysctl] = {.typer = skep_type_chain_root},
+	[SKEP_BI_device] = {.typer = skep_type_chain_root},
+	[SKEP_BI_sockopt] = {.typer = skep_type_chain_root},
+	[SKEP_BI_ifindex] = {.typer = skep_type_ifindex},
+	[SKEP_BI_ifname] = {.typer = skep_type_ifname},
 };
 
 const struct skep_type *skep_type_builtin(struct skep_typer *t, struct skep_expr *expr)
 {
 	const struct row *row = &rows[expr->builtin];
 
+	if (!skep_hook_has_builtin(t, expr))
+		return NULL;
 	return row->typer ? row->typer(t, expr) : row->type;
 }
