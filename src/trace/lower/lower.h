@@ -15,8 +15,9 @@
  * Files: program.c (the order of things), storage.c (how maps are kept),
  * expr.c, cond.c, field.c, memory.c (reading and copying), string.c, stmt.c,
  * loop.c, mentions.c, iter.c, packet.c and packet_use.c, hook.c (what a packet or
- * socket is answered with), bundle.c, gather.c (many system calls through one
- * tracepoint), mapop.c, agg.c (count() … lhist()), event.c, func_*.c, builtin.c.
+ * socket is answered with), bundle.c (many functions by one link), gather.c (many
+ * system calls through one tracepoint), mapop.c, agg.c (count() … lhist()),
+ * event.c, func_*.c, builtin.c.
  */
 #ifndef SKEP_TRACE_LOWER_H
 #define SKEP_TRACE_LOWER_H
