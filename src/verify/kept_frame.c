@@ -1,13 +1,25 @@
 /*
  * Frames of states that are kept: packed, as there are many of them and little in each.
  *
- * Most registers of a frame are unset, and most slots were written without a register that was
- * spilled there: a buffer, a structure. A packed frame has only what is known:
+ * Most registers of a frame are unset, most slots were written without a register that was spilled
+ * there (a buffer, a structure), and of most registers little is known: any number, one number, a
+ * pointer to which nothing was added. A packed frame has only what is known:
  *
  *	struct frame, up to regs
- *	places[11 + n_slots]   where each register, each slot is, in bytes from here; 0: unset
- *	registers              128 bytes each
- *	slots                  8 bytes of kinds, and a register behind them if they ask for one
+ *	places[11 + n_slots]   where each register is, and each slot's, in bytes from here; 0: unset
+ *	kinds[n_slots][8]
+ *	registers              the 24 bytes before the union, and what their form says
+ *
+ *	form            of                                            and behind it
+ *	FORM_ANY        a number of which nothing is known            -
+ *	FORM_CONST      one number                                    it
+ *	FORM_SMALL      a number below 2^31, with one range           bits and range, 32 bits each
+ *	FORM_NUMBER     any other                                     value
+ *	FORM_POINTER    what is no number, and has a value of 0       the union
+ *	FORM_WHOLE      all others                                    the union, value
+ *
+ * A whole register is a packed one too. So who only wants to know of a kind, an id or a mark of
+ * precision looks at it where it is, and reg_whole() puts the others together.
  *
  * What is packed stays where it is: marks of precision are set in place, and what is dead is made
  * unset by its place, or its kinds. What was not there does not come.
@@ -18,80 +30,176 @@
 
 #include <string.h>
 
-#define ALIGN_BYTES 8
+enum form { FORM_WHOLE, FORM_ANY, FORM_CONST, FORM_SMALL, FORM_NUMBER, FORM_POINTER };
 
-/* --- What is in it ---------------------------------------------------------------------------- */
+#define HEAD_BYTES  offsetof(struct reg, map)
+#define UNION_BYTES (offsetof(struct reg, value) - HEAD_BYTES)
 
-bool slot_has_reg(const struct slot *slot)
+static const uint8_t form_bytes[] = {
+	[FORM_WHOLE] = sizeof(struct reg),
+	[FORM_ANY] = HEAD_BYTES,
+	[FORM_CONST] = HEAD_BYTES + sizeof(uint64_t),
+	[FORM_SMALL] = HEAD_BYTES + 4 * sizeof(uint32_t),
+	[FORM_NUMBER] = HEAD_BYTES + sizeof(struct skep_scalar),
+	[FORM_POINTER] = HEAD_BYTES + UNION_BYTES,
+};
+
+/* --- Registers -------------------------------------------------------------------------------- */
+
+/* What FORM_SMALL keeps of a number. */
+struct small {
+	uint32_t value, mask, min, max;
+};
+
+static struct skep_scalar small_whole(const struct small *small)
 {
-	for (unsigned b = 0; b < SLOT_BYTES; b++)
-		if (slot->kinds[b] != SLOT_INVALID && slot->kinds[b] != SLOT_MISC &&
-		    slot->kinds[b] != SLOT_ZERO)
-			return true;
-	return false;
+	const struct skep_bounds bounds = {small->min, small->max, small->min, small->max};
+
+	return (struct skep_scalar){{small->value, small->mask}, bounds, bounds};
 }
 
-static size_t slot_bytes(const struct slot *slot)
+static struct small small_of(const struct skep_scalar *value)
 {
-	return slot_has_reg(slot) ? sizeof(*slot) : sizeof(slot->kinds);
+	return (struct small){(uint32_t)value->bits.value, (uint32_t)value->bits.mask,
+			      (uint32_t)value->full.umin, (uint32_t)value->full.umax};
 }
 
-static size_t places_bytes(const struct frame *frame)
+static bool value_is(const struct skep_scalar *value, struct skep_scalar other)
 {
-	size_t bytes = (SKEP_N_REGS + frame->n_slots) * sizeof(*frame->places);
-
-	return (bytes + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
+	return !memcmp(value, &other, sizeof(other));
 }
+
+static enum form form_of_number(const struct skep_scalar *value)
+{
+	struct small small;
+
+	if (value->bits.mask == UINT64_MAX && value_is(value, skep_scalar_any))
+		return FORM_ANY;
+	if (!value->bits.mask && value_is(value, skep_scalar_const(value->bits.value)))
+		return FORM_CONST;
+	small = small_of(value);
+	return value->full.umax <= INT32_MAX && value_is(value, small_whole(&small)) ? FORM_SMALL
+										     : FORM_NUMBER;
+}
+
+static enum form form_of(const struct reg *reg)
+{
+	static const struct skep_scalar zero;
+
+	if (reg->kind == REG_SCALAR)
+		return form_of_number(&reg->value);
+	return value_is(&reg->value, zero) ? FORM_POINTER : FORM_WHOLE;
+}
+
+/* Return where the next is. */
+static char *put(char *at, const struct reg *reg)
+{
+	enum form form = form_of(reg);
+	char *behind = at + HEAD_BYTES;
+	struct small small;
+
+	memcpy(at, reg, form == FORM_WHOLE ? sizeof(*reg) : HEAD_BYTES);
+	((struct reg *)at)->form = (uint8_t)form;
+	switch (form) {
+	case FORM_CONST: memcpy(behind, &reg->value.bits.value, sizeof(uint64_t)); break;
+	case FORM_SMALL:
+		small = small_of(&reg->value);
+		memcpy(behind, &small, sizeof(small));
+		break;
+	case FORM_NUMBER: memcpy(behind, &reg->value, sizeof(reg->value)); break;
+	case FORM_POINTER: memcpy(behind, (const char *)reg + HEAD_BYTES, UNION_BYTES); break;
+	default: break;
+	}
+	return at + form_bytes[form];
+}
+
+static struct skep_scalar value_of(const struct reg *reg)
+{
+	const void *behind = (const char *)reg + HEAD_BYTES;
+
+	switch (reg->form) {
+	case FORM_ANY: return skep_scalar_any;
+	case FORM_CONST: return skep_scalar_const(*(const uint64_t *)behind);
+	case FORM_SMALL: return small_whole(behind);
+	case FORM_NUMBER: return *(const struct skep_scalar *)behind;
+	default: return skep_scalar_const(0);
+	}
+}
+
+const struct reg *reg_whole(const struct reg *reg, struct reg *room)
+{
+	if (reg->form == FORM_WHOLE)
+		return reg;
+	memcpy(room, reg, HEAD_BYTES);
+	if (reg->form == FORM_POINTER)
+		memcpy((char *)room + HEAD_BYTES, (const char *)reg + HEAD_BYTES, UNION_BYTES);
+	else
+		memset((char *)room + HEAD_BYTES, 0, UNION_BYTES);
+	room->form = FORM_WHOLE;
+	room->value = value_of(reg);
+	return room;
+}
+
+/* --- Frames ----------------------------------------------------------------------------------- */
 
 static size_t header_bytes(void)
 {
 	return offsetof(struct frame, regs);
 }
 
-static bool is_packed(const struct frame *from, unsigned regno)
+/* From places on. */
+static size_t kinds_at(const struct frame *frame)
 {
-	return regno != SKEP_R10 && from->regs[regno].kind != REG_UNSET;
+	size_t bytes = (SKEP_N_REGS + frame->n_slots) * sizeof(*frame->places);
+
+	return (bytes + SLOT_BYTES - 1) / SLOT_BYTES * SLOT_BYTES;
 }
 
-size_t kept_frame_bytes(const struct frame *from)
+/* A place's register, or the next one's. */
+static char *put_at(char *at, const struct reg *reg, const uint16_t *places, uint16_t *ret_place)
 {
-	size_t bytes = header_bytes() + places_bytes(from);
-
-	for (unsigned r = 0; r < SKEP_N_REGS; r++)
-		bytes += is_packed(from, r) ? sizeof(struct reg) : 0;
-	for (uint32_t s = 0; s < from->n_slots; s++)
-		bytes += slot_bytes(&from->slots[s]);
-	return bytes;
-}
-
-/* Return where the next is. */
-static char *put(char *at, const void *what, size_t bytes, const uint16_t *places,
-		 uint16_t *ret_place)
-{
-	memcpy(at, what, bytes);
 	*ret_place = (uint16_t)(at - (const char *)places);
-	return at + bytes;
+	return put(at, reg);
 }
 
-struct frame *kept_frame_pack(const struct frame *from, void *memory, size_t bytes)
+struct frame *kept_frame_moved(void *memory)
+{
+	struct frame *frame = memory;
+
+	frame->places = (void *)((char *)memory + header_bytes());
+	return frame;
+}
+
+size_t kept_frame_pack(const struct frame *from, void *memory)
 {
 	struct frame *frame = memory;
 	uint16_t *places = (void *)((char *)memory + header_bytes());
-	char *at = (char *)places + places_bytes(from);
+	char *kinds = (char *)places + kinds_at(from);
+	char *at = kinds + from->n_slots * SLOT_BYTES;
 
 	memcpy(frame, from, header_bytes());
 	frame->slots = NULL;
-	frame->places = places;
-	frame->kept_bytes = (uint32_t)bytes;
-	for (unsigned r = 0; r < SKEP_N_REGS; r++) {
-		places[r] = 0;
-		if (is_packed(from, r))
-			at = put(at, &from->regs[r], sizeof(struct reg), places, &places[r]);
+	memset(places, 0, (size_t)(kinds - (char *)places));
+	for (unsigned r = 0; r < SKEP_R10; r++)
+		if (from->regs[r].kind != REG_UNSET)
+			at = put_at(at, &from->regs[r], places, &places[r]);
+	for (uint32_t s = 0; s < from->n_slots; s++) {
+		const struct slot *slot = &from->slots[s];
+
+		memcpy(kinds + (size_t)s * SLOT_BYTES, slot->kinds, SLOT_BYTES);
+		if (slot_has_reg(slot->kinds))
+			at = put_at(at, &slot->spilled, places, &places[SKEP_N_REGS + s]);
 	}
-	for (uint32_t s = 0; s < from->n_slots; s++)
-		at = put(at, &from->slots[s], slot_bytes(&from->slots[s]), places,
-			 &places[SKEP_N_REGS + s]);
-	return frame;
+	frame->kept_bytes = (uint32_t)(at - (char *)memory);
+	return frame->kept_bytes;
+}
+
+static void unpack_reg(const struct reg *packed, struct reg *ret)
+{
+	const struct reg *whole = reg_whole(packed, ret);
+
+	if (whole != ret)
+		*ret = *whole;
 }
 
 void kept_frame_unpack(const struct frame *kept, struct frame *ret)
@@ -103,19 +211,16 @@ void kept_frame_unpack(const struct frame *kept, struct frame *ret)
 	ret->places = NULL;
 	ret->kept_bytes = 0;
 	for (unsigned r = 0; r < SKEP_N_REGS; r++)
-		ret->regs[r] = *kept_reg(kept, r);
+		unpack_reg(kept_reg(kept, r), &ret->regs[r]);
 	for (uint32_t s = 0; s < kept->n_slots; s++) {
-		const struct slot *slot = kept_slot(kept, s);
-
-		if (!slot_has_reg(slot))
-			slots[s].spilled = verify_reg_unset;
-		memcpy(&slots[s], slot, slot_bytes(slot));
+		memcpy(slots[s].kinds, kept_kinds(kept, s), SLOT_BYTES);
+		unpack_reg(kept_spilled(kept, s), &slots[s].spilled);
 	}
 }
 
 /* --- What is asked of it ---------------------------------------------------------------------- */
 
-static const struct reg *frame_pointer(const struct frame *frame)
+static struct reg *frame_pointer(const struct frame *frame)
 {
 #define FRAME_POINTER(n)                                                                           \
 	{                                                                                          \
@@ -127,31 +232,29 @@ static const struct reg *frame_pointer(const struct frame *frame)
 	};
 #undef FRAME_POINTER
 
-	return &pointers[frame->number];
+	return (struct reg *)&pointers[frame->number];
 }
 
-const struct reg *kept_reg(const struct frame *frame, unsigned regno)
+static struct reg *at_place(const struct frame *frame, uint32_t place)
+{
+	return frame->places[place] ? (struct reg *)((char *)frame->places + frame->places[place])
+				    : (struct reg *)&verify_reg_unset;
+}
+
+struct reg *kept_reg(const struct frame *frame, unsigned regno)
 {
 	if (!frame->places)
-		return &frame->regs[regno];
-	if (regno == SKEP_R10)
-		return frame_pointer(frame);
-	return frame->places[regno]
-		       ? (const struct reg *)((const char *)frame->places + frame->places[regno])
-		       : &verify_reg_unset;
+		return (struct reg *)&frame->regs[regno];
+	return regno == SKEP_R10 ? frame_pointer(frame) : at_place(frame, regno);
 }
 
-struct reg *kept_reg_of(struct frame *frame, unsigned regno)
+struct reg *kept_spilled(const struct frame *frame, uint32_t s)
 {
-	if (!frame->places)
-		return &frame->regs[regno];
-	return frame->places[regno] ? (struct reg *)((char *)frame->places + frame->places[regno])
-				    : NULL;
+	return frame->places ? at_place(frame, SKEP_N_REGS + s) : &frame->slots[s].spilled;
 }
 
-struct slot *kept_slot_of(struct frame *frame, uint32_t s)
+uint8_t *kept_kinds(const struct frame *frame, uint32_t s)
 {
-	return frame->places
-		       ? (struct slot *)((char *)frame->places + frame->places[SKEP_N_REGS + s])
-		       : &frame->slots[s];
+	return frame->places ? (uint8_t *)frame->places + kinds_at(frame) + (size_t)s * SLOT_BYTES
+			     : frame->slots[s].kinds;
 }

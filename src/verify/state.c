@@ -70,10 +70,14 @@ int verify_frame_grow(struct verifier *v, struct frame *frame, uint32_t n)
 
 static struct frame *frame_keep(struct verifier *v, const struct frame *from)
 {
-	size_t bytes = kept_frame_bytes(from);
+	_Alignas(SLOT_BYTES) char packed[KEPT_FRAME_MOST_BYTES];
+	size_t bytes = kept_frame_pack(from, packed);
 	void *memory = take(v, bytes);
 
-	return memory ? kept_frame_pack(from, memory, bytes) : NULL;
+	if (!memory)
+		return NULL;
+	memcpy(memory, packed, bytes);
+	return kept_frame_moved(memory);
 }
 
 static struct frame *frame_unpack(struct verifier *v, const struct frame *kept)

@@ -165,15 +165,14 @@ static void clean_frame(struct verifier *v, struct state *state, uint32_t number
 {
 	struct frame *frame = state->frames[number];
 	uint16_t live = v->facts[verify_frame_at(state, number)].live_regs;
+	uint64_t live_slots = verify_live_slots(v, state, number);
 
 	for (unsigned r = 0; r < SKEP_R10; r++)
 		if (!(live >> r & 1))
 			frame->places[r] = 0;
 	for (uint32_t s = 0; s < frame->n_slots; s++) {
-		struct slot *slot = kept_slot_of(frame, s);
-
-		if (!verify_slot_is_live(v, state, number, s))
-			memset(slot->kinds, SLOT_INVALID, sizeof(slot->kinds));
+		if (!(live_slots >> s & 1))
+			memset(kept_kinds(frame, s), SLOT_INVALID, SLOT_BYTES);
 	}
 }
 
@@ -218,11 +217,14 @@ static bool other_round(const struct state *old, const struct state *now)
 		const struct frame *frame = old->frames[f];
 
 		for (uint32_t s = 0; s < frame->n_slots; s++) {
-			const struct slot *slot = kept_slot(frame, s);
+			struct reg room;
+			const struct reg *then;
 
-			if (slot->kinds[0] == SLOT_ITER &&
-			    slot->spilled.iter_state == ITER_ACTIVE &&
-			    slot->spilled.iter_depth != now->frames[f]->slots[s].spilled.iter_depth)
+			if (kept_kinds(frame, s)[0] != SLOT_ITER)
+				continue;
+			then = reg_whole(kept_spilled(frame, s), &room);
+			if (then->iter_state == ITER_ACTIVE &&
+			    then->iter_depth != now->frames[f]->slots[s].spilled.iter_depth)
 				return true;
 		}
 	}
