@@ -6,23 +6,26 @@
  * pointer to which nothing was added. A packed frame has only what is known:
  *
  *	struct frame, up to regs
- *	places[11 + n_slots]   where each register is, and each slot's, in bytes from here; 0: unset
- *	kinds[n_slots][8]
- *	registers              the 24 bytes before the union, and what their form says
+ *	places[11 + n_slots]   where each register is, in bytes from here; 0: unset. Where each slot
+ *	                       is; or, if all of its bytes are invalid, misc or zero, that kind
+ *	registers              the 16 bytes up to id, and what their form says
+ *	slots                  8 bytes of kinds, and a register behind them if they ask for one
  *
  *	form            of                                            and behind it
  *	FORM_ANY        a number of which nothing is known            -
  *	FORM_CONST      one number                                    it
  *	FORM_SMALL      a number below 2^31, with one range           bits and range, 32 bits each
  *	FORM_NUMBER     any other                                     value
- *	FORM_POINTER    what is no number, and has a value of 0       the union
- *	FORM_WHOLE      all others                                    the union, value
+ *	FORM_PLAIN      what is no number, with a value of 0, and
+ *	                no more than off and id to be told of it      -
+ *	FORM_POINTER    with up to 16 bytes of the union              they, after the other ids
+ *	FORM_WHOLE      all others                                    all that is left
  *
  * A whole register is a packed one too. So who only wants to know of a kind, an id or a mark of
  * precision looks at it where it is, and reg_whole() puts the others together.
  *
  * What is packed stays where it is: marks of precision are set in place, and what is dead is made
- * unset by its place, or its kinds. What was not there does not come.
+ * unset by its place. What was not there does not come.
  *
  * The frame pointer is in no packed frame: it is the same in all of its number.
  */
@@ -30,10 +33,14 @@
 
 #include <string.h>
 
-enum form { FORM_WHOLE, FORM_ANY, FORM_CONST, FORM_SMALL, FORM_NUMBER, FORM_POINTER };
+#define ALIGN_BYTES 8
+#define N_ALIKE     (SLOT_ZERO + 1) /* kinds of slots that are told by their place */
 
-#define HEAD_BYTES  offsetof(struct reg, map)
-#define UNION_BYTES (offsetof(struct reg, value) - HEAD_BYTES)
+enum form { FORM_WHOLE, FORM_ANY, FORM_CONST, FORM_SMALL, FORM_NUMBER, FORM_PLAIN, FORM_POINTER };
+
+#define HEAD_BYTES  offsetof(struct reg, ref_id)
+#define REST_BYTES  (offsetof(struct reg, value) - HEAD_BYTES) /* ids, and the union */
+#define FIRST_BYTES (offsetof(struct reg, map) + 16 - HEAD_BYTES)
 
 static const uint8_t form_bytes[] = {
 	[FORM_WHOLE] = sizeof(struct reg),
@@ -41,7 +48,8 @@ static const uint8_t form_bytes[] = {
 	[FORM_CONST] = HEAD_BYTES + sizeof(uint64_t),
 	[FORM_SMALL] = HEAD_BYTES + 4 * sizeof(uint32_t),
 	[FORM_NUMBER] = HEAD_BYTES + sizeof(struct skep_scalar),
-	[FORM_POINTER] = HEAD_BYTES + UNION_BYTES,
+	[FORM_PLAIN] = HEAD_BYTES,
+	[FORM_POINTER] = HEAD_BYTES + FIRST_BYTES,
 };
 
 /* --- Registers -------------------------------------------------------------------------------- */
@@ -82,13 +90,22 @@ static enum form form_of_number(const struct skep_scalar *value)
 										     : FORM_NUMBER;
 }
 
+static bool is_zero(const char *at, size_t bytes)
+{
+	static const char zero[sizeof(struct reg)];
+
+	return !memcmp(at, zero, bytes);
+}
+
 static enum form form_of(const struct reg *reg)
 {
-	static const struct skep_scalar zero;
+	const char *rest = (const char *)reg + HEAD_BYTES;
 
 	if (reg->kind == REG_SCALAR)
-		return form_of_number(&reg->value);
-	return value_is(&reg->value, zero) ? FORM_POINTER : FORM_WHOLE;
+		return reg->ref_id || reg->dynptr_id ? FORM_WHOLE : form_of_number(&reg->value);
+	if (!is_zero(rest + FIRST_BYTES, sizeof(*reg) - HEAD_BYTES - FIRST_BYTES))
+		return FORM_WHOLE;
+	return is_zero(rest, FIRST_BYTES) ? FORM_PLAIN : FORM_POINTER;
 }
 
 /* Return where the next is. */
@@ -107,7 +124,7 @@ static char *put(char *at, const struct reg *reg)
 		memcpy(behind, &small, sizeof(small));
 		break;
 	case FORM_NUMBER: memcpy(behind, &reg->value, sizeof(reg->value)); break;
-	case FORM_POINTER: memcpy(behind, (const char *)reg + HEAD_BYTES, UNION_BYTES); break;
+	case FORM_POINTER: memcpy(behind, (const char *)reg + HEAD_BYTES, FIRST_BYTES); break;
 	default: break;
 	}
 	return at + form_bytes[form];
@@ -131,10 +148,9 @@ const struct reg *reg_whole(const struct reg *reg, struct reg *room)
 	if (reg->form == FORM_WHOLE)
 		return reg;
 	memcpy(room, reg, HEAD_BYTES);
+	memset((char *)room + HEAD_BYTES, 0, REST_BYTES);
 	if (reg->form == FORM_POINTER)
-		memcpy((char *)room + HEAD_BYTES, (const char *)reg + HEAD_BYTES, UNION_BYTES);
-	else
-		memset((char *)room + HEAD_BYTES, 0, UNION_BYTES);
+		memcpy((char *)room + HEAD_BYTES, (const char *)reg + HEAD_BYTES, FIRST_BYTES);
 	room->form = FORM_WHOLE;
 	room->value = value_of(reg);
 	return room;
@@ -147,19 +163,24 @@ static size_t header_bytes(void)
 	return offsetof(struct frame, regs);
 }
 
-/* From places on. */
-static size_t kinds_at(const struct frame *frame)
+static size_t places_bytes(const struct frame *frame)
 {
 	size_t bytes = (SKEP_N_REGS + frame->n_slots) * sizeof(*frame->places);
 
-	return (bytes + SLOT_BYTES - 1) / SLOT_BYTES * SLOT_BYTES;
+	return (bytes + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
 }
 
-/* A place's register, or the next one's. */
-static char *put_at(char *at, const struct reg *reg, const uint16_t *places, uint16_t *ret_place)
+/* Are its bytes of one kind, with no register? */
+static bool is_alike(const struct slot *slot)
 {
-	*ret_place = (uint16_t)(at - (const char *)places);
-	return put(at, reg);
+	return slot->kinds[0] < N_ALIKE && slot_kinds(slot->kinds) == SLOT_ALL(slot->kinds[0]);
+}
+
+/* As put(), of what is not alike. */
+static char *put_slot(char *at, const struct slot *slot)
+{
+	memcpy(at, slot->kinds, SLOT_BYTES);
+	return slot_has_reg(slot->kinds) ? put(at + SLOT_BYTES, &slot->spilled) : at + SLOT_BYTES;
 }
 
 struct frame *kept_frame_moved(void *memory)
@@ -174,21 +195,23 @@ size_t kept_frame_pack(const struct frame *from, void *memory)
 {
 	struct frame *frame = memory;
 	uint16_t *places = (void *)((char *)memory + header_bytes());
-	char *kinds = (char *)places + kinds_at(from);
-	char *at = kinds + from->n_slots * SLOT_BYTES;
+	char *at = (char *)places + places_bytes(from);
 
 	memcpy(frame, from, header_bytes());
 	frame->slots = NULL;
-	memset(places, 0, (size_t)(kinds - (char *)places));
-	for (unsigned r = 0; r < SKEP_R10; r++)
-		if (from->regs[r].kind != REG_UNSET)
-			at = put_at(at, &from->regs[r], places, &places[r]);
+	memset(places, 0, places_bytes(from));
+	for (unsigned r = 0; r < SKEP_R10; r++) {
+		if (from->regs[r].kind == REG_UNSET)
+			continue;
+		places[r] = (uint16_t)(at - (char *)places);
+		at = put(at, &from->regs[r]);
+	}
 	for (uint32_t s = 0; s < from->n_slots; s++) {
 		const struct slot *slot = &from->slots[s];
+		bool alike = is_alike(slot);
 
-		memcpy(kinds + (size_t)s * SLOT_BYTES, slot->kinds, SLOT_BYTES);
-		if (slot_has_reg(slot->kinds))
-			at = put_at(at, &slot->spilled, places, &places[SKEP_N_REGS + s]);
+		places[SKEP_N_REGS + s] = alike ? slot->kinds[0] : (uint16_t)(at - (char *)places);
+		at = alike ? at : put_slot(at, slot);
 	}
 	frame->kept_bytes = (uint32_t)(at - (char *)memory);
 	return frame->kept_bytes;
@@ -214,7 +237,10 @@ void kept_frame_unpack(const struct frame *kept, struct frame *ret)
 		unpack_reg(kept_reg(kept, r), &ret->regs[r]);
 	for (uint32_t s = 0; s < kept->n_slots; s++) {
 		memcpy(slots[s].kinds, kept_kinds(kept, s), SLOT_BYTES);
-		unpack_reg(kept_spilled(kept, s), &slots[s].spilled);
+		if (slot_has_reg(slots[s].kinds))
+			unpack_reg(kept_spilled(kept, s), &slots[s].spilled);
+		else
+			verify_slot_no_reg(&slots[s]);
 	}
 }
 
@@ -235,26 +261,55 @@ static struct reg *frame_pointer(const struct frame *frame)
 	return (struct reg *)&pointers[frame->number];
 }
 
-static struct reg *at_place(const struct frame *frame, uint32_t place)
+static void *at_place(const struct frame *frame, uint16_t place)
 {
-	return frame->places[place] ? (struct reg *)((char *)frame->places + frame->places[place])
-				    : (struct reg *)&verify_reg_unset;
+	return (char *)frame->places + place;
 }
 
 struct reg *kept_reg(const struct frame *frame, unsigned regno)
 {
 	if (!frame->places)
 		return (struct reg *)&frame->regs[regno];
-	return regno == SKEP_R10 ? frame_pointer(frame) : at_place(frame, regno);
+	if (regno == SKEP_R10)
+		return frame_pointer(frame);
+	return frame->places[regno] ? at_place(frame, frame->places[regno])
+				    : (struct reg *)&verify_reg_unset;
+}
+
+const uint8_t *kept_kinds(const struct frame *frame, uint32_t s)
+{
+	static const uint8_t alike[N_ALIKE][SLOT_BYTES] = {
+#define ALIKE(kind) [kind] = {kind, kind, kind, kind, kind, kind, kind, kind}
+		ALIKE(SLOT_INVALID),
+		ALIKE(SLOT_MISC),
+		ALIKE(SLOT_ZERO),
+#undef ALIKE
+	};
+	uint16_t place;
+
+	if (!frame->places)
+		return frame->slots[s].kinds;
+	place = frame->places[SKEP_N_REGS + s];
+	return place < N_ALIKE ? alike[place] : at_place(frame, place);
 }
 
 struct reg *kept_spilled(const struct frame *frame, uint32_t s)
 {
-	return frame->places ? at_place(frame, SKEP_N_REGS + s) : &frame->slots[s].spilled;
+	uint8_t *kinds;
+
+	if (!frame->places)
+		return &frame->slots[s].spilled;
+	kinds = (uint8_t *)kept_kinds(frame, s);
+	return slot_has_reg(kinds) ? (struct reg *)(kinds + SLOT_BYTES)
+				   : (struct reg *)&verify_reg_unset;
 }
 
-uint8_t *kept_kinds(const struct frame *frame, uint32_t s)
+void kept_reg_gone(struct frame *frame, unsigned regno)
 {
-	return frame->places ? (uint8_t *)frame->places + kinds_at(frame) + (size_t)s * SLOT_BYTES
-			     : frame->slots[s].kinds;
+	frame->places[regno] = 0;
+}
+
+void kept_slot_gone(struct frame *frame, uint32_t s)
+{
+	frame->places[SKEP_N_REGS + s] = SLOT_INVALID;
 }

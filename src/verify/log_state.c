@@ -39,6 +39,14 @@ static const char *iter_word(enum iter_state state)
 	return words[state];
 }
 
+/* " R1=", " fp-8=" */
+static void place(const char *what, uint32_t number, struct skep_buf *out)
+{
+	skep_buf_puts(out, what);
+	skep_digits_print(number, 10, out);
+	skep_buf_addc(out, '=');
+}
+
 /* "num" of struct bpf_iter_num. */
 static const char *iter_name(const struct reg *reg)
 {
@@ -71,7 +79,10 @@ static void __attribute__((format(printf, 2, 3))) item(struct list *list, const 
 
 static void number_item(struct list *list, const char *name, uint64_t value, bool is_signed)
 {
-	item(list, "%s=", name);
+	skep_buf_puts(list->out, list->separator);
+	list->separator = ",";
+	skep_buf_puts(list->out, name);
+	skep_buf_addc(list->out, '=');
 	skep_number_print(value, is_signed, list->out);
 }
 
@@ -218,7 +229,7 @@ static void print_slot(const struct frame *frame, uint32_t s, char *letters, str
 	/* of an iterator's slots one has the rest */
 	if (kind == SLOT_ITER && !reg->ref_id)
 		return;
-	skep_buf_printf(out, " fp-%u=", (s + 1) * SLOT_BYTES);
+	place(" fp-", (s + 1) * SLOT_BYTES, out);
 	switch (kind) {
 	case SLOT_SPILL: print_spill(reg, letters, frame->number, out); break;
 	case SLOT_DYNPTR: print_dynptr(reg, out); break;
@@ -256,7 +267,8 @@ static void print_refs(const struct state *state, struct skep_buf *out)
 	for (uint32_t i = 0; i < state->n_refs; i++) {
 		if (!state->refs[i].id)
 			continue;
-		skep_buf_printf(out, "%s%u", separator, state->refs[i].id);
+		skep_buf_puts(out, separator);
+		skep_digits_print(state->refs[i].id, 10, out);
 		separator = ",";
 	}
 }
@@ -274,7 +286,7 @@ void verify_log_frame(struct verifier *v, const struct state *state, const struc
 
 		if (reg->kind == REG_UNSET || (!all && !(v->changed_regs >> r & 1)))
 			continue;
-		skep_buf_printf(v->log, " R%u=", r);
+		place(" R", r, v->log);
 		print_reg(reg_whole(reg, &room), frame->number, v->log);
 	}
 	print_slots(v, frame, all);

@@ -115,7 +115,7 @@ static bool step_back(const struct state *state, int64_t *at, uint32_t *n)
 	if (*at == state->first_at && (!*n || (*n == 1 && step)))
 		return false;
 	if (step) {
-		*at = before_first(step->prev_at);
+		*at = step->prev_at == STEP_NOWHERE ? -1 : (int64_t)step->prev_at;
 		--*n;
 	} else {
 		--*at;

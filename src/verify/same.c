@@ -171,8 +171,10 @@ bool verify_reg_same(const struct reg *kept, const struct reg *now)
 {
 	struct reg room;
 
-	return kind_same(kept, now) && kept->off == now->off &&
-	       all_same(reg_whole(kept, &room), now);
+	if (!kind_same(kept, now) || kept->off != now->off)
+		return false;
+	kept = reg_whole(kept, &room);
+	return kept->ref_id == now->ref_id && all_same(kept, now);
 }
 
 /* --- Registers ------------------------------------------------------------------------------- */

@@ -80,7 +80,7 @@ struct reg {
 	uint8_t frame;  /* STACK: whose */
 	uint16_t flags; /* enum reg_flag */
 	bool precise;   /* scalar: two states are the same only if this one's bounds hold */
-	uint8_t form;   /* of a packed register, what there is behind dynptr_id: kept_frame.c */
+	uint8_t form;   /* of a packed register, what there is behind id: kept_frame.c */
 	int32_t off;
 	/*
 	 * Scalars: those with the same id are the same number (ID_ADD: but for a constant, in off).
@@ -172,6 +172,12 @@ static inline bool slot_is_spilled_scalar(const struct slot *slot)
 	return slot_is_spill(slot) && slot->spilled.kind == REG_SCALAR;
 }
 
+/** Its register is unset, and nothing else of it told. */
+static inline void verify_slot_no_reg(struct slot *slot)
+{
+	memset(&slot->spilled, 0, offsetof(struct reg, value));
+}
+
 #define MOST_SLOTS (SKEP_STACK_BYTES / SLOT_BYTES)
 
 struct range32 {
@@ -205,10 +211,12 @@ struct ref {
 	const void *ptr; /* locks: the map or BTF their object is of */
 };
 
+#define STEP_AT_BITS 26 /* programs are shorter by far */
+#define STEP_NOWHERE ((1u << STEP_AT_BITS) - 1)
 /* One instruction on the way here: what precision.c goes back along. */
 struct step {
-	uint32_t at, prev_at;
-	uint32_t flags;  /* what the instruction accessed: enum step_flag */
+	uint64_t at : STEP_AT_BITS, prev_at : STEP_AT_BITS; /* STEP_NOWHERE: none */
+	uint64_t flags : 64 - 2 * STEP_AT_BITS; /* what the instruction accessed: enum step_flag */
 	uint64_t linked; /* registers and slots of one number, six of them packed (precision.c) */
 };
 
@@ -289,16 +297,19 @@ struct frame *kept_frame_moved(void *memory);
 void kept_frame_unpack(const struct frame *kept, struct frame *ret);
 
 /**
- * A register, or a slot's, of any frame, packed or not. Of a packed one only what comes before the
- * union is there to be looked at (kind, flags, precise, off and the ids), and precise to be
- * changed: reg_whole() for the rest. One that is unset must not be changed.
+ * A register, or a slot's, of any frame, packed or not. Of a packed one only what comes before
+ * ref_id is there to be looked at (kind, flags, precise, off and id), and precise to be changed:
+ * reg_whole() for the rest. One that is unset must not be changed.
  */
 struct reg *kept_reg(const struct frame *frame, unsigned regno);
 struct reg *kept_spilled(const struct frame *frame, uint32_t s);
 /** All of @reg: itself if it is not packed, or else put together in @room. */
 const struct reg *reg_whole(const struct reg *reg, struct reg *room);
-/** The kinds of a slot's bytes, to be changed too: a register may go, none may come. */
-uint8_t *kept_kinds(const struct frame *frame, uint32_t s);
+/** The kinds of a slot's bytes, of any frame. */
+const uint8_t *kept_kinds(const struct frame *frame, uint32_t s);
+/** Of a packed frame: the register, the slot, is unset from now on. */
+void kept_reg_gone(struct frame *frame, unsigned regno);
+void kept_slot_gone(struct frame *frame, uint32_t s);
 /** A number was spilled there. */
 static inline bool kept_is_spilled_scalar(const struct frame *frame, uint32_t s)
 {

@@ -243,7 +243,7 @@ static inline struct reg *verify_reg(struct verifier *v, unsigned regno)
 
 #define VERIFY_KIND_TEXT_BYTES 96
 /** The kind with what narrows it, as the kernel's log and refusals name it: "map_value_or_null",
- *  "rdonly_mem", "trusted_ptr_". Return @text. Source: reg_type_str() */
+ *  "rdonly_mem", "trusted_ptr_". Return it, in @text where it has parts. Source: reg_type_str() */
 const char *verify_kind_text(const struct reg *reg, char text[VERIFY_KIND_TEXT_BYTES]);
 /** The same, in memory of the block it is used in. */
 #define KIND_TEXT(reg)         verify_kind_text((reg), (char[VERIFY_KIND_TEXT_BYTES]){0})
