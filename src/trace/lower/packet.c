@@ -44,6 +44,7 @@ struct walk {
 	struct skep_ir_func *f;
 	struct skep_packet_homes *homes;
 	bool is_xdp;
+	struct skep_opnd ctx;
 	struct skep_opnd data, end; /* of the linear part */
 	struct skep_opnd room;      /* for a header that does not lie there */
 	uint32_t off;               /* register: where the next header begins */
@@ -195,7 +196,7 @@ static void fetch(const struct walk *w, struct skep_opnd off, uint32_t bytes)
 {
 	uint32_t err =
 		skep_ir_calln(w->f, w->is_xdp ? BPF_FUNC_xdp_load_bytes : BPF_FUNC_skb_load_bytes,
-			      w->l->ctx, off, w->room, I(bytes));
+			      w->ctx, off, w->room, I(bytes));
 
 	skep_ir_branch_cold(w->f, SKEP_IR_NE, R(err), I(0), w->bad);
 }
@@ -228,11 +229,11 @@ static void offloaded_tag(const struct walk *w)
 
 	if (w->is_xdp || !wants(w, BIT(VLAN)))
 		return;
-	uint32_t is_there = skep_ir_load(f, 4, w->l->ctx, offsetof(struct __sk_buff, vlan_present));
+	uint32_t is_there = skep_ir_load(f, 4, w->ctx, offsetof(struct __sk_buff, vlan_present));
 	skep_ir_branch(f, SKEP_IR_NE, R(is_there), I(0), some, on);
 	skep_ir_at(f, some);
 	take_found(w, SKEP_PACKET_TAG,
-		   R(skep_ir_load(f, 4, w->l->ctx, offsetof(struct __sk_buff, vlan_tci))));
+		   R(skep_ir_load(f, 4, w->ctx, offsetof(struct __sk_buff, vlan_tci))));
 	add_present(w, BIT(VLAN));
 	skep_ir_jump(f, on);
 	skep_ir_at(f, on);
@@ -265,6 +266,37 @@ static void if_tag(const struct walk *w, uint32_t tag, uint32_t none)
 	skep_ir_branch(w->f, SKEP_IR_EQ, R(w->type), I(htons(ETH_P_8021AD)), tag, none);
 }
 
+/*
+ * Behind a generic XDP program the kernel may forget how long the link's header is (a copy of the
+ * packet is made without it), and packets then begin with IP at tc's ingress. What the kernel
+ * took the type for tells: it is not where it would be. Such go to @bare.
+ */
+static void lost_header(const struct walk *w, uint32_t bare)
+{
+	static const uint16_t types[] = {ETH_P_IP, ETH_P_IPV6, ETH_P_ARP};
+	struct skep_ir_func *f = w->f;
+	uint32_t differs = skep_ir_block(f), on = skep_ir_block(f), lost = skep_ir_block(f);
+	uint32_t said;
+
+	if (w->l->probe->hook->id != SKEP_AT_TC_INGRESS)
+		return;
+	said = skep_ir_load(f, 4, w->ctx, offsetof(struct __sk_buff, protocol));
+	skep_ir_branch(f, SKEP_IR_EQ, R(w->type), R(said), on, differs);
+	skep_ir_at(f, differs);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		uint32_t other = skep_ir_block(f);
+		skep_ir_branch(f, SKEP_IR_EQ, R(said), I(htons(types[i])), lost, other);
+		skep_ir_at(f, other);
+	}
+	skep_ir_jump(f, on);
+	skep_ir_at(f, lost);
+	skep_ir_set(f, w->type, R(said));
+	skep_ir_set(f, w->off, I(0));
+	offloaded_tag(w);
+	skep_ir_jump(f, bare);
+	skep_ir_at(f, on);
+}
+
 static void ethernet(const struct walk *w)
 {
 	struct skep_ir_func *f = w->f;
@@ -272,6 +304,7 @@ static void ethernet(const struct walk *w)
 	uint32_t head = header(w, I(0), ETH_HLEN);
 
 	skep_ir_set(f, w->type, R(raw(w, head, 12, 2)));
+	lost_header(w, none);
 	skep_ir_set(f, w->off, I(ETH_HLEN));
 	take(w, SKEP_LAYER_ETH, 0, head);
 	offloaded_tag(w);
@@ -415,11 +448,42 @@ static uint32_t extension_bytes(const struct walk *w, uint32_t rest)
 	return bytes;
 }
 
-/* Go on behind extension headers to @on; a later fragment has its protocol and goes to @rest. */
-static void extensions(const struct walk *w, uint32_t on, uint32_t rest)
+/*
+ * However a place behind an extension header was come by, the verifier knows the same of it: that
+ * it is no further than MOST_OFF. Else it would walk every sequence of extensions there may be.
+ */
+static void forget_off(const struct walk *w)
 {
 	struct skep_ir_func *f = w->f;
-	uint32_t head = skep_ir_block(f), body = skep_ir_block(f), next = skep_ir_block(f);
+	uint32_t zero =
+		skep_ir_load(f, 8, R(skep_ir_map_value(f, skep_lower_zeroes(w->l, 8), 0)), 0);
+	uint32_t some = skep_ir_alu(f, SKEP_IR_XOR, R(w->off), R(zero));
+
+	skep_ir_branch_cold(f, SKEP_IR_UGT, R(w->off), I(MOST_OFF), w->bad);
+	skep_ir_set(f, w->off, R(skep_ir_alu(f, SKEP_IR_AND, R(some), I(MOST_OFF))));
+}
+
+/*
+ * Behind the extension headers: a function of its own, which few packets need, so that its loop
+ * is not in the way of all others. Its result: where the next header begins, from bit 16 on;
+ * whether it is in another fragment; and its protocol, in the low byte. -1: there is none.
+ */
+enum { EXTENSIONS_OFF_SHIFT = 16, EXTENSIONS_ELSEWHERE = 1 << 8, EXTENSIONS_PROTO = 0xff };
+
+static void extensions_end(const struct walk *w, uint32_t flags)
+{
+	uint32_t place = skep_ir_alu(w->f, SKEP_IR_SHL, R(w->off), I(EXTENSIONS_OFF_SHIFT));
+	uint32_t proto = skep_ir_load(w->f, 1, w->room, 0);
+
+	if (flags)
+		proto = skep_ir_alu(w->f, SKEP_IR_OR, R(proto), I(flags));
+	skep_ir_exit(w->f, R(skep_ir_alu(w->f, SKEP_IR_OR, R(place), R(proto))));
+}
+
+static void extensions_body(const struct walk *w)
+{
+	struct skep_ir_func *f = w->f;
+	uint32_t head = skep_ir_block(f), body = skep_ir_block(f), on = skep_ir_block(f);
 	uint32_t later = skep_ir_block(f), n = skep_ir_var(f);
 
 	skep_ir_set(f, n, I(0));
@@ -430,15 +494,47 @@ static void extensions(const struct walk *w, uint32_t on, uint32_t rest)
 	fetch(w, R(w->off), EXTENSION_BYTES);
 	uint32_t bytes = extension_bytes(w, later);
 	skep_ir_set(f, w->off, R(skep_ir_alu(f, SKEP_IR_ADD, R(w->off), R(bytes))));
-	skep_ir_branch_cold(f, SKEP_IR_UGT, R(w->off), I(MOST_OFF), w->bad);
+	forget_off(w);
 	skep_ir_set(f, w->proto, R(skep_ir_load(f, 1, w->room, 0)));
 	skep_ir_set(f, n, R(skep_ir_alu(f, SKEP_IR_ADD, R(n), I(1))));
-	skep_ir_jump(f, next);
-	skep_ir_at(f, next);
 	if_extension(w, head, on);
+	skep_ir_at(f, on);
+	extensions_end(w, 0);
 	skep_ir_at(f, later);
-	skep_ir_set(f, w->proto, R(skep_ir_load(f, 1, w->room, 0)));
-	skep_ir_jump(f, rest);
+	extensions_end(w, EXTENSIONS_ELSEWHERE);
+	skep_ir_at(f, w->bad);
+	skep_ir_exit(f, I(-1));
+}
+
+static struct skep_ir_func *extensions_new(const struct walk *w)
+{
+	struct skep_ir_func *f = skep_ir_subprog(w->f, "ip6_extensions", 3);
+	struct walk own = *w;
+
+	own.f = f;
+	own.ctx = R(skep_ir_param(f, 0));
+	own.off = skep_ir_var(f);
+	own.proto = skep_ir_var(f);
+	own.bad = skep_ir_block(f);
+	own.room = S(skep_ir_slot(f, EXTENSION_BYTES, 8), 0);
+	skep_ir_set(f, own.off, R(skep_ir_param(f, 1)));
+	skep_ir_set(f, own.proto, R(skep_ir_param(f, 2)));
+	extensions_body(&own);
+	return f;
+}
+
+/* Go on behind extension headers to @on; a later fragment has its protocol and goes to @rest. */
+static void extensions(const struct walk *w, uint32_t on, uint32_t rest)
+{
+	struct skep_ir_func *f = w->f;
+	struct skep_opnd args[] = {w->ctx, R(w->off), R(w->proto)};
+	uint32_t found = skep_ir_call_func(f, extensions_new(w), 3, args);
+
+	skep_ir_branch_cold(f, SKEP_IR_EQ, R(found), I(-1), w->bad);
+	skep_ir_set(f, w->proto, R(skep_ir_alu(f, SKEP_IR_AND, R(found), I(EXTENSIONS_PROTO))));
+	uint32_t place = skep_ir_alu(f, SKEP_IR_SHR, R(found), I(EXTENSIONS_OFF_SHIFT));
+	skep_ir_set(f, w->off, R(skep_ir_alu(f, SKEP_IR_AND, R(place), I(MOST_OFF))));
+	skep_ir_branch(f, SKEP_IR_TEST, R(found), I(EXTENSIONS_ELSEWHERE), rest, on);
 }
 
 static void ip6(const struct walk *w, const uint32_t *blocks)
@@ -548,8 +644,8 @@ static void clear_homes(struct skep_lower *l)
 static struct skep_opnd length(const struct walk *w)
 {
 	if (w->is_xdp)
-		return R(skep_ir_calln(w->f, BPF_FUNC_xdp_get_buff_len, w->l->ctx));
-	return R(skep_ir_load(w->f, 4, w->l->ctx, offsetof(struct __sk_buff, len)));
+		return R(skep_ir_calln(w->f, BPF_FUNC_xdp_get_buff_len, w->ctx));
+	return R(skep_ir_load(w->f, 4, w->ctx, offsetof(struct __sk_buff, len)));
 }
 
 /* The linear part; a pointer that the verifier knows by the field it is loaded from. */
@@ -560,15 +656,18 @@ static void find_data(struct walk *w)
 	int32_t end = w->is_xdp ? (int32_t)offsetof(struct xdp_md, data_end)
 				: (int32_t)offsetof(struct __sk_buff, data_end);
 
-	w->end = R(skep_ir_load(w->f, 4, w->l->ctx, end));
-	w->data = R(skep_ir_load(w->f, 4, w->l->ctx, at));
+	w->end = R(skep_ir_load(w->f, 4, w->ctx, end));
+	w->data = R(skep_ir_load(w->f, 4, w->ctx, at));
 }
 
 void skep_lower_packet_walk(struct skep_lower *l)
 {
 	struct skep_ir_func *f = l->f;
-	struct walk w = {
-		.l = l, .f = f, .homes = l->packet, .is_xdp = l->probe->hook->id == SKEP_AT_XDP};
+	struct walk w = {.l = l,
+			 .f = f,
+			 .ctx = l->ctx,
+			 .homes = l->packet,
+			 .is_xdp = l->probe->hook->id == SKEP_AT_XDP};
 
 	clear_homes(l);
 	if (uses(&w, "len"))

@@ -108,12 +108,28 @@ static int fail_missing(struct skep_expand *x, const struct skep_probe_spec *spe
 		wanted, &names);
 }
 
+/* A second program would find the interface taken, by the first. */
+static bool has_other(const struct skep_expand *x, const struct interface *interface)
+{
+	for (uint32_t i = 0; i < x->n_probes; i++) {
+		const struct skep_probe *probe = x->probes[i];
+		if (probe->hook && probe->hook->id == SKEP_AT_XDP && probe->def != x->def &&
+		    probe->attach.xdp.ifindex == interface->index)
+			return true;
+	}
+	return false;
+}
+
 static int add_place(struct skep_expand *x, const struct skep_probe_spec *spec,
 		     const struct skep_trace_hook *hook, const struct interface *interface)
 {
 	const struct skep_provider *provider = skep_provider_find(hook->provider);
-	struct skep_probe *probe = skep_expand_add(x, provider, spec);
+	struct skep_probe *probe;
 
+	if (hook->id == SKEP_AT_XDP && has_other(x, interface))
+		return skep_diag_fail(x->diag, -EBUSY, SKEP_DIAG_PROBE_XDP_TWICE, spec->span,
+				      interface->name);
+	probe = skep_expand_add(x, provider, spec);
 	if (!probe)
 		return -E2BIG;
 	probe->hook = hook;
