@@ -90,6 +90,7 @@ enum skep_ir_cond {
 struct skep_ir_target {
 	bool may_goto; /* else loop guards count in a register, up to loop_limit */
 	bool isa_v4;   /* movsx, ldsx, signed division, 32-bit jumps with v4 encodings */
+	bool no_fetch; /* no atomic that gives the old value: before 5.12, where none is preempted */
 	uint32_t loop_limit;
 };
 

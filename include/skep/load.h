@@ -164,10 +164,14 @@ int skep_session_replace(struct skep_session *session, size_t i, uint32_t prog,
 			 struct skep_diag *diag);
 int skep_session_map_fd(const struct skep_session *session, uint32_t map);
 int skep_session_prog_fd(const struct skep_session *session, uint32_t prog);
-/** Run a program once through BPF_PROG_TEST_RUN (BEGIN, END, self probes). @ret_value may be
- *  NULL. */
+/** Run a program once through BPF_PROG_TEST_RUN (BEGIN, END, self probes); a uprobe's program by a
+ *  call of a function of ours whose arguments are the first three words of @ctx.
+ *  @ret_value may be NULL, and of a uprobe's program must be. */
 int skep_session_run(struct skep_session *session, uint32_t prog, const void *ctx, size_t ctx_size,
 		     uint32_t *ret_value);
+/** The same on a CPU. Return 0 | -ENXIO it is not online | -errno */
+int skep_session_run_on(struct skep_session *session, uint32_t prog, uint32_t cpu, const void *ctx,
+			size_t ctx_size);
 /** How often the kernel skipped the session's programs (recursion, misses), summed. */
 uint64_t skep_session_missed(const struct skep_session *session);
 

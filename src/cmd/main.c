@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd/commands.h"
+#include "linux/feature.h"
 
 static int unknown_option(const char *word)
 {
@@ -41,11 +42,20 @@ static int dispatch(int argc, char **argv)
 	return row ? row->run(argc - 1, argv + 1) : skep_command_unknown(argv[1]);
 }
 
+static int check_environment(void)
+{
+	struct skep_diag diag = {0};
+
+	return skep_features_check(&diag) ? skep_usage_show(&diag) : 0;
+}
+
 /* What was printed may be lost as late as here: a full disk shows when the buffer is written. */
 int main(int argc, char **argv)
 {
-	int status = dispatch(argc, argv);
+	int status = check_environment();
 
+	if (!status)
+		status = dispatch(argc, argv);
 	errno = 0;
 	if (!fflush(stdout) && !ferror(stdout))
 		return status;

@@ -83,18 +83,33 @@ struct claim {
 	uint32_t body, lost;
 };
 
+/*
+ * Mark the frame taken; go to @taken if it is already, else to @got. Where there
+ * is no exchange, only whole programs come between load and store: those that
+ * interrupt this one, which give back what they take.
+ */
+static void mark_taken(struct skep_ir_func *f, uint32_t frame, uint32_t taken, uint32_t got)
+{
+	bool plain = f->ir->target.no_fetch;
+	uint32_t old =
+		plain ? skep_ir_load(f, 8, R(frame), 0) : skep_ir_xchg(f, 8, R(frame), 0, I(1));
+
+	skep_ir_branch(f, SKEP_IR_NE, R(old), I(0), taken, got);
+	skep_ir_at(f, got);
+	if (plain)
+		skep_ir_store(f, 8, R(frame), 0, I(1));
+}
+
 /* Look the level up and try to take it; on success set the frame and go to the body. */
 static void try_level(const struct claim *c, struct skep_opnd level, uint32_t taken)
 {
 	struct skep_ir_func *f = c->f;
-	uint32_t got = skep_ir_block(f), frame, old;
+	uint32_t got = skep_ir_block(f), frame;
 
 	skep_ir_store(f, 4, S(c->key, 0), 0, level);
 	frame = skep_ir_calln(f, BPF_FUNC_map_lookup_elem, R(skep_ir_map(f, c->map)), S(c->key, 0));
 	skep_ir_branch_cold(f, SKEP_IR_EQ, R(frame), I(0), c->lost);
-	old = skep_ir_xchg(f, 8, R(frame), 0, I(1));
-	skep_ir_branch(f, SKEP_IR_NE, R(old), I(0), taken, got);
-	skep_ir_at(f, got);
+	mark_taken(f, frame, taken, got);
 	/* Which level it was is of no interest any more: else the kernel walks on with each. */
 	if (!is_imm(level))
 		skep_ir_store(f, 4, S(c->key, 0), 0, I(0));

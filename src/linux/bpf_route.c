@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <linux/lwtunnel.h>
 #include <linux/rtnetlink.h>
+#include <linux/seg6_local.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,19 +55,33 @@ static void begin(struct skep_netlink_request *request, const struct skep_bpf_ro
 	skep_netlink_put_u32(request, RTA_OIF, route->ifindex);
 }
 
+static void put_program(struct skep_netlink_request *request, uint16_t nest_type, int prog_fd,
+			const char *name)
+{
+	/* Both kinds of tunnels have the program's descriptor and name as these. */
+	_Static_assert((int)LWT_BPF_PROG_FD == (int)SEG6_LOCAL_BPF_PROG &&
+			       (int)LWT_BPF_PROG_NAME == (int)SEG6_LOCAL_BPF_PROG_NAME,
+		       "one form");
+	size_t program = skep_netlink_nest(request, nest_type);
+
+	skep_netlink_put_u32(request, LWT_BPF_PROG_FD, (uint32_t)prog_fd);
+	skep_netlink_put_text(request, LWT_BPF_PROG_NAME, name);
+	skep_netlink_end(request, program);
+}
+
 static int add(struct skep_bpf_route *route, uint32_t prog_type, int prog_fd, const char *name)
 {
-	const uint16_t kind = LWTUNNEL_ENCAP_BPF;
+	const bool is_segment = prog_type == BPF_PROG_TYPE_LWT_SEG6LOCAL;
+	const uint16_t kind = is_segment ? LWTUNNEL_ENCAP_SEG6_LOCAL : LWTUNNEL_ENCAP_BPF;
 	const uint16_t hook = (uint16_t)(prog_type - BPF_PROG_TYPE_LWT_IN + LWT_BPF_IN);
 	struct skep_netlink_request request;
 
 	begin(&request, route, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
 	skep_netlink_put(&request, RTA_ENCAP_TYPE, &kind, sizeof(kind));
 	size_t encap = skep_netlink_nest(&request, RTA_ENCAP);
-	size_t program = skep_netlink_nest(&request, hook);
-	skep_netlink_put_u32(&request, LWT_BPF_PROG_FD, (uint32_t)prog_fd);
-	skep_netlink_put_text(&request, LWT_BPF_PROG_NAME, name);
-	skep_netlink_end(&request, program);
+	if (is_segment)
+		skep_netlink_put_u32(&request, SEG6_LOCAL_ACTION, SEG6_LOCAL_ACTION_END_BPF);
+	put_program(&request, is_segment ? SEG6_LOCAL_BPF : hook, prog_fd, name);
 	skep_netlink_end(&request, encap);
 	return skep_netlink_ask(route->fd, &request, NULL, NULL, route->words);
 }

@@ -1,4 +1,7 @@
-/* A route to a prefix by a device whose packets pass a program (lwt_in, lwt_out, lwt_xmit). */
+/*
+ * A route to a prefix by a device whose packets pass a program: lwt_in, lwt_out, lwt_xmit, and
+ * lwt_seg6local, an IPv6 segment whose function is the program (End.BPF).
+ */
 #ifndef SKEP_LINUX_BPF_ROUTE_H
 #define SKEP_LINUX_BPF_ROUTE_H
 

@@ -1,10 +1,12 @@
 /* The table of features, and words for what their probes find. See probe.h. */
 #include "linux/feature.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -110,12 +112,86 @@ static void explain(const struct skep_feature *feature, struct skep_feature_resu
 	}
 }
 
-void skep_feature_try(enum skep_feature_id id, struct skep_feature_result *ret)
+/* --- SKEP_WITHOUT ---------------------------------------------------------------------------- */
+
+/*
+ * What is done on a kernel that lacks something can be tried on one that has
+ * it: the environment variable SKEP_WITHOUT names features that are to count as
+ * absent. It is read anew each time, so that there is no state to keep right.
+ */
+#define WITHOUT "SKEP_WITHOUT"
+
+/* In a shell a name with spaces is inconvenient: '_' stands for them too. */
+static bool is_called(const char *name, const char *word, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		bool space = word[i] == '_' && (name[i] == ' ' || name[i] == '-');
+		if (!name[i] ||
+		    (tolower((unsigned char)name[i]) != tolower((unsigned char)word[i]) && !space))
+			return false;
+	}
+	return !name[len];
+}
+
+/* The next word of a list with commas between; NULL: there is none. */
+static const char *next_word(const char **list, size_t *ret_len)
+{
+	const char *word;
+
+	while (**list == ',')
+		(*list)++;
+	word = *list;
+	*ret_len = strcspn(word, ",");
+	*list += *ret_len;
+	return *ret_len ? word : NULL;
+}
+
+static bool is_withheld(enum skep_feature_id id)
+{
+	const char *list = getenv(WITHOUT), *word;
+	size_t len;
+
+	while (list && (word = next_word(&list, &len)))
+		if (is_called(features[id].name, word, len))
+			return true;
+	return false;
+}
+
+static bool is_feature(const char *word, size_t len)
+{
+	for (int id = 0; id < SKEP_FEATURE_CNT; id++)
+		if (is_called(features[id].name, word, len))
+			return true;
+	return false;
+}
+
+int skep_features_check(struct skep_diag *diag)
+{
+	const char *list = getenv(WITHOUT), *word;
+	size_t len;
+
+	while (list && (word = next_word(&list, &len)))
+		if (!is_feature(word, len))
+			return skep_diag_fail(diag, -EINVAL, SKEP_DIAG_FEATURE_UNKNOWN,
+					      SKEP_NOWHERE, (int)len, word);
+	return 0;
+}
+
+/* --- Asking ---------------------------------------------------------------------------------- */
+
+static atomic_schar known[SKEP_FEATURE_CNT]; /* 0: not asked, 1: no, 2: yes */
+
+static void try_it(enum skep_feature_id id, struct skep_feature_result *ret)
 {
 	const struct skep_feature *feature = &features[id];
 	int got;
 
 	*ret = (struct skep_feature_result){0};
+	if (is_withheld(id)) {
+		ret->err = -EOPNOTSUPP;
+		snprintf(ret->why, sizeof(ret->why), WITHOUT " says so");
+		return;
+	}
 	got = feature->probe(feature, ret);
 	/* Descriptors 0 to 2 cannot be told from plain success, and are never what a probe makes.
 	 */
@@ -127,17 +203,29 @@ void skep_feature_try(enum skep_feature_id id, struct skep_feature_result *ret)
 		explain(feature, ret);
 }
 
+void skep_feature_try(enum skep_feature_id id, struct skep_feature_result *ret)
+{
+	try_it(id, ret);
+	atomic_store_explicit(&known[id], ret->yes ? 2 : 1, memory_order_relaxed);
+}
+
 /* Loading a program only to see whether it loads takes up to a millisecond, a tenth of what a
  * one-liner has. A kernel that is known to have the newer has the older. */
 static const struct {
 	enum skep_feature_id newer, older;
 } implied[] = {
 	{SKEP_FEATURE_MAY_GOTO, SKEP_FEATURE_ISA_V4},
-	{SKEP_FEATURE_MAY_GOTO, SKEP_FEATURE_NO_PREALLOC},
 	{SKEP_FEATURE_ISA_V4, SKEP_FEATURE_NO_PREALLOC},
+	{SKEP_FEATURE_ISA_V4, SKEP_FEATURE_MAP_RINGBUF},
+	{SKEP_FEATURE_ISA_V4, SKEP_FEATURE_MAP_TASK_STORAGE},
+	{SKEP_FEATURE_ISA_V4, SKEP_FEATURE_HELPER_task_storage_get_KPROBE},
+	{SKEP_FEATURE_ISA_V4, SKEP_FEATURE_BATCH},
+	{SKEP_FEATURE_ISA_V4, SKEP_FEATURE_COOKIE},
+	{SKEP_FEATURE_ISA_V4, SKEP_FEATURE_TEST_RUN},
+	{SKEP_FEATURE_ISA_V4, SKEP_FEATURE_ATOMICS},
+	{SKEP_FEATURE_ISA_V4, SKEP_FEATURE_HELPER_ktime_get_boot_ns_KPROBE},
+	{SKEP_FEATURE_ISA_V4, SKEP_FEATURE_HELPER_map_lookup_percpu_elem_KPROBE},
 };
-
-static atomic_schar known[SKEP_FEATURE_CNT]; /* 0: not asked, 1: no, 2: yes */
 
 static signed char recall(enum skep_feature_id id)
 {
@@ -147,20 +235,22 @@ static signed char recall(enum skep_feature_id id)
 static bool is_implied(enum skep_feature_id id)
 {
 	for (size_t i = 0; i < sizeof(implied) / sizeof(*implied); i++)
-		if (implied[i].older == id && recall(implied[i].newer) == 2)
+		if (implied[i].older == id &&
+		    (recall(implied[i].newer) == 2 || is_implied(implied[i].newer)))
 			return true;
 	return false;
 }
 
 bool skep_has_feature(enum skep_feature_id id)
 {
-	signed char answer = is_implied(id) ? 2 : recall(id);
+	signed char answer = recall(id);
 	struct skep_feature_result probe;
 
+	if (!answer && is_implied(id) && !is_withheld(id))
+		return true;
 	if (!answer) {
 		skep_feature_try(id, &probe);
 		answer = probe.yes ? 2 : 1;
-		atomic_store_explicit(&known[id], answer, memory_order_relaxed);
 	}
 	return answer == 2;
 }

@@ -2,12 +2,15 @@
  * What this kernel and these privileges allow: one row of features.def each,
  * found out by trying it in a small way and taking it back at once. Nothing
  * that runs is disturbed: network probes work in a network namespace of their
- * own, cgroup probes in an empty cgroup.
+ * own, cgroup probes in an empty cgroup. What is done where one is absent:
+ * choice.h.
  */
 #ifndef SKEP_LINUX_FEATURE_H
 #define SKEP_LINUX_FEATURE_H
 
 #include <stdbool.h>
+
+#include <skep/diag.h>
 
 enum skep_feature_id {
 #define FEATURE(id, ...) SKEP_FEATURE_##id,
@@ -49,7 +52,16 @@ const struct skep_feature *skep_feature(enum skep_feature_id id);
 const char *skep_feature_group_name(enum skep_feature_group group);
 /** Try it. Cost: up to some tens of milliseconds, where something is attached and detached. */
 void skep_feature_try(enum skep_feature_id id, struct skep_feature_result *ret);
-/** The same, asked once a process. */
+/** The same, asked once a process (or known from skep_feature_try()). */
 bool skep_has_feature(enum skep_feature_id id);
+
+/**
+ * The environment variable SKEP_WITHOUT names features, with commas between, that are to count as
+ * absent: what is done without them can then be tried where they are there. Names are those of
+ * skep_feature(), in any case; '_' stands for a space or a '-' too.
+ *
+ * Return 0 | -EINVAL one of them is no feature's (see @diag)
+ */
+int skep_features_check(struct skep_diag *diag);
 
 #endif

@@ -218,6 +218,19 @@ int probe_loop(const struct skep_feature *feature, struct skep_feature_result *r
 	return try_insns(BPF_PROG_TYPE_TRACEPOINT, insns, 4, NULL, 0);
 }
 
+/* Other types could be run earlier; raw tracepoints are what takes any context. */
+int probe_run(const struct skep_feature *feature, struct skep_feature_result *ret)
+{
+	_cleanup_close_ int prog = try_prog(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0, 0);
+	union bpf_attr attr;
+
+	if (prog < 0)
+		return prog;
+	memset(&attr, 0, sizeof(attr));
+	attr.test.prog_fd = (uint32_t)prog;
+	return skep_bpf(BPF_PROG_TEST_RUN, &attr, sizeof(attr));
+}
+
 /*
  * Before 6.1 the kernel allocated elements of such hashes with kmalloc()
  * wherever the program ran; it refused that to perf event programs and only

@@ -12,6 +12,7 @@
 
 enum probe_insns { INSNS_ATOMIC, INSNS_V4, INSNS_MAY_GOTO, INSNS_LOAD_ACQUIRE, INSNS_CALL };
 enum probe_file { FILE_BTF };
+enum probe_table { TABLE_TCP_CONGESTION, TABLE_SCHED_EXT, TABLE_HID_BPF };
 
 #define PROBE(name)                                                                                \
 	int probe_##name(const struct skep_feature *feature, struct skep_feature_result *ret)
@@ -33,6 +34,7 @@ PROBE(prog);
 PROBE(helper);
 PROBE(insns);
 PROBE(loop);
+PROBE(run);
 /* feature_attach.c */
 PROBE(tracepoint);
 PROBE(raw_tp);
@@ -46,6 +48,7 @@ PROBE(kprobe_multi);
 PROBE(tp_btf);
 PROBE(fentry);
 PROBE(btf_link);
+PROBE(struct_ops);
 /* feature_net.c */
 PROBE(xdp);
 PROBE(tcx);

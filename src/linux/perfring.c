@@ -1,5 +1,5 @@
 /*
- * Perf rings of side-band records, one for each CPU; see perfring.h.
+ * Perf rings, one for each CPU, merged by time; see perfring.h.
  *
  * A ring is one page that says where it begins and ends, and its bytes behind.
  * The kernel moves data_head, we move data_tail, both count up for ever; a
@@ -25,6 +25,7 @@
 #define CPUS_MAX         8192
 #define WAKEUP_BYTES     4096 /* some 30 records: five programs started */
 #define RECORD_BYTES_MAX 65536
+#define RAW_OFF          12 /* of a sample's data, behind its time and size */
 
 struct ring {
 	int fd;                            /* owned */
@@ -37,13 +38,14 @@ struct skep_perfrings {
 	unsigned n;
 	size_t bytes, page_bytes;
 	int epoll_fd; /* owned */
+	int map_fd;   /* borrowed: where programs find the rings; -1: no programs write here */
 	uint64_t lost;
 	uint64_t joined[RECORD_BYTES_MAX / 8];
 };
 
 /* --- Opening --------------------------------------------------------------------------------- */
 
-static int open_event(int cpu)
+static int open_sideband(int cpu)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -65,11 +67,37 @@ static int open_event(int cpu)
 	return skep_perf_event_open(&attr, -1, cpu, -1, 0);
 }
 
+/* What bpf_perf_event_output() writes to: each record wakes us, as a ring buffer's does. */
+static int open_output(int cpu)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_BPF_OUTPUT,
+		.sample_type = PERF_SAMPLE_TIME | PERF_SAMPLE_RAW,
+		.sample_period = 1,
+		.sample_id_all = 1,
+		.wakeup_events = 1,
+		.use_clockid = 1,
+		.clockid = CLOCK_MONOTONIC,
+	};
+
+	return skep_perf_event_open(&attr, -1, cpu, -1, 0);
+}
+
+/* To be done last: from now on programs write. */
+static int offer_ring(const struct skep_perfrings *rings, const struct ring *ring, int cpu)
+{
+	if (rings->map_fd < 0)
+		return 0;
+	return skep_bpf_map_update(rings->map_fd, &cpu, &ring->fd, BPF_ANY);
+}
+
 static int open_ring(struct skep_perfrings *rings, int cpu)
 {
 	struct ring *ring = &rings->rings[rings->n];
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-	_cleanup_close_ int fd = open_event(cpu);
+	_cleanup_close_ int fd = rings->map_fd < 0 ? open_sideband(cpu) : open_output(cpu);
 
 	if (fd == -ENODEV) /* the CPU went away */
 		return 0;
@@ -82,7 +110,9 @@ static int open_ring(struct skep_perfrings *rings, int cpu)
 	*ring = (struct ring){.page = page};
 	ring->fd = TAKE_FD(fd);
 	rings->n++;
-	return epoll_ctl(rings->epoll_fd, EPOLL_CTL_ADD, ring->fd, &event) < 0 ? -errno : 0;
+	if (epoll_ctl(rings->epoll_fd, EPOLL_CTL_ADD, ring->fd, &event) < 0)
+		return -errno;
+	return offer_ring(rings, ring, cpu);
 }
 
 static int open_rings(struct skep_perfrings *rings)
@@ -100,13 +130,14 @@ static int open_rings(struct skep_perfrings *rings)
 	return err;
 }
 
-int skep_perfrings_open(size_t bytes, struct skep_perfrings **ret)
+static int open_all(int map_fd, size_t bytes, struct skep_perfrings **ret)
 {
 	struct skep_perfrings *rings = skep_xcalloc(1, sizeof(*rings));
 
 	rings->bytes = bytes;
 	rings->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
 	rings->epoll_fd = -1;
+	rings->map_fd = map_fd;
 	int err = open_rings(rings);
 	if (err) {
 		skep_perfrings_free(rings);
@@ -114,6 +145,16 @@ int skep_perfrings_open(size_t bytes, struct skep_perfrings **ret)
 	}
 	*ret = rings;
 	return 0;
+}
+
+int skep_perfrings_open(size_t bytes, struct skep_perfrings **ret)
+{
+	return open_all(-1, bytes, ret);
+}
+
+int skep_perfrings_open_output(int map_fd, size_t bytes, struct skep_perfrings **ret)
+{
+	return map_fd < 0 ? -EBADF : open_all(map_fd, bytes, ret);
 }
 
 void skep_perfrings_free(struct skep_perfrings *rings)
@@ -173,7 +214,9 @@ static bool next_time(const struct skep_perfrings *rings, const struct ring *rin
 
 	if (!next_header(rings, ring, &header))
 		return false;
-	copy_out(rings, ring, ring->tail + header.size - sizeof(*ret), ret, sizeof(*ret));
+	size_t off =
+		header.type == PERF_RECORD_SAMPLE ? sizeof(header) : header.size - sizeof(*ret);
+	copy_out(rings, ring, ring->tail + off, ret, sizeof(*ret));
 	return true;
 }
 
@@ -201,20 +244,36 @@ static void count_lost(struct skep_perfrings *rings, const struct skep_perf_reco
 	rings->lost += lost[1];
 }
 
+/* The record's body into `joined`; of a sample so that its data are aligned. */
+static struct skep_perf_record read_record(struct skep_perfrings *rings, const struct ring *ring,
+					   const struct perf_event_header *header)
+{
+	size_t bytes = header->size - sizeof(*header), body = bytes - sizeof(uint64_t);
+	uint64_t from = ring->tail + sizeof(*header);
+	struct skep_perf_record record = {
+		.type = header->type, .misc = header->misc, .data = rings->joined};
+
+	if (header->type != PERF_RECORD_SAMPLE) {
+		copy_out(rings, ring, from, rings->joined, bytes);
+		record.size = body;
+		record.time_ns = rings->joined[body / 8];
+		return record;
+	}
+	uint32_t size = 0, most = bytes > RAW_OFF ? (uint32_t)bytes - RAW_OFF : 0;
+	copy_out(rings, ring, from, &record.time_ns, sizeof(record.time_ns));
+	if (most)
+		copy_out(rings, ring, from + sizeof(record.time_ns), &size, sizeof(size));
+	record.size = size < most ? size : most;
+	copy_out(rings, ring, from + RAW_OFF, rings->joined, record.size);
+	return record;
+}
+
 static void take(struct skep_perfrings *rings, struct ring *ring, skep_perf_record_fn fn, void *ctx)
 {
 	struct perf_event_header header;
 
 	next_header(rings, ring, &header);
-	size_t bytes = header.size - sizeof(header), body = bytes - sizeof(uint64_t);
-	copy_out(rings, ring, ring->tail + sizeof(header), rings->joined, bytes);
-	struct skep_perf_record record = {
-		.type = header.type,
-		.misc = header.misc,
-		.data = rings->joined,
-		.size = body,
-		.time_ns = rings->joined[body / 8],
-	};
+	struct skep_perf_record record = read_record(rings, ring, &header);
 	ring->tail += header.size;
 	__atomic_store_n(&ring->page->data_tail, ring->tail, __ATOMIC_RELEASE);
 	count_lost(rings, &record);
@@ -234,4 +293,13 @@ void skep_perfrings_consume(struct skep_perfrings *rings, uint64_t until_ns, ske
 			__atomic_load_n(&rings->rings[i].page->data_head, __ATOMIC_ACQUIRE);
 	while ((ring = oldest(rings, until_ns)))
 		take(rings, ring, fn, ctx);
+}
+
+bool skep_perfrings_pending(const struct skep_perfrings *rings)
+{
+	for (unsigned i = 0; i < rings->n; i++)
+		if (__atomic_load_n(&rings->rings[i].page->data_head, __ATOMIC_ACQUIRE) !=
+		    rings->rings[i].tail)
+			return true;
+	return false;
 }

@@ -1,4 +1,8 @@
-/* What the kernel reports of processes (mappings, forks, execs), through one perf ring per CPU. */
+/*
+ * Perf rings, one for each CPU, read as one stream in order of time: what the
+ * kernel reports of processes (mappings, forks, execs), or what BPF programs
+ * send by bpf_perf_event_output() where the kernel has no ring buffer.
+ */
 #ifndef SKEP_LINUX_PERFRING_H
 #define SKEP_LINUX_PERFRING_H
 
@@ -8,12 +12,12 @@
 
 struct skep_perfrings;
 
-/** One record, valid until the callback returns; @data begins behind the header. */
+/** One record, valid until the callback returns. */
 struct skep_perf_record {
-	uint32_t type;
+	uint32_t type; /* PERF_RECORD_SAMPLE: sent by a program */
 	uint16_t misc;
-	const void *data; /* 8-byte aligned */
-	size_t size;      /* of data, without the time at its end */
+	const void *data; /* 8-byte aligned: what was sent, or what is behind the header */
+	size_t size;      /* of data; of what was sent, up to 7 bytes more than that */
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 };
 
@@ -27,8 +31,17 @@ typedef void (*skep_perf_record_fn)(void *ctx, const struct skep_perf_record *re
  * Return  0 | -EPERM, -EACCES not allowed | -errno
  */
 int skep_perfrings_open(size_t bytes, struct skep_perfrings **ret);
+/**
+ * Take what programs send to the map behind @map_fd (BPF_MAP_TYPE_PERF_EVENT_ARRAY with an element
+ * for each possible CPU; borrowed while the rings are there) with BPF_F_CURRENT_CPU. On a CPU that
+ * comes online later they get -ENOENT, and -ENOSPC where a ring is full: they know what is lost.
+ *
+ * @bytes  as above
+ * Return  0 | -EPERM, -EACCES not allowed | -errno
+ */
+int skep_perfrings_open_output(int map_fd, size_t bytes, struct skep_perfrings **ret);
 void skep_perfrings_free(struct skep_perfrings *rings);
-/** Readable when a ring has more than a few records. */
+/** Readable when a ring has more than a few records, or any that a program sent. */
 int skep_perfrings_fd(const struct skep_perfrings *rings);
 /**
  * Consume what was recorded before @until_ns, in order of time over all CPUs. A record is in its
@@ -36,6 +49,8 @@ int skep_perfrings_fd(const struct skep_perfrings *rings);
  */
 void skep_perfrings_consume(struct skep_perfrings *rings, uint64_t until_ns, skep_perf_record_fn fn,
 			    void *ctx);
+/** Is there anything that was not consumed yet? */
+bool skep_perfrings_pending(const struct skep_perfrings *rings);
 /** Records that a full ring had no room for, as far as it was consumed. */
 uint64_t skep_perfrings_lost(const struct skep_perfrings *rings);
 

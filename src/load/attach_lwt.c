@@ -1,8 +1,9 @@
 /*
  * Light-weight tunnels: a route whose packets pass a program, as they come in
  * (lwt_in), before they are sent (lwt_out), or where they leave and may be
- * changed (lwt_xmit). The route to a prefix by a device is made for it, by
- * netlink (linux/bpf_route.h); one that is there already is not touched.
+ * changed (lwt_xmit); or an IPv6 segment (SRv6) whose function is the program
+ * (lwt_seg6local). The route to a prefix by a device is made for it, by netlink
+ * (linux/bpf_route.h); one that is there already is not touched.
  *
  * A route has no descriptor: the undo takes it off, by the socket that made it,
  * and so in the same network namespace. A process that is killed before leaves
@@ -55,7 +56,8 @@ int load_attach_lwt(struct skep_session *session, const struct skep_attach *at,
 
 	if (err)
 		return err;
-	if (type < BPF_PROG_TYPE_LWT_IN || type > BPF_PROG_TYPE_LWT_XMIT)
+	if ((type < BPF_PROG_TYPE_LWT_IN || type > BPF_PROG_TYPE_LWT_XMIT) &&
+	    type != BPF_PROG_TYPE_LWT_SEG6LOCAL)
 		return skep_diag_fail(diag, -EINVAL, SKEP_DIAG_ATTACH_PROG, at->span, at->target,
 				      at->prog);
 	err = attach(session, at, &route);

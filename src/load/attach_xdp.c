@@ -19,10 +19,9 @@ static const struct load_reason common_reasons[] = {
 	{-ENODEV, "there is no such network device in this network namespace", NULL},
 	{-EBUSY, "another XDP program is there already", "skep prog list shows it"},
 	{-EEXIST,
-	 "another XDP program is at the device's other place: native and generic exclude each "
-	 "other",
+	 "another XDP program is at the device's other place (native and generic exclude each "
+	 "other), or on a device above it",
 	 NULL},
-	{-EPERM, "the programs there are not this kind of link's", NULL},
 	{-ERANGE, "the driver cannot receive frames so large for programs", "a smaller MTU"},
 	{0},
 };
@@ -30,7 +29,10 @@ static const struct load_reason common_reasons[] = {
 static const struct load_reason native_reasons[] = {
 	{-ENODEV, "there is no such network device in this network namespace", NULL},
 	{-EBUSY, "another XDP program is there already", "skep prog list shows it"},
-	{-EEXIST, "a generic XDP program is on the device: the two exclude each other", NULL},
+	{-EEXIST,
+	 "a generic XDP program is on the device (the two exclude each other), or one on a device "
+	 "above it",
+	 NULL},
 	{-EOPNOTSUPP, "the device's driver has no XDP, or not with the device's settings",
 	 "generic XDP, which every device has"},
 	{-ERANGE, "the driver cannot receive frames so large for programs", "a smaller MTU"},

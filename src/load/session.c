@@ -80,21 +80,3 @@ int skep_session_prog_fd(const struct skep_session *session, uint32_t prog)
 {
 	return prog < session->object->n_progs ? session->prog_fds[prog] : -1;
 }
-
-int skep_session_run(struct skep_session *session, uint32_t prog, const void *ctx, size_t ctx_size,
-		     uint32_t *ret_value)
-{
-	union bpf_attr attr;
-	int err;
-
-	if (prog >= session->object->n_progs)
-		return -EINVAL;
-	memset(&attr, 0, sizeof(attr));
-	attr.test.prog_fd = (uint32_t)session->prog_fds[prog];
-	attr.test.ctx_in = (uint64_t)(uintptr_t)ctx;
-	attr.test.ctx_size_in = (uint32_t)ctx_size;
-	err = skep_bpf(BPF_PROG_TEST_RUN, &attr, sizeof(attr));
-	if (!err && ret_value)
-		*ret_value = attr.test.retval;
-	return err;
-}

@@ -131,8 +131,9 @@ struct skep_expand {
 	struct skep_probe **probes; /* arena-grown result: probes[0 … n_probes) */
 	uint32_t n_probes, cap_probes;
 	/* expand.c's own: */
-	uint32_t n_specs; /* in the whole script */
-	bool over_limit;  /* config.max_probes was reached */
+	uint32_t n_specs;                /* in the whole script */
+	bool over_limit;                 /* config.max_probes was reached */
+	const char *traceable, *symbols; /* the kernel's lists of functions; NULL: not read yet */
 };
 
 /** Close what it has open until it is attached: a control group, a module's BTF. */

@@ -7,10 +7,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <skep/ir.h>
 #include <skep/object.h>
 
+#include "linux/choice.h"
 #include "trace/config.h"
 #include "trace/probe.h"
 #include "trace/type.h"
@@ -104,14 +106,30 @@ struct skep_trace_program {
 	uint32_t n_strings;
 	/* Indices into the object's maps; UINT32_MAX: not used by this script. */
 	uint32_t ring, ring_control; /* control: second chance of exit, clear, zero and print(@) */
+	uint32_t ring_bytes, ring_control_bytes; /* powers of two; of perf buffers, all CPUs' */
 	uint32_t globals, cpu_globals, stacks[2 /* kernel, user */];
 	uint32_t stack_depth[2];
-	uint32_t eraser;    /* program that zeroes words ctx[0] to ctx[1] of cpu_globals[ctx[2]] */
+	/* The program that zeroes map ctx[0] of the per-CPU globals: all CPUs' copies, or where it has
+	 * not the best way for SKEP_FOR_COPIES, its own CPU's. */
+	uint32_t eraser;
 	uint32_t loss_off;  /* of u64[SKEP_LOSS_CNT], then u64[n_maps] (full map), in globals */
+	uint32_t stand_ins; /* bit n: for enum skep_purpose n this script does not have the best */
 	bool names_code;    /* of processes: user stacks, usym() */
-	bool needs_elapsed; /* u64 at elapsed_off of globals: start, ns of boot or monotonic */
+	bool needs_elapsed; /* u64 at elapsed_off of globals: start, ns of skep_trace_clock() */
 	uint32_t elapsed_off;
 };
+
+static inline bool skep_trace_has_best(const struct skep_trace_program *program,
+				       enum skep_purpose purpose)
+{
+	return !(program->stand_ins & 1u << purpose);
+}
+
+/** The clock of nsecs and elapsed. */
+static inline clockid_t skep_trace_clock(const struct skep_trace_program *program)
+{
+	return skep_trace_has_best(program, SKEP_FOR_CLOCK) ? CLOCK_BOOTTIME : CLOCK_MONOTONIC;
+}
 
 /** What a compilation is given. */
 struct skep_compile_opts {
@@ -123,6 +141,8 @@ struct skep_compile_opts {
 	bool allow_unsafe;
 	char *const *env; /* "NAME=value"…: BPFTRACE_ and SKEP_ names set config items; NULL */
 	const struct skep_ir_target *target;
+	/* Is the best way there? Asked when the script needs it; NULL: all are. */
+	bool (*has_best_way)(enum skep_purpose purpose);
 	/* Where the stages are written as text; NULL: not asked for. */
 	struct skep_buf *dump_ast, *dump_ir, *dump_bytecode;
 };

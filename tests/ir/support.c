@@ -14,7 +14,8 @@
 #define LOG_BYTES (1u << 24)
 
 const struct skep_ir_target newest = {.may_goto = true, .isa_v4 = true, .loop_limit = 1000};
-const struct skep_ir_target oldest = {.may_goto = false, .isa_v4 = false, .loop_limit = 100};
+const struct skep_ir_target oldest = {
+	.may_goto = false, .isa_v4 = false, .no_fetch = true, .loop_limit = 100};
 
 static int sys_bpf(int cmd, union bpf_attr *attr)
 {

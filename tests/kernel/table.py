@@ -12,7 +12,7 @@ HEAD = """\
 
     ./dev kernel                     the tests in Linux 6.1, under QEMU
     ./dev kernel 6.12                in that version: 6.1 and 6.12 are Debian's
-    ./dev kernel scx                 in one with everything on, which it makes if need be
+    ./dev kernel scx                 in one with everything on, which it makes at first
     ./dev kernel FILE                in the kernel of this image
     ./dev kernel 6.12 load scripts/uprobe
                                      only cases whose name holds one of these

@@ -7,13 +7,14 @@
 #include <cmocka.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "cmd/doctor/doctor.h"
-#include "linux/feature.h"
+#include "linux/choice.h"
 
 /* Run it in a child, as @user if that is not 0; its exit status and what it wrote. */
 static int doctor(uid_t user, const char *option, struct skep_buf *ret_out)
@@ -68,10 +69,47 @@ static void json_has_one_object_a_line(void **state)
 	_cleanup_buf_ struct skep_buf out = {0};
 
 	assert_int_equal(doctor(0, "--json", &out), 0);
-	assert_int_equal(count(out.data, "\n"), SKEP_FEATURE_CNT + 1);
+	assert_int_equal(count(out.data, "\n"), SKEP_FEATURE_CNT + SKEP_PURPOSE_CNT + 1);
 	assert_int_equal(count(out.data, "{\"type\": \"feature\""), SKEP_FEATURE_CNT);
-	assert_int_equal(count(out.data, "}\n"), SKEP_FEATURE_CNT + 1);
+	assert_int_equal(count(out.data, "{\"type\": \"choice\""), SKEP_PURPOSE_CNT);
+	assert_int_equal(count(out.data, "}\n"), SKEP_FEATURE_CNT + SKEP_PURPOSE_CNT + 1);
 	assert_non_null(strstr(out.data, "\"tracing\": true}\n"));
+}
+
+/* Features that SKEP_WITHOUT takes away: they are missed, and others are used. */
+static void choices_follow_the_features(void **state)
+{
+	_cleanup_buf_ struct skep_buf all = {0}, less = {0}, json = {0};
+
+	assert_int_equal(doctor(0, NULL, &all), 0);
+	assert_non_null(strstr(all.data, "  events                      ring buffer\n"));
+	assert_non_null(strstr(all.data, "  values kept with threads    task storage\n"));
+	setenv("SKEP_WITHOUT", "ringbuf,batched_map_reads", 1);
+	assert_int_equal(doctor(0, "--missing", &less), 0);
+	assert_int_equal(doctor(0, "--json", &json), 0);
+	unsetenv("SKEP_WITHOUT");
+	assert_non_null(strstr(less.data, "why: SKEP_WITHOUT says so"));
+	assert_non_null(strstr(less.data, "  events                      perf buffers, one for "
+					  "each CPU\n       not: ring buffer\n       lost: "));
+	assert_null(strstr(less.data, "values kept with threads    "));
+	assert_non_null(strstr(json.data, "\"for\": \"map reads\", \"uses\": \"one entry after the "
+					  "other\", \"best\": false, \"instead_of\": "
+					  "\"batches\", \"lost\": \""));
+}
+
+/* The first way of each purpose loses nothing, and all others say what they lose. */
+static void every_purpose_has_ways(void **state)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < SKEP_PURPOSE_CNT; i++) {
+		const struct skep_way *ways = skep_best_way(i);
+		assert_true(skep_purpose_name(i)[0] && skep_n_ways(i) > 1);
+		for (size_t k = 0; k < skep_n_ways(i); k++, n++)
+			assert_true(ways[k].by[0] && !ways[k].lost[0] == !k);
+	}
+	assert_ptr_equal(skep_best_way(0) + n - 1, skep_best_way(SKEP_PURPOSE_CNT - 1) +
+							   skep_n_ways(SKEP_PURPOSE_CNT - 1) - 1);
 }
 
 static void without_privileges_it_says_what_is_missing(void **state)
@@ -108,6 +146,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_table_has_every_group),
 		cmocka_unit_test(json_has_one_object_a_line),
+		cmocka_unit_test(choices_follow_the_features),
+		cmocka_unit_test(every_purpose_has_ways),
 		cmocka_unit_test(without_privileges_it_says_what_is_missing),
 		cmocka_unit_test(options_are_checked),
 	};

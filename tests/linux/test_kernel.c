@@ -293,8 +293,20 @@ static void features_of_this_kernel_are_found(void **state)
 /* What is concluded from a newer feature without asking is what asking finds. */
 static void the_newer_implies_the_older(void **state)
 {
-	static const enum skep_feature_id ages[] = {SKEP_FEATURE_MAY_GOTO, SKEP_FEATURE_ISA_V4,
-						    SKEP_FEATURE_NO_PREALLOC};
+	static const enum skep_feature_id ages[] = {
+		SKEP_FEATURE_MAY_GOTO,
+		SKEP_FEATURE_ISA_V4,
+		SKEP_FEATURE_NO_PREALLOC,
+		SKEP_FEATURE_MAP_RINGBUF,
+		SKEP_FEATURE_MAP_TASK_STORAGE,
+		SKEP_FEATURE_HELPER_task_storage_get_KPROBE,
+		SKEP_FEATURE_BATCH,
+		SKEP_FEATURE_ATOMICS,
+		SKEP_FEATURE_HELPER_ktime_get_boot_ns_KPROBE,
+		SKEP_FEATURE_HELPER_map_lookup_percpu_elem_KPROBE,
+		SKEP_FEATURE_COOKIE,
+		SKEP_FEATURE_TEST_RUN,
+	};
 
 	for (size_t i = 0; i < sizeof(ages) / sizeof(ages[0]); i++) {
 		bool concluded = skep_has_feature(ages[i]);
@@ -303,6 +315,48 @@ static void the_newer_implies_the_older(void **state)
 		skep_feature_try(ages[i], &asked);
 		assert_int_equal(concluded, asked.yes);
 	}
+}
+
+/* In a process of its own, and before all other cases: what was asked is known from then on. */
+static int ask_without(void)
+{
+	struct skep_diag diag = {0};
+	struct skep_feature_result result;
+
+	setenv("SKEP_WITHOUT", "RINGBUF,,attach_cookies,instruction set v4", 1);
+	if (skep_features_check(&diag) || skep_has_feature(SKEP_FEATURE_MAP_RINGBUF) ||
+	    skep_has_feature(SKEP_FEATURE_COOKIE) || skep_has_feature(SKEP_FEATURE_ISA_V4))
+		return 1;
+	if (!skep_has_feature(SKEP_FEATURE_MAP_USER_RINGBUF) ||
+	    !skep_has_feature(SKEP_FEATURE_MAP_TASK_STORAGE))
+		return 2;
+	skep_feature_try(SKEP_FEATURE_MAP_RINGBUF, &result);
+	if (result.yes || result.err != -EOPNOTSUPP || strcmp(result.why, "SKEP_WITHOUT says so"))
+		return 3;
+	setenv("SKEP_WITHOUT", "ringbuf,ring", 1);
+	if (skep_features_check(&diag) != -EINVAL || diag.n_items != 1)
+		return 4;
+	setenv("SKEP_WITHOUT", "ringbuffer", 1);
+	return skep_features_check(&diag) == -EINVAL ? 0 : 5;
+}
+
+static void features_can_be_done_without(void **state)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(ask_without());
+	waitpid(child, &status, 0);
+	assert_int_equal(status, 0);
+}
+
+/* Or SKEP_WITHOUT could not tell them apart. */
+static void names_of_features_are_unique(void **state)
+{
+	for (int a = 0; a < SKEP_FEATURE_CNT; a++)
+		for (int b = 0; b < a; b++)
+			assert_string_not_equal(skep_feature(a)->name, skep_feature(b)->name);
 }
 
 static size_t count_open_files(void)
@@ -369,6 +423,7 @@ static int need_root(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(features_can_be_done_without),
 		cmocka_unit_test(maps_are_read_and_written),
 		cmocka_unit_test(batches_end_with_enoent),
 		cmocka_unit_test(records_come_in_order_and_wrap),
@@ -378,6 +433,7 @@ int main(void)
 		cmocka_unit_test(files_are_closed_in_bulk),
 		cmocka_unit_test(features_of_this_kernel_are_found),
 		cmocka_unit_test(the_newer_implies_the_older),
+		cmocka_unit_test(names_of_features_are_unique),
 		cmocka_unit_test(every_probe_says_why_and_leaves_nothing),
 		cmocka_unit_test(missing_privileges_are_told),
 	};

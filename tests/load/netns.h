@@ -255,14 +255,14 @@ static inline struct netns_frame netns_frame(const struct netns *net, const char
 }
 
 /* One frame out of skep1, by a packet socket. */
-static inline void netns_put(const struct netns *net, int wire, const struct netns_frame *frame)
+static inline void netns_put(const struct netns *net, int wire, const void *frame, size_t bytes)
 {
 	const struct sockaddr_ll device = {.sll_family = AF_PACKET,
 					   .sll_ifindex = (int)net->index[1]};
 
-	assert_int_equal(sendto(wire, frame, sizeof(*frame), 0, (const struct sockaddr *)&device,
-				sizeof(device)),
-			 sizeof(*frame));
+	assert_int_equal(
+		sendto(wire, frame, bytes, 0, (const struct sockaddr *)&device, sizeof(device)),
+		bytes);
 }
 
 /* N_PACKETS come from skep1 to a socket behind skep0. */
@@ -276,7 +276,7 @@ static inline void netns_receive(const struct netns *net)
 
 	assert_int_equal(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
 	for (int i = 0; i < N_PACKETS; i++) {
-		netns_put(net, wire, &frame);
+		netns_put(net, wire, &frame, sizeof(frame));
 		assert_int_equal(recv(fd, text, sizeof(text), 0), sizeof(text));
 		assert_string_equal(text, frame.text);
 	}
@@ -289,7 +289,7 @@ static inline void netns_forward(const struct netns *net, const char *to)
 	const struct netns_frame frame = netns_frame(net, to);
 
 	for (int i = 0; i < N_PACKETS; i++)
-		netns_put(net, wire, &frame);
+		netns_put(net, wire, &frame, sizeof(frame));
 }
 
 /* N_PACKETS go out of skep0, whether there is a route or not. */

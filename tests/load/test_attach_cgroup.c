@@ -2,72 +2,13 @@
  * What the processes of a control group do, through the whole life of each
  * hook: the test is alone in a group of its own and does it.
  */
+#include "cgroup.h"
 #include "netns.h"
 
-#include <limits.h>
 #include <stddef.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
-#include "linux/procfs.h"
-
-/* --- the group ----------------------------------------------------------------------------- */
-
-static struct {
-	char root[PATH_MAX], path[PATH_MAX + 64], home[PATH_MAX + PATH_MAX];
-	int fd;
-} group = {.fd = -1};
-
-static bool find_root(void)
-{
-	_cleanup_buf_ struct skep_buf mounts = {0};
-
-	return skep_file_read("/proc/self/mounts", 16 << 20, &mounts) == 0 && mounts.data &&
-	       skep_mounts_find(mounts.data, "cgroup2", "/sys/fs/cgroup", group.root,
-				sizeof(group.root)) == 0;
-}
-
-/* The group that the test came from, to which it goes back. */
-static void find_home(void)
-{
-	_cleanup_buf_ struct skep_buf text = {0};
-	const char *line;
-
-	assert_int_equal(skep_file_read("/proc/self/cgroup", 1 << 20, &text), 0);
-	line = strstr(text.data, "0::/");
-	assert_non_null(line);
-	snprintf(group.home, sizeof(group.home), "%s%.*s/cgroup.procs", group.root,
-		 (int)strcspn(line + 3, "\n"), line + 3);
-}
-
-static int enter_group(void **state)
-{
-	char procs[PATH_MAX + 128];
-
-	need_root(state);
-	if (!find_root()) {
-		print_message("skipped: no cgroup2 file system is mounted\n");
-		exit(77);
-	}
-	find_home();
-	snprintf(group.path, sizeof(group.path), "%s/skep-test-%d", group.root, (int)getpid());
-	assert_int_equal(mkdir(group.path, 0700), 0);
-	group.fd = open(group.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(group.fd >= 0);
-	snprintf(procs, sizeof(procs), "%s/cgroup.procs", group.path);
-	netns_write(procs, "0");
-	netns_enter();
-	return 0;
-}
-
-static int leave_group(void **state)
-{
-	netns_write(group.home, "0");
-	close(group.fd);
-	return rmdir(group.path);
-}
-
-/* --- what is done in it -------------------------------------------------------------------- */
+/* --- what is done in the group ------------------------------------------------------------- */
 
 /* A hook, and how to make it run. */
 struct hook {
@@ -288,7 +229,7 @@ static void live_hook(void **state)
 		.prog_type = hook.prog_type,
 		.expected_attach_type = hook.attach_type,
 		.returns = 1,
-		.at = {.type = SKEP_ATTACH_CGROUP, .cgroup.cgroup_fd = group.fd},
+		.at = {.type = SKEP_ATTACH_CGROUP, .cgroup.cgroup_fd = cgroup_own.fd},
 		.fire = fire_hook,
 		.data = &hook,
 		.fires = hook.fires,
@@ -301,86 +242,15 @@ static void live_hook(void **state)
 	trial_run(&trial);
 }
 
-/* --- what is refused ----------------------------------------------------------------------- */
-
-/* A program that lets all packets out. */
-static struct skep_session *open_egress(struct skep_object *object)
-{
-	struct code code = {0};
-
-	object_with_counters(object);
-	emit_return(&code, 1);
-	const uint32_t i = add_prog(object, BPF_PROG_TYPE_CGROUP_SKB, &code);
-	object->progs[i].expected_attach_type = BPF_CGROUP_INET_EGRESS;
-	return open_session(object);
-}
-
-static void refused(struct skep_session *session, int cgroup, int err, const char *words)
-{
-	_cleanup_diag_ struct skep_diag diag = {0};
-	_cleanup_buf_ struct skep_buf text = {0};
-	const struct skep_attach at = {
-		.type = SKEP_ATTACH_CGROUP, .target = "the group", .cgroup.cgroup_fd = cgroup};
-
-	assert_int_equal(skep_session_attach(session, &at, &diag), err);
-	skep_diag_render(&diag, false, &text);
-	if (!strstr(text.data, words))
-		fail_msg("not said: %s\n%s", words, text.data);
-}
-
-/* Some machines have groups of both kinds. */
-static void what_is_no_group(void **state)
-{
-	static const char *const paths[] = {"/proc", "/sys/fs/cgroup/devices", "/nowhere"};
-	struct skep_object object;
-	struct skep_session *session = open_egress(&object);
-
-	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
-		int folder = open(paths[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		refused(session, folder, -EBADF, "no control group");
-		skep_close(&folder);
-	}
-	skep_session_close(session);
-	skep_object_done(&object);
-}
-
-/* By the older command, and without leave for others. */
-static int put_alone(int prog, enum bpf_cmd cmd)
-{
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.target_fd = (uint32_t)group.fd;
-	attr.attach_bpf_fd = (uint32_t)prog;
-	attr.attach_type = BPF_CGROUP_INET_EGRESS;
-	return skep_bpf(cmd, &attr, sizeof(attr));
-}
-
-static void a_group_that_is_taken(void **state)
-{
-	struct skep_object object;
-	struct skep_session *session = open_egress(&object);
-	const int prog = skep_session_prog_fd(session, 0);
-
-	assert_int_equal(put_alone(prog, BPF_PROG_ATTACH), 0);
-	refused(session, group.fd, -EPERM, "tolerates no other");
-	assert_int_equal(put_alone(prog, BPF_PROG_DETACH), 0);
-	skep_session_close(session);
-	skep_object_done(&object);
-}
-
 int main(void)
 {
-	struct CMUnitTest tests[N_HOOKS + 2] = {
-		[N_HOOKS] = cmocka_unit_test(what_is_no_group),
-		[N_HOOKS + 1] = cmocka_unit_test(a_group_that_is_taken),
-	};
+	struct CMUnitTest tests[N_HOOKS];
 
 	for (int i = 0; i < N_HOOKS; i++)
 		tests[i] = (struct CMUnitTest){
-			.name = hooks[i].name,
+			.name = hooks[i].name + strlen("cgroup."),
 			.test_func = live_hook,
 			.initial_state = (void *)&hooks[i],
 		};
-	return cmocka_run_group_tests(tests, enter_group, leave_group);
+	return cmocka_run_group_tests(tests, cgroup_enter, cgroup_leave);
 }

@@ -8,6 +8,7 @@
 #include <linux/netfilter.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
+#include <netinet/ip6.h>
 
 #include "linux/feature.h"
 
@@ -268,6 +269,75 @@ static void lwt_xmit(void **state)
 	run_lwt("lwt.xmit", BPF_PROG_TYPE_LWT_XMIT, send_by_route);
 }
 
+/* A packet on its way through two segments, at the first of them: type 4 of routing headers. */
+struct segment_frame {
+	struct ether_header ether;
+	struct ip6_hdr ip;
+	uint8_t next, length, type, left, last, flags;
+	uint16_t tag;
+	struct in6_addr segments[2]; /* the last one first */
+} __attribute__((packed));
+
+#define SEGMENT "2001:db8:1::/48"
+
+static struct segment_frame segment_frame(const struct netns *net)
+{
+	struct segment_frame frame = {
+		.ether.ether_type = htons(ETHERTYPE_IPV6),
+		.ip = {.ip6_flow = htonl(6U << 28),
+		       .ip6_plen = htons(sizeof(frame) - sizeof(frame.ether) - sizeof(frame.ip)),
+		       .ip6_nxt = IPPROTO_ROUTING,
+		       .ip6_hlim = 64},
+		.next = IPPROTO_NONE,
+		.length = 4,
+		.type = 4,
+		.left = 1,
+		.last = 1,
+	};
+
+	memcpy(frame.ether.ether_dhost, net->mac[0], ETHER_ADDR_LEN);
+	memcpy(frame.ether.ether_shost, net->mac[1], ETHER_ADDR_LEN);
+	inet_pton(AF_INET6, "2001:db8:2::1", &frame.ip.ip6_src);
+	inet_pton(AF_INET6, "2001:db8:1::1", &frame.ip.ip6_dst);
+	inet_pton(AF_INET6, "2001:db8:3::1", &frame.segments[0]);
+	inet_pton(AF_INET6, "2001:db8:1::1", &frame.segments[1]);
+	return frame;
+}
+
+/* Behind them comes what is received, so that they have been seen by then. */
+static void pass_segments(struct trial *trial)
+{
+	const struct netns *net = trial->data;
+	const struct segment_frame frame = segment_frame(net);
+	_cleanup_close_ int wire = netns_socket(AF_PACKET, SOCK_RAW, 0);
+
+	for (int i = 0; i < N_PACKETS; i++)
+		netns_put(net, wire, &frame, sizeof(frame));
+	netns_receive(net);
+}
+
+static void lwt_seg6local(void **state)
+{
+	struct netns net;
+
+	need_pair("lwt.seg6local", &net, "veth");
+	if (!netns_has_ipv6())
+		trial_not_here("lwt.seg6local", "this kernel has no IPv6");
+	netns_write("/proc/sys/net/ipv6/conf/skep0/disable_ipv6", "0");
+	struct trial trial = {
+		.name = "lwt.seg6local",
+		.prog_type = BPF_PROG_TYPE_LWT_SEG6LOCAL,
+		.returns = BPF_OK,
+		.at = {.type = SKEP_ATTACH_LWT, .lwt = {.route = SEGMENT, .ifindex = net.index[0]}},
+		.fire = pass_segments,
+		.data = &net,
+		.fires = N_PACKETS,
+		.link_type = -1,
+	};
+
+	trial_run(&trial);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,7 +348,7 @@ int main(void)
 		cmocka_unit_test(netkit_peer),    cmocka_unit_test(sk_lookup),
 		cmocka_unit_test(flow_dissector), cmocka_unit_test(netfilter),
 		cmocka_unit_test(lwt_in),         cmocka_unit_test(lwt_out),
-		cmocka_unit_test(lwt_xmit),
+		cmocka_unit_test(lwt_xmit),       cmocka_unit_test(lwt_seg6local),
 	};
 
 	return cmocka_run_group_tests(tests, need_root, NULL);

@@ -1,7 +1,7 @@
 /*
  * skep doctor: tries every feature of src/linux/features.def and shows what it
- * found, as a table or as JSON. The probing itself, and the words, are
- * src/linux/feature.c's.
+ * found, and what skep therefore uses (choices.def), as a table or as JSON. The
+ * probing itself, and the words, are src/linux/feature.c's.
  */
 #include "cmd/doctor/doctor.h"
 
@@ -14,7 +14,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "cmd/options.h"
-#include "linux/feature.h"
+#include "linux/choice.h"
 
 enum {
 #define OPTION(id, ...) OPT_##id,
@@ -34,7 +34,8 @@ const struct skep_command skep_command_doctor = {
 	.usage = "[OPTIONS]",
 	.description =
 		"Show what this kernel and your privileges allow, why something is refused,\n"
-		"and what to change. Everything is found out by trying it, and taken back.",
+		"and what to change; and what skep uses for what, where there is a choice.\n"
+		"Everything is found out by trying it, and taken back.",
 	.options = options,
 	.n_options = sizeof(options) / sizeof(options[0]),
 	.examples = "  skep doctor                      everything, in groups\n"
@@ -45,9 +46,13 @@ const struct skep_command skep_command_doctor = {
 
 /* Without these nothing can be traced. */
 static const enum skep_feature_id basics[] = {
-	SKEP_FEATURE_BPF,        SKEP_FEATURE_TRACEFS,     SKEP_FEATURE_MAP_ARRAY,
-	SKEP_FEATURE_MAP_HASH,   SKEP_FEATURE_MAP_RINGBUF, SKEP_FEATURE_PROG_TRACEPOINT,
+	SKEP_FEATURE_BPF,
+	SKEP_FEATURE_TRACEFS,
+	SKEP_FEATURE_MAP_ARRAY,
+	SKEP_FEATURE_MAP_HASH,
 	SKEP_FEATURE_TRACEPOINT,
+	SKEP_FEATURE_PROG_TRACEPOINT,
+	SKEP_FEATURE_MAP_PERF_EVENT_ARRAY,
 };
 
 struct report {
@@ -78,6 +83,19 @@ static void json_feature(const struct skep_feature *feature,
 	json_text(out, "since", feature->since);
 	json_text(out, "why", probe->why);
 	json_text(out, "try", probe->hint);
+	skep_buf_puts(out, "}\n");
+}
+
+static void json_choice(enum skep_purpose purpose, struct skep_buf *out)
+{
+	const struct skep_way *way = skep_way(purpose), *best = skep_best_way(purpose);
+
+	skep_buf_puts(out, "{\"type\": \"choice\"");
+	json_text(out, "for", skep_purpose_name(purpose));
+	json_text(out, "uses", way ? way->by : "");
+	skep_buf_printf(out, ", \"best\": %s", way == best ? "true" : "false");
+	json_text(out, "instead_of", way == best ? "" : best->by);
+	json_text(out, "lost", way ? way->lost : "");
 	skep_buf_puts(out, "}\n");
 }
 
@@ -124,6 +142,34 @@ static void text_group(const struct report *report, enum skep_feature_group grou
 	}
 	skep_buf_printf(out, "%s%s (%u of %u)\n", out->len ? "\n" : "",
 			skep_feature_group_name(group), yes, all);
+}
+
+static void text_choice(const struct report *report, enum skep_purpose purpose,
+			struct skep_buf *out)
+{
+	const struct skep_way *way = skep_way(purpose), *best = skep_best_way(purpose);
+	const char *color = way == best ? "\033[32m" : way ? "\033[33m" : "\033[31m";
+
+	skep_buf_printf(out, "  %-27s %s%s%s\n", skep_purpose_name(purpose),
+			report->color ? color : "", way ? way->by : "nothing",
+			report->color ? "\033[0m" : "");
+	if (way == best)
+		return;
+	text_note("not", best->by, out);
+	text_note("lost", way ? way->lost : "", out);
+}
+
+static void text_choices(const struct report *report, struct skep_buf *out)
+{
+	unsigned best = 0;
+
+	for (int i = 0; i < SKEP_PURPOSE_CNT; i++)
+		best += skep_has_best_way(i);
+	skep_buf_printf(out, "\nwhat is used here (the best: %u of %u)\n", best, SKEP_PURPOSE_CNT);
+	for (int i = 0; i < SKEP_PURPOSE_CNT; i++) {
+		if (!report->missing_only || !skep_has_best_way(i))
+			text_choice(report, i, out);
+	}
 }
 
 /* --- both ------------------------------------------------------------------------------------ */
@@ -186,6 +232,7 @@ static void render_text(const struct report *report, struct skep_buf *out)
 		text_feature(report, id, last, out);
 		last = &report->probes[id];
 	}
+	text_choices(report, out);
 	text_summary(report, out);
 }
 
@@ -194,6 +241,10 @@ static void render_json(const struct report *report, struct skep_buf *out)
 	for (int id = 0; id < SKEP_FEATURE_CNT; id++) {
 		if (!report->missing_only || !report->probes[id].yes)
 			json_feature(skep_feature(id), &report->probes[id], out);
+	}
+	for (int i = 0; i < SKEP_PURPOSE_CNT; i++) {
+		if (!report->missing_only || !skep_has_best_way(i))
+			json_choice(i, out);
 	}
 	json_summary(report, out);
 }

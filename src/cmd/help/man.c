@@ -88,6 +88,10 @@ static const char environment[] =
 	"SKEP_BTF_PATH: a file to read the kernel\\(aqs types from, in place of\n"
 	"/sys/kernel/btf/vmlinux.\n"
 	".br\n"
+	"SKEP_WITHOUT: features, by their names in \\fBskep doctor\\fR and with commas\n"
+	"between, that count as absent: what is done on older kernels is done on this one.\n"
+	"An underscore may stand for a space.\n"
+	".br\n"
 	"SKEP_\\fINAME\\fR or BPFTRACE_\\fINAME\\fR: a setting of the tracing language.\n";
 
 static void see_also(struct skep_buf *out, const struct skep_command_row *self)

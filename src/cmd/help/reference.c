@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/help/help.h"
+#include "linux/choice.h"
 #include "trace/table.h"
 
 /* A cell of a table: a bar would end it, "<" might begin a tag. */
@@ -103,6 +104,24 @@ static void losses(struct skep_buf *out)
 #undef LOSS
 }
 
+/* The ways of each purpose, the best first. */
+static void choices(struct skep_buf *out)
+{
+	skep_buf_puts(out, "| for | skep uses | what is lost |\n|---|---|---|\n");
+	for (int i = 0; i < SKEP_PURPOSE_CNT; i++) {
+		const struct skep_way *way = skep_best_way(i);
+		for (size_t n = skep_n_ways(i); n--; way++) {
+			skep_buf_puts(out, "| ");
+			cell(out, way == skep_best_way(i) ? skep_purpose_name(i) : "");
+			skep_buf_puts(out, " | ");
+			cell(out, way->by);
+			skep_buf_puts(out, " | ");
+			cell(out, way->lost);
+			skep_buf_puts(out, " |\n");
+		}
+	}
+}
+
 static void provider(struct skep_buf *out, const char *name, const char *const *aliases, size_t n,
 		     const char *synopsis)
 {
@@ -132,7 +151,7 @@ static const struct {
 	void (*write)(struct skep_buf *out);
 } tables[] = {
 	{"functions", functions}, {"builtins", builtins},   {"settings", settings},
-	{"losses", losses},       {"providers", providers},
+	{"losses", losses},       {"providers", providers}, {"choices", choices},
 };
 
 /* --- The documents ------------------------------------------------------------------------- */

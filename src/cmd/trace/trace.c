@@ -18,7 +18,7 @@
 #include "cmd/trace/info.h"
 #include "cmd/trace/list.h"
 #include "cmd/trace/trace.h"
-#include "linux/feature.h"
+#include "linux/choice.h"
 #include "trace/parse.h"
 #include "trace/run/run.h"
 
@@ -186,6 +186,7 @@ static struct skep_ir_target probe_target(const struct skep_trace_program *progr
 	return (struct skep_ir_target){
 		.may_goto = may_goto,
 		.isa_v4 = skep_has_feature(SKEP_FEATURE_ISA_V4),
+		.no_fetch = !skep_has_best_way(SKEP_FOR_SCRATCH),
 		.loop_limit = 100000,
 	};
 }
@@ -204,6 +205,7 @@ static int compile(struct job *job)
 		.allow_unsafe = given(job, OPT_UNSAFE),
 		.env = environ,
 		.target = &target,
+		.has_best_way = skep_has_best_way,
 	};
 
 	if (stage) {
@@ -216,6 +218,18 @@ static int compile(struct job *job)
 	job->diag.source = &job->source;
 	job->compiled = true;
 	return skep_trace_compile(&job->arena, &job->source, &opts, &job->program, &job->diag);
+}
+
+/* -v: what this script does in another way than it would on the newest kernel. */
+static void tell_stand_ins(struct job *job)
+{
+	for (uint32_t i = 0; i < SKEP_PURPOSE_CNT; i++) {
+		const struct skep_way *best = skep_best_way(i), *way;
+		if (!(job->program.stand_ins & 1u << i) || !(way = skep_way(i)))
+			continue;
+		skep_buf_printf(&job->log, "%s: %s, as the kernel lacks %s: %s\n",
+				skep_purpose_name(i), way->by, best->by, way->lost);
+	}
 }
 
 /* --- What to do with it ---------------------------------------------------------------------- */
@@ -315,6 +329,8 @@ static int work(struct job *job, uint64_t for_ns, int *ret_status)
 	}
 	if (err || given(job, OPT_DUMP))
 		return err;
+	if (given(job, OPT_VERBOSE))
+		tell_stand_ins(job);
 	show_diagnostics(job); /* warnings come before the output */
 	if (given(job, OPT_ELF))
 		return emit_elf(job);

@@ -270,6 +270,10 @@ struct skep_opnd skep_lower_agg_read(struct skep_lower *l, const struct skep_tra
 	uint32_t head = skep_ir_block(f), body = skep_ir_block(f), found = skep_ir_block(f);
 	uint32_t next = skep_ir_block(f), done = skep_ir_block(f);
 
+	if (!skep_lower_best(l, SKEP_FOR_COPIES))
+		skep_lower_cannot(l, l->span,
+				  "a count's value is used, but this kernel's programs do not see "
+				  "what other CPUs have counted");
 	/* What no round and what some rounds have found are to look alike to the verifier. */
 	skep_ir_set(f, total.sum, skep_lower_blur(l, I(0)));
 	skep_ir_set(f, total.n, skep_lower_blur(l, I(0)));

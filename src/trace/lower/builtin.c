@@ -61,7 +61,7 @@ LOWER(numaid)
 }
 LOWER(nsecs)
 {
-	return call0(l, expr, BPF_FUNC_ktime_get_boot_ns);
+	return call0(l, expr, skep_lower_clock(l));
 }
 LOWER(jiffies)
 {
@@ -107,7 +107,7 @@ struct skep_opnd skep_lower_curtask(struct skep_lower *l)
 
 LOWER(elapsed)
 {
-	uint32_t now = skep_ir_call(l->f, BPF_FUNC_ktime_get_boot_ns, 0, NULL);
+	uint32_t now = skep_ir_call(l->f, skep_lower_clock(l), 0, NULL);
 	uint32_t at = skep_ir_map_value(l->f, skep_lower_globals(l), l->program->elapsed_off);
 	uint32_t start = skep_ir_load(l->f, 8, R(at), 0);
 

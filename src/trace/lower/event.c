@@ -6,6 +6,9 @@
  * a buffer), the record is put together in a slot, its bytes one behind the
  * other, and only what was used is sent.
  *
+ * Kernels before 5.8 have no ring buffer. There every record is put together in
+ * a slot, and copied to the CPU's perf buffer.
+ *
  * The control ring is the second chance of events that must not be lost (exit,
  * clear, zero, print of a map) when the first ring is full.
  */
@@ -113,7 +116,7 @@ static void send_fixed(struct skep_lower *l, const struct layout *layout,
 	skep_ir_at(f, done);
 }
 
-/* --- Varying ------------------------------------------------------------------------------- */
+/* --- Varying, and without a ring buffer all -------------------------------------------------- */
 
 /*
  * Whichever way a length came about, the verifier knows the same of the sum
@@ -161,15 +164,33 @@ static uint32_t append(struct skep_lower *l, const struct skep_event_arg *arg,
 	return most;
 }
 
-void skep_lower_output(struct skep_lower *l, uint32_t slot, uint32_t bytes)
+/* 0, or what the kernel said. Only what runs on a CPU knows that CPU's perf buffer. */
+static struct skep_opnd copy_to(struct skep_lower *l, uint32_t ring, uint32_t slot,
+				struct skep_opnd bytes)
+{
+	struct skep_opnd map = R(skep_ir_map(l->f, ring));
+
+	if (skep_lower_has_ringbuf(l))
+		return R(
+			skep_ir_calln(l->f, BPF_FUNC_ringbuf_output, map, S(slot, 0), bytes, I(0)));
+	return R(skep_ir_calln(l->f, BPF_FUNC_perf_event_output, l->ctx, map, I(BPF_F_CURRENT_CPU),
+			       S(slot, 0), bytes));
+}
+
+void skep_lower_output(struct skep_lower *l, uint32_t slot, struct skep_opnd bytes, bool control)
 {
 	struct skep_ir_func *f = l->f;
 	uint32_t full = skep_ir_block(f), done = skep_ir_block(f);
-	uint32_t err =
-		skep_ir_calln(f, BPF_FUNC_ringbuf_output, R(skep_ir_map(f, skep_lower_ring(l))),
-			      S(slot, 0), R(bytes), I(0));
+	struct skep_opnd err = copy_to(l, skep_lower_ring(l), slot, bytes);
 
-	skep_ir_branch_cold(f, SKEP_IR_NE, R(err), I(0), full);
+	if (control) {
+		uint32_t again = skep_ir_block(f);
+		skep_ir_branch_cold(f, SKEP_IR_NE, err, I(0), again);
+		skep_ir_jump(f, done);
+		skep_ir_at(f, again);
+		err = copy_to(l, skep_lower_control_ring(l), slot, bytes);
+	}
+	skep_ir_branch_cold(f, SKEP_IR_NE, err, I(0), full);
 	skep_ir_jump(f, done);
 	skep_ir_at(f, full);
 	skep_lower_loss(l, skep_loss_off(l, SKEP_LOSS_EVENT));
@@ -177,8 +198,8 @@ void skep_lower_output(struct skep_lower *l, uint32_t slot, uint32_t bytes)
 	skep_ir_at(f, done);
 }
 
-static void send_varying(struct skep_lower *l, const struct layout *layout,
-			 const struct skep_expr *args)
+static void send_built(struct skep_lower *l, const struct layout *layout,
+		       const struct skep_expr *args, bool control)
 {
 	struct skep_ir_func *f = l->f;
 	uint32_t slot = skep_ir_slot(f, layout->most_bytes, 8), end = skep_ir_var(f);
@@ -194,7 +215,7 @@ static void send_varying(struct skep_lower *l, const struct layout *layout,
 		else
 			skep_lower_into(l, args, S(slot, 0), (int32_t)arg->off, arg->type);
 	}
-	skep_lower_output(l, slot, end);
+	skep_lower_output(l, slot, R(end), control);
 }
 
 void skep_lower_event(struct skep_lower *l, enum skep_event_kind kind, const char *text,
@@ -209,8 +230,8 @@ void skep_lower_event(struct skep_lower *l, enum skep_event_kind kind, const cha
 						       .span = l->span,
 						       .args = layout.args,
 						       .n_args = n_args}));
-	if (layout.most_bytes > layout.fixed_bytes)
-		send_varying(l, &layout, args);
+	if (layout.most_bytes > layout.fixed_bytes || !skep_lower_has_ringbuf(l))
+		send_built(l, &layout, args, is_control(kind));
 	else
 		send_fixed(l, &layout, args, is_control(kind));
 }

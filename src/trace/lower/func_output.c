@@ -213,6 +213,6 @@ FN(join)
 	skep_ir_jump(f, join.done);
 	skep_ir_at(f, join.done);
 	skep_lower_advance(l, join.end, I(0), fixed + JOIN_MOST * str_bytes);
-	skep_lower_output(l, join.slot, join.end);
+	skep_lower_output(l, join.slot, R(join.end), false);
 	return nothing;
 }

@@ -18,11 +18,18 @@ static int64_t clock_ns(clockid_t clock)
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
+/* The time of nsecs and elapsed: since boot, or where the kernel cannot tell that, while awake. */
+int32_t skep_lower_clock(struct skep_lower *l)
+{
+	return skep_lower_best(l, SKEP_FOR_CLOCK) ? BPF_FUNC_ktime_get_boot_ns
+						  : BPF_FUNC_ktime_get_ns;
+}
+
 /* sw_tai: boot time plus what lay between the two clocks when the script was compiled. */
 FN(nsecs)
 {
 	const char *clock = call->args->text;
-	int32_t helper = BPF_FUNC_ktime_get_boot_ns;
+	int32_t helper = skep_lower_clock(l);
 	int64_t add = 0;
 
 	if (!strcmp(clock, "monotonic"))
@@ -30,7 +37,7 @@ FN(nsecs)
 	else if (!strcmp(clock, "tai"))
 		helper = BPF_FUNC_ktime_get_tai_ns;
 	else if (!strcmp(clock, "sw_tai"))
-		add = clock_ns(CLOCK_TAI) - clock_ns(CLOCK_BOOTTIME);
+		add = clock_ns(CLOCK_TAI) - clock_ns(skep_trace_clock(l->program));
 	uint32_t now = skep_ir_call(l->f, helper, 0, NULL);
 	if (add)
 		now = skep_ir_alu(l->f, SKEP_IR_ADD, R(now), I(add));

@@ -332,6 +332,8 @@ static void lower_jump(struct skep_lower *l, const struct skep_stmt *stmt)
 
 void skep_lower_loop(struct skep_lower *l, const struct skep_stmt *stmt)
 {
+	if (stmt->kind == SKEP_S_WHILE || stmt->kind == SKEP_S_FOR_RANGE)
+		skep_lower_best(l, SKEP_FOR_LOOPS); /* noted: the target decides */
 	switch (stmt->kind) {
 	case SKEP_S_WHILE: lower_while(l, stmt); break;
 	case SKEP_S_FOR_RANGE: lower_range(l, stmt); break;

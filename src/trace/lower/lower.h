@@ -15,8 +15,8 @@
  * Files: program.c (the order of things), storage.c (how maps are kept),
  * expr.c, cond.c, field.c, memory.c (reading and copying), string.c, stmt.c,
  * loop.c, mentions.c, iter.c, packet.c and packet_use.c, hook.c (what a packet or
- * socket is answered with), gather.c (many system calls through one tracepoint),
- * mapop.c, agg.c (count() … lhist()), event.c, func_*.c, builtin.c.
+ * socket is answered with), bundle.c, gather.c (many system calls through one
+ * tracepoint), mapop.c, agg.c (count() … lhist()), event.c, func_*.c, builtin.c.
  */
 #ifndef SKEP_TRACE_LOWER_H
 #define SKEP_TRACE_LOWER_H
@@ -219,6 +219,8 @@ struct skep_value skep_lower_ids(struct skep_lower *l, const struct skep_type *t
 /** A 32-bit member of the current task, through the kernel's BTF (builtin.c). */
 struct skep_value skep_lower_task_number(struct skep_lower *l, const struct skep_type *type,
 					 const char *member);
+/** The helper that gives nsecs (func_system.c). */
+int32_t skep_lower_clock(struct skep_lower *l);
 /** The current task's address. */
 struct skep_opnd skep_lower_curtask(struct skep_lower *l);
 
@@ -273,8 +275,8 @@ struct skep_opnd skep_lower_agg_read(struct skep_lower *l, const struct skep_tra
 /** Send an event: @args are evaluated straight into it. */
 void skep_lower_event(struct skep_lower *l, enum skep_event_kind kind, const char *text,
 		      uint32_t map, const struct skep_expr *args, uint32_t n_args);
-/** Send the first @bytes (a register) of a slot as an event; a full ring is counted. */
-void skep_lower_output(struct skep_lower *l, uint32_t slot, uint32_t bytes);
+/** Send the first @bytes of a slot as an event; a full ring is counted. */
+void skep_lower_output(struct skep_lower *l, uint32_t slot, struct skep_opnd bytes, bool control);
 /** Register @end, the length of a record so far, += @len, which together are at most @most. */
 void skep_lower_advance(struct skep_lower *l, uint32_t end, struct skep_opnd len, uint32_t most);
 /** The index of @text among the program's strings. */
@@ -289,6 +291,16 @@ void skep_lower_gather(struct skep_lower *l);
 /** Begin a gathered program: leave, or know l->place. Nothing in other programs. */
 void skep_lower_gathered_place(struct skep_lower *l);
 
+/* --- program.c ---------------------------------------------------------------------------- */
+/** The same body, of the same kind and reached the same way. */
+bool skep_lower_same_program(const struct skep_probe *a, const struct skep_probe *b);
+
+/* --- bundle.c ----------------------------------------------------------------------------- */
+/** Before the program of probe @first, which has many places, is made: for which kind of link? */
+void skep_lower_choose_multi(struct skep_lower *l, uint32_t first);
+/** Bundle the @n places of that program, their attachments filled in, where there are links. */
+void skep_lower_bundle(struct skep_lower *l, uint32_t first, uint32_t n);
+
 /* --- iter.c ------------------------------------------------------------------------------- */
 /** At the start of an iterator's program: leave if there is no object, and pace the pass. */
 void skep_lower_iter_object(struct skep_lower *l);
@@ -302,13 +314,19 @@ void skep_lower_storage(struct skep_lower *l);
 uint32_t skep_lower_globals(struct skep_lower *l);
 uint32_t skep_lower_cpu_globals(struct skep_lower *l);
 uint32_t skep_lower_zeroes(struct skep_lower *l, uint32_t bytes);
+/** Ring buffers, or where the kernel has none, perf event arrays. */
+bool skep_lower_has_ringbuf(struct skep_lower *l);
 uint32_t skep_lower_ring(struct skep_lower *l);
 uint32_t skep_lower_control_ring(struct skep_lower *l);
 uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth);
 
-/** The program that sets scalar aggregates back to zero; made if one is ever cleared. */
+/** The program that sets scalar aggregates back to zero; made if one is ever cleared or deleted. */
 void skep_lower_eraser(struct skep_lower *l);
 
+/** Does the target have the best way for @purpose? If not, the program says so (program.c). */
+bool skep_lower_best(struct skep_lower *l, enum skep_purpose purpose);
+/** The type of a program that skep_session_run() can run. */
+uint32_t skep_lower_run_type(struct skep_lower *l);
 /** Report something the kernel's BPF cannot do, once, and go on with zeroes. */
 void skep_lower_cannot(struct skep_lower *l, struct skep_span span, const char *what);
 

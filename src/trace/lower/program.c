@@ -14,6 +14,7 @@
 #include <skep/isa.h>
 
 #include "base/buf.h"
+#include "linux/newer.h"
 #include "trace/lower/packet.h"
 #include "trace/parse.h"
 #include "trace/types/types.h"
@@ -23,6 +24,15 @@ void skep_lower_cannot(struct skep_lower *l, struct skep_span span, const char *
 	if (!l->failed)
 		skep_diag_add(l->diag, SKEP_DIAG_CANNOT_LOWER, span, what);
 	l->failed = true;
+}
+
+/* Each question may cost system calls, and is asked only where the answer matters. */
+bool skep_lower_best(struct skep_lower *l, enum skep_purpose purpose)
+{
+	if (!l->opts->has_best_way || l->opts->has_best_way(purpose))
+		return true;
+	l->program->stand_ins |= 1u << purpose;
+	return false;
 }
 
 /* --- One program ------------------------------------------------------------------------ */
@@ -42,10 +52,19 @@ static const char *program_name(struct skep_lower *l, const struct skep_probe *p
 	return name;
 }
 
-static uint32_t program_type(const struct skep_probe *probe)
+/* What the run time starts by hand is a raw tracepoint's program, or one of a uprobe. */
+uint32_t skep_lower_run_type(struct skep_lower *l)
+{
+	return skep_lower_best(l, SKEP_FOR_RUNS) ? BPF_PROG_TYPE_RAW_TRACEPOINT
+						 : BPF_PROG_TYPE_KPROBE;
+}
+
+static uint32_t program_type(struct skep_lower *l, const struct skep_probe *probe)
 {
 	if (probe->hook)
 		return probe->hook->prog_type;
+	if (probe->special != SKEP_PROBE_ATTACHED)
+		return skep_lower_run_type(l);
 	return probe->gather ? BPF_PROG_TYPE_RAW_TRACEPOINT : probe->provider->prog_type;
 }
 
@@ -56,8 +75,11 @@ static const char *function_section(const struct skep_probe *probe)
 	switch (probe->attach.type) {
 	case SKEP_ATTACH_KPROBE: return is_return ? "kretprobe" : "kprobe";
 	case SKEP_ATTACH_KPROBE_MULTI: return is_return ? "kretprobe.multi" : "kprobe.multi";
-	default: return is_return ? "uretprobe" : "uprobe";
+	default: break;
 	}
+	if (probe->expected_attach_type == ATTACH_UPROBE_MULTI)
+		return is_return ? "uretprobe.multi" : "uprobe.multi";
+	return is_return ? "uretprobe" : "uprobe";
 }
 
 /* What libbpf goes by in an ELF file. */
@@ -68,7 +90,7 @@ static const char *section_name(struct skep_lower *l, const struct skep_probe *p
 
 	if (probe->hook)
 		return probe->hook->section;
-	switch (program_type(probe)) {
+	switch (program_type(l, probe)) {
 	case BPF_PROG_TYPE_TRACEPOINT: {
 		char *text = skep_arena_printf(l->arena, "tracepoint/%s", event ? event + 1 : name);
 		char *colon = strchr(text, ':');
@@ -137,7 +159,7 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 	const struct skep_probe_def *def = probe->def;
 	struct skep_ir_prog_desc desc = {
 		.name = program_name(l, probe),
-		.type = program_type(probe),
+		.type = program_type(l, probe),
 		.section = section_name(l, probe),
 		.expected_attach_type = probe->expected_attach_type,
 		.attach_btf_id = probe->attach_btf_id,
@@ -176,52 +198,34 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 
 /* --- Which places share a program --------------------------------------------------------- */
 
-/*
- * Raw tracepoints have had cookies only since 6.10, so a place is told by its own program there;
- * programs on trampolines are loaded for one place each. Which of the kernel's functions it is, a
- * kprobe can ask.
- */
-static bool needs_own_program(const struct skep_probe *probe)
+/* Raw tracepoints have had cookies only since 6.10, others since 5.15, and what sees packets has
+ * none: without, a place is told by its own program, if it is not gathered. */
+static bool lacks_cookie(struct skep_lower *l, const struct skep_probe *probe)
+{
+	return probe->hook || probe->provider->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT ||
+	       (!probe->gather && !skep_lower_best(l, SKEP_FOR_PLACES));
+}
+
+/* Programs on trampolines are loaded for one place each. Which of the kernel's functions it is, a
+ * kprobe can ask. */
+static bool needs_own_program(struct skep_lower *l, const struct skep_probe *probe)
 {
 	const struct skep_probe_def *def = probe->def;
-	bool no_cookie = probe->hook || probe->provider->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT;
 	bool knows_func = probe->attach.type == SKEP_ATTACH_KPROBE ||
 			  probe->attach.type == SKEP_ATTACH_KPROBE_MULTI;
 
 	return def->uses_args || probe->provider->ctx == SKEP_CTX_USDT || probe->attach_btf_id ||
 	       (!knows_func && skep_lower_mentions(def, SKEP_BI_func)) ||
 	       skep_lower_mentions(def, SKEP_BI_ifname) ||
-	       (no_cookie && skep_lower_mentions(def, SKEP_BI_probe));
+	       (skep_lower_mentions(def, SKEP_BI_probe) && lacks_cookie(l, probe));
 }
 
 /* The same body, of the same kind and reached the same way. */
-static bool same_program(const struct skep_probe *a, const struct skep_probe *b)
+bool skep_lower_same_program(const struct skep_probe *a, const struct skep_probe *b)
 {
 	return a->def == b->def && a->provider == b->provider && a->gather == b->gather &&
 	       (a->gather || a->attach.type == b->attach.type) && a->hook == b->hook &&
 	       a->link == b->link;
-}
-
-/* One link for the places of a program: the first one's attachment gets the names of all. */
-static void bundle(struct skep_lower *l, uint32_t first, uint32_t n)
-{
-	struct skep_bundle *bundle = skep_arena_new(l->arena, struct skep_bundle);
-	const char **names = skep_arena_array(l->arena, const char *, n);
-	uint64_t *cookies = skep_arena_array(l->arena, uint64_t, n);
-	struct skep_attach *attach = &l->program->probes[first]->attach;
-
-	bundle->first = l->program->probes[first];
-	for (uint32_t i = first; bundle->n < n; i++) {
-		struct skep_probe *probe = l->program->probes[i];
-		if (!same_program(probe, bundle->first))
-			continue;
-		names[bundle->n] = probe->attach.kprobe_multi.names[0];
-		cookies[bundle->n++] = probe->attach.cookie;
-		probe->bundle = bundle;
-	}
-	attach->kprobe_multi.names = names;
-	attach->kprobe_multi.cookies = attach->cookie ? cookies : NULL;
-	attach->kprobe_multi.n = n;
 }
 
 /* Take every later place of the same body and kind into the program of @first. */
@@ -232,17 +236,19 @@ static void share_program(struct skep_lower *l, uint32_t first)
 	uint32_t n = 1;
 
 	for (uint32_t i = first + 1; i < l->program->n_probes; i++)
-		n += same_program(probes[i], probes[first]);
+		n += skep_lower_same_program(probes[i], probes[first]);
 	bool many = n > 1;
+	if (many)
+		skep_lower_choose_multi(l, first);
 	uint32_t prog = lower_program(l, probes[first], many);
 	for (uint32_t i = first; i < l->program->n_probes; i++) {
-		if (!same_program(probes[i], probes[first]))
+		if (!skep_lower_same_program(probes[i], probes[first]))
 			continue;
 		probes[i]->attach.prog = prog;
 		probes[i]->attach.cookie = many && by_cookie && !probes[i]->gather ? i + 1 : 0;
 	}
-	if (many && probes[first]->attach.type == SKEP_ATTACH_KPROBE_MULTI)
-		bundle(l, first, n);
+	if (many)
+		skep_lower_bundle(l, first, n);
 }
 
 static bool is_shared_already(const struct skep_trace_program *program, uint32_t n)
@@ -250,7 +256,7 @@ static bool is_shared_already(const struct skep_trace_program *program, uint32_t
 	for (uint32_t i = n; i-- > 0;) {
 		if (program->probes[i]->def != program->probes[n]->def)
 			return false; /* the places of one body stand together */
-		if (same_program(program->probes[i], program->probes[n]))
+		if (skep_lower_same_program(program->probes[i], program->probes[n]))
 			return true;
 	}
 	return false;
@@ -262,7 +268,7 @@ static int lower_all(struct skep_lower *l, struct skep_check *check)
 
 	for (uint32_t i = 0; i < program->n_probes && !l->failed; i++) {
 		struct skep_probe *probe = program->probes[i];
-		bool own = needs_own_program(probe);
+		bool own = needs_own_program(l, probe);
 		if (!own && is_shared_already(program, i))
 			continue;
 		int err = skep_check_probe(check, probe);
@@ -308,17 +314,6 @@ static void take_results(struct skep_lower *l)
 					  l->strings.len * sizeof(*l->strings.data));
 }
 
-/* clear(), zero() or delete() of a map that is one of the per-CPU globals. */
-static bool clears_aggregates(const struct skep_trace_program *program)
-{
-	for (const struct skep_map *map = program->script->maps; map; map = map->next) {
-		bool cleared = map->is_cleared || map->is_deleted;
-		if (cleared && program->maps[map->index].storage == SKEP_STORE_CPU_GLOBAL)
-			return true;
-	}
-	return false;
-}
-
 static int generate(struct skep_lower *l, struct skep_check *check)
 {
 	int err;
@@ -329,8 +324,7 @@ static int generate(struct skep_lower *l, struct skep_check *check)
 	skep_lower_gather(l);
 	if ((err = lower_all(l, check)))
 		return err;
-	if (clears_aggregates(l->program))
-		skep_lower_eraser(l);
+	skep_lower_eraser(l);
 	take_results(l);
 	dump_ir(l);
 	if ((err = skep_ir_emit(l->ir, l->diag)))

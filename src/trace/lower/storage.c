@@ -6,7 +6,8 @@
  *	@x = count()          one per-CPU array for all scalar aggregates, mostly of one element
  *	@x[k] = v             a hash
  *	@x[k] = count()       a per-CPU hash, added to in place
- *	@x[tid] = v           task storage, if every key is tid and nothing walks the map
+ *	@x[tid] = v           task storage, if every key is tid and nothing walks the map;
+ *	                      a hash where the kernel has none
  *
  * A scalar and a thread's value carry a word before them that says whether they
  * are set. Shared maps (globals, per-CPU globals, rings, stacks) are made when
@@ -20,6 +21,7 @@
 
 #include "linux/bpf.h"
 #include "trace/lower/lower.h"
+#include "trace/lower/regs.h"
 
 #define STACK_ENTRIES      16384
 #define CONTROL_RING_BYTES 65536
@@ -84,6 +86,7 @@ static void make_hash(struct skep_lower *l, const struct skep_map *map, struct s
 	name_map(bpf.name, map->name);
 	bpf.prefer_no_prealloc =
 		bpf.type == BPF_MAP_TYPE_HASH || bpf.type == BPF_MAP_TYPE_PERCPU_HASH;
+	skep_lower_best(l, SKEP_FOR_MAP_READS); /* noted: for the run time */
 	ret->storage = per_cpu ? SKEP_STORE_CPU_HASH : SKEP_STORE_HASH;
 	ret->bpf_map = skep_object_add_map(l->object, &bpf);
 }
@@ -113,11 +116,16 @@ static bool has_hooks(const struct skep_trace_program *program)
 	return false;
 }
 
-static bool fits_task(const struct skep_lower *l, const struct skep_map *map)
+static bool may_be_task(const struct skep_lower *l, const struct skep_map *map)
 {
 	return map->only_tid_keys && !has_hooks(l->program) && !map->is_iterated &&
 	       !map->is_cleared && !map->decl_kind && !skep_type_is_agg(map->value) &&
 	       skep_type_is_scalar(map->key) && map->value->size <= 256;
+}
+
+static bool fits_task(struct skep_lower *l, const struct skep_map *map)
+{
+	return may_be_task(l, map) && skep_lower_best(l, SKEP_FOR_THREAD_VALUES);
 }
 
 static uint32_t take(uint32_t *bytes, uint32_t size)
@@ -230,11 +238,23 @@ uint32_t skep_lower_zeroes(struct skep_lower *l, uint32_t bytes)
 	return map;
 }
 
+/* Everything of a program is sent the same way; asked at the first event. */
+bool skep_lower_has_ringbuf(struct skep_lower *l)
+{
+	return skep_lower_best(l, SKEP_FOR_EVENTS);
+}
+
 static uint32_t make_ring(struct skep_lower *l, uint32_t *index, const char *name, uint32_t bytes)
 {
+	struct skep_object_map map = {.type = BPF_MAP_TYPE_RINGBUF, .max_entries = bytes};
+
 	if (*index != NONE)
 		return *index;
-	struct skep_object_map map = {.type = BPF_MAP_TYPE_RINGBUF, .max_entries = bytes};
+	if (!skep_lower_has_ringbuf(l))
+		map = (struct skep_object_map){.type = BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+					       .key_size = 4,
+					       .value_size = 4,
+					       .max_entries = skep_possible_cpus()};
 	snprintf(map.name, sizeof(map.name), "%s", name);
 	return *index = skep_object_add_map(l->object, &map);
 }
@@ -245,11 +265,13 @@ uint32_t skep_lower_ring(struct skep_lower *l)
 
 	while (bytes < l->program->config.perf_rb_pages * 4096 && bytes < 1u << 30)
 		bytes *= 2;
+	l->program->ring_bytes = bytes;
 	return make_ring(l, &l->program->ring, "skep.events", bytes);
 }
 
 uint32_t skep_lower_control_ring(struct skep_lower *l)
 {
+	l->program->ring_control_bytes = CONTROL_RING_BYTES;
 	return make_ring(l, &l->program->ring_control, "skep.control", CONTROL_RING_BYTES);
 }
 
@@ -272,56 +294,100 @@ uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth)
 	return *index;
 }
 
-/*
- * Zero the 8-byte words [ctx[0], ctx[1]) of element ctx[2] of the per-CPU globals on every CPU.
- *
- * The run time could only write the whole value back, with what was counted
- * in it meanwhile lost; so it runs this instead.
- */
-void skep_lower_eraser(struct skep_lower *l)
-{
-	struct skep_ir_prog_desc desc = {.name = "skep_erase",
-					 .type = BPF_PROG_TYPE_RAW_TRACEPOINT,
-					 .section = "raw_tracepoint"};
-	struct skep_ir_func *f = skep_ir_prog(l->ir, &desc);
-	uint32_t cpu = skep_ir_var(f), at = skep_ir_var(f), key = skep_ir_slot(f, 4, 4);
-	uint32_t each_cpu = skep_ir_block(f), look = skep_ir_block(f), found = skep_ir_block(f);
-	uint32_t each_word = skep_ir_block(f), in_range = skep_ir_block(f);
-	uint32_t word = skep_ir_block(f), next_cpu = skep_ir_block(f), done = skep_ir_block(f);
-	uint32_t n_words = l->longest_page / 8;
-	uint32_t from = skep_ir_load(f, 8, R(skep_ir_param(f, 0)), 0);
-	uint32_t to = skep_ir_load(f, 8, R(skep_ir_param(f, 0)), 8);
-	uint32_t page = skep_ir_load(f, 8, R(skep_ir_param(f, 0)), 16);
+/* --- Setting back ---------------------------------------------------------------------------- */
 
-	l->f = f;
-	l->program->eraser = l->n_programs++;
-	skep_ir_store(f, 4, S(key, 0), 0, R(page));
+/* Zero the map's bytes in the copy at @copy, if there is one, and go to @next. */
+static void erase_copy(struct skep_lower *l, const struct skep_trace_map *map, uint32_t copy,
+		       uint32_t next)
+{
+	uint32_t found = skep_ir_block(l->f);
+
+	skep_ir_branch(l->f, SKEP_IR_NE, R(copy), I(0), found, next);
+	skep_ir_at(l->f, found);
+	skep_lower_zero(l, R(copy), (int32_t)map->off, map->value->size);
+	skep_ir_jump(l->f, next);
+}
+
+static void erase_all_copies(struct skep_lower *l, const struct skep_trace_map *map, uint32_t done)
+{
+	struct skep_ir_func *f = l->f;
+	struct skep_opnd key = skep_lower_key(l, map, NULL);
+	uint32_t cpu = skep_ir_var(f), globals = skep_lower_cpu_globals(l);
+	uint32_t each = skep_ir_block(f), look = skep_ir_block(f), next = skep_ir_block(f);
+
 	skep_ir_set(f, cpu, skep_lower_blur(l, I(0)));
-	skep_ir_jump(f, each_cpu);
-	skep_ir_at(f, each_cpu);
+	skep_ir_jump(f, each);
+	skep_ir_at(f, each);
 	skep_ir_loop_guard(f, done);
 	skep_ir_branch(f, SKEP_IR_ULT, R(cpu), I(skep_possible_cpus()), look, done);
 	skep_ir_at(f, look);
-	uint32_t value =
-		skep_ir_calln(f, BPF_FUNC_map_lookup_percpu_elem,
-			      R(skep_ir_map(f, skep_lower_cpu_globals(l))), S(key, 0), R(cpu));
-	skep_ir_set(f, at, R(from));
-	skep_ir_branch(f, SKEP_IR_NE, R(value), I(0), found, next_cpu);
-	skep_ir_at(f, found);
-	skep_ir_jump(f, each_word);
-	skep_ir_at(f, each_word);
-	skep_ir_loop_guard(f, next_cpu);
-	skep_ir_branch(f, SKEP_IR_ULT, R(at), R(to), in_range, next_cpu);
-	skep_ir_at(f, in_range);
-	skep_ir_branch(f, SKEP_IR_ULT, R(at), I(n_words), word, next_cpu);
-	skep_ir_at(f, word);
-	uint32_t off = skep_ir_alu(f, SKEP_IR_SHL, R(at), I(3));
-	skep_ir_store(f, 8, R(skep_ir_alu(f, SKEP_IR_ADD, R(value), R(off))), 0, I(0));
-	skep_ir_set(f, at, R(skep_ir_alu(f, SKEP_IR_ADD, R(at), I(1))));
-	skep_ir_jump(f, each_word);
-	skep_ir_at(f, next_cpu);
+	uint32_t copy = skep_ir_calln(f, BPF_FUNC_map_lookup_percpu_elem,
+				      R(skep_ir_map(f, globals)), key, R(cpu));
+	erase_copy(l, map, copy, next);
+	skep_ir_at(f, next);
 	skep_ir_set(f, cpu, R(skep_ir_alu(f, SKEP_IR_ADD, R(cpu), I(1))));
-	skep_ir_jump(f, each_cpu);
-	skep_ir_at(f, done);
-	skep_ir_exit(f, I(0));
+	skep_ir_jump(f, each);
+}
+
+static void erase_own_copy(struct skep_lower *l, const struct skep_trace_map *map, uint32_t done)
+{
+	struct skep_opnd key = skep_lower_key(l, map, NULL);
+	uint32_t globals = skep_lower_cpu_globals(l);
+
+	erase_copy(
+		l, map,
+		skep_ir_calln(l->f, BPF_FUNC_map_lookup_elem, R(skep_ir_map(l->f, globals)), key),
+		done);
+}
+
+/* If the map is the one that is asked for, set it back. */
+static void erase_if(struct skep_lower *l, uint32_t asked, const struct skep_trace_map *map)
+{
+	uint32_t yes = skep_ir_block(l->f), done = skep_ir_block(l->f);
+
+	skep_ir_branch(l->f, SKEP_IR_EQ, R(asked), I(map - l->program->maps), yes, done);
+	skep_ir_at(l->f, yes);
+	if (skep_lower_best(l, SKEP_FOR_COPIES))
+		erase_all_copies(l, map, done);
+	else
+		erase_own_copy(l, map, done);
+	skep_ir_at(l->f, done);
+}
+
+static bool is_erased(const struct skep_lower *l, const struct skep_map *map)
+{
+	return (map->is_cleared || map->is_deleted) &&
+	       l->program->maps[map->index].storage == SKEP_STORE_CPU_GLOBAL;
+}
+
+/* Returns the register that holds the index of the map asked for. */
+static uint32_t begin_eraser(struct skep_lower *l)
+{
+	bool is_raw = skep_lower_run_type(l) == BPF_PROG_TYPE_RAW_TRACEPOINT;
+	struct skep_ir_prog_desc desc = {.name = "skep_erase",
+					 .type = skep_lower_run_type(l),
+					 .section = is_raw ? "raw_tracepoint" : "uprobe"};
+
+	l->f = skep_ir_prog(l->ir, &desc);
+	l->program->eraser = l->n_programs++;
+	return skep_ir_load(l->f, 8, R(skep_ir_param(l->f, 0)), is_raw ? 0 : skep_regs_arg(0));
+}
+
+/*
+ * The run time could only write the whole value of the per-CPU globals back, with what was counted
+ * in it meanwhile lost; so it runs this, with a map's index, instead.
+ */
+void skep_lower_eraser(struct skep_lower *l)
+{
+	uint32_t asked = NONE;
+
+	for (const struct skep_map *map = l->program->script->maps; map; map = map->next) {
+		if (!is_erased(l, map))
+			continue;
+		if (asked == NONE)
+			asked = begin_eraser(l);
+		erase_if(l, asked, &l->program->maps[map->index]);
+	}
+	if (asked != NONE)
+		skep_ir_exit(l->f, I(0));
 }

@@ -98,7 +98,7 @@ static int expand(struct skep_expand *x, const struct skep_probe_spec *spec, con
 	if (err)
 		return err;
 	if (!skep_kfunc_find(x, &kfunc, &names))
-		skep_kfuncs_match(x->arena, kfunc.module, kfunc.func, false, &names);
+		skep_kfuncs_match(x, kfunc.module, kfunc.func, false, &names);
 	if (!names.len)
 		return x->diag ? skep_kfunc_missing(x, spec, &kfunc) : 0;
 	const char *why = skep_kfunc_why_not(x, provider->is_return ? SKEP_FEATURE_FEXIT
@@ -139,7 +139,7 @@ static int list(struct skep_expand *x, const struct skep_probe_spec *pattern, co
 		skep_expand_refused(x, provider, pattern->span, why, NULL);
 		return 0;
 	}
-	skep_kfuncs_match(x->arena, pattern->n_parts > 2 ? pattern->parts[1] : "*",
+	skep_kfuncs_match(x, pattern->n_parts > 2 ? pattern->parts[1] : "*",
 			  pattern->n_parts > 1 ? pattern->parts[pattern->n_parts - 1] : "*", true,
 			  &names);
 	for (size_t i = 0; i < names.len; i++) {

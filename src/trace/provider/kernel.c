@@ -95,7 +95,7 @@ int skep_kfunc_missing(struct skep_expand *x, const struct skep_probe_spec *spec
 	_cleanup_names_ struct skep_names names = {0};
 
 	if (x->diag && !skep_has_wildcard(kfunc->func))
-		skep_kfuncs_match(x->arena, kfunc->module, "*", false, &names);
+		skep_kfuncs_match(x, kfunc->module, "*", false, &names);
 	for (size_t i = 0; i < names.len; i++)
 		names.data[i] = strchr(names.data[i], ':') + 1;
 	return skep_expand_missing(x, skep_spec_span(x, spec, spec->n_parts - 1),

@@ -108,7 +108,7 @@ static int expand(struct skep_expand *x, const struct skep_probe_spec *spec, con
 			       : skep_kfunc_refused(x, spec, places.provider, WHY_NOT, NULL);
 	bool is_found = skep_kfunc_find(x, kfunc, &names);
 	if (!is_found && (skep_has_kprobes() || x->diag))
-		err = skep_kfuncs_match(x->arena, kfunc->module, kfunc->func, false, &names);
+		err = skep_kfuncs_match(x, kfunc->module, kfunc->func, false, &names);
 	if (!err && !names.len)
 		return x->diag ? skep_kfunc_missing(x, spec, kfunc) : 0;
 	if (!skep_has_kprobes())
@@ -157,7 +157,7 @@ static int list(struct skep_expand *x, const struct skep_probe_spec *pattern, co
 		skep_expand_refused(x, provider, pattern->span, WHY_NOT, NULL);
 		return 0;
 	}
-	skep_kfuncs_match(x->arena, has_module ? pattern->parts[1] : "*",
+	skep_kfuncs_match(x, has_module ? pattern->parts[1] : "*",
 			  pattern->n_parts > 1 ? pattern->parts[pattern->n_parts - 1] : "*", true,
 			  &names);
 	for (size_t i = 0; i < names.len; i++) {

@@ -10,9 +10,28 @@
 
 #include <errno.h>
 
+/* No such function, or no place for a probe: instructions that cannot be emulated give several
+ * errors, of which one (524) has no name here. */
 static bool is_missing(int err)
 {
-	return err == -ESRCH || err == -ENOENT || err == -EINVAL;
+	return err == -ESRCH || err == -ENOENT || err == -EINVAL || err == -EIO ||
+	       err == -ENOEXEC || err == -EOPNOTSUPP || err == -524;
+}
+
+static void narrow_kprobes(struct skep_attach *part, uint32_t first, uint32_t n)
+{
+	part->kprobe_multi.names += first;
+	if (part->kprobe_multi.cookies)
+		part->kprobe_multi.cookies += first;
+	part->kprobe_multi.n = n;
+}
+
+static void narrow_uprobes(struct skep_attach *part, uint32_t first, uint32_t n)
+{
+	part->uprobe_multi.file_offs += first;
+	if (part->uprobe_multi.cookies)
+		part->uprobe_multi.cookies += first;
+	part->uprobe_multi.n = n;
 }
 
 static int attach_part(struct skep_session *session, const struct skep_attach *all, uint32_t first,
@@ -20,10 +39,10 @@ static int attach_part(struct skep_session *session, const struct skep_attach *a
 {
 	struct skep_attach part = *all;
 
-	part.kprobe_multi.names += first;
-	if (part.kprobe_multi.cookies)
-		part.kprobe_multi.cookies += first;
-	part.kprobe_multi.n = n;
+	if (part.type == SKEP_ATTACH_UPROBE_MULTI)
+		narrow_uprobes(&part, first, n);
+	else
+		narrow_kprobes(&part, first, n);
 	return skep_session_attach(session, &part, NULL);
 }
 

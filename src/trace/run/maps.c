@@ -174,7 +174,7 @@ static void take_entry(struct hash *hash, const uint8_t *key, const uint8_t *raw
 	hash->values.len += hash->value_bytes;
 }
 
-/* Batches are ~50 times cheaper than one call a key. -EINVAL: the kernel has none (< 5.6). */
+/* Batches are ~50 times cheaper than one call a key; kernels have had them since 5.6. */
 static int read_batches(struct hash *hash)
 {
 	uint32_t batch = BATCH, n;
@@ -230,9 +230,8 @@ static int read_hash(const struct skep_map_reader *reader, const struct skep_tra
 
 	if (hash.per_cpu)
 		hash.raw_bytes *= skep_possible_cpus();
-	int err = read_batches(&hash);
-	if (err == -EINVAL || err == -EOPNOTSUPP)
-		err = read_one_by_one(&hash);
+	bool batches = skep_trace_has_best(reader->program, SKEP_FOR_MAP_READS);
+	int err = batches ? read_batches(&hash) : read_one_by_one(&hash);
 	ret->keys = hash.keys.data;
 	ret->values = hash.values.data;
 	ret->n = hash.keys.len / hash.key_bytes;
@@ -333,11 +332,26 @@ int skep_map_read(const struct skep_map_reader *reader, const struct skep_trace_
 
 /* --- Setting back ---------------------------------------------------------------------------- */
 
+/* A CPU that is not online (-ENXIO) counts nothing now. */
+static int erase_on_each_cpu(const struct skep_map_reader *reader, uint64_t index)
+{
+	int err = 0;
+
+	for (unsigned cpu = 0; cpu < skep_possible_cpus() && !err; cpu++) {
+		err = skep_session_run_on(reader->session, reader->program->eraser, cpu, &index,
+					  sizeof(index));
+		err = err == -ENXIO ? 0 : err;
+	}
+	return err;
+}
+
 static int erase_cpu_global(const struct skep_map_reader *reader, const struct skep_trace_map *map)
 {
-	uint64_t words[3] = {map->off / 8, (map->off + map->value->size) / 8, map->page};
+	uint64_t index = (uint64_t)(map - reader->program->maps);
 
-	return skep_session_run(reader->session, reader->program->eraser, words, sizeof(words),
+	if (!skep_trace_has_best(reader->program, SKEP_FOR_COPIES))
+		return erase_on_each_cpu(reader, index);
+	return skep_session_run(reader->session, reader->program->eraser, &index, sizeof(index),
 				NULL);
 }
 

@@ -7,6 +7,8 @@
  *
  * The control ring is only looked at when the first ring is empty: its records
  * were sent when that was full, so they are younger than all that is in it.
+ * (Perf buffers, which tell the time of each record, are both read up to the
+ * same moment.)
  */
 #include "trace/run/run.h"
 
@@ -25,11 +27,11 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
-#include "linux/ringbuf.h"
 #include "trace/run/attach.h"
 #include "trace/run/iter.h"
 #include "trace/run/maps.h"
 #include "trace/run/output.h"
+#include "trace/run/ring.h"
 
 #define NONE             UINT32_MAX
 #define REST_MS          1
@@ -44,13 +46,14 @@ struct run {
 	struct skep_map_reader maps;
 	struct skep_output out;
 	struct skep_watch *watch; /* of what processes map; NULL: nobody asks, or not allowed */
-	struct skep_ringbuf *ring, *control;
+	struct skep_event_ring ring, control;
 	struct skep_buf text, errors;
 	int signal_fd;
 	sigset_t old_mask;
 	uint64_t end_ns; /* 0: open end */
 	bool ending, output_gone;
-	bool exited; /* by exit(): what was sent after it is not the script's wish any more */
+	bool detached; /* nothing sends any more */
+	bool exited;   /* by exit(): what was sent after it is not the script's wish any more */
 	int status;
 };
 
@@ -213,28 +216,28 @@ static int on_record(void *ctx, const void *data, size_t size)
 	return run->ending ? -ECANCELED : 0;
 }
 
-/* Everything that is there now. After exit() nothing more is taken; returns whether any was. */
+/* Everything that is there now. After exit() nothing more is taken; returns whether to look again
+ * soon. */
 static bool consume(struct run *run)
 {
-	int64_t n = 0;
-
 	bool more = skep_watch_step(run->watch);
-	if (run->ring && !run->ending)
-		n = skep_ringbuf_consume(run->ring, 0, on_record, run);
-	if (run->control && !run->ending && !skep_ringbuf_pending(run->ring))
-		n += skep_ringbuf_consume(run->control, 0, on_record, run);
+
+	if (!run->ending)
+		more |= skep_event_ring_consume(&run->ring, run->detached, on_record, run);
+	if (!run->ending && skep_event_ring_is_through(&run->ring))
+		more |= skep_event_ring_consume(&run->control, run->detached, on_record, run);
 	flush(run);
-	return n != 0 || more;
+	return more;
 }
 
 /* --- Start ----------------------------------------------------------------------------------- */
 
-static int open_ring(struct run *run, uint32_t map, struct skep_ringbuf **ret)
+static int open_ring(struct run *run, uint32_t map, uint32_t bytes, struct skep_event_ring *ring)
 {
 	if (map == NONE)
 		return 0;
-	return skep_ringbuf_open(skep_session_map_fd(run->session, map),
-				 run->program->object.maps[map].max_entries, ret);
+	return skep_event_ring_open(ring, &run->program->object.maps[map],
+				    skep_session_map_fd(run->session, map), bytes);
 }
 
 static int stack_of(void *ctx, bool user, uint32_t stack_id, uint64_t *ret, uint32_t max)
@@ -250,14 +253,16 @@ static int open_maps(struct run *run)
 	int err = skep_map_reader_init(&run->maps, program, run->session);
 
 	if (!err)
-		err = open_ring(run, program->ring, &run->ring);
+		err = open_ring(run, program->ring, program->ring_bytes, &run->ring);
 	if (!err)
-		err = open_ring(run, program->ring_control, &run->control);
+		err = open_ring(run, program->ring_control, program->ring_control_bytes,
+				&run->control);
 	if (err)
 		return skep_diag_fail(run->diag, err, SKEP_DIAG_RUN_MAPS, SKEP_NOWHERE,
 				      strerror(-err));
 	if (program->needs_elapsed)
-		*(uint64_t *)(run->maps.globals + program->elapsed_off) = now_ns(CLOCK_BOOTTIME);
+		*(uint64_t *)(run->maps.globals + program->elapsed_off) =
+			now_ns(skep_trace_clock(program));
 	return 0;
 }
 
@@ -305,7 +310,8 @@ static uint32_t attach_all(struct run *run, uint32_t *ret_wanted)
 	*ret_wanted = 0;
 	for (uint32_t i = 0; i < 2 * n; i++) {
 		const struct skep_probe *probe = run->program->probes[i < n ? i : 2 * n - 1 - i];
-		bool is_uprobe = probe->attach.type == SKEP_ATTACH_UPROBE;
+		bool is_uprobe = probe->attach.type == SKEP_ATTACH_UPROBE ||
+				 probe->attach.type == SKEP_ATTACH_UPROBE_MULTI;
 		if (is_uprobe != (i >= n))
 			continue;
 		*ret_wanted += skep_places_of(probe);
@@ -406,13 +412,8 @@ static void wait_for_more(struct run *run, bool busy)
 	struct pollfd fds[] = {
 		{.fd = run->signal_fd, .events = POLLIN},
 		{.fd = run->opts->child ? run->opts->child->pid_fd : -1, .events = POLLIN},
-		{.fd = run->ring && !busy ? skep_session_map_fd(run->session, run->program->ring)
-					  : -1,
-		 .events = POLLIN},
-		{.fd = run->control && !busy
-			       ? skep_session_map_fd(run->session, run->program->ring_control)
-			       : -1,
-		 .events = POLLIN},
+		{.fd = busy ? -1 : skep_event_ring_fd(&run->ring), .events = POLLIN},
+		{.fd = busy ? -1 : skep_event_ring_fd(&run->control), .events = POLLIN},
 		{.fd = skep_watch_fd(run->watch), .events = POLLIN},
 	};
 	int timeout = wait_ms(run);
@@ -514,10 +515,8 @@ static int drop_record(void *ctx, const void *data, size_t size)
 
 static void drop_rest(struct run *run)
 {
-	if (run->ring)
-		skep_ringbuf_consume(run->ring, 0, drop_record, NULL);
-	if (run->control)
-		skep_ringbuf_consume(run->control, 0, drop_record, NULL);
+	skep_event_ring_consume(&run->ring, true, drop_record, NULL);
+	skep_event_ring_consume(&run->control, true, drop_record, NULL);
 }
 
 static int by_name(const void *a, const void *b)
@@ -547,6 +546,7 @@ static void finish(struct run *run)
 {
 	if (!run->output_gone) {
 		skep_session_detach_all(run->session);
+		run->detached = true;
 		skep_watch_finish(run->watch);
 		if (run->exited)
 			drop_rest(run);
@@ -563,8 +563,8 @@ static void finish(struct run *run)
 
 static void done(struct run *run)
 {
-	skep_ringbuf_free(run->ring);
-	skep_ringbuf_free(run->control);
+	skep_event_ring_done(&run->ring);
+	skep_event_ring_done(&run->control);
 	skep_map_reader_done(&run->maps);
 	skep_session_close(run->session);
 	skep_ksyms_free(run->out.ksyms);
@@ -592,7 +592,7 @@ static void init_output(struct run *run)
 		.source = run->program->object.source,
 		.stack = stack_of,
 		.ctx = run,
-		.boot_to_wall_ns = now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME),
+		.boot_to_wall_ns = now_ns(CLOCK_REALTIME) - now_ns(skep_trace_clock(run->program)),
 	};
 }
 

@@ -2,6 +2,7 @@
  * What the network's attach types are refused for, in words; and that what no
  * descriptor holds is taken off, while what others made stays.
  */
+#include "cgroup.h"
 #include "netns.h"
 
 #include <linux/if_link.h>
@@ -88,6 +89,33 @@ static void xdp(void **state)
 	close_bench(&bench);
 }
 
+static void read_mode(const struct nlmsghdr *message, void *arg)
+{
+	const struct ifinfomsg *head = NLMSG_DATA(message);
+	const struct nlattr *xdp_attr = skep_netlink_find(
+		IFLA_RTA(head), message->nlmsg_len - NLMSG_LENGTH(sizeof(*head)), IFLA_XDP);
+	const struct nlattr *mode =
+		xdp_attr ? skep_netlink_find(xdp_attr + 1, xdp_attr->nla_len - NLA_HDRLEN,
+					     IFLA_XDP_ATTACHED)
+			 : NULL;
+
+	if (mode)
+		*(uint8_t *)arg = *(const uint8_t *)(mode + 1);
+}
+
+/* XDP_ATTACHED_NONE, _DRV, _SKB, … as the kernel says. */
+static int mode_of(uint32_t ifindex)
+{
+	const struct ifinfomsg head = {.ifi_index = (int)ifindex};
+	struct skep_netlink_request request;
+	_cleanup_close_ int fd = skep_netlink_open();
+	uint8_t mode = 255;
+
+	skep_netlink_begin(&request, RTM_GETLINK, 0, &head, sizeof(head));
+	assert_int_equal(skep_netlink_ask(fd, &request, read_mode, &mode, NULL), 0);
+	return mode;
+}
+
 static void xdp_modes(void **state)
 {
 	struct bench bench;
@@ -97,8 +125,16 @@ static void xdp_modes(void **state)
 		skip();
 	open_bench(&bench, BPF_PROG_TYPE_XDP, BPF_XDP, XDP_PASS);
 	assert_non_null(bench.session);
-	taken(&bench, xdp_at(net.index[0], XDP_FLAGS_DRV_MODE));
+	taken(&bench, xdp_at(net.index[0], 0));
+	assert_int_equal(mode_of(net.index[0]), XDP_ATTACHED_DRV);
 	refused(&bench, xdp_at(net.index[0], XDP_FLAGS_SKB_MODE), -EEXIST, "exclude each other");
+	taken(&bench, xdp_at(net.index[1], XDP_FLAGS_SKB_MODE));
+	assert_int_equal(mode_of(net.index[1]), XDP_ATTACHED_SKB);
+	taken(&bench, xdp_at(LOOPBACK, 0));
+	assert_int_equal(mode_of(LOOPBACK), XDP_ATTACHED_SKB);
+	skep_session_detach_all(bench.session);
+	assert_int_equal(mode_of(net.index[0]), XDP_ATTACHED_NONE);
+	assert_int_equal(mode_of(LOOPBACK), XDP_ATTACHED_NONE);
 	close_bench(&bench);
 }
 
@@ -367,6 +403,83 @@ static void lwt(void **state)
 	close_bench(&bench);
 }
 
+/* --- control groups ------------------------------------------------------------------------ */
+
+static struct skep_attach cgroup_at(int fd)
+{
+	return (struct skep_attach){.type = SKEP_ATTACH_CGROUP, .cgroup.cgroup_fd = fd};
+}
+
+/* Some machines have groups of both kinds. */
+static void what_is_no_group(void **state)
+{
+	static const char *const paths[] = {"/proc", "/sys/fs/cgroup/devices", "/nowhere"};
+	struct bench bench;
+
+	open_bench(&bench, BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS, 1);
+	assert_non_null(bench.session);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		int folder = open(paths[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		refused(&bench, cgroup_at(folder), -EBADF, "no control group");
+		skep_close(&folder);
+	}
+	close_bench(&bench);
+}
+
+/* By the older command, and without leave for others. */
+static int put_alone(int prog, enum bpf_cmd cmd)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.target_fd = (uint32_t)cgroup_own.fd;
+	attr.attach_bpf_fd = (uint32_t)prog;
+	attr.attach_type = BPF_CGROUP_INET_EGRESS;
+	return skep_bpf(cmd, &attr, sizeof(attr));
+}
+
+static void a_group_that_is_taken(void **state)
+{
+	struct bench bench;
+
+	open_bench(&bench, BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS, 1);
+	assert_non_null(bench.session);
+	const int prog = skep_session_prog_fd(bench.session, 0);
+	assert_int_equal(put_alone(prog, BPF_PROG_ATTACH), 0);
+	refused(&bench, cgroup_at(cgroup_own.fd), -EPERM, "tolerates no other");
+	assert_int_equal(put_alone(prog, BPF_PROG_DETACH), 0);
+	taken(&bench, cgroup_at(cgroup_own.fd));
+	close_bench(&bench);
+}
+
+/* --- rights -------------------------------------------------------------------------------- */
+
+/* Who is not root has none of its rights until it is root again. */
+static void refused_to_nobody(uint32_t prog_type, uint32_t attach_type, struct skep_attach at)
+{
+	_cleanup_diag_ struct skep_diag diag = {0};
+	struct bench bench;
+
+	open_bench(&bench, prog_type, attach_type, 1);
+	assert_non_null(bench.session);
+	at.target = "the place";
+	const int became = seteuid(65534);
+	const int err = skep_session_attach(bench.session, &at, &diag);
+	const int returned = seteuid(0);
+	assert_true(became == 0 && returned == 0);
+	assert_int_equal(err, -EPERM);
+	assert_says(&diag, "lacks CAP_NET_ADMIN and CAP_BPF");
+	close_bench(&bench);
+}
+
+static void missing_rights_are_told(void **state)
+{
+	netns_enter();
+	refused_to_nobody(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS,
+			  cgroup_at(cgroup_own.fd));
+	refused_to_nobody(BPF_PROG_TYPE_SCHED_CLS, 0, tc_at(LOOPBACK, false));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,7 +495,10 @@ int main(void)
 		cmocka_unit_test(socket_filter),
 		cmocka_unit_test(sockmap),
 		cmocka_unit_test(lwt),
+		cmocka_unit_test(what_is_no_group),
+		cmocka_unit_test(a_group_that_is_taken),
+		cmocka_unit_test(missing_rights_are_told),
 	};
 
-	return cmocka_run_group_tests(tests, need_root, NULL);
+	return cmocka_run_group_tests(tests, cgroup_enter, cgroup_leave);
 }
