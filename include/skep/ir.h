@@ -99,7 +99,9 @@ struct skep_ir_prog_desc {
 	uint32_t type;                 /* enum bpf_prog_type */
 	uint32_t expected_attach_type; /* enum bpf_attach_type */
 	uint32_t attach_btf_id;
+	int attach_fd; /* whose BTF that is of; 0: the kernel's; borrowed */
 	uint32_t flags;
+	int32_t unrun;         /* what it returns where it could not run */
 	const char *section;   /* ELF section name */
 	struct skep_span span; /* of the probe, for code that belongs to no statement */
 };

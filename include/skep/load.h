@@ -24,7 +24,8 @@ enum skep_attach_type {
 	SKEP_ATTACH_CNT
 };
 
-/** One place to attach one program to. Strings, arrays and descriptors are borrowed until attached. */
+/** One place to attach one program to. What it points to, and descriptors, are borrowed until it
+ *  is attached. */
 struct skep_attach {
 	enum skep_attach_type type;
 	uint32_t prog;         /* index into the object's programs */
@@ -69,15 +70,15 @@ struct skep_attach {
 			uint64_t addr, off;
 			bool ret;
 		} kprobe;
-		/** Many functions by one link; exactly one of names and addrs; the rest optional. */
+		/** Many functions by one link: exactly one of names and addrs. */
 		struct {
 			const char *const *names;
 			const uint64_t *addrs, *cookies;
 			uint32_t n;
 			bool ret, session;
 		} kprobe_multi;
-		/** fentry, fexit, fmod_ret, tp_btf, lsm: where to is said when the program is loaded
-		 *  (attach_btf_id). freplace, and another place for a tracing program: here. */
+		/** fentry, fexit, fmod_ret, tp_btf, lsm: where to is said when the program
+		 *  is loaded (attach_btf_id). freplace says it here. */
 		struct {
 			int target_fd;   /* a program; 0: as loaded */
 			uint32_t btf_id; /* of its function */
@@ -98,7 +99,7 @@ struct skep_attach {
 			bool egress; /* netkit: the peer */
 			bool clsact; /* a filter of tc, although the kernel has tcx */
 		} tc;
-		/** Everything on a control group: which hook is the program's expected_attach_type. */
+		/** A control group: the program's expected_attach_type is the hook. */
 		struct {
 			int cgroup_fd;
 		} cgroup;

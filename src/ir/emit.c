@@ -232,6 +232,7 @@ static void fill_prog(struct emission *em, struct code *code, struct skep_object
 	prog->type = desc->type;
 	prog->expected_attach_type = desc->expected_attach_type;
 	prog->attach_btf_id = desc->attach_btf_id;
+	prog->attach_fd = desc->attach_fd;
 	prog->flags = desc->flags;
 	prog->section = desc->section;
 	prog->n_insns = code->insns.len;

@@ -10,6 +10,7 @@
  * the most pointer-like value ever put into it.
  */
 #include <linux/bpf.h>
+#include <stddef.h>
 
 #include <skep/isa.h>
 
@@ -76,14 +77,32 @@ static enum reg_kind kind_of_alu(const uint8_t *kinds, const struct inst *inst)
 	return KIND_SCALAR;
 }
 
-/* Packet pointers are 32-bit fields of the context; else a pointer has eight bytes. */
-static enum reg_kind kind_of_load(const struct skep_ir_func *f, const struct inst *inst)
+/* Where a program's context has pointers to its packet and the packet's end: fields of 32 bits.
+ * Whether an address is the context's is not asked; a few numbers are taken for such. */
+static bool is_packet_pointer(const struct skep_ir_func *f, const struct inst *inst)
+{
+	switch (f->prog->desc.type) {
+	case BPF_PROG_TYPE_XDP:
+		return inst->off == offsetof(struct xdp_md, data) ||
+		       inst->off == offsetof(struct xdp_md, data_end);
+	case BPF_PROG_TYPE_SCHED_CLS:
+	case BPF_PROG_TYPE_CGROUP_SKB:
+		return inst->off == offsetof(struct __sk_buff, data) ||
+		       inst->off == offsetof(struct __sk_buff, data_end);
+	default: return false;
+	}
+}
+
+static enum reg_kind kind_of_load(const struct skep_ir_func *f, const uint8_t *kinds,
+				  const struct inst *inst)
 {
 	if (is_slot(inst->a)) {
 		const struct slot *slot = &f->slots[inst->a.id];
 
 		return slot->holds_pointer && inst->bytes == 8 ? KIND_POINTER : KIND_SCALAR;
 	}
+	if (inst->bytes == 4 && kinds[inst->a.id] == KIND_POINTER && is_packet_pointer(f, inst))
+		return KIND_POINTER;
 	if (inst->bytes == 8 || (inst->bytes == 4 && inst->a.id == 0 && f->prog == f))
 		return KIND_TRACKED;
 	return KIND_SCALAR;
@@ -98,7 +117,7 @@ static enum reg_kind kind_of(const struct skep_ir_func *f, const uint8_t *kinds,
 	case OP_PARAM: return f->prog == f ? KIND_POINTER : KIND_TRACKED;
 	case OP_MOV: return kind_of_opnd(kinds, inst->a);
 	case OP_ALU: return kind_of_alu(kinds, inst);
-	case OP_LOAD: return kind_of_load(f, inst);
+	case OP_LOAD: return kind_of_load(f, kinds, inst);
 	case OP_MAP:
 	case OP_MAP_VALUE:
 	case OP_FUNC_ADDR: return KIND_POINTER;

@@ -118,8 +118,11 @@ static void sink_cold(struct skep_ir_func *f)
 	f->order = order;
 }
 
+/* Loops are counted in reverse post-order: cold blocks that an earlier call has moved behind the
+ * others would look as if they led back. */
 void skep_ir_order(struct skep_ir_func *f)
 {
+	skep_ir_cfg(f);
 	count_loops(f);
 	drop_idle_guards(f);
 	skep_ir_cfg(f);

@@ -14,7 +14,7 @@
  * order they end. Programs do not migrate while they run.
  *
  * When all levels are taken the activation is counted (see
- * skep_ir_set_scratch_loss()) and returns 0.
+ * skep_ir_set_scratch_loss()) and returns 0, or of a program what its description says.
  *
  * Subprograms and callbacks that need scratch claim a level of their own the
  * same way: a callback's parameters are the kernel's to choose, so there is
@@ -127,7 +127,7 @@ static void count_loss(const struct claim *c)
 		counter = skep_ir_map_value(f, f->ir->loss_map, f->ir->loss_off);
 		skep_ir_atomic_add(f, 8, R(counter), 0, I(1));
 	}
-	skep_ir_exit(f, I(0));
+	skep_ir_exit(f, I(f->prog == f ? f->desc.unrun : 0));
 }
 
 void skep_ir_scratch_claim(struct skep_ir_func *f)

@@ -16,7 +16,7 @@
 /* A function that every kernel has, that is seldom called, and that can be traced. */
 #define KERNEL_FUNCTION "do_sys_settimeofday64"
 
-enum { BTF_TYPEDEF = 8, BTF_FUNC = 12, COOKIE = 1 };
+enum { BTF_STRUCT = 4, BTF_TYPEDEF = 8, BTF_FUNC = 12, COOKIE = 1 };
 
 /* --- perf events --------------------------------------------------------------------------- */
 
@@ -314,4 +314,18 @@ int probe_btf_link(const struct skep_feature *feature, struct skep_feature_resul
 	if (feature->arg == BPF_TRACE_ITER)
 		return try_iterator();
 	return try_trampoline(BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "bpf_lsm_settime", BTF_FUNC);
+}
+
+/* A table of functions that programs may make has a map's value of its own in the BTF. To register
+ * one, a scheduler say, would not be a small way of trying. */
+int probe_struct_ops(const struct skep_feature *feature, struct skep_feature_result *ret)
+{
+	static const char *const values[] = {
+		[TABLE_TCP_CONGESTION] = "bpf_struct_ops_tcp_congestion_ops",
+		[TABLE_SCHED_EXT] = "bpf_struct_ops_sched_ext_ops",
+		[TABLE_HID_BPF] = "bpf_struct_ops_hid_bpf_ops",
+	};
+	int id = try_btf_id(values[feature->arg], BTF_STRUCT);
+
+	return id < 0 ? id : 0;
 }

@@ -12,6 +12,7 @@
 
 enum probe_insns { INSNS_ATOMIC, INSNS_V4, INSNS_MAY_GOTO, INSNS_LOAD_ACQUIRE, INSNS_CALL };
 enum probe_file { FILE_BTF };
+enum probe_table { TABLE_TCP_CONGESTION, TABLE_SCHED_EXT, TABLE_HID_BPF };
 
 #define PROBE(name)                                                                                \
 	int probe_##name(const struct skep_feature *feature, struct skep_feature_result *ret)
@@ -47,12 +48,20 @@ PROBE(kprobe_multi);
 PROBE(tp_btf);
 PROBE(fentry);
 PROBE(btf_link);
+PROBE(struct_ops);
 /* feature_net.c */
 PROBE(xdp);
 PROBE(tcx);
 PROBE(cgroup);
 PROBE(netns);
 PROBE(netfilter);
+PROBE(clsact);
+PROBE(netkit);
+PROBE(lwt);
+/* feature_socket.c */
+PROBE(sockmap);
+PROBE(sockmap_link);
+PROBE(reuseport);
 #undef PROBE
 
 /** Load "return @value" as @type. */

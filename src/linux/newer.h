@@ -64,6 +64,80 @@ struct link_missed_info {
 	};
 };
 
+/** What the kernel tells of a link, of every type (as of 6.12). Addresses are where it is to put
+ *  texts and arrays, lengths and counts are theirs, before, and the true ones, after. */
+struct link_info {
+	uint32_t type, id, prog_id, pad;
+	union {
+		struct {
+			uint64_t name;
+			uint32_t len;
+		} raw_tracepoint;
+		struct {
+			uint32_t attach_type, target_id, btf_id;
+		} tracing;
+		struct {
+			uint64_t id;
+			uint32_t attach_type;
+		} cgroup;
+		struct {
+			uint64_t name;
+			uint32_t len, map_id;
+			union {
+				struct {
+					uint64_t id;
+					uint32_t order;
+				} cgroup;
+				struct {
+					uint32_t tid, pid;
+				} task;
+			};
+		} iter;
+		struct {
+			uint32_t target, attach_type; /* inode of a namespace, device, map */
+		} place; /* netns, xdp, tcx, netkit, struct_ops, sockmap */
+		struct {
+			uint32_t pf, hook;
+			int32_t priority;
+			uint32_t flags;
+		} netfilter;
+		struct {
+			uint64_t addrs;
+			uint32_t count, flags;
+			uint64_t missed, cookies;
+		} kprobe_multi;
+		struct {
+			uint64_t path, offs, ref_ctr_offs, cookies;
+			uint32_t path_len, count, flags, pid;
+		} uprobe_multi;
+		struct {
+			uint32_t type, pad;
+			union {
+				struct {
+					uint64_t name;
+					uint32_t len, off;
+					uint64_t cookie;
+				} uprobe;
+				struct {
+					uint64_t name;
+					uint32_t len, off;
+					uint64_t addr, missed, cookie;
+				} kprobe;
+				struct {
+					uint64_t name;
+					uint32_t len, pad;
+					uint64_t cookie;
+				} tracepoint;
+				struct {
+					uint64_t config;
+					uint32_t type, pad;
+					uint64_t cookie;
+				} event;
+			};
+		} perf_event;
+	};
+};
+
 /** What BPF_LINK_CREATE takes, with the fields of every type. */
 struct link_create_attr {
 	uint32_t fd;     /* of a program; of a map for struct_ops */

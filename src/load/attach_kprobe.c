@@ -55,13 +55,15 @@ static int report(const struct skep_attach *at, int err, struct skep_diag *diag)
 		return skep_diag_fail(diag, err, SKEP_DIAG_ATTACH_ABSENT, at->span, at->target,
 				      "kprobes (CONFIG_KPROBES)");
 	load_attach_failed(at, err, diag);
-	if (err == -ENOENT || err == -EADDRNOTAVAIL)
+	if (err == -ENOENT)
 		skep_diag_why(diag, "there is no such function now: it was inlined everywhere, or "
 				    "its module is not loaded");
 	else if (err == -EINVAL)
-		skep_diag_why(diag, "the kernel lets nobody probe this place: it is in "
-				    "/sys/kernel/debug/kprobes/blacklist, or several functions "
-				    "have this name");
+		skep_diag_why(diag, "the kernel lets nobody probe it: it was inlined, it is marked "
+				    "notrace, or it is in /sys/kernel/debug/kprobes/blacklist");
+	else if (err == -EADDRNOTAVAIL)
+		skep_diag_why(diag, "several functions have this name: put one's address there, "
+				    "from /proc/kallsyms");
 	else if (err == -EILSEQ)
 		skep_diag_why(diag, "no instruction starts at this offset");
 	return err;

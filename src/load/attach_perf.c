@@ -1,13 +1,17 @@
 /*
  * Perf events: timers, counters of the kernel and of the processor, and
  * watchpoints. A profile is one event on each online CPU; an interval is one
- * event on one of them. A watchpoint of a process goes with it from CPU to CPU,
- * and its threads and children have it too: the processor has but four.
+ * event on one of them. A watchpoint of a process is one event for each of its
+ * threads, which goes with it from CPU to CPU and which the threads and children
+ * it makes have too: the processor has but four for whoever runs.
  */
 #include "load/attach.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/hw_breakpoint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 enum { CPUS_MAX = 4096 };
 
@@ -79,10 +83,31 @@ static int report(const struct skep_attach *at, int err, struct skep_diag *diag)
 	return err;
 }
 
+/* A thread may end between the listing and here; the others count. */
+static int attach_each_thread(struct skep_session *session, const struct skep_attach *at)
+{
+	size_t had = session->links.len;
+	char path[64];
+	int err = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", at->perf.pid);
+	DIR *dir = opendir(path);
+	if (!dir)
+		return -ESRCH;
+	for (struct dirent *entry; (entry = readdir(dir)) && (!err || err == -ESRCH);) {
+		struct skep_attach thread = *at;
+		thread.perf.pid = atoi(entry->d_name);
+		if (thread.perf.pid > 0) /* no thread is called "." */
+			err = attach_cpu(session, &thread, -1);
+	}
+	closedir(dir);
+	return err == -ESRCH && session->links.len > had ? 0 : err;
+}
+
 int load_attach_perf(struct skep_session *session, const struct skep_attach *at,
 		     struct skep_diag *diag)
 {
-	int err = is_watchpoint(at) && at->perf.pid >= 0 ? attach_cpu(session, at, -1)
+	int err = is_watchpoint(at) && at->perf.pid >= 0 ? attach_each_thread(session, at)
 							 : attach_each_cpu(session, at);
 
 	return err ? report(at, err, diag) : 0;

@@ -13,15 +13,15 @@
 
 #include <errno.h>
 #include <linux/if_link.h>
+#include <net/if.h>
 
 static const struct load_reason common_reasons[] = {
 	{-ENODEV, "there is no such network device in this network namespace", NULL},
 	{-EBUSY, "another XDP program is there already", "skep prog list shows it"},
 	{-EEXIST,
-	 "another XDP program is at the device's other place: native and generic exclude each "
-	 "other",
+	 "another XDP program is at the device's other place (native and generic exclude each "
+	 "other), or on a device above it",
 	 NULL},
-	{-EPERM, "the programs there are not this kind of link's", NULL},
 	{-ERANGE, "the driver cannot receive frames so large for programs", "a smaller MTU"},
 	{0},
 };
@@ -29,7 +29,10 @@ static const struct load_reason common_reasons[] = {
 static const struct load_reason native_reasons[] = {
 	{-ENODEV, "there is no such network device in this network namespace", NULL},
 	{-EBUSY, "another XDP program is there already", "skep prog list shows it"},
-	{-EEXIST, "a generic XDP program is on the device: the two exclude each other", NULL},
+	{-EEXIST,
+	 "a generic XDP program is on the device (the two exclude each other), or one on a device "
+	 "above it",
+	 NULL},
 	{-EOPNOTSUPP, "the device's driver has no XDP, or not with the device's settings",
 	 "generic XDP, which every device has"},
 	{-ERANGE, "the driver cannot receive frames so large for programs", "a smaller MTU"},
@@ -56,6 +59,7 @@ int load_attach_xdp(struct skep_session *session, const struct skep_attach *at,
 {
 	struct link_create_attr attr = {
 		.target = at->xdp.ifindex, .attach_type = BPF_XDP, .flags = at->xdp.flags};
+	char name[IF_NAMESIZE];
 	int err = load_network_cookie(at, diag);
 
 	if (err)
@@ -65,5 +69,8 @@ int load_attach_xdp(struct skep_session *session, const struct skep_attach *at,
 		attr.flags = XDP_FLAGS_SKB_MODE;
 		err = load_link_create(session, at, &attr);
 	}
+	/* The kernel says EINVAL of a device that is not there too. */
+	if (err == -EINVAL && !if_indextoname(at->xdp.ifindex, name))
+		err = -ENODEV;
 	return err ? load_network_failed(at, err, reasons_of(at->xdp.flags), diag) : 0;
 }

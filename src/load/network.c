@@ -40,6 +40,12 @@ int load_network_failed(const struct skep_attach *at, int err, const struct load
 	return err;
 }
 
+void load_network_words(const char *words, struct skep_diag *diag)
+{
+	if (words[0])
+		skep_diag_why(diag, "the kernel says: %s", words);
+}
+
 int load_network_cookie(const struct skep_attach *at, struct skep_diag *diag)
 {
 	if (!at->cookie)

@@ -16,6 +16,8 @@ struct load_reason {
 /** Report that attaching failed, in the words of @reasons. Return @err */
 int load_network_failed(const struct skep_attach *at, int err, const struct load_reason *reasons,
 			struct skep_diag *diag);
+/** Add the kernel's own words to what was reported, if it has some. */
+void load_network_words(const char *words, struct skep_diag *diag);
 /** No network type has cookies: -EINVAL (see @diag) if @at wants one, or else 0. */
 int load_network_cookie(const struct skep_attach *at, struct skep_diag *diag);
 /** load_link_create(), and the words if it fails. */

@@ -18,6 +18,8 @@
 
 struct skep_arena;
 struct skep_buf;
+struct skep_hook_member;
+struct skep_packet_field;
 
 /** No path from a probe's body to a leaf is longer, macros expanded: so recursion is safe. */
 #define SKEP_TREE_MAX 400
@@ -105,6 +107,9 @@ struct skep_expr {
 	struct skep_var *var;
 	struct skep_map *map;
 	struct skep_field field; /* FIELD: the member */
+	/* FIELD: pkt.ip.src, or sock.dst, as a whole (packet.h); else NULL */
+	const struct skep_packet_field *packet;
+	const struct skep_hook_member *member;
 	struct skep_expr *key; /* MAP: the key as one expression (a TUPLE if several); NULL: none */
 	uint64_t percpu_offsets; /* CALL of percpu_kaddr(): where the kernel keeps them */
 	uint32_t param;          /* PARAM: its number; `integer` (and `text`) then are its value */

@@ -16,6 +16,7 @@
 #include <skep/load.h>
 
 #include "trace/ast.h"
+#include "trace/packet.h"
 #include "trace/type.h"
 
 struct skep_buf;
@@ -31,6 +32,8 @@ enum skep_ctx_kind {
 	SKEP_CTX_PERF,       /* struct bpf_perf_event_data */
 	SKEP_CTX_REGS,       /* struct pt_regs: function arguments in registers */
 	SKEP_CTX_USDT,       /* struct pt_regs; arguments where the note says */
+	SKEP_CTX_ITER,       /* struct bpf_iter__NAME */
+	SKEP_CTX_HOOK,       /* a packet's or socket's: probe->hook says which */
 };
 
 /** Whether `-l` without a provider's name, and `*:NAME`, mean a provider too. */
@@ -56,6 +59,12 @@ struct skep_gather {
 	uint32_t map, n_numbers;        /* the table of places by number; its length */
 	uint32_t compat_off;            /* in the task: the word that tells a 32-bit call */
 	uint32_t number_off;            /* in the registers: the call's number */
+};
+
+/** Places that one link attaches, of one program: kprobe.multi. */
+struct skep_bundle {
+	const struct skep_probe *first; /* whose attach has the arrays of all */
+	uint32_t n;
 };
 
 struct skep_provider {
@@ -88,7 +97,11 @@ struct skep_probe {
 			     NAME of NAME=provider:… */
 	const char *func; /* what the builtin `func` says where it is static, or NULL */
 	enum skep_probe_special special;
-	int signal;                      /* SIGNAL */
+	int signal;        /* SIGNAL */
+	const char *kfunc; /* "MODULE:FUNCTION" of the kernel where it is one */
+	/* How its program is loaded, 0: nothing to say; see struct skep_object_prog. */
+	uint32_t expected_attach_type, attach_btf_id;
+	int attach_fd;                   /* owned: see skep_probe_close() */
 	struct skep_attach attach;       /* all but prog and cookie */
 	const struct skep_record *args;  /* what `args` is (space CTX), or NULL */
 	const struct skep_type *retval;  /* its type if known, or NULL */
@@ -96,7 +109,13 @@ struct skep_probe {
 	uint16_t usdt_machine;           /* e_machine of the binary */
 	struct skep_usdt_arg *usdt_args; /* USDT */
 	uint32_t n_usdt_args;
+	/* CTX_HOOK: where packets or sockets are seen, what packets begin with there, of which
+	 * device; else NULL and 0. */
+	const struct skep_trace_hook *hook;
+	enum skep_link link;
+	const char *ifname;
 	const struct skep_gather *gather; /* NULL: it is attached by itself */
+	const struct skep_bundle *bundle; /* the same */
 	uint32_t index;                   /* in the program's list; the attach cookie */
 };
 
@@ -112,10 +131,13 @@ struct skep_expand {
 	struct skep_probe **probes; /* arena-grown result: probes[0 … n_probes) */
 	uint32_t n_probes, cap_probes;
 	/* expand.c's own: */
-	uint32_t n_specs; /* in the whole script */
-	bool over_limit;  /* config.max_probes was reached */
+	uint32_t n_specs;                /* in the whole script */
+	bool over_limit;                 /* config.max_probes was reached */
+	const char *traceable, *symbols; /* the kernel's lists of functions; NULL: not read yet */
 };
 
+/** Close what it has open until it is attached: a control group, a module's BTF. */
+void skep_probe_close(struct skep_probe *probe);
 /** The provider called @name or one of its aliases; NULL: none. */
 const struct skep_provider *skep_provider_find(const char *name);
 /** All providers in order; returns how many. */

@@ -75,10 +75,21 @@ static inline void netns_write(const char *path, const char *text)
 		assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 }
 
+/* Packets that are sent one behind the other on one CPU arrive so. */
+static inline void netns_stay_on_cpu(void)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(sched_getcpu(), &cpus);
+	assert_int_equal(sched_setaffinity(0, sizeof(cpus), &cpus), 0);
+}
+
 /* From here on the process is in a new namespace, where nothing is but lo. */
 static inline void netns_enter(void)
 {
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	netns_stay_on_cpu();
 	netns_up(if_nametoindex("lo"));
 	netns_write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 }
@@ -151,6 +162,29 @@ static inline void netns_find_mac(const char *name, uint8_t *ret_mac)
 	memcpy(ret_mac, request.ifr_hwaddr.sa_data, ETHER_ADDR_LEN);
 }
 
+static inline bool netns_is_running(const char *name)
+{
+	_cleanup_close_ int fd = netns_socket(AF_INET, SOCK_DGRAM, 0);
+	struct ifreq request = {0};
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &request), 0);
+	return request.ifr_flags & IFF_RUNNING;
+}
+
+/*
+ * A device that was up before its peer sends nothing until the kernel has come
+ * round to it, which it does while it holds the lock of all configuration: who
+ * asks for that afterwards finds it done.
+ */
+static inline void netns_wait_for(const char *name)
+{
+	for (int i = 0; i < 2000 && !netns_is_running(name); i++)
+		usleep(1000);
+	assert_true(netns_is_running(name));
+	netns_up(if_nametoindex(name));
+}
+
 /* A pair of that kind in a new namespace; false: this kernel has no such devices. */
 static inline bool netns_make(struct netns *ret, const char *kind)
 {
@@ -164,6 +198,8 @@ static inline bool netns_make(struct netns *ret, const char *kind)
 		netns_find_mac(name, ret->mac[i]);
 		netns_up(ret->index[i]);
 	}
+	netns_wait_for("skep0");
+	netns_wait_for("skep1");
 	netns_add_addr(ret->index[0]);
 	netns_add_neighbour(ret);
 	return true;
@@ -195,7 +231,7 @@ static inline uint16_t netns_checksum(const void *data, size_t bytes)
 	return htons((uint16_t) ~((sum & 0xffff) + (sum >> 16)));
 }
 
-static inline struct netns_frame netns_frame(const struct netns *net)
+static inline struct netns_frame netns_frame(const struct netns *net, const char *to)
 {
 	struct netns_frame frame = {
 		.ether.ether_type = htons(ETHERTYPE_IP),
@@ -205,7 +241,7 @@ static inline struct netns_frame netns_frame(const struct netns *net)
 		       .protocol = IPPROTO_UDP,
 		       .tot_len = htons(sizeof(frame) - sizeof(frame.ether)),
 		       .saddr = inet_addr(NETNS_PEER),
-		       .daddr = inet_addr(NETNS_ADDR)},
+		       .daddr = inet_addr(to)},
 		.udp = {.source = htons(NETNS_PORT),
 			.dest = htons(NETNS_PORT),
 			.len = htons(sizeof(frame.udp) + sizeof(frame.text))},
@@ -218,33 +254,51 @@ static inline struct netns_frame netns_frame(const struct netns *net)
 	return frame;
 }
 
+/* One frame out of skep1, by a packet socket. */
+static inline void netns_put(const struct netns *net, int wire, const void *frame, size_t bytes)
+{
+	const struct sockaddr_ll device = {.sll_family = AF_PACKET,
+					   .sll_ifindex = (int)net->index[1]};
+
+	assert_int_equal(
+		sendto(wire, frame, bytes, 0, (const struct sockaddr *)&device, sizeof(device)),
+		bytes);
+}
+
 /* N_PACKETS come from skep1 to a socket behind skep0. */
 static inline void netns_receive(const struct netns *net)
 {
 	_cleanup_close_ int wire = netns_socket(AF_PACKET, SOCK_RAW, 0);
 	_cleanup_close_ int fd = netns_socket(AF_INET, SOCK_DGRAM, 0);
-	const struct netns_frame frame = netns_frame(net);
-	const struct sockaddr_ll device = {.sll_family = AF_PACKET,
-					   .sll_ifindex = (int)net->index[1]};
+	const struct netns_frame frame = netns_frame(net, NETNS_ADDR);
 	const struct sockaddr_in addr = netns_addr(NETNS_ADDR);
 	char text[sizeof(frame.text)];
 
 	assert_int_equal(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
 	for (int i = 0; i < N_PACKETS; i++) {
-		assert_int_equal(sendto(wire, &frame, sizeof(frame), 0,
-					(const struct sockaddr *)&device, sizeof(device)),
-				 sizeof(frame));
+		netns_put(net, wire, &frame, sizeof(frame));
 		assert_int_equal(recv(fd, text, sizeof(text), 0), sizeof(text));
 		assert_string_equal(text, frame.text);
 	}
 }
 
-/* N_PACKETS go out of skep0. */
-static inline void netns_send(const struct netns *net)
+/* N_PACKETS come from skep1 to skep0 for somebody else. */
+static inline void netns_forward(const struct netns *net, const char *to)
+{
+	_cleanup_close_ int wire = netns_socket(AF_PACKET, SOCK_RAW, 0);
+	const struct netns_frame frame = netns_frame(net, to);
+
+	for (int i = 0; i < N_PACKETS; i++)
+		netns_put(net, wire, &frame, sizeof(frame));
+}
+
+/* N_PACKETS go out of skep0, whether there is a route or not. */
+static inline void netns_send_to(const char *to)
 {
 	_cleanup_close_ int fd = netns_socket(AF_INET, SOCK_DGRAM, 0);
-	const struct sockaddr_in addr = netns_addr(NETNS_PEER);
+	const struct sockaddr_in addr = netns_addr(to);
 
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "skep0", 6), 0);
 	for (int i = 0; i < N_PACKETS; i++)
 		assert_int_equal(
 			sendto(fd, "packet", 6, 0, (const struct sockaddr *)&addr, sizeof(addr)),

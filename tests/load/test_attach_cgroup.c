@@ -2,72 +2,13 @@
  * What the processes of a control group do, through the whole life of each
  * hook: the test is alone in a group of its own and does it.
  */
+#include "cgroup.h"
 #include "netns.h"
 
-#include <limits.h>
 #include <stddef.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
-#include "linux/procfs.h"
-
-/* --- the group ----------------------------------------------------------------------------- */
-
-static struct {
-	char root[PATH_MAX], path[PATH_MAX + 64], home[PATH_MAX + PATH_MAX];
-	int fd;
-} group = {.fd = -1};
-
-static bool find_root(void)
-{
-	_cleanup_buf_ struct skep_buf mounts = {0};
-
-	return skep_file_read("/proc/self/mounts", 16 << 20, &mounts) == 0 && mounts.data &&
-	       skep_mounts_find(mounts.data, "cgroup2", "/sys/fs/cgroup", group.root,
-				sizeof(group.root)) == 0;
-}
-
-/* The group that the test came from, to which it goes back. */
-static void find_home(void)
-{
-	_cleanup_buf_ struct skep_buf text = {0};
-	const char *line;
-
-	assert_int_equal(skep_file_read("/proc/self/cgroup", 1 << 20, &text), 0);
-	line = strstr(text.data, "0::/");
-	assert_non_null(line);
-	snprintf(group.home, sizeof(group.home), "%s%.*s/cgroup.procs", group.root,
-		 (int)strcspn(line + 3, "\n"), line + 3);
-}
-
-static int enter_group(void **state)
-{
-	char procs[PATH_MAX + 128];
-
-	need_root(state);
-	if (!find_root()) {
-		print_message("skipped: no cgroup2 file system is mounted\n");
-		exit(77);
-	}
-	find_home();
-	snprintf(group.path, sizeof(group.path), "%s/skep-test-%d", group.root, (int)getpid());
-	assert_int_equal(mkdir(group.path, 0700), 0);
-	group.fd = open(group.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(group.fd >= 0);
-	snprintf(procs, sizeof(procs), "%s/cgroup.procs", group.path);
-	netns_write(procs, "0");
-	netns_enter();
-	return 0;
-}
-
-static int leave_group(void **state)
-{
-	netns_write(group.home, "0");
-	close(group.fd);
-	return rmdir(group.path);
-}
-
-/* --- what is done in it -------------------------------------------------------------------- */
+/* --- what is done in the group ------------------------------------------------------------- */
 
 /* A hook, and how to make it run. */
 struct hook {
@@ -288,7 +229,7 @@ static void live_hook(void **state)
 		.prog_type = hook.prog_type,
 		.expected_attach_type = hook.attach_type,
 		.returns = 1,
-		.at = {.type = SKEP_ATTACH_CGROUP, .cgroup.cgroup_fd = group.fd},
+		.at = {.type = SKEP_ATTACH_CGROUP, .cgroup.cgroup_fd = cgroup_own.fd},
 		.fire = fire_hook,
 		.data = &hook,
 		.fires = hook.fires,
@@ -307,9 +248,9 @@ int main(void)
 
 	for (int i = 0; i < N_HOOKS; i++)
 		tests[i] = (struct CMUnitTest){
-			.name = hooks[i].name,
+			.name = hooks[i].name + strlen("cgroup."),
 			.test_func = live_hook,
 			.initial_state = (void *)&hooks[i],
 		};
-	return cmocka_run_group_tests(tests, enter_group, leave_group);
+	return cmocka_run_group_tests(tests, cgroup_enter, cgroup_leave);
 }

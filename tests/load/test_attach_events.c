@@ -7,7 +7,9 @@
 #include <link.h>
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -204,6 +206,50 @@ static void watchpoint(void **state)
 
 	need_watchpoints(trial.name);
 	trial_run(&trial);
+}
+
+static void *write_at_signal(void *arg)
+{
+	sem_t *go = arg;
+
+	sem_wait(&go[0]);
+	write_watched(NULL);
+	sem_post(&go[1]);
+	sem_wait(&go[0]);
+	return NULL;
+}
+
+/* Threads that were there before it are watched, too. */
+static void watchpoint_of_threads(void **state)
+{
+	struct skep_attach at = {.type = SKEP_ATTACH_PERF,
+				 .target = "watchpoint",
+				 .perf = {.type = PERF_TYPE_BREAKPOINT,
+					  .period = 1,
+					  .pid = getpid(),
+					  .bp_addr = (uintptr_t)&watched,
+					  .bp_type = HW_BREAKPOINT_W,
+					  .bp_len = HW_BREAKPOINT_LEN_8}};
+	struct skep_object object;
+	pthread_t thread;
+	sem_t go[2];
+
+	need_watchpoints("watchpoint.threads");
+	sem_init(&go[0], 0, 0);
+	sem_init(&go[1], 0, 0);
+	assert_int_equal(pthread_create(&thread, NULL, write_at_signal, go), 0);
+	object_with_counters(&object);
+	at.prog = add_counter(&object, BPF_PROG_TYPE_PERF_EVENT, 0, 0);
+	struct skep_session *session = open_session(&object);
+	attach(session, &at);
+	assert_int_equal(skep_session_n_links(session), 2);
+	sem_post(&go[0]);
+	sem_wait(&go[1]);
+	assert_int_equal(counter(session, 0), N_CALLS);
+	sem_post(&go[0]);
+	pthread_join(thread, NULL);
+	skep_session_close(session);
+	skep_object_done(&object);
 }
 
 static uint64_t kernel_symbol(const char *name)
@@ -467,6 +513,7 @@ int main(void)
 		cmocka_unit_test(perf_cycles),
 		cmocka_unit_test(perf_cache),
 		cmocka_unit_test(watchpoint),
+		cmocka_unit_test(watchpoint_of_threads),
 		cmocka_unit_test(watchpoint_kernel),
 		cmocka_unit_test(uprobe_multi),
 		cmocka_unit_test(uretprobe_multi),

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <skep/btf.h>
@@ -198,6 +199,80 @@ static void tp_btf(void **state)
 	trial_run(&trial);
 }
 
+/* --- Modules --------------------------------------------------------------------------------- */
+
+/* A module that the test kernels of distributions have loaded: their root is an overlay. */
+#define MODULE      "overlay"
+#define MODULE_FUNC "ovl_getattr"
+
+static void stat_root(struct trial *trial)
+{
+	struct stat info;
+
+	for (int i = 0; i < N_CALLS; i++)
+		assert_int_equal(stat("/", &info), 0);
+}
+
+static bool is_btf_of(int fd, const char *module)
+{
+	char name[64] = "";
+	struct bpf_btf_info info;
+
+	memset(&info, 0, sizeof(info));
+	info.name = (uint64_t)(uintptr_t)name;
+	info.name_len = sizeof(name);
+	return !skep_bpf_info(fd, &info, sizeof(info)) && info.kernel_btf && !strcmp(name, module);
+}
+
+/* A descriptor of the module's BTF, and in it the function's id; else the test is over. */
+static int open_module(const char *test, uint32_t *ret_func)
+{
+	struct skep_btf *btf = NULL;
+	uint32_t id = 0;
+
+	if (!kernel_btf || skep_btf_open("/sys/kernel/btf/" MODULE, kernel_btf, &btf, NULL))
+		trial_not_here(test, "no module %s with BTF is loaded", MODULE);
+	*ret_func =
+		skep_btf_find(btf, MODULE_FUNC, strlen(MODULE_FUNC), SKEP_BTF_MASK(SKEP_BTF_FUNC));
+	skep_btf_free(btf);
+	assert_true(*ret_func != 0);
+	while (!skep_bpf_next_id(BPF_BTF_GET_NEXT_ID, id, &id)) {
+		int fd = skep_bpf_open_id(BPF_BTF_GET_FD_BY_ID, id);
+		if (fd >= 0 && is_btf_of(fd, MODULE))
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	trial_not_here(test, "the kernel gives nobody the BTF of %s", MODULE);
+}
+
+static void kprobe_module(void **state)
+{
+	struct trial trial = {
+		.name = "kprobe.module",
+		.prog_type = BPF_PROG_TYPE_KPROBE,
+		.at = {.type = SKEP_ATTACH_KPROBE, .kprobe.func = MODULE ":" MODULE_FUNC},
+		.fire = stat_root,
+		.link_type = BPF_LINK_TYPE_PERF_EVENT,
+		.only_this_pid = true,
+	};
+
+	trial_run(&trial);
+}
+
+static void fentry_module(void **state)
+{
+	struct trial trial = tracing_trial("fentry.module", BPF_TRACE_FENTRY);
+
+	trial.attach_fd = open_module(trial.name, &trial.attach_btf_id);
+	trial.fire = stat_root;
+	trial.fires = 0;
+	bool is_here = trial_is_here(&trial);
+	close(trial.attach_fd);
+	if (!is_here)
+		trial_skip(&trial);
+}
+
 /* --- LSM ------------------------------------------------------------------------------------- */
 
 static struct trial lsm_trial(const char *name, const char *hook, uint32_t attach_type)
@@ -219,10 +294,11 @@ static void lsm(void **state)
 	trial_run(&trial);
 }
 
-static void open_root(struct trial *trial)
+/* Not a folder of the root's file system, which may be one on top of another: that asks twice. */
+static void open_proc(struct trial *trial)
 {
 	for (int i = 0; i < N_CALLS; i++) {
-		int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		int fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		assert_true(fd >= 0);
 		close(fd);
 	}
@@ -233,7 +309,7 @@ static void lsm_sleepable(void **state)
 	struct trial trial = lsm_trial("lsm.s", "bpf_lsm_file_open", BPF_LSM_MAC);
 
 	trial.flags = BPF_F_SLEEPABLE;
-	trial.fire = open_root;
+	trial.fire = open_proc;
 	trial_run(&trial);
 }
 
@@ -281,9 +357,9 @@ static void lsm_cgroup(void **state)
 		trial_skip(&trial);
 }
 
-/* --- Functions of other programs --------------------------------------------------------------- */
+/* --- Functions of other programs ------------------------------------------------------------- */
 
-/* int target(struct xdp_md *ctx), which returns @verdict; *ret_func: its id in the BTF. */
+/* int target(struct xdp_md *ctx), which returns @verdict; @ret_func: its id in BTF. */
 static void object_with_xdp(struct skep_object *object, uint32_t type, int32_t verdict,
 			    uint32_t *ret_func)
 {
@@ -436,6 +512,8 @@ int main(void)
 		cmocka_unit_test(fexit),
 		cmocka_unit_test(fmod_ret),
 		cmocka_unit_test(tp_btf),
+		cmocka_unit_test(kprobe_module),
+		cmocka_unit_test(fentry_module),
 		cmocka_unit_test(lsm),
 		cmocka_unit_test(lsm_sleepable),
 		cmocka_unit_test(lsm_cgroup),

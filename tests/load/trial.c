@@ -3,7 +3,7 @@
 
 #include <stdarg.h>
 
-enum { MAX_LINKS = 4096 };
+#include "linux/link_info.h"
 
 static void add_programs(struct skep_object *object, const struct trial *trial)
 {
@@ -20,22 +20,32 @@ static void add_programs(struct skep_object *object, const struct trial *trial)
 	}
 }
 
-/* The last link's id: those made later have higher ones. */
-static uint32_t last_link(void)
+/* By which the trial's own links are known: other programs' come and go meanwhile. */
+static void find_ids(const struct skep_session *session, uint32_t ret_ids[2])
 {
-	uint32_t id = 0;
-
-	while (skep_bpf_next_id(BPF_LINK_GET_NEXT_ID, id, &id) == 0)
-		;
-	return id;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct bpf_prog_info info = {0};
+		assert_int_equal(
+			skep_bpf_info(skep_session_prog_fd(session, i), &info, sizeof(info)), 0);
+		ret_ids[i] = info.id;
+	}
 }
 
-static uint32_t count_links_after(uint32_t id)
+static bool runs_one_of(uint32_t link_id, const uint32_t ids[2])
 {
-	uint32_t n = 0;
+	struct bpf_link_info info = {0};
+	_cleanup_close_ int fd = skep_bpf_open_id(BPF_LINK_GET_FD_BY_ID, link_id);
 
-	while (n < MAX_LINKS && skep_bpf_next_id(BPF_LINK_GET_NEXT_ID, id, &id) == 0)
-		n++;
+	return fd >= 0 && skep_bpf_info(fd, &info, sizeof(info)) == 0 &&
+	       (info.prog_id == ids[0] || info.prog_id == ids[1]);
+}
+
+static uint32_t count_links(const uint32_t ids[2])
+{
+	uint32_t id = 0, n = 0;
+
+	while (skep_bpf_next_id(BPF_LINK_GET_NEXT_ID, id, &id) == 0)
+		n += runs_one_of(id, ids);
 	return n;
 }
 
@@ -65,16 +75,35 @@ static void fire(struct trial *trial, const struct skep_session *session, uint32
 	assert_int_equal(counter(session, !slot), other);
 }
 
+/* skep_link_describe() tells the same, whatever the type. */
+static void check_told(int fd, const struct bpf_link_info *info)
+{
+	struct skep_link told;
+
+	assert_int_equal(skep_link_describe(fd, &told), 0);
+	assert_int_equal(told.id, info->id);
+	assert_int_equal(told.type, info->type);
+	assert_int_equal(told.prog_id, info->prog_id);
+	assert_true(strncmp(told.type_name, "type ", strlen("type ")) != 0);
+	for (size_t i = 0; i < told.fields.len; i++)
+		assert_true(!told.fields.data[i].text || told.fields.data[i].text[0]);
+	skep_link_done(&told);
+}
+
 static void check_link(const struct trial *trial, const struct skep_session *session)
 {
 	struct bpf_link_info info = {0};
+	uint32_t ids[2];
 
 	if (trial->link_type < 0)
 		return;
+	find_ids(session, ids);
+	assert_int_equal(count_links(ids), 1);
 	assert_int_equal(skep_session_n_links(session), 1);
 	assert_int_equal(skep_bpf_info(skep_session_link_fd(session, 0), &info, sizeof(info)), 0);
 	assert_int_equal(info.type, trial->link_type);
 	assert_true(info.prog_id != 0);
+	check_told(skep_session_link_fd(session, 0), &info);
 }
 
 static void replace(struct trial *trial, struct skep_session *session)
@@ -102,23 +131,25 @@ static void live(struct trial *trial, struct skep_session *session)
 bool trial_is_here(struct trial *trial)
 {
 	_cleanup_diag_ struct skep_diag diag = {0};
-	const uint32_t links_before = last_link();
 	struct skep_session *session = NULL;
+	uint32_t ids[2] = {0};
 	struct skep_object object;
 	bool is_here;
 
 	object_with_counters(&object);
 	add_programs(&object, trial);
 	trial->at.target = trial->name;
-	is_here = !skep_session_open(&object, NULL, &session, &diag) &&
-		  !skep_session_attach(session, &trial->at, &diag);
+	is_here = !skep_session_open(&object, NULL, &session, &diag);
+	if (is_here)
+		find_ids(session, ids);
+	is_here = is_here && !skep_session_attach(session, &trial->at, &diag);
 	if (is_here)
 		live(trial, session);
 	else
 		say_not_here(trial, &diag);
 	skep_session_close(session);
 	skep_object_done(&object);
-	assert_int_equal(count_links_after(links_before), 0);
+	assert_int_equal(ids[0] ? count_links(ids) : 0, 0);
 	return is_here;
 }
 

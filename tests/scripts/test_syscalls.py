@@ -10,6 +10,8 @@ import pytest
 
 from runner import SKEP
 
+# Calls that it makes at least, where the kernel has none of those that are newer than C libraries.
+FEWEST = 55
 PROGRAM = SKEP.parent / "tests" / "programs" / "syscalls"
 EVENT = "tracepoint:syscalls:sys_{}_"
 
@@ -39,7 +41,7 @@ def test_two_probes_in_the_order_of_the_script():
     probe = EVENT.format("enter") + '* /comm == "syscalls"/'
     found = maps(f"{probe} {{ @first = count(); @last = 1; }} {probe} {{ @last = 2; }}",
                  "-c", str(PROGRAM))
-    assert found["@first"] > 100 and found["@last"] == 2
+    assert found["@first"] >= FEWEST and found["@last"] == 2
 
 
 def test_place_is_known_in_a_loop_over_a_map():
@@ -61,4 +63,4 @@ def test_other_processes_are_left_out():
 def test_user_stacks_and_results():
     found = maps(EVENT.format("exit") + '* /comm == "syscalls"/ { @[ustack(3)] = count(); }',
                  "-c", str(PROGRAM))
-    assert sum(found["@"].values()) > 100
+    assert sum(found["@"].values()) >= FEWEST

@@ -150,6 +150,19 @@ static void copy_comm(struct skep_lower *l, struct skep_opnd dst, int32_t off)
 	skep_lower_copy(l, dst, off, R(task), at, COMM_BYTES);
 }
 
+struct skep_value skep_lower_task_number(struct skep_lower *l, const struct skep_type *type,
+					 const char *member)
+{
+	int32_t at = task_member(l, member);
+
+	if (at < 0) {
+		skep_lower_cannot(l, l->span, "the kernel's BTF does not describe task_struct");
+		return skep_value_int(I(0), type);
+	}
+	uint32_t task = skep_ir_call(l->f, BPF_FUNC_get_current_task_btf, 0, NULL);
+	return skep_value_int(R(skep_ir_load(l->f, 4, R(task), at)), type);
+}
+
 LOWER(comm)
 {
 	struct skep_value text = skep_lower_temp(l, expr->type);
@@ -257,16 +270,40 @@ static struct skep_opnd regs_arg(struct skep_lower *l, uint32_t n)
 	return skep_lower_load(l, &stack, skep_regs_stack_arg(n), 8, false);
 }
 
+/*
+ * A word of a context that is an array of them. Where the verifier knows what an argument points
+ * to, it allows less with it than with a number; twice negated it is one.
+ */
+static struct skep_opnd raw_word(struct skep_lower *l, uint32_t n)
+{
+	uint32_t prog_type = l->probe->provider->prog_type;
+	uint32_t word = skep_ir_load(l->f, 8, l->ctx, (int32_t)(8 * n));
+
+	if (prog_type != BPF_PROG_TYPE_TRACING && prog_type != BPF_PROG_TYPE_LSM)
+		return R(word);
+	return R(skep_ir_neg(l->f, R(skep_ir_neg(l->f, R(word)))));
+}
+
+bool skep_lower_has_slots(const struct skep_lower *l)
+{
+	enum skep_ctx_kind ctx = l->probe->provider->ctx;
+
+	return ctx == SKEP_CTX_RAW || ctx == SKEP_CTX_REGS;
+}
+
+struct skep_opnd skep_lower_slot(struct skep_lower *l, uint32_t n)
+{
+	return l->probe->provider->ctx == SKEP_CTX_RAW ? raw_word(l, n) : regs_arg(l, n);
+}
+
 static struct skep_value argument(struct skep_lower *l, const struct skep_expr *expr)
 {
 	uint32_t n = (uint32_t)(expr->builtin - SKEP_BI_arg0);
 	enum skep_ctx_kind ctx = l->probe->provider->ctx;
 	struct skep_opnd value = I(0);
 
-	if (ctx == SKEP_CTX_RAW)
-		value = R(skep_ir_load(l->f, 8, l->ctx, (int32_t)(8 * n)));
-	else if (ctx == SKEP_CTX_REGS)
-		value = regs_arg(l, n);
+	if (skep_lower_has_slots(l))
+		value = skep_lower_slot(l, n);
 	else if (ctx == SKEP_CTX_USDT && n < l->probe->n_usdt_args)
 		value = usdt_arg(l, expr, n);
 	else
@@ -306,11 +343,34 @@ LOWER(config)
 	return skep_value_int(I(0), expr->type);
 }
 
+/* Only their members are values, which are no builtins. */
+LOWER(pkt)
+{
+	return skep_value_int(I(0), expr->type);
+}
+#define lower_sock    lower_pkt
+#define lower_sysctl  lower_pkt
+#define lower_device  lower_pkt
+#define lower_sockopt lower_pkt
+
+LOWER(ifindex)
+{
+	return skep_lower_ifindex(l, expr);
+}
+LOWER(ifname)
+{
+	return skep_lower_ifname(l, expr);
+}
+
+/* Behind the arguments, or in its register. */
 LOWER(retval)
 {
-	uint32_t value = skep_ir_load(l->f, 8, l->ctx, skep_regs_find("retval"));
+	struct skep_opnd value =
+		l->probe->provider->ctx == SKEP_CTX_RAW
+			? raw_word(l, l->probe->args->size / 8)
+			: R(skep_ir_load(l->f, 8, l->ctx, skep_regs_find("retval")));
 
-	return skep_value_int(skep_lower_fit(l, R(value), expr->type), expr->type);
+	return skep_value_int(skep_lower_fit(l, value, expr->type), expr->type);
 }
 
 /* --- Where we are ---------------------------------------------------------------------------- */
@@ -332,7 +392,30 @@ static struct skep_opnd instruction_pointer(struct skep_lower *l)
 	return R(skep_ir_load(l->f, 8, l->ctx, skep_regs_find("ip")));
 }
 
-/* func: the name if the place says it, else the symbol at the instruction pointer. */
+/*
+ * The kernel's function that a kprobe is on, also when it returns: the instruction pointer is in
+ * whoever called it then. Within a function, and before Linux 5.15, the pointer has to do.
+ */
+static struct skep_opnd kernel_function(struct skep_lower *l)
+{
+	static const char helper[] = "bpf_get_func_ip_kprobe";
+	struct skep_ir_func *f = l->f;
+	struct skep_btf *btf = skep_types_btf(l->types);
+	uint32_t at = skep_ir_var(f), within = skep_ir_block(f), done = skep_ir_block(f);
+
+	if (!btf || !skep_btf_find(btf, helper, strlen(helper), SKEP_BTF_MASK(SKEP_BTF_FUNC)))
+		return instruction_pointer(l);
+	skep_ir_set(f, at, R(skep_ir_calln(f, BPF_FUNC_get_func_ip, l->ctx)));
+	skep_ir_branch_cold(f, SKEP_IR_EQ, R(at), I(0), within);
+	skep_ir_jump(f, done);
+	skep_ir_at(f, within);
+	skep_ir_set(f, at, instruction_pointer(l));
+	skep_ir_jump(f, done);
+	skep_ir_at(f, done);
+	return R(at);
+}
+
+/* func: the name if the place says it, else the symbol at its address. */
 LOWER(func)
 {
 	if (expr->type->kind == SKEP_T_STRING) {
@@ -343,7 +426,7 @@ LOWER(func)
 	}
 	if (expr->type->kind == SKEP_T_USYM)
 		return skep_lower_usym(l, instruction_pointer(l), expr->type);
-	return skep_value_int(instruction_pointer(l), expr->type);
+	return skep_value_int(kernel_function(l), expr->type);
 }
 
 /* In user mode the saved code segment has privilege level 3 (x86), PSTATE a mode of 0 (arm64). */
@@ -373,6 +456,8 @@ bool skep_lower_special_into(struct skep_lower *l, const struct skep_expr *expr,
 {
 	bool is_string = type->kind == SKEP_T_STRING;
 
+	if (skep_lower_packet_into(l, expr, dst, off, type))
+		return true;
 	if (is_string && expr->kind == SKEP_E_IDENT && expr->builtin == SKEP_BI_comm &&
 	    type->size >= COMM_BYTES) {
 		copy_comm(l, dst, off);

@@ -118,6 +118,14 @@ static const struct skep_expr *without_zero(const struct skep_expr *expr)
 		       : expr;
 }
 
+/* What a truth that combines no others wants of the packet; it is false without. */
+static uint32_t needs_of(const struct skep_expr *expr)
+{
+	if (expr->kind == SKEP_E_BINARY && expr->op >= SKEP_OPR_EQ && expr->op <= SKEP_OPR_GE)
+		return skep_lower_packet_needs(expr->left) | skep_lower_packet_needs(expr->right);
+	return skep_lower_packet_needs(expr);
+}
+
 static void test_value(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
 		       uint32_t else_block)
 {
@@ -137,6 +145,8 @@ void skep_lower_test(struct skep_lower *l, const struct skep_expr *given, uint32
 	const struct skep_expr *expr = without_zero(given);
 	bool binary = !expr->is_const && expr->kind == SKEP_E_BINARY;
 
+	if (l->packet && !expr->is_const)
+		skep_lower_packet_require(l, needs_of(expr), else_block);
 	if (expr->is_const && !expr->text)
 		skep_ir_jump(l->f, expr->integer ? then_block : else_block);
 	else if (binary && (expr->op == SKEP_OPR_LAND || expr->op == SKEP_OPR_LOR))

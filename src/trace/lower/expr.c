@@ -274,6 +274,10 @@ static struct skep_value lower_field(struct skep_lower *l, const struct skep_exp
 {
 	const struct skep_type *type = expr->left->type;
 
+	if (expr->packet)
+		return skep_lower_packet(l, expr);
+	if (expr->member)
+		return skep_lower_member(l, expr);
 	if (type->kind != SKEP_T_TUPLE)
 		return skep_lower_field(l, expr);
 	struct skep_value tuple = skep_lower_expr(l, expr->left);

@@ -62,23 +62,36 @@ static struct skep_value data_loc(struct skep_lower *l, const struct skep_value 
 		.type = field->type, .opnd = R(addr), .space = SKEP_SPACE_KERNEL};
 }
 
+/* Arguments are in words of 8 bytes, and may only be read so; a member of a struct that is passed
+ * by value may be in the middle of one. */
+static struct skep_value slot_value(struct skep_lower *l, int32_t off, const struct skep_type *type)
+{
+	struct skep_opnd word = skep_lower_slot(l, (uint32_t)off / 8);
+
+	if (off % 8)
+		word = R(skep_ir_alu(l->f, SKEP_IR_SHR, word, I(off % 8 * 8)));
+	return skep_value_int(skep_lower_fit(l, word, type), type);
+}
+
 struct skep_value skep_lower_field(struct skep_lower *l, const struct skep_expr *expr)
 {
 	const struct skep_field *field = &expr->field;
 	struct skep_value at = place(l, expr->left);
 
 	at.type = field->type;
-	if (at.space == SKEP_SPACE_CTX && l->probe->provider->ctx == SKEP_CTX_RAW) {
-		/* Arguments are 8 bytes each, and may only be loaded so. */
-		uint32_t whole = skep_ir_load(l->f, 8, at.opnd, at.off + (int32_t)field->off);
-		return skep_value_int(skep_lower_fit(l, R(whole), field->type), field->type);
-	}
 	at.off += (int32_t)field->off;
+	if (at.space == SKEP_SPACE_CTX && skep_lower_has_slots(l) &&
+	    skep_type_is_scalar(field->type) && !field->bit_size)
+		return slot_value(l, at.off, field->type);
 	if (field->is_data_loc || field->is_rel_loc)
 		return data_loc(l, &at, field);
 	if (field->bit_size)
 		return bit_field(l, &at, field);
-	return skep_lower_at(l, at.opnd, at.off, field->type, at.space);
+	struct skep_value value = skep_lower_at(l, at.opnd, at.off, field->type, at.space);
+	if (at.space == SKEP_SPACE_CTX && field->type->kind == SKEP_T_PTR &&
+	    l->probe->provider->ctx == SKEP_CTX_ITER)
+		value.opnd = skep_lower_iter_pointer(l, value.opnd);
+	return value;
 }
 
 /* An element of an array in our own memory must be proven to lie in it. */

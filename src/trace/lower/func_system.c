@@ -88,6 +88,8 @@ struct skep_value skep_lower_ids(struct skep_lower *l, const struct skep_type *t
 
 	if (!is_initial && !stat("/proc/self/ns/pid", &ns) && ns.st_ino != PID_INIT_INO)
 		return skep_value_int(R(ids_in(l, &ns, is_process)), type);
+	if (l->probe->hook) /* before Linux 6.10 the helper is for tracing programs alone */
+		return skep_lower_task_number(l, type, is_process ? "tgid" : "pid");
 	uint32_t both = skep_ir_call(l->f, BPF_FUNC_get_current_pid_tgid, 0, NULL);
 	uint32_t part = is_process ? skep_ir_alu(l->f, SKEP_IR_SHR, R(both), I(32))
 				   : skep_ir_extend(l->f, R(both), 4, false);

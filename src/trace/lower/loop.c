@@ -8,7 +8,7 @@
  */
 #include <linux/bpf.h>
 
-#include "trace/lower/lower.h"
+#include "trace/lower/packet.h"
 
 /*
  * A loop under may_goto is verified until its state repeats. A variable that
@@ -91,10 +91,17 @@ static void blur_exprs(struct skep_lower *l, const struct skep_expr *expr)
 /*
  * What a callback is given, on the stack, as the kernel forgets what a pointer
  * is anywhere else: how the loop was left, the program's context, where the captured
- * variables are, and the place (see gather.c). Those may be many and long, and so lie wherever
- * there is room.
+ * variables are, the place (see gather.c), and where the packet's values are. Those may be
+ * many and long, and so lie wherever there is room.
  */
-enum { BOX_LEFT = 0, BOX_CTX = 8, BOX_CAPTURED = 16, BOX_PLACE = 24, BOX_BYTES = 32 };
+enum {
+	BOX_LEFT = 0,
+	BOX_CTX = 8,
+	BOX_CAPTURED = 16,
+	BOX_PLACE = 24,
+	BOX_PACKET = 32,
+	BOX_BYTES = 40
+};
 enum left_by { LEFT_AT_END, LEFT_BY_RETURN };
 
 void skep_lower_box(struct skep_lower *l)
@@ -104,6 +111,8 @@ void skep_lower_box(struct skep_lower *l)
 	skep_ir_store(l->f, 8, l->box, BOX_CTX, l->ctx);
 	if (l->probe->gather)
 		skep_ir_store(l->f, 8, l->box, BOX_PLACE, l->place);
+	if (l->packet)
+		skep_ir_store(l->f, 8, l->box, BOX_PACKET, l->packet->block);
 	if (!l->captured_bytes)
 		return;
 	l->captured = S(skep_ir_slot(l->f, l->captured_bytes, 8), 0);
@@ -114,7 +123,7 @@ void skep_lower_box(struct skep_lower *l)
 void skep_lower_leave(struct skep_lower *l)
 {
 	if (!l->in_callback) {
-		skep_ir_exit(l->f, I(0));
+		skep_lower_exit(l);
 		return;
 	}
 	skep_ir_store(l->f, 8, l->box, BOX_LEFT, I(LEFT_BY_RETURN));
@@ -268,6 +277,9 @@ static void build_callback(struct skep_lower *l, const struct skep_stmt *stmt,
 		l->place = R(skep_ir_load(callback, 8, l->box, BOX_PLACE));
 	if (l->captured_bytes)
 		l->captured = R(skep_ir_load(callback, 8, l->box, BOX_CAPTURED));
+	struct skep_opnd block = l->packet ? l->packet->block : I(0);
+	if (l->packet)
+		l->packet->block = R(skep_ir_load(callback, 8, l->box, BOX_PACKET));
 	skep_lower_homes_of(l, stmt);
 	bind_element(l, stmt, map);
 	skep_lower_stmts(l, stmt->body);
@@ -281,6 +293,8 @@ static void build_callback(struct skep_lower *l, const struct skep_stmt *stmt,
 	l->captured = outer.captured;
 	l->ctx = outer.ctx;
 	l->place = outer.place;
+	if (l->packet)
+		l->packet->block = block;
 }
 
 static void lower_for_map(struct skep_lower *l, const struct skep_stmt *stmt)
@@ -302,7 +316,7 @@ static void lower_for_map(struct skep_lower *l, const struct skep_stmt *stmt)
 	if (l->in_callback)
 		skep_ir_exit(f, I(1));
 	else
-		skep_ir_exit(f, I(0));
+		skep_lower_exit(l);
 	skep_ir_at(f, on);
 }
 

@@ -14,8 +14,9 @@
  *
  * Files: program.c (the order of things), storage.c (how maps are kept),
  * expr.c, cond.c, field.c, memory.c (reading and copying), string.c, stmt.c,
- * loop.c, mentions.c, gather.c (many system calls through one tracepoint), mapop.c, agg.c (count()
- * … lhist()), event.c, func_*.c, builtin.c.
+ * loop.c, mentions.c, iter.c, packet.c and packet_use.c, hook.c (what a packet or
+ * socket is answered with), bundle.c, gather.c (many system calls through one
+ * tracepoint), mapop.c, agg.c (count() … lhist()), event.c, func_*.c, builtin.c.
  */
 #ifndef SKEP_TRACE_LOWER_H
 #define SKEP_TRACE_LOWER_H
@@ -56,6 +57,8 @@ struct skep_proof {
 	uint32_t at; /* the register that holds its address */
 };
 
+struct skep_packet_homes;
+
 #define SKEP_MOST_PROOFS 4 /* each is a register, or a stack slot, as long as it holds */
 
 struct skep_lower {
@@ -77,10 +80,12 @@ struct skep_lower {
 
 	/* of the program being lowered */
 	struct skep_ir_func *f;
-	const struct skep_probe *probe; /* the one place, or the first of several */
-	bool many_places;               /* `probe` is told by the attach cookie, or by `place` */
-	struct skep_opnd place;         /* in gathered programs: the place's index + 1 */
-	struct skep_opnd ctx;           /* the program's context */
+	const struct skep_probe *probe;   /* the one place, or the first of several */
+	bool many_places;                 /* `probe` is told by the attach cookie, or by `place` */
+	struct skep_opnd place;           /* in gathered programs: the place's index + 1 */
+	struct skep_opnd ctx;             /* the program's context */
+	struct skep_opnd answer;          /* what the program returns (hook.c) */
+	struct skep_packet_homes *packet; /* NULL: the probe asks for no packet */
 	struct skep_loop *loop;
 	struct skep_span span;     /* of the call or statement being lowered, for its events */
 	struct skep_opnd box;      /* what callbacks are given: see skep_lower_box() */
@@ -169,6 +174,29 @@ struct skep_value skep_lower_field(struct skep_lower *l, const struct skep_expr 
 struct skep_value skep_lower_index(struct skep_lower *l, const struct skep_expr *expr);
 struct skep_value skep_lower_deref(struct skep_lower *l, const struct skep_expr *expr);
 
+/* --- packet.c, packet_use.c, hook.c ---------------------------------------------------------- */
+/** Read all that the probe uses of its packet, from here on (l->packet). */
+void skep_lower_packet_walk(struct skep_lower *l);
+/** pkt.ip.src */
+struct skep_value skep_lower_packet(struct skep_lower *l, const struct skep_expr *expr);
+/** The same straight to where it is wanted; false: not such an expression. */
+bool skep_lower_packet_into(struct skep_lower *l, const struct skep_expr *expr,
+			    struct skep_opnd dst, int32_t off, const struct skep_type *type);
+/** The bits of the layers that the packet has. */
+struct skep_opnd skep_lower_packet_present(struct skep_lower *l);
+/** Which layers @expr (or NULL) wants whatever happens. */
+uint32_t skep_lower_packet_needs(const struct skep_expr *expr);
+/** Go on where the packet has all these layers, else to @else_block. */
+void skep_lower_packet_require(struct skep_lower *l, uint32_t needs, uint32_t else_block);
+/** sock.dst, sysctl.name */
+struct skep_value skep_lower_member(struct skep_lower *l, const struct skep_expr *expr);
+struct skep_value skep_lower_ifindex(struct skep_lower *l, const struct skep_expr *expr);
+struct skep_value skep_lower_ifname(struct skep_lower *l, const struct skep_expr *expr);
+/** Begin a program: it lets pass what it is not told to drop (l->answer). */
+void skep_lower_answer(struct skep_lower *l);
+/** End it; not in callbacks. */
+void skep_lower_exit(struct skep_lower *l);
+
 /* --- builtin.c, func_*.c -------------------------------------------------------------------- */
 struct skep_value skep_lower_builtin(struct skep_lower *l, const struct skep_expr *expr);
 struct skep_value skep_lower_call(struct skep_lower *l, const struct skep_expr *expr);
@@ -177,6 +205,9 @@ struct skep_value skep_lower_call(struct skep_lower *l, const struct skep_expr *
 	struct skep_value skep_fn_##name(struct skep_lower *l, const struct skep_expr *call);
 #include "trace/functions.def"
 #undef FUNCTION
+/** Whether a place has its arguments in words, each by its number: a function's. */
+bool skep_lower_has_slots(const struct skep_lower *l);
+struct skep_opnd skep_lower_slot(struct skep_lower *l, uint32_t n);
 struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type *type);
 /** The address with the process it belongs to (func_symbol.c). */
 struct skep_value skep_lower_usym(struct skep_lower *l, struct skep_opnd addr,
@@ -187,6 +218,9 @@ struct skep_value skep_lower_ids(struct skep_lower *l, const struct skep_type *t
 				 bool is_process, bool is_initial);
 /** The helper that gives nsecs (func_system.c). */
 int32_t skep_lower_clock(struct skep_lower *l);
+/** A 32-bit member of the current task, through the kernel's BTF (builtin.c). */
+struct skep_value skep_lower_task_number(struct skep_lower *l, const struct skep_type *type,
+					 const char *member);
 /** The current task's address. */
 struct skep_opnd skep_lower_curtask(struct skep_lower *l);
 
@@ -256,6 +290,22 @@ bool skep_lower_mentions_call(const struct skep_probe_def *def, enum skep_functi
 void skep_lower_gather(struct skep_lower *l);
 /** Begin a gathered program: leave, or know l->place. Nothing in other programs. */
 void skep_lower_gathered_place(struct skep_lower *l);
+
+/* --- program.c ---------------------------------------------------------------------------- */
+/** The same body, of the same kind and reached the same way. */
+bool skep_lower_same_program(const struct skep_probe *a, const struct skep_probe *b);
+
+/* --- bundle.c ----------------------------------------------------------------------------- */
+/** Before the program of probe @first, which has many places, is made: for which kind of link? */
+void skep_lower_choose_multi(struct skep_lower *l, uint32_t first);
+/** Bundle the @n places of that program, their attachments filled in, where there are links. */
+void skep_lower_bundle(struct skep_lower *l, uint32_t first, uint32_t n);
+
+/* --- iter.c ------------------------------------------------------------------------------- */
+/** At the start of an iterator's program: leave if there is no object, and pace the pass. */
+void skep_lower_iter_object(struct skep_lower *l);
+/** A pointer out of an iterator's context, as a number. */
+struct skep_opnd skep_lower_iter_pointer(struct skep_lower *l, struct skep_opnd ptr);
 
 /* --- storage.c ------------------------------------------------------------------------------- */
 /** Decide how each map is kept and make the BPF maps. */

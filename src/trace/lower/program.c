@@ -14,7 +14,8 @@
 #include <skep/isa.h>
 
 #include "base/buf.h"
-#include "trace/lower/lower.h"
+#include "linux/newer.h"
+#include "trace/lower/packet.h"
 #include "trace/parse.h"
 #include "trace/types/types.h"
 
@@ -62,7 +63,23 @@ static uint32_t program_type(struct skep_lower *l, const struct skep_probe *prob
 {
 	if (probe->special != SKEP_PROBE_ATTACHED)
 		return skep_lower_run_type(l);
+	if (probe->hook)
+		return probe->hook->prog_type;
 	return probe->gather ? BPF_PROG_TYPE_RAW_TRACEPOINT : probe->provider->prog_type;
+}
+
+static const char *function_section(const struct skep_probe *probe)
+{
+	bool is_return = probe->provider->is_return;
+
+	switch (probe->attach.type) {
+	case SKEP_ATTACH_KPROBE: return is_return ? "kretprobe" : "kprobe";
+	case SKEP_ATTACH_KPROBE_MULTI: return is_return ? "kretprobe.multi" : "kprobe.multi";
+	default: break;
+	}
+	if (probe->expected_attach_type == ATTACH_UPROBE_MULTI)
+		return is_return ? "uretprobe.multi" : "uprobe.multi";
+	return is_return ? "uretprobe" : "uprobe";
 }
 
 /* What libbpf goes by in an ELF file. */
@@ -71,6 +88,8 @@ static const char *section_name(struct skep_lower *l, const struct skep_probe *p
 	const char *name = probe->gather ? probe->attach.target : probe->name;
 	const char *event = strchr(name, ':');
 
+	if (probe->hook)
+		return probe->hook->section;
 	switch (program_type(l, probe)) {
 	case BPF_PROG_TYPE_TRACEPOINT: {
 		char *text = skep_arena_printf(l->arena, "tracepoint/%s", event ? event + 1 : name);
@@ -82,7 +101,11 @@ static const char *section_name(struct skep_lower *l, const struct skep_probe *p
 	case BPF_PROG_TYPE_RAW_TRACEPOINT:
 		return skep_arena_printf(l->arena, "raw_tracepoint/%s", event ? event + 1 : name);
 	case BPF_PROG_TYPE_PERF_EVENT: return "perf_event";
-	default: return probe->provider->is_return ? "uretprobe" : "uprobe";
+	case BPF_PROG_TYPE_TRACING:
+	case BPF_PROG_TYPE_LSM:
+		return skep_arena_printf(l->arena, "%s/%s", probe->provider->name,
+					 strrchr(name, ':') + 1);
+	default: return function_section(probe);
 	}
 }
 
@@ -93,17 +116,18 @@ static void filter_pid(struct skep_lower *l)
 	uint32_t other = skep_ir_block(f), mine = skep_ir_block(f);
 	bool everywhere = l->probe->special == SKEP_PROBE_ATTACHED &&
 			  l->probe->provider->prog_type != BPF_PROG_TYPE_PERF_EVENT &&
-			  l->probe->attach.type != SKEP_ATTACH_UPROBE;
+			  l->probe->attach.type != SKEP_ATTACH_UPROBE &&
+			  l->probe->provider->ctx != SKEP_CTX_ITER &&
+			  (!l->probe->hook || l->probe->hook->has_task);
 
 	if (l->opts->pid <= 0 || !everywhere) {
 		skep_ir_jump(f, mine);
 	} else {
-		uint32_t both = skep_ir_call(f, BPF_FUNC_get_current_pid_tgid, 0, NULL);
-		uint32_t pid = skep_ir_alu(f, SKEP_IR_SHR, R(both), I(32));
-		skep_ir_branch(f, SKEP_IR_EQ, R(pid), I(l->opts->pid), mine, other);
+		struct skep_value pid = skep_lower_ids(l, &skep_type_u32, true, true);
+		skep_ir_branch(f, SKEP_IR_EQ, pid.opnd, I(l->opts->pid), mine, other);
 	}
 	skep_ir_at(f, other);
-	skep_ir_exit(f, I(0));
+	skep_lower_exit(l);
 	skep_ir_at(f, mine);
 }
 
@@ -116,8 +140,17 @@ static void predicate(struct skep_lower *l, const struct skep_expr *expr)
 	skep_lower_test(l, expr, yes, no);
 	skep_ir_slot_release(l->f, mark);
 	skep_ir_at(l->f, no);
-	skep_ir_exit(l->f, I(0));
+	skep_lower_exit(l);
 	skep_ir_at(l->f, yes);
+}
+
+/* A packet may lie in several buffers: nothing here relies on one. */
+static void describe_hook(const struct skep_trace_hook *hook, struct skep_ir_prog_desc *desc)
+{
+	desc->expected_attach_type = hook->attach_type;
+	desc->unrun = hook->pass;
+	if (hook->id == SKEP_AT_XDP)
+		desc->flags = BPF_F_XDP_HAS_FRAGS;
 }
 
 static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *probe,
@@ -128,9 +161,15 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 		.name = program_name(l, probe),
 		.type = program_type(l, probe),
 		.section = section_name(l, probe),
+		.expected_attach_type = probe->expected_attach_type,
+		.attach_btf_id = probe->attach_btf_id,
+		.attach_fd = probe->attach_fd,
 		.span = probe->spec->span,
 	};
 	uint32_t index = l->n_programs++;
+
+	if (probe->hook)
+		describe_hook(probe->hook, &desc);
 
 	l->f = skep_ir_prog(l->ir, &desc);
 	l->probe = probe;
@@ -140,57 +179,77 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 	l->in_callback = false;
 	l->n_proofs = 0;
 	skep_ir_at_source(l->f, probe->spec->span);
+	skep_lower_answer(l);
 	filter_pid(l);
+	skep_lower_iter_object(l);
 	skep_lower_gathered_place(l);
 	skep_lower_homes(l, def);
+	if (l->packet && l->packet->is_before_predicate)
+		skep_lower_packet_walk(l);
 	if (def->predicate)
 		predicate(l, def->predicate);
+	if (l->packet && !l->packet->is_before_predicate)
+		skep_lower_packet_walk(l);
 	skep_lower_stmts(l, def->body);
 	if (!skep_ir_ended(l->f))
-		skep_ir_exit(l->f, I(0));
+		skep_lower_exit(l);
 	return index;
 }
 
 /* --- Which places share a program --------------------------------------------------------- */
 
-/* Raw tracepoints have had cookies only since 6.10, and others since 5.15: without, a place is told
- * by its own program, if it is not gathered. */
+/*
+ * Raw tracepoints have had cookies only since 6.10, and others since 5.15: without, a place is told
+ * by its own program, if it is not gathered. Programs on trampolines are loaded for one place each.
+ * Which of the kernel's functions it is, a kprobe can ask.
+ */
 static bool lacks_cookie(struct skep_lower *l, const struct skep_probe *probe)
 {
-	return probe->provider->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT ||
+	return probe->hook || probe->provider->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT ||
 	       (!probe->gather && !skep_lower_best(l, SKEP_FOR_PLACES));
 }
 
 static bool needs_own_program(struct skep_lower *l, const struct skep_probe *probe)
 {
 	const struct skep_probe_def *def = probe->def;
+	bool knows_func = probe->attach.type == SKEP_ATTACH_KPROBE ||
+			  probe->attach.type == SKEP_ATTACH_KPROBE_MULTI;
 
-	return def->uses_args || probe->provider->ctx == SKEP_CTX_USDT ||
-	       skep_lower_mentions(def, SKEP_BI_func) ||
+	return def->uses_args || probe->provider->ctx == SKEP_CTX_USDT || probe->attach_btf_id ||
+	       (!knows_func && skep_lower_mentions(def, SKEP_BI_func)) ||
+	       skep_lower_mentions(def, SKEP_BI_ifname) ||
 	       (skep_lower_mentions(def, SKEP_BI_probe) && lacks_cookie(l, probe));
 }
 
 /* The same body, of the same kind and reached the same way. */
-static bool same_program(const struct skep_probe *a, const struct skep_probe *b)
+bool skep_lower_same_program(const struct skep_probe *a, const struct skep_probe *b)
 {
-	return a->def == b->def && a->provider == b->provider && a->gather == b->gather;
+	return a->def == b->def && a->provider == b->provider && a->gather == b->gather &&
+	       (a->gather || a->attach.type == b->attach.type) && a->hook == b->hook &&
+	       a->link == b->link;
 }
 
 /* Take every later place of the same body and kind into the program of @first. */
 static void share_program(struct skep_lower *l, uint32_t first)
 {
 	struct skep_probe **probes = l->program->probes;
-	bool by_cookie = skep_lower_mentions(probes[first]->def, SKEP_BI_probe), many = false;
+	bool by_cookie = skep_lower_mentions(probes[first]->def, SKEP_BI_probe);
+	uint32_t n = 1;
 
 	for (uint32_t i = first + 1; i < l->program->n_probes; i++)
-		many |= same_program(probes[i], probes[first]);
+		n += skep_lower_same_program(probes[i], probes[first]);
+	bool many = n > 1;
+	if (many)
+		skep_lower_choose_multi(l, first);
 	uint32_t prog = lower_program(l, probes[first], many);
 	for (uint32_t i = first; i < l->program->n_probes; i++) {
-		if (!same_program(probes[i], probes[first]))
+		if (!skep_lower_same_program(probes[i], probes[first]))
 			continue;
 		probes[i]->attach.prog = prog;
 		probes[i]->attach.cookie = many && by_cookie && !probes[i]->gather ? i + 1 : 0;
 	}
+	if (many)
+		skep_lower_bundle(l, first, n);
 }
 
 static bool is_shared_already(const struct skep_trace_program *program, uint32_t n)
@@ -198,7 +257,7 @@ static bool is_shared_already(const struct skep_trace_program *program, uint32_t
 	for (uint32_t i = n; i-- > 0;) {
 		if (program->probes[i]->def != program->probes[n]->def)
 			return false; /* the places of one body stand together */
-		if (same_program(program->probes[i], program->probes[n]))
+		if (skep_lower_same_program(program->probes[i], program->probes[n]))
 			return true;
 	}
 	return false;
@@ -282,10 +341,11 @@ static int understand(struct skep_check *check, struct skep_expand *expand,
 
 	if ((err = skep_check_preamble(check)))
 		return err;
-	if ((err = skep_expand_script(expand, check->script)))
-		return err;
+	err = skep_expand_script(expand, check->script);
 	program->probes = expand->probes;
 	program->n_probes = expand->n_probes;
+	if (err)
+		return err;
 	for (uint32_t i = 0; i < program->n_probes; i++)
 		program->probes[i]->index = i;
 	return skep_check_script(check, program->probes, program->n_probes);
@@ -382,6 +442,8 @@ int skep_trace_compile(struct skep_arena *arena, const struct skep_source *sourc
 
 void skep_trace_program_done(struct skep_trace_program *program)
 {
+	for (uint32_t i = 0; i < program->n_probes; i++)
+		skep_probe_close(program->probes[i]);
 	skep_object_done(&program->object);
 	skep_types_done(&program->types);
 }

@@ -1,5 +1,9 @@
 /* Statements and variables. */
-#include "trace/lower/lower.h"
+#include <linux/bpf.h>
+
+#include "trace/lower/packet.h"
+
+#define MAX_ERRNO 4095
 
 /* --- Variables -------------------------------------------------------------------------- */
 
@@ -208,6 +212,7 @@ void skep_lower_homes(struct skep_lower *l, const struct skep_probe_def *def)
 	l->has_box = false;
 	find_captures_in(l, def->predicate);
 	find_captures(l, def->body);
+	l->packet = l->probe->hook ? skep_packet_homes_new(l, def, l->has_box) : NULL;
 	if (l->has_box)
 		skep_lower_box(l);
 	home_exprs(l, def->predicate, NULL);
@@ -348,9 +353,32 @@ static void lower_block(struct skep_lower *l, const struct skep_stmt *stmt)
 	skep_lower_stmts(l, stmt->body);
 }
 
+/*
+ * What an LSM probe returns is 0, the operation may go on, or the error it fails with. The kernel
+ * takes no other numbers; what a script makes of them means 0.
+ */
+static void verdict(struct skep_lower *l, const struct skep_expr *value)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t is_negative = skep_ir_block(f), refuse = skep_ir_block(f),
+		 allow = skep_ir_block(f);
+	struct skep_opnd code = skep_lower_scalar(l, value);
+
+	skep_ir_branch(f, SKEP_IR_SLT, code, I(0), is_negative, allow);
+	skep_ir_at(f, is_negative);
+	skep_ir_branch(f, SKEP_IR_SGE, code, I(-MAX_ERRNO), refuse, allow);
+	skep_ir_at(f, refuse);
+	skep_ir_exit(f, code);
+	skep_ir_at(f, allow);
+	skep_ir_exit(f, I(0));
+}
+
 static void lower_return(struct skep_lower *l, const struct skep_stmt *stmt)
 {
-	skep_lower_leave(l);
+	if (stmt->value && l->probe->provider->prog_type == BPF_PROG_TYPE_LSM && !l->in_callback)
+		verdict(l, stmt->value);
+	else
+		skep_lower_leave(l);
 }
 
 static void (*const lowerers[SKEP_S_N_KINDS])(struct skep_lower *, const struct skep_stmt *) = {
@@ -362,12 +390,35 @@ static void (*const lowerers[SKEP_S_N_KINDS])(struct skep_lower *, const struct 
 	[SKEP_S_RETURN] = lower_return,     [SKEP_S_BLOCK] = lower_block,
 };
 
+/* Headers without which the statement is passed over. */
+static uint32_t needs_of(const struct skep_stmt *stmt)
+{
+	return skep_lower_packet_needs(stmt->target) | skep_lower_packet_needs(stmt->value) |
+	       skep_lower_packet_needs(stmt->limit);
+}
+
+static void lower_one(struct skep_lower *l, const struct skep_stmt *stmt)
+{
+	uint32_t needs = l->packet ? needs_of(stmt) : 0, on;
+
+	if (!needs) {
+		lowerers[stmt->kind](l, stmt);
+		return;
+	}
+	on = skep_ir_block(l->f);
+	skep_lower_packet_require(l, needs, on);
+	lowerers[stmt->kind](l, stmt);
+	if (!skep_ir_ended(l->f))
+		skep_ir_jump(l->f, on);
+	skep_ir_at(l->f, on);
+}
+
 void skep_lower_stmts(struct skep_lower *l, const struct skep_stmt *stmt)
 {
 	for (; stmt; stmt = stmt->next) {
 		uint32_t mark = skep_ir_slot_mark(l->f);
 		skep_ir_at_source(l->f, stmt->span);
-		lowerers[stmt->kind](l, stmt);
+		lower_one(l, stmt);
 		skep_ir_slot_release(l->f, mark);
 	}
 }

@@ -106,16 +106,26 @@ static void make_task(struct skep_lower *l, const struct skep_map *map, struct s
 	ret->bpf_map = skep_object_add_map(l->object, &bpf);
 }
 
-static bool may_be_task(const struct skep_map *map)
+/* Programs on packets and sockets may not look into what a task keeps. */
+static bool has_hooks(const struct skep_trace_program *program)
 {
-	return map->only_tid_keys && !map->is_iterated && !map->is_cleared && !map->decl_kind &&
-	       !skep_type_is_agg(map->value) && skep_type_is_scalar(map->key) &&
-	       map->value->size <= 256;
+	for (uint32_t i = 0; i < program->n_probes; i++) {
+		if (program->probes[i]->hook)
+			return true;
+	}
+	return false;
+}
+
+static bool may_be_task(const struct skep_lower *l, const struct skep_map *map)
+{
+	return map->only_tid_keys && !has_hooks(l->program) && !map->is_iterated &&
+	       !map->is_cleared && !map->decl_kind && !skep_type_is_agg(map->value) &&
+	       skep_type_is_scalar(map->key) && map->value->size <= 256;
 }
 
 static bool fits_task(struct skep_lower *l, const struct skep_map *map)
 {
-	return may_be_task(map) && skep_lower_best(l, SKEP_FOR_THREAD_VALUES);
+	return may_be_task(l, map) && skep_lower_best(l, SKEP_FOR_THREAD_VALUES);
 }
 
 static uint32_t take(uint32_t *bytes, uint32_t size)

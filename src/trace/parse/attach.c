@@ -20,10 +20,10 @@
 #define ATTACH_POINTS_MAX 16384
 
 static const char *const pathless[] = {
-	"kprobe",        "kretprobe", "k",        "kr", "fentry",   "fexit", "f",          "fr",
-	"kfunc",         "kretfunc",  "interval", "i",  "profile",  "p",     "tracepoint", "t",
-	"rawtracepoint", "rt",        "software", "s",  "hardware", "h",     "begin",      "end",
-	"BEGIN",         "END",       "self",
+	"kprobe",        "kretprobe", "k",        "kr",  "fentry",   "fexit", "f",          "fr",
+	"kfunc",         "kretfunc",  "interval", "i",   "profile",  "p",     "tracepoint", "t",
+	"rawtracepoint", "rt",        "software", "s",   "hardware", "h",     "begin",      "end",
+	"BEGIN",         "END",       "self",     "lsm",
 };
 
 /* The raw text of an attach point and what is made of it. */

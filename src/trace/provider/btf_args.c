@@ -21,8 +21,8 @@ static const struct skep_type *base_type(struct skep_expand *x, uint32_t id)
 }
 
 /* Types converts ids of the kernel's BTF only. */
-static const struct skep_type *arg_type(struct skep_expand *x, const struct skep_btf *btf,
-					uint32_t id)
+const struct skep_type *skep_btf_arg_type(struct skep_expand *x, const struct skep_btf *btf,
+					  uint32_t id)
 {
 	const struct skep_btf *base = skep_types_btf(x->types);
 	struct skep_btf_int info;
@@ -46,6 +46,12 @@ static uint32_t arg_cnt(const struct skep_btf *btf, uint32_t proto, uint32_t ski
 	return n < MAX_ARGS ? n : MAX_ARGS;
 }
 
+/* A struct by value takes as many slots as it has words. */
+static uint32_t slot_cnt(const struct skep_type *type)
+{
+	return type->kind == SKEP_T_RECORD ? (type->size + SLOT_BYTES - 1) / SLOT_BYTES : 1;
+}
+
 const struct skep_record *skep_btf_args_record(struct skep_expand *x, const struct skep_btf *btf,
 					       uint32_t proto, uint32_t skip, const char *name)
 {
@@ -53,17 +59,19 @@ const struct skep_record *skep_btf_args_record(struct skep_expand *x, const stru
 	struct skep_field *fields = skep_arena_array(x->arena, struct skep_field, MAX_ARGS);
 	uint32_t n = arg_cnt(btf, proto, skip);
 	struct skep_btf_member param;
+	uint32_t slot = 0;
 
 	for (uint32_t i = 0; i < n && !skep_btf_member(btf, proto, skip + i, &param); i++) {
 		fields[i].name = param.name[0] ? skep_arena_strdup(x->arena, param.name)
 					       : skep_arena_printf(x->arena, "arg%u", i);
-		fields[i].type = arg_type(x, btf, param.type);
-		fields[i].off = SLOT_BYTES * i;
+		fields[i].type = skep_btf_arg_type(x, btf, param.type);
+		fields[i].off = SLOT_BYTES * slot;
+		slot += slot_cnt(fields[i].type);
 		record->n_fields = i + 1;
 	}
 	record->name = skep_arena_printf(x->arena, "args of %s", name);
 	record->fields = fields;
-	record->size = SLOT_BYTES * record->n_fields;
+	record->size = SLOT_BYTES * slot;
 	return record;
 }
 

@@ -15,6 +15,9 @@
  */
 const struct skep_record *skep_btf_args_record(struct skep_expand *x, const struct skep_btf *btf,
 					       uint32_t proto, uint32_t skip, const char *name);
+/** The type of one parameter or result; @id is of @btf, see above. */
+const struct skep_type *skep_btf_arg_type(struct skep_expand *x, const struct skep_btf *btf,
+					  uint32_t id);
 /** "    TYPE NAME" for each of the same parameters. */
 void skep_btf_args_list(const struct skep_btf *btf, uint32_t proto, uint32_t skip,
 			struct skep_buf *out);

@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/fd.h"
 #include "base/strmap.h"
 #include "base/vec.h"
 
@@ -132,6 +133,14 @@ struct skep_probe *skep_expand_add(struct skep_expand *x, const struct skep_prov
 	probe->attach.span = spec->span;
 	x->probes[x->n_probes++] = probe;
 	return probe;
+}
+
+void skep_probe_close(struct skep_probe *probe)
+{
+	if (probe->attach.type == SKEP_ATTACH_CGROUP)
+		skep_close(&probe->attach.cgroup.cgroup_fd);
+	if (probe->attach_fd > 0)
+		skep_close(&probe->attach_fd);
 }
 
 /* One name may stand for several places: a USDT probe that was inlined. */

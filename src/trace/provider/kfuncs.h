@@ -9,10 +9,10 @@
  * each once; the kernel itself is module "vmlinux".
  *
  * @traceable_only  only what ftrace says can be probed; else /proc/kallsyms serves
- *                  where that list cannot be read
- * Return 0 | -errno neither can be read.  Cost O(all functions), some 100 ms
+ *                  where that list cannot be read or has no match
+ * Return 0 | -errno neither can be read.  Cost O(all functions), some 100 ms the first time
  */
-int skep_kfuncs_match(struct skep_arena *arena, const char *module, const char *func,
+int skep_kfuncs_match(struct skep_expand *x, const char *module, const char *func,
 		      bool traceable_only, struct skep_names *names);
 
 #endif

@@ -24,7 +24,10 @@
 #include "trace/provider/providers.def"
 #undef PROVIDER
 
+int skep_iter_layout(struct skep_expand *x, struct skep_probe *probe);
 int skep_fentry_layout(struct skep_expand *x, struct skep_probe *probe);
+int skep_kprobe_layout(struct skep_expand *x, struct skep_probe *probe);
+int skep_lsm_layout(struct skep_expand *x, struct skep_probe *probe);
 int skep_rawtracepoint_layout(struct skep_expand *x, struct skep_probe *probe);
 int skep_tracepoint_layout(struct skep_expand *x, struct skep_probe *probe);
 int skep_usdt_layout(struct skep_expand *x, struct skep_probe *probe);

@@ -6,7 +6,6 @@
  */
 #include "trace/provider/provider.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 
@@ -15,44 +14,11 @@
 #include "base/arena.h"
 #include "base/vec.h"
 #include "trace/provider/btf_args.h"
+#include "trace/provider/modules.h"
 #include "trace/provider/tracepoint.h"
 
-#define BTF_DIR     "/sys/kernel/btf"
 #define TYPE_PREFIX "btf_trace_"
 #define BASE_MODULE "vmlinux"
-
-/* --- BTF of the kernel and its modules ----------------------------------------------------- */
-
-/* The BTF of one module, or the kernel's own; *ret_owned is to be freed. */
-static const struct skep_btf *open_module(struct skep_expand *x, const char *module,
-					  struct skep_btf **ret_owned)
-{
-	struct skep_btf *base = skep_types_btf(x->types);
-
-	*ret_owned = NULL;
-	if (!base || !strcmp(module, BASE_MODULE))
-		return base;
-	if (strchr(module, '/'))
-		return NULL;
-	const char *path = skep_arena_printf(x->arena, BTF_DIR "/%s", module);
-	return skep_btf_open(path, base, ret_owned, NULL) ? NULL : *ret_owned;
-}
-
-static void match_modules(struct skep_arena *arena, const char *pattern, struct skep_names *names)
-{
-	DIR *dir = opendir(BTF_DIR);
-	const struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] != '.' && skep_wildcard_match(pattern, entry->d_name))
-			skep_vec_push(names, skep_arena_strdup(arena, entry->d_name));
-	}
-	if (dir)
-		closedir(dir);
-	if (!names->len && skep_wildcard_match(pattern, BASE_MODULE))
-		skep_vec_push(names, BASE_MODULE); /* SKEP_BTF_PATH without sysfs */
-	skep_spec_names_sort(names);
-}
 
 /* --- Names --------------------------------------------------------------------------------- */
 
@@ -61,7 +27,7 @@ static void match_btf(struct skep_expand *x, const char *module, const char *eve
 		      struct skep_names *names)
 {
 	struct skep_btf *owned;
-	const struct skep_btf *btf = open_module(x, module, &owned);
+	const struct skep_btf *btf = skep_module_btf(x, module, &owned);
 	uint32_t first = owned ? skep_btf_n_types(skep_types_btf(x->types)) + 1 : 1;
 
 	for (uint32_t id = first; btf && id <= skep_btf_n_types(btf); id++) {
@@ -99,7 +65,7 @@ static void match_events(struct skep_expand *x, const char *module, const char *
 	if (!skep_types_btf(x->types)) {
 		match_tracefs(x, event, names);
 	} else {
-		match_modules(x->arena, module, &modules);
+		skep_modules_match(x->arena, module, &modules);
 		for (size_t i = 0; i < modules.len; i++)
 			match_btf(x, modules.data[i], event, names);
 	}
@@ -192,7 +158,7 @@ static uint32_t open_proto(struct skep_expand *x, const char *name, const struct
 	const char *colon = strchr(name, ':');
 	const char *module = skep_arena_printf(x->arena, "%.*s", (int)(colon - name), name);
 
-	*ret = open_module(x, module, ret_owned);
+	*ret = skep_module_btf(x, module, ret_owned);
 	struct skep_btf *btf = *ret_owned ? *ret_owned : skep_types_btf(x->types);
 	return *ret ? find_proto(btf, x->arena, colon + 1) : 0;
 }

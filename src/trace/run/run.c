@@ -27,6 +27,8 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
+#include "trace/run/attach.h"
+#include "trace/run/iter.h"
 #include "trace/run/maps.h"
 #include "trace/run/output.h"
 #include "trace/run/ring.h"
@@ -297,14 +299,6 @@ static void run_special(struct run *run, enum skep_probe_special special, int si
 	}
 }
 
-/* How many places attaching @probe reaches: 0 if another one is attached for it. */
-static uint32_t places_of(const struct skep_probe *probe)
-{
-	if (probe->special != SKEP_PROBE_ATTACHED)
-		return 0;
-	return !probe->gather ? 1 : probe->gather->first == probe ? probe->gather->n : 0;
-}
-
 /*
  * Probes at one place are to run in the order of the script. The kernel runs
  * what is attached to an event in that order, but the latest uprobe first.
@@ -316,11 +310,12 @@ static uint32_t attach_all(struct run *run, uint32_t *ret_wanted)
 	*ret_wanted = 0;
 	for (uint32_t i = 0; i < 2 * n; i++) {
 		const struct skep_probe *probe = run->program->probes[i < n ? i : 2 * n - 1 - i];
-		bool is_uprobe = probe->attach.type == SKEP_ATTACH_UPROBE;
-		uint32_t places = is_uprobe == (i >= n) ? places_of(probe) : 0;
-		*ret_wanted += places;
-		if (places && !skep_session_attach(run->session, &probe->attach, run->diag))
-			attached += places;
+		bool is_uprobe = probe->attach.type == SKEP_ATTACH_UPROBE ||
+				 probe->attach.type == SKEP_ATTACH_UPROBE_MULTI;
+		if (is_uprobe != (i >= n))
+			continue;
+		*ret_wanted += skep_places_of(probe);
+		attached += skep_attach_places(run->session, probe, run->diag);
 	}
 	return attached;
 }
@@ -435,8 +430,45 @@ static bool is_over(const struct run *run)
 	return run->ending || (run->end_ns && now_ns(CLOCK_MONOTONIC) >= run->end_ns);
 }
 
+/* Between some objects and the next; false: the script has ended meanwhile. */
+static bool after_some_objects(void *ctx)
+{
+	struct run *run = ctx;
+
+	on_signals(run);
+	while (!is_over(run) && consume(run))
+		;
+	return !is_over(run);
+}
+
+static bool is_iter(const struct skep_probe *probe)
+{
+	return probe->special == SKEP_PROBE_ATTACHED && probe->attach.type == SKEP_ATTACH_ITER;
+}
+
+/* A script of iterators alone ends when they have been read. */
+static void read_iterators(struct run *run)
+{
+	uint32_t n = 0, others = waits_for_signal(run) || run->opts->child;
+
+	for (uint32_t i = 0; i < run->program->n_probes; i++) {
+		n += is_iter(run->program->probes[i]);
+		others += !is_iter(run->program->probes[i]) &&
+			  skep_places_of(run->program->probes[i]);
+	}
+	if (!n)
+		return;
+	int err = skep_iters_read(run->session, after_some_objects, run);
+	if (err && err != -ECANCELED)
+		skep_buf_printf(&run->errors, "an iterator could not be read: %s\n",
+				strerror(-err));
+	if (!others)
+		run->end_ns = 1;
+}
+
 static void loop(struct run *run)
 {
+	read_iterators(run);
 	bool busy = consume(run);
 
 	while (!is_over(run)) {

@@ -105,9 +105,13 @@ static const struct skep_type *setting(struct skep_typer *t, struct skep_expr *e
 
 const struct skep_type *skep_type_field(struct skep_typer *t, struct skep_expr *expr)
 {
+	const struct skep_type *type;
+
 	if (is_config(expr->left))
 		return setting(t, expr);
-	const struct skep_type *type = skep_type_value(t, expr->left);
+	if (skep_type_chain(t, expr, &type))
+		return type;
+	type = skep_type_value(t, expr->left);
 
 	if (!type)
 		return NULL;

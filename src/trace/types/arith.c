@@ -185,7 +185,9 @@ static bool has_address(const struct skep_expr *expr)
 	switch (expr->kind) {
 	case SKEP_E_VAR:
 	case SKEP_E_MAP: return true;
-	case SKEP_E_FIELD: return !expr->field.bit_size && expr->type->kind != SKEP_T_NONE;
+	case SKEP_E_FIELD:
+		return !expr->packet && !expr->member && !expr->field.bit_size &&
+		       expr->type->kind != SKEP_T_NONE;
 	case SKEP_E_INDEX: return true;
 	default: return false;
 	}

@@ -54,7 +54,8 @@ static const struct skep_type *type_args(struct skep_typer *t, struct skep_expr 
 		return skep_type_record(t->types, t->probe->args, SKEP_SPACE_CTX);
 	if (t->probe->provider->layout)
 		return TYPE_ERROR(t, expr->span, ARGS_UNKNOWN, t->probe->name);
-	return not_here(t, expr, "tracepoint, fentry, fexit and rawtracepoint probes have args");
+	return not_here(t, expr,
+			"tracepoint, kprobe, fentry, fexit and rawtracepoint probes have args");
 }
 
 static const struct skep_type *type_arg(struct skep_typer *t, struct skep_expr *expr)
@@ -85,6 +86,11 @@ static const struct skep_type *type_retval(struct skep_typer *t, struct skep_exp
 	return t->probe->retval ? t->probe->retval : &skep_type_u64;
 }
 
+static const char *iter_context(struct skep_typer *t)
+{
+	return skep_arena_printf(t->types->arena, "struct bpf_iter__%s", t->probe->spec->parts[1]);
+}
+
 /* What the context is to C, for those who cast and look inside. */
 static const struct skep_type *type_ctx(struct skep_typer *t, struct skep_expr *expr)
 {
@@ -95,8 +101,10 @@ static const struct skep_type *type_ctx(struct skep_typer *t, struct skep_expr *
 		[SKEP_CTX_PERF] = "struct bpf_perf_event_data",
 		[SKEP_CTX_REGS] = "struct pt_regs",
 		[SKEP_CTX_USDT] = "struct pt_regs",
+		[SKEP_CTX_HOOK] = "void",
 	};
-	const char *name = names[t->probe->provider->ctx];
+	enum skep_ctx_kind ctx = t->probe->provider->ctx;
+	const char *name = ctx == SKEP_CTX_ITER ? iter_context(t) : names[ctx];
 	const struct skep_type *elem = skep_type_by_name(t->types, name, SKEP_SPACE_CTX);
 
 	return skep_type_ptr(t->types, elem ? elem : &skep_type_none, SKEP_SPACE_CTX);
@@ -236,11 +244,20 @@ static const struct row {
 	[SKEP_BI_ustack] = {.typer = type_stack},
 	[SKEP_BI_cpid] = {.typer = type_cpid},
 	[SKEP_BI_usermode] = {.typer = type_usermode},
+	[SKEP_BI_pkt] = {.typer = skep_type_chain_root},
+	[SKEP_BI_sock] = {.typer = skep_type_chain_root},
+	[SKEP_BI_sysctl] = {.typer = skep_type_chain_root},
+	[SKEP_BI_device] = {.typer = skep_type_chain_root},
+	[SKEP_BI_sockopt] = {.typer = skep_type_chain_root},
+	[SKEP_BI_ifindex] = {.typer = skep_type_ifindex},
+	[SKEP_BI_ifname] = {.typer = skep_type_ifname},
 };
 
 const struct skep_type *skep_type_builtin(struct skep_typer *t, struct skep_expr *expr)
 {
 	const struct row *row = &rows[expr->builtin];
 
+	if (!skep_hook_has_builtin(t, expr))
+		return NULL;
 	return row->typer ? row->typer(t, expr) : row->type;
 }

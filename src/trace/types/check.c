@@ -105,7 +105,7 @@ static uint32_t walk_place(struct skep_typer *t, struct skep_probe *probe, struc
 static bool is_alike(const struct skep_probe *probe, const struct skep_probe *before)
 {
 	return before && before->def == probe->def && !probe->def->uses_args &&
-	       before->provider == probe->provider;
+	       before->provider == probe->provider && before->hook == probe->hook;
 }
 
 static bool is_placed(const struct skep_probe_def *def, struct skep_probe *const *probes,

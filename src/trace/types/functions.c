@@ -206,6 +206,8 @@ const struct skep_type *skep_type_call(struct skep_typer *t, struct skep_expr *c
 	const struct skep_function *fn = &skep_functions[call->function];
 	if ((fn->flags & FN_UNSAFE) && !(t->check->opts && t->check->opts->allow_unsafe))
 		return TYPE_ERROR(t, call->span, UNSAFE, fn->name);
+	if (!skep_hook_has_function(t, call->function))
+		return skep_bad_probe(t, call);
 	if (!check_count(t, call, fn))
 		return NULL;
 	t->agg_call = NULL;

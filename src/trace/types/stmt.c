@@ -2,6 +2,8 @@
  * Statements: blocks and scopes, assignments, loops. The parser has seen to it
  * that only variables and maps are assigned to, and only maps iterated.
  */
+#include <linux/bpf.h>
+
 #include "trace/types/typer.h"
 
 #include "base/arena.h"
@@ -282,12 +284,28 @@ static void type_jump(struct skep_typer *t, struct skep_stmt *stmt)
 			   stmt->kind == SKEP_S_BREAK ? "break" : "continue");
 }
 
+/* An LSM probe that returns a value decides what happens. */
+static void check_verdict(struct skep_typer *t, const struct skep_stmt *stmt)
+{
+	bool is_allowed = t->check->opts && t->check->opts->allow_unsafe;
+	bool allows = skep_is_const_int(stmt->value) && !stmt->value->integer;
+
+	if (!allows && !is_allowed)
+		TYPE_ERROR(t, stmt->span, VERDICT);
+	for (const struct skep_scope *scope = t->scope; scope; scope = scope->outer) {
+		if (scope->map_loop && !allows)
+			TYPE_ERROR(t, stmt->span, VERDICT_LOOP);
+	}
+}
+
 static void type_return(struct skep_typer *t, struct skep_stmt *stmt)
 {
 	const struct skep_type *type = stmt->value ? skep_type_value(t, stmt->value) : NULL;
 
 	if (type && type->kind != SKEP_T_INT)
 		TYPE_ERROR(t, stmt->value->span, RETURN_TYPE, skep_typer_name(t, type));
+	if (stmt->value && t->probe->provider->prog_type == BPF_PROG_TYPE_LSM)
+		check_verdict(t, stmt);
 }
 
 static void type_expr_stmt(struct skep_typer *t, struct skep_stmt *stmt)

@@ -104,6 +104,18 @@ const struct skep_type *skep_type_builtin(struct skep_typer *t, struct skep_expr
 /** Ask the provider what the arguments are. Return 0 | -errno */
 int skep_typer_layout(struct skep_typer *t);
 
+/* packet.c */
+/** Is @expr a chain such as pkt.ip.src or sock.dst? Then @ret is its type, NULL if it has none
+ *  (reported); expr->packet or expr->member is the row. */
+bool skep_type_chain(struct skep_typer *t, struct skep_expr *expr, const struct skep_type **ret);
+const struct skep_type *skep_type_chain_root(struct skep_typer *t, struct skep_expr *expr);
+const struct skep_type *skep_type_ifindex(struct skep_typer *t, struct skep_expr *expr);
+const struct skep_type *skep_type_ifname(struct skep_typer *t, struct skep_expr *expr);
+/** Does the place know the builtin @expr? False: reported. */
+bool skep_hook_has_builtin(struct skep_typer *t, const struct skep_expr *expr);
+/** Does @function work where the probe is, if that is a hook? */
+bool skep_hook_has_function(const struct skep_typer *t, enum skep_function_id function);
+
 /* fold.c */
 /** Mark @expr as a constant where its operands are; sets `integer`. */
 void skep_fold(struct skep_expr *expr);

@@ -376,9 +376,11 @@ static void fentry_args(void **state)
 {
 	need_btf();
 	struct skep_probe_spec spec = {.text = "f:vfs_read"};
-	struct skep_probe probe = {.spec = &spec, .func = "vfs_read"};
+	struct skep_probe probe = {.spec = &spec,
+				   .provider = skep_provider_find("fexit"),
+				   .kfunc = "vmlinux:vfs_read"};
 
-	probe.attach.target = "fentry:vmlinux:vfs_read";
+	probe.attach.target = "fexit:vmlinux:vfs_read";
 	assert_int_equal(skep_fentry_layout(&f.x, &probe), 0);
 	assert_int_equal(probe.args->n_fields, 4);
 	assert_string_equal(probe.args->fields[0].name, "file");

@@ -76,12 +76,19 @@ static const struct skep_provider script_providers[] = {
 	 .prog_type = BPF_PROG_TYPE_KPROBE,
 	 .space = SKEP_SPACE_KERNEL,
 	 .is_return = true},
+	{.name = "lsm",
+	 .ctx = SKEP_CTX_RAW,
+	 .prog_type = BPF_PROG_TYPE_LSM,
+	 .space = SKEP_SPACE_KERNEL},
 	{.name = "uprobe",
 	 .ctx = SKEP_CTX_REGS,
 	 .prog_type = BPF_PROG_TYPE_KPROBE,
 	 .space = SKEP_SPACE_USER},
 	{.name = "profile", .ctx = SKEP_CTX_PERF, .space = SKEP_SPACE_KERNEL},
 	{.name = "rawtracepoint", .ctx = SKEP_CTX_RAW, .space = SKEP_SPACE_KERNEL},
+	{.name = "xdp", .ctx = SKEP_CTX_HOOK, .space = SKEP_SPACE_KERNEL},
+	{.name = "tc", .ctx = SKEP_CTX_HOOK, .space = SKEP_SPACE_KERNEL},
+	{.name = "cgroup", .ctx = SKEP_CTX_HOOK, .space = SKEP_SPACE_KERNEL},
 };
 
 static inline const struct skep_provider *script_provider(const char *text)
@@ -94,6 +101,18 @@ static inline const struct skep_provider *script_provider(const char *text)
 	return &script_providers[0];
 }
 
+/* "xdp:lo", "tc:lo:ingress", "cgroup:/:connect4" */
+static inline void script_hook(struct skep_probe *place)
+{
+	const char *provider = place->provider->name, *last = strrchr(place->name, ':');
+
+	place->hook = skep_hook_find(provider, strcmp(provider, "xdp") && last ? last + 1 : "");
+	if (!place->hook)
+		return;
+	place->link = place->hook->link;
+	place->ifname = strcmp(provider, "cgroup") ? "lo" : NULL;
+}
+
 static inline void script_add_places(struct script *s)
 {
 	for (struct skep_probe_def *def = s->script->probes; def; def = def->next) {
@@ -103,6 +122,7 @@ static inline void script_add_places(struct script *s)
 			place->def = def;
 			place->spec = i;
 			place->name = i->text;
+			script_hook(place);
 			place->attach.type = place->provider->space == SKEP_SPACE_USER
 						     ? SKEP_ATTACH_UPROBE
 						     : SKEP_ATTACH_PERF;
