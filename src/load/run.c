@@ -16,7 +16,7 @@
 
 #define MOST_WORDS 3
 
-/* --- By a test run ----------------------------------------------------------------------------- */
+/* --- By a test run --------------------------------------------------------------------------- */
 
 static int test_run(const struct skep_session *session, uint32_t prog, union bpf_attr *attr)
 {
@@ -34,7 +34,7 @@ static union bpf_attr run_attr(const void *ctx, size_t ctx_size)
 	return attr;
 }
 
-/* --- By a uprobe ------------------------------------------------------------------------------- */
+/* --- By a uprobe ----------------------------------------------------------------------------- */
 
 /* The program finds what is in the context as the arguments of this call. */
 void load_called_by_hand(uint64_t a, uint64_t b, uint64_t c);
@@ -111,7 +111,7 @@ static int call_run_on(struct skep_session *session, uint32_t prog, uint32_t cpu
 	return err;
 }
 
-/* --- Either ------------------------------------------------------------------------------------ */
+/* --- Either ---------------------------------------------------------------------------------- */
 
 static bool is_of_uprobe(const struct skep_session *session, uint32_t prog)
 {

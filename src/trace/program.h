@@ -109,8 +109,8 @@ struct skep_trace_program {
 	uint32_t ring_bytes, ring_control_bytes; /* powers of two; of perf buffers, all CPUs' */
 	uint32_t globals, cpu_globals, stacks[2 /* kernel, user */];
 	uint32_t stack_depth[2];
-	/* The program that zeroes map ctx[0] of the per-CPU globals: all CPUs' copies, or where it has
-	 * not the best way for SKEP_FOR_COPIES, its own CPU's. */
+	/* The program that zeroes map ctx[0] of the per-CPU globals: all CPUs' copies, or where
+	 * it has not the best way for SKEP_FOR_COPIES, its own CPU's. */
 	uint32_t eraser;
 	uint32_t loss_off;  /* of u64[SKEP_LOSS_CNT], then u64[n_maps] (full map), in globals */
 	uint32_t stand_ins; /* bit n: for enum skep_purpose n this script does not have the best */

@@ -135,7 +135,7 @@ FN(buf)
 	return buffer;
 }
 
-/* --- Lengths and comparisons ------------------------------------------------------------------ */
+/* --- Lengths and comparisons ----------------------------------------------------------------- */
 
 FN(strlen)
 {
@@ -223,21 +223,126 @@ static struct skep_value own_string(struct skep_lower *l, const struct skep_expr
 	return skep_lower_own(l, &text);
 }
 
+/* --- Where there is no may_goto -------------------------------------------------------------- */
+
+/*
+ * A literal is searched by one walk over the haystack: registers hold the last
+ * bytes read, as many as the literal has, the newest lowest, and are compared
+ * as a whole. A kernel that walks each round of a loop to verify it is through
+ * with this one soon; with a loop in a loop it would not be.
+ */
+#define WINDOW_WORDS 4
+#define WINDOW_BYTES (8 * WINDOW_WORDS)
+
+static bool fits_window(const struct skep_lower *l, const struct skep_expr *needle)
+{
+	return !l->opts->target->may_goto && needle->is_const && needle->text && needle->text[0] &&
+	       strlen(needle->text) <= WINDOW_BYTES;
+}
+
+/* The bytes of @text that end @skip before its end, at most 8, as the window has them. */
+static uint64_t window_word(const char *text, size_t len, size_t skip, uint64_t *ret_mask)
+{
+	uint64_t word = 0;
+
+	*ret_mask = 0;
+	for (size_t i = len - skip < 8 ? len - skip : 8; i > 0; i--) {
+		word = word << 8 | (unsigned char)text[len - skip - i];
+		*ret_mask = *ret_mask << 8 | 0xff;
+	}
+	return word;
+}
+
+static void shift_in(struct skep_lower *l, const uint32_t *words, size_t n, uint32_t byte)
+{
+	struct skep_ir_func *f = l->f;
+
+	for (size_t i = n; i-- > 0;) {
+		uint32_t low = i ? skep_ir_alu(f, SKEP_IR_SHR, R(words[i - 1]), I(56)) : byte;
+		uint32_t high = skep_ir_alu(f, SKEP_IR_SHL, R(words[i]), I(8));
+		skep_ir_set(f, words[i], R(skep_ir_alu(f, SKEP_IR_OR, R(high), R(low))));
+	}
+}
+
+/* Go to @differ unless all words are the literal's. One branch: each more would be another way
+ * through a round, and the verifier would walk all of their sequences. */
+static void compare_window(struct skep_lower *l, const uint32_t *words, const char *text,
+			   uint32_t differ)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t any = skep_ir_mov(f, I(0)), same = skep_ir_block(f);
+	size_t len = strlen(text);
+	uint64_t mask;
+
+	for (size_t i = 0; 8 * i < len; i++) {
+		uint64_t want = window_word(text, len, 8 * i, &mask);
+		uint32_t got = skep_ir_alu(f, SKEP_IR_AND, R(words[i]), I(mask));
+		uint32_t bits = skep_ir_alu(f, SKEP_IR_XOR, R(got), I(want));
+		any = skep_ir_alu(f, SKEP_IR_OR, R(any), R(bits));
+	}
+	skep_ir_branch(f, SKEP_IR_EQ, R(any), I(0), same, differ);
+	skep_ir_at(f, same);
+}
+
+/* Where the literal begins, in a register that the verifier does not know to depend on the round;
+ * -1: nowhere. */
+static uint32_t search_literal(struct skep_lower *l, const struct skep_value *hay, const char *text)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t words[WINDOW_WORDS], i = skep_ir_mov(f, I(0)), found = skep_ir_mov(f, I(-1));
+	uint32_t head = skep_ir_block(f), body = skep_ir_block(f), next = skep_ir_block(f);
+	uint32_t done = skep_ir_block(f), at = skep_ir_addr(f, hay->opnd, hay->off);
+	size_t len = strlen(text), n = (len + 7) / 8;
+
+	for (size_t k = 0; k < n; k++)
+		words[k] = skep_ir_mov(f, I(0));
+	skep_ir_jump(f, head);
+	skep_ir_at(f, head);
+	skep_ir_branch(f, SKEP_IR_ULT, R(i), I(hay->type->size), body, done);
+	skep_ir_at(f, body);
+	uint32_t byte = skep_ir_load(f, 1, R(skep_ir_alu(f, SKEP_IR_ADD, R(at), R(i))), 0);
+	shift_in(l, words, n, byte);
+	skep_ir_set(f, i, R(skep_ir_alu(f, SKEP_IR_ADD, R(i), I(1))));
+	compare_window(l, words, text, next);
+	uint32_t zero = skep_ir_load(f, 8, R(skep_ir_map_value(f, skep_lower_zeroes(l, 8), 0)), 0);
+	uint32_t start = skep_ir_alu(f, SKEP_IR_SUB, R(i), I(len));
+	skep_ir_set(f, found, R(skep_ir_alu(f, SKEP_IR_XOR, R(start), R(zero))));
+	skep_ir_jump(f, done);
+	skep_ir_at(f, next);
+	skep_ir_branch(f, SKEP_IR_EQ, R(byte), I(0), done, head);
+	skep_ir_at(f, done);
+	return found;
+}
+
+/* --- strcontains(), strstr() ----------------------------------------------------------------- */
+
+static struct skep_value find_string(struct skep_lower *l, const struct skep_expr *call,
+				     bool want_index)
+{
+	const struct skep_expr *sought = call->args->next;
+	struct skep_value hay = own_string(l, call->args);
+
+	if (fits_window(l, sought)) {
+		uint32_t at = search_literal(l, &hay, sought->text);
+		return skep_value_int(
+			R(want_index ? at : skep_ir_cmp(l->f, SKEP_IR_NE, R(at), I(-1))),
+			call->type);
+	}
+	struct skep_value needle = own_string(l, sought);
+	return skep_value_int(R(search(l, &hay, &needle, want_index)), call->type);
+}
+
 FN(strcontains)
 {
-	struct skep_value hay = own_string(l, call->args);
-	struct skep_value needle = own_string(l, call->args->next);
-
-	return skep_value_int(R(search(l, &hay, &needle, false)), call->type);
+	return find_string(l, call, false);
 }
 
 FN(strstr)
 {
-	struct skep_value hay = own_string(l, call->args);
-	struct skep_value needle = own_string(l, call->args->next);
-
-	return skep_value_int(R(search(l, &hay, &needle, true)), call->type);
+	return find_string(l, call, true);
 }
+
+/* --- Writing --------------------------------------------------------------------------------- */
 
 FN(write_user)
 {
