@@ -47,6 +47,8 @@ int skep_perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu, int g
 			 unsigned long flags);
 /** The perf event type of a dynamic PMU ("uprobe", "kprobe"); -ENOENT: there is none. */
 int skep_pmu_type(const char *name);
+/** Which bit of "config" asks such a PMU for returns ("config:0": 0); -ENOENT: there is no PMU. */
+int skep_pmu_retprobe_bit(const char *name);
 /** Number of possible CPUs (per-CPU map values have one copy for each). Cached. */
 unsigned skep_possible_cpus(void);
 /** Ids of the online CPUs into @ret (up to @max); returns how many. */

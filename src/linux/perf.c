@@ -32,6 +32,21 @@ int skep_pmu_type(const char *name)
 	return err ? err : (int)type;
 }
 
+int skep_pmu_retprobe_bit(const char *name)
+{
+	_cleanup_buf_ struct skep_buf buf = {0};
+	char path[128];
+	int bit, err;
+
+	snprintf(path, sizeof(path), "/sys/bus/event_source/devices/%s/format/retprobe", name);
+	err = skep_file_read(path, LIST_LIMIT_BYTES, &buf);
+	if (err)
+		return err;
+	if (!buf.data || sscanf(buf.data, "config:%d", &bit) != 1 || bit < 0 || bit > 31)
+		return -EINVAL;
+	return bit;
+}
+
 static int read_cpulist(const char *path, unsigned *ret, unsigned max)
 {
 	_cleanup_buf_ struct skep_buf buf = {0};

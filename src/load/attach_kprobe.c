@@ -17,26 +17,12 @@
 
 #include "base/fd.h"
 
-/* "config:0" → 0 */
-static int retprobe_bit(void)
-{
-	static const char path[] = "/sys/bus/event_source/devices/kprobe/format/retprobe";
-	_cleanup_buf_ struct skep_buf buf = {0};
-	int bit, err = skep_file_read(path, 4096, &buf);
-
-	if (err)
-		return err;
-	if (!buf.data || sscanf(buf.data, "config:%d", &bit) != 1 || bit < 0 || bit > 31)
-		return -EINVAL;
-	return bit;
-}
-
 /* One event stands for every CPU and process: the kernel puts the breakpoint into its text once. */
 static int open_event(const struct skep_attach *at)
 {
 	struct perf_event_attr attr = {.size = sizeof(attr)};
 	int type = skep_pmu_type("kprobe");
-	int bit = type >= 0 && at->kprobe.ret ? retprobe_bit() : 0;
+	int bit = type >= 0 && at->kprobe.ret ? skep_pmu_retprobe_bit("kprobe") : 0;
 
 	if (type < 0)
 		return type;

@@ -21,24 +21,10 @@
 
 enum { SEMAPHORE_SHIFT = 32 };
 
-/* "config:0" → 0 */
-static int retprobe_bit(void)
-{
-	static const char path[] = "/sys/bus/event_source/devices/uprobe/format/retprobe";
-	_cleanup_buf_ struct skep_buf buf = {0};
-	int bit, err = skep_file_read(path, 4096, &buf);
-
-	if (err)
-		return err;
-	if (!buf.data || sscanf(buf.data, "config:%d", &bit) != 1 || bit < 0 || bit > 31)
-		return -EINVAL;
-	return bit;
-}
-
 static int event_attr(const struct skep_attach *at, struct perf_event_attr *ret)
 {
 	int type = skep_pmu_type("uprobe");
-	int bit = at->uprobe.ret ? retprobe_bit() : 0;
+	int bit = at->uprobe.ret ? skep_pmu_retprobe_bit("uprobe") : 0;
 
 	if (type < 0)
 		return type;
