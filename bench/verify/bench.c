@@ -1,12 +1,13 @@
 /*
  * How long verification takes, on the running kernel and here:
  *
- *	bench-verify ROUNDS [OBJECT[:PROGRAM]...] [-- ADVERSARY...]
+ *	bench-verify ROUNDS [OBJECT[:PROGRAM][@2]...] [-- ADVERSARY...]
  *
  * For each program, and each of the adversaries of tests/verify that are named (by the beginning of
  * their names; "" all), a line for each side: name, side, errno, instructions processed, the median
  * of ROUNDS in nanoseconds, bytes of memory at the most. Sides take turns. Each loading has a
- * process of its own, so that none finds the memory warm, or in pieces, that another left.
+ * process of its own, so that none finds the memory warm, or in pieces, that another left. @2: with
+ * a whole log of level 2.
  */
 #include "bench.h"
 

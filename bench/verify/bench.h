@@ -17,7 +17,8 @@ struct bench_finding {
 	uint64_t peak_bytes; /* of skep's verifier */
 };
 
-/** A program of an object file: "FILE" (its first) or "FILE:PROGRAM". */
+/** A program of an object file: "FILE" (its first) or "FILE:PROGRAM"; with "@2" behind it, with a
+ *  log of level 2. */
 void bench_load_object(const char *where, enum bench_side side, struct bench_finding *ret);
 /** One of the adversaries of tests/verify. */
 void bench_load_adversary(unsigned number, enum bench_side side, struct bench_finding *ret);

@@ -5,14 +5,18 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#define LOG_BYTES 65536
-#define LOG_STATS 4
+#define LOG_BYTES      65536
+#define LONG_LOG_BYTES (64u << 20)
+#define LOG_ALL        2
+#define LOG_STATS      4
+#define TAIL_BYTES     4096 /* of a log: the statistics are in them */
 
 static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -51,38 +55,44 @@ static struct bpf_program *choose(struct bpf_object *object, const char *name)
 	return chosen;
 }
 
-static int load(struct bpf_object *object, struct bpf_program *prog, struct bench_finding *ret)
+static int load(struct bpf_object *object, struct bpf_program *prog, bool logs,
+		struct bench_finding *ret)
 {
-	char *log = calloc(1, LOG_BYTES);
+	size_t cap = logs ? LONG_LOG_BYTES : LOG_BYTES, len;
+	char *log = calloc(1, cap);
 	int err;
 
-	bpf_program__set_log_buf(prog, log, LOG_BYTES);
-	bpf_program__set_log_level(prog, LOG_STATS);
+	bpf_program__set_log_buf(prog, log, cap);
+	bpf_program__set_log_level(prog, logs ? LOG_ALL | LOG_STATS : LOG_STATS);
 	err = bpf_object__load(object);
-	bench_read_log(log, ret);
+	len = strlen(log);
+	bench_read_log(len > TAIL_BYTES ? log + len - TAIL_BYTES : log, ret);
 	free(log);
 	return -err;
 }
 
 void bench_load_object(const char *where, enum bench_side side, struct bench_finding *ret)
 {
-	char *path = strdup(where), *name = strchr(path, ':');
+	char *path = strdup(where), *level = strstr(path, "@2"), *name;
 	struct bpf_object *object;
 	struct bpf_program *prog;
 
+	if (level)
+		*level = 0;
+	name = strchr(path, ':');
 	if (name)
 		*name++ = 0;
 	libbpf_set_print(silent);
 	if (side == BENCH_SKEP)
 		bench_to_machine(ret);
 	object = bpf_object__open_file(path, NULL);
-	free(path);
 	ret->err = object ? ENOENT : errno;
-	if (!object)
-		return;
-	size_maps(object);
-	prog = choose(object, name);
-	if (prog)
-		ret->err = load(object, prog, ret);
-	bpf_object__close(object);
+	if (object) {
+		size_maps(object);
+		prog = choose(object, name);
+		if (prog)
+			ret->err = load(object, prog, level, ret);
+		bpf_object__close(object);
+	}
+	free(path);
 }

@@ -6,6 +6,8 @@
 
 #include "base/arena.h"
 
+#define LIKELY_BYTES 64 /* what is printed at once is mostly shorter: then it is printed once */
+
 void skep_buf_done(struct skep_buf *buf)
 {
 	free(buf->data);
@@ -71,15 +73,20 @@ void skep_buf_puts(struct skep_buf *buf, const char *text)
 
 void skep_buf_vprintf(struct skep_buf *buf, const char *fmt, va_list ap)
 {
+	char *at = skep_buf_reserve(buf, LIKELY_BYTES);
+	size_t room = buf->cap - buf->len;
 	va_list again;
+	int len;
 
 	va_copy(again, ap);
-	int len = vsnprintf(NULL, 0, fmt, again);
+	len = vsnprintf(at, room, fmt, ap);
+	if (len >= 0 && (size_t)len >= room)
+		vsnprintf(skep_buf_reserve(buf, (size_t)len), (size_t)len + 1, fmt, again);
 	va_end(again);
-	if (len < 0)
-		return;
-	vsnprintf(skep_buf_reserve(buf, (size_t)len), (size_t)len + 1, fmt, ap);
-	buf->len += (size_t)len;
+	if (len >= 0)
+		buf->len += (size_t)len;
+	else
+		*at = '\0';
 }
 
 void skep_buf_printf(struct skep_buf *buf, const char *fmt, ...)

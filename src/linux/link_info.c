@@ -145,14 +145,19 @@ static void tell_probe(struct skep_link *ret, const struct link_info *info, cons
 		info->perf_event.type == P_URETPROBE || info->perf_event.type == P_KRETPROBE;
 	uint32_t off = info->perf_event.uprobe.off; /* at the same place in both */
 
-	add_text(ret, is_kernel ? "func" : "file", name);
+	if (name[0])
+		add_text(ret, is_kernel ? "func" : "file", name);
 	add_number(ret, "offset", off);
 	if (is_kernel) {
 		add_number(ret, "addr", (int64_t)info->perf_event.kprobe.addr);
 		add_number(ret, "missed", (int64_t)info->perf_event.kprobe.missed);
 		ret->missed = info->perf_event.kprobe.missed;
 	}
-	skep_buf_puts(&ret->where, name);
+	if (name[0] || !is_kernel)
+		skep_buf_puts(&ret->where, name);
+	else /* it was asked for by its address */
+		skep_buf_printf(&ret->where, "0x%llx",
+				(unsigned long long)info->perf_event.kprobe.addr);
 	if (off)
 		skep_buf_printf(&ret->where, "+0x%x", off);
 	if (is_return)

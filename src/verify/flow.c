@@ -53,6 +53,33 @@ static void order_from(struct ordering *o, uint32_t start)
 	}
 }
 
+/* Does it stand before one that it leads to? */
+static bool is_early(const struct verifier *v, uint32_t place)
+{
+	uint32_t next[2];
+	unsigned n = flow_successors(v, v->order[place], next);
+
+	for (unsigned i = 0; i < n; i++)
+		if (v->order_of[next[i]] >= place)
+			return true;
+	return false;
+}
+
+static void find_early(struct verifier *v, uint32_t n)
+{
+	uint32_t last = n;
+
+	v->order_of = skep_arena_array(&v->arena, uint32_t, v->n_insns);
+	v->next_early = skep_arena_array(&v->arena, uint32_t, n + 1);
+	for (uint32_t place = 0; place < n; place++)
+		v->order_of[v->order[place]] = place;
+	v->next_early[n] = n;
+	for (uint32_t place = n; place-- > 0;) {
+		last = is_early(v, place) ? place : last;
+		v->next_early[place] = last;
+	}
+}
+
 void flow_order(struct verifier *v)
 {
 	struct ordering o = {
@@ -67,6 +94,7 @@ void flow_order(struct verifier *v)
 		order_from(&o, v->funcs[f].start);
 		v->funcs[f].order_end = o.n;
 	}
+	find_early(v, o.n);
 	free(o.state);
 	free(o.stack);
 }

@@ -96,7 +96,8 @@ bool flow_back_edge(const struct skep_insn *insns, uint32_t n, uint32_t start, u
 		    uint32_t *ret_to);
 /**
  * v->order: the instructions of each function such that one comes behind those that it leads to,
- * but for loops; funcs[f].order_start tells where each one's begin.
+ * but for loops; funcs[f].order_start tells where each one's begin. v->order_of and v->next_early
+ * go with it.
  * Cost O(n)
  */
 void flow_order(struct verifier *v);

@@ -52,8 +52,8 @@ void verify_loops_done(struct verifier *v);
 
 /* --- same.c -------------------------------------------------------------------------------- */
 
-/** Do they hold the same, but for their ids and what is asked of them? */
-bool verify_reg_same(const struct reg *a, const struct reg *b);
+/** Do they hold the same, but for their id and what is asked of them? @kept may be packed. */
+bool verify_reg_same(const struct reg *kept, const struct reg *now);
 
 /* --- precision.c --------------------------------------------------------------------------- */
 

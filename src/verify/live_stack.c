@@ -45,6 +45,8 @@ struct instance {
 	struct instance *next; /* of the same bucket */
 	struct chain chain;
 	bool changed, write_dropped;
+	/* in v->order: masks before it are settled; UINT32_MAX: all are */
+	uint32_t unsettled[SKEP_MOST_FRAMES];
 	struct masks *frames[SKEP_MOST_FRAMES]; /* of each instruction; NULL: nothing noted */
 	bool *visited;                          /* of each instruction */
 };
@@ -129,6 +131,7 @@ static struct instance *instance_of(struct verifier *v, const struct chain *chai
 	}
 	instance = skep_arena_new(&v->arena, struct instance);
 	instance->chain = *chain;
+	memset(instance->unsettled, 0xff, sizeof(instance->unsettled));
 	instance->visited = skep_arena_array(&v->arena, bool, insns_of(v, instance));
 	instance->next = *bucket;
 	*bucket = instance;
@@ -176,6 +179,14 @@ static struct masks *make_masks(struct verifier *v, struct instance *instance, u
 	return masks_at(v, instance, frame, at);
 }
 
+/* What was noted at @at changes what follows of it. */
+static void unsettle(struct verifier *v, struct instance *instance, uint32_t frame, uint32_t at)
+{
+	instance->changed = true;
+	if (v->order_of[at] < instance->unsettled[frame])
+		instance->unsettled[frame] = v->order_of[at];
+}
+
 /* --- Notes ----------------------------------------------------------------------------------- */
 
 static void note_read(struct verifier *v, struct instance *instance, uint32_t frame, uint32_t at,
@@ -184,7 +195,7 @@ static void note_read(struct verifier *v, struct instance *instance, uint32_t fr
 	struct masks *masks = make_masks(v, instance, frame, at);
 
 	if (mask & ~masks->may_read & ~masks->live)
-		instance->changed = true;
+		unsettle(v, instance, frame, at);
 	masks->may_read |= mask;
 }
 
@@ -211,7 +222,8 @@ static void note_write(struct verifier *v, struct instance *instance, uint32_t f
 	masks = make_masks(v, instance, frame, at);
 	if (visited)
 		mask &= masks->must_write;
-	instance->changed |= masks->must_write != mask;
+	if (masks->must_write != mask)
+		unsettle(v, instance, frame, at);
 	instance->write_dropped |= (masks->must_write & ~mask) != 0;
 	masks->must_write = mask;
 }
@@ -326,20 +338,43 @@ static bool update(struct verifier *v, const struct place *place)
 /* Where less is overwritten than was thought, what follows must be found anew. */
 static void forget_written(struct verifier *v, struct instance *instance)
 {
-	for (uint32_t f = 0; f < instance->chain.n_frames; f++)
-		for (uint32_t i = 0; instance->frames[f] && i < insns_of(v, instance); i++)
+	for (uint32_t f = 0; f < instance->chain.n_frames; f++) {
+		if (!instance->frames[f])
+			continue;
+		for (uint32_t i = 0; i < insns_of(v, instance); i++)
 			instance->frames[f][i].written = 0;
+		instance->unsettled[f] = v->funcs[instance->chain.func].order_start;
+	}
 }
 
-static bool one_round(struct verifier *v, struct instance *instance)
+/*
+ * All instructions are looked at, round by round, until one changes nothing. Those that cannot be
+ * told anything new are left out:
+ *
+ *	in the first round   those before the first of which something was noted
+ *	in others            as long as nothing changed, those that are behind all they lead to
+ */
+static bool one_round(struct verifier *v, struct instance *instance, uint32_t f, bool is_first)
 {
-	const struct func_facts *func = &v->funcs[instance->chain.func];
+	uint32_t end = v->funcs[instance->chain.func].order_end;
+	bool changed = false;
+
+	for (uint32_t i = instance->unsettled[f]; i < end; i++) {
+		if (!is_first && !changed)
+			i = v->next_early[i];
+		if (i < end)
+			changed |= update(v, &(struct place){instance, f, v->order[i]});
+	}
+	instance->unsettled[f] = changed ? v->funcs[instance->chain.func].order_start : UINT32_MAX;
+	return changed;
+}
+
+static bool all_frames(struct verifier *v, struct instance *instance, bool is_first)
+{
 	bool changed = false;
 
 	for (uint32_t f = 0; f < instance->chain.n_frames; f++)
-		for (uint32_t i = func->order_start; instance->frames[f] && i < func->order_end;
-		     i++)
-			changed |= update(v, &(struct place){instance, f, v->order[i]});
+		changed |= one_round(v, instance, f, is_first);
 	return changed;
 }
 
@@ -349,8 +384,8 @@ static void settle(struct verifier *v, struct instance *instance)
 
 	if (instance->write_dropped)
 		forget_written(v, instance);
-	while (one_round(v, instance))
-		rounds++;
+	for (; all_frames(v, instance, rounds == 1); rounds++)
+		;
 	if (is_logged(v)) {
 		log_chain(v, &instance->chain);
 		verify_log(v, " live stack update done in %u iterations\n", rounds);
@@ -402,33 +437,31 @@ static void ask(struct verifier *v, const struct state *state)
 		live->answers[f] = instance_at(v, state, f);
 }
 
-static bool is_live_at(const struct verifier *v, const struct instance *instance, uint32_t at,
-		       uint32_t frame, uint32_t slot)
+static uint64_t live_at(const struct verifier *v, const struct instance *instance, uint32_t at,
+			uint32_t frame)
 {
 	const struct masks *masks = masks_at(v, instance, frame, at);
 
-	return masks && masks->live >> slot & 1;
+	return masks ? masks->live : 0;
 }
 
 /* Behind the calls that lead here the frame's owner, and those between, go on; a call that calls
  * back is come to once more. */
-bool verify_slot_is_live(struct verifier *v, const struct state *state, uint32_t frame,
-			 uint32_t slot)
+uint64_t verify_live_slots(struct verifier *v, const struct state *state, uint32_t frame)
 {
 	const struct live_stack *live = v->live_stack;
 	uint32_t top = state->n_frames - 1;
+	uint64_t slots;
 
 	ask(v, state);
-	if (is_live_at(v, live->answers[top], state->at, frame, slot))
-		return true;
+	slots = live_at(v, live->answers[top], state->at, frame);
 	for (uint32_t f = frame; f < top; f++) {
 		uint32_t call = live->asked.at[f];
-		uint32_t at = v->facts[call].calls_callback ? call : call + 1;
 
-		if (is_live_at(v, live->answers[f], at, frame, slot))
-			return true;
+		slots |= live_at(v, live->answers[f],
+				 v->facts[call].calls_callback ? call : call + 1, frame);
 	}
-	return false;
+	return slots;
 }
 
 int verify_live_stack(struct verifier *v)

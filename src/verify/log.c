@@ -136,7 +136,8 @@ void verify_log_changes(struct verifier *v, const struct state *state)
 		skep_buf_fill(v->log, ' ', spaces_to_comment(v->insn_width));
 		skep_buf_puts(v->log, ";");
 	} else {
-		skep_buf_printf(v->log, "%u:", v->at);
+		skep_digits_print(v->at, 10, v->log);
+		skep_buf_puts(v->log, ":");
 	}
 	verify_log_frame(v, state, top_frame(state), false);
 }
@@ -162,7 +163,8 @@ void verify_log_step(struct verifier *v)
 		verify_log_changes(v, v->state);
 	verify_log_line(v, v->at, "; ");
 	start = v->log->len;
-	skep_buf_printf(v->log, "%u: ", v->at);
+	skep_digits_print(v->at, 10, v->log);
+	skep_buf_puts(v->log, ": ");
 	verify_log_insn(v, v->at);
 	v->insn_end = v->log->len;
 	v->insn_width = v->insn_end - start;

@@ -39,6 +39,14 @@ static const char *iter_word(enum iter_state state)
 	return words[state];
 }
 
+/* " R1=", " fp-8=" */
+static void place(const char *what, uint32_t number, struct skep_buf *out)
+{
+	skep_buf_puts(out, what);
+	skep_digits_print(number, 10, out);
+	skep_buf_addc(out, '=');
+}
+
 /* "num" of struct bpf_iter_num. */
 static const char *iter_name(const struct reg *reg)
 {
@@ -71,7 +79,10 @@ static void __attribute__((format(printf, 2, 3))) item(struct list *list, const 
 
 static void number_item(struct list *list, const char *name, uint64_t value, bool is_signed)
 {
-	item(list, "%s=", name);
+	skep_buf_puts(list->out, list->separator);
+	list->separator = ",";
+	skep_buf_puts(list->out, name);
+	skep_buf_addc(list->out, '=');
 	skep_number_print(value, is_signed, list->out);
 }
 
@@ -166,7 +177,7 @@ void verify_reg_print(const struct verifier *v, const struct reg *reg, struct sk
 /* --- Slots ------------------------------------------------------------------------------------ */
 
 /* A letter for each byte, the lowest address last, as kinds[] has them. Return: is any in use? */
-static bool slot_letters(const struct slot *slot, char letters[SLOT_BYTES + 1])
+static bool slot_letters(const uint8_t kinds[SLOT_BYTES], char letters[SLOT_BYTES + 1])
 {
 	static const char letter[] = {
 		[SLOT_INVALID] = '?', [SLOT_SPILL] = 'r', [SLOT_MISC] = 'm',     [SLOT_ZERO] = '0',
@@ -175,23 +186,22 @@ static bool slot_letters(const struct slot *slot, char letters[SLOT_BYTES + 1])
 	bool used = false;
 
 	for (unsigned i = 0; i < SLOT_BYTES; i++) {
-		used |= slot->kinds[i] != SLOT_INVALID;
-		letters[i] = letter[slot->kinds[i]];
+		used |= kinds[i] != SLOT_INVALID;
+		letters[i] = letter[kinds[i]];
 	}
 	letters[SLOT_BYTES] = 0;
 	return used;
 }
 
 /* Bytes above a number that fills only the lower ones come before it. */
-static void print_spill(const struct slot *slot, char *letters, uint32_t frame,
-			struct skep_buf *out)
+static void print_spill(const struct reg *reg, char *letters, uint32_t frame, struct skep_buf *out)
 {
 	char *spill = strchr(letters, 'r');
 
 	if (spill)
 		*spill = 0;
 	skep_buf_puts(out, letters);
-	print_reg(&slot->spilled, frame, out);
+	print_reg(reg, frame, out);
 }
 
 /* The first of a dynptr's two slots lies at the lower address and has all that is known; the
@@ -212,15 +222,16 @@ static void print_dynptr(const struct reg *reg, struct skep_buf *out)
 
 static void print_slot(const struct frame *frame, uint32_t s, char *letters, struct skep_buf *out)
 {
-	const struct slot *slot = kept_slot(frame, s);
-	const struct reg *reg = &slot->spilled;
+	uint8_t kind = kept_kinds(frame, s)[SLOT_BYTES - 1];
+	struct reg room;
+	const struct reg *reg = reg_whole(kept_spilled(frame, s), &room);
 
 	/* of an iterator's slots one has the rest */
-	if (slot->kinds[SLOT_BYTES - 1] == SLOT_ITER && !reg->ref_id)
+	if (kind == SLOT_ITER && !reg->ref_id)
 		return;
-	skep_buf_printf(out, " fp-%u=", (s + 1) * SLOT_BYTES);
-	switch (slot->kinds[SLOT_BYTES - 1]) {
-	case SLOT_SPILL: print_spill(slot, letters, frame->number, out); break;
+	place(" fp-", (s + 1) * SLOT_BYTES, out);
+	switch (kind) {
+	case SLOT_SPILL: print_spill(reg, letters, frame->number, out); break;
 	case SLOT_DYNPTR: print_dynptr(reg, out); break;
 	case SLOT_ITER:
 		skep_buf_printf(out, "iter_%s(ref_id=%u,state=%s,depth=%u)", iter_name(reg),
@@ -239,7 +250,7 @@ static void print_slots(const struct verifier *v, const struct frame *frame, boo
 	for (uint32_t s = 0; s < frame->n_slots; s++) {
 		if (!all && !(v->changed_slots >> (s & 63) & 1))
 			continue;
-		if (!slot_letters(kept_slot(frame, s), letters))
+		if (!slot_letters(kept_kinds(frame, s), letters))
 			continue;
 		if (letters[SLOT_BYTES - 1] == 'd' && s + 1 < frame->n_slots)
 			s++;
@@ -256,7 +267,8 @@ static void print_refs(const struct state *state, struct skep_buf *out)
 	for (uint32_t i = 0; i < state->n_refs; i++) {
 		if (!state->refs[i].id)
 			continue;
-		skep_buf_printf(out, "%s%u", separator, state->refs[i].id);
+		skep_buf_puts(out, separator);
+		skep_digits_print(state->refs[i].id, 10, out);
 		separator = ",";
 	}
 }
@@ -270,11 +282,12 @@ void verify_log_frame(struct verifier *v, const struct state *state, const struc
 		skep_buf_printf(v->log, " frame%u:", frame->number);
 	for (unsigned r = 0; r < SKEP_N_REGS; r++) {
 		const struct reg *reg = kept_reg(frame, r);
+		struct reg room;
 
 		if (reg->kind == REG_UNSET || (!all && !(v->changed_regs >> r & 1)))
 			continue;
-		skep_buf_printf(v->log, " R%u=", r);
-		print_reg(reg, frame->number, v->log);
+		place(" R", r, v->log);
+		print_reg(reg_whole(reg, &room), frame->number, v->log);
 	}
 	print_slots(v, frame, all);
 	print_refs(state, v->log);

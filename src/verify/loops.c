@@ -104,7 +104,7 @@ int verify_loop_closed(struct verifier *v, struct state *old)
 		verify_all_precise(v, v->state);
 		return 0;
 	}
-	edge = verify_state_copy(v, v->state);
+	edge = verify_state_keep(v, v->state);
 	if (!edge)
 		return -ENOMEM;
 	edge->equal_to = old;

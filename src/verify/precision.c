@@ -56,9 +56,9 @@ static bool logs(const struct verifier *v)
 static void force_frame(struct verifier *v, struct frame *frame, uint32_t number)
 {
 	for (unsigned r = 0; r < SKEP_R10; r++) {
-		struct reg *reg = kept_reg_of(frame, r);
+		struct reg *reg = kept_reg(frame, r);
 
-		if (!reg || reg->kind != REG_SCALAR || reg->precise)
+		if (reg->kind != REG_SCALAR || reg->precise)
 			continue;
 		reg->precise = true;
 		if (logs(v))
@@ -66,11 +66,9 @@ static void force_frame(struct verifier *v, struct frame *frame, uint32_t number
 				   r);
 	}
 	for (uint32_t s = 0; s < frame->n_slots; s++) {
-		struct slot *slot = kept_slot_of(frame, s);
-
-		if (!slot_is_spilled_scalar(slot) || slot->spilled.precise)
+		if (!kept_is_spilled_scalar(frame, s) || kept_spilled(frame, s)->precise)
 			continue;
-		slot->spilled.precise = true;
+		kept_spilled(frame, s)->precise = true;
 		if (logs(v))
 			verify_log(v, "force_precise: frame%u: forcing fp%d to be precise\n",
 				   number, -(int)(s + 1) * SLOT_BYTES);
@@ -117,7 +115,7 @@ static bool step_back(const struct state *state, int64_t *at, uint32_t *n)
 	if (*at == state->first_at && (!*n || (*n == 1 && step)))
 		return false;
 	if (step) {
-		*at = before_first(step->prev_at);
+		*at = step->prev_at == STEP_NOWHERE ? -1 : (int64_t)step->prev_at;
 		--*n;
 	} else {
 		--*at;
@@ -150,7 +148,7 @@ static enum progress back_to_parent(struct chain *c)
 /* Marks the number; what was marked before need not be followed. Return whether it must be. */
 static bool mark(struct chain *c, struct reg *reg)
 {
-	if (!reg || reg->kind != REG_SCALAR || reg->precise)
+	if (reg->kind != REG_SCALAR || reg->precise)
 		return false;
 	reg->precise = true;
 	c->changed = true;
@@ -163,12 +161,11 @@ static void mark_frame(struct chain *c, struct frame *frame, uint32_t f)
 	uint64_t *slots = &c->want.slots[f];
 
 	for (unsigned r = 0; r < SKEP_N_REGS; r++)
-		if (*regs >> r & 1 && !mark(c, kept_reg_of(frame, r)))
+		if (*regs >> r & 1 && !mark(c, kept_reg(frame, r)))
 			*regs &= ~(1u << r);
 	for (uint32_t s = 0; s < MOST_SLOTS; s++)
-		if (*slots >> s & 1 &&
-		    (s >= frame->n_slots || !slot_is_spilled_scalar(kept_slot(frame, s)) ||
-		     !mark(c, &kept_slot_of(frame, s)->spilled)))
+		if (*slots >> s & 1 && (s >= frame->n_slots || !kept_is_spilled_scalar(frame, s) ||
+					!mark(c, kept_spilled(frame, s))))
 			*slots &= ~(1ull << s);
 }
 
@@ -209,9 +206,9 @@ static bool at_arguments(struct chain *c)
 	    state->frames[0]->call_at != NOWHERE || c->want.slots[0] || *regs & ~0x3eu)
 		return false;
 	for (unsigned r = SKEP_R1; r <= SKEP_R5; r++) {
-		struct reg *reg = kept_reg_of(state->frames[0], r);
+		struct reg *reg = kept_reg(state->frames[0], r);
 
-		if (!(*regs >> r & 1) || !reg || reg->kind != REG_SCALAR)
+		if (!(*regs >> r & 1) || reg->kind != REG_SCALAR)
 			continue;
 		reg->precise = true;
 		c->changed = true;
@@ -309,8 +306,8 @@ static void want_of_frame(struct wanted *w, const struct frame *old, uint32_t f)
 	for (unsigned r = 0; r < SKEP_R10; r++)
 		w->regs[f] |= (uint32_t)is_precise(kept_reg(old, r)) << r;
 	for (uint32_t s = 0; s < old->n_slots; s++)
-		if (slot_is_spill(kept_slot(old, s)))
-			w->slots[f] |= (uint64_t)is_precise(&kept_slot(old, s)->spilled) << s;
+		if (kept_is_spilled_scalar(old, s))
+			w->slots[f] |= (uint64_t)kept_spilled(old, s)->precise << s;
 }
 
 int verify_propagate_precision(struct verifier *v, const struct state *old, struct state *state,

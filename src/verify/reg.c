@@ -84,6 +84,8 @@ const char *verify_kind_text(const struct reg *reg, char text[VERIFY_KIND_TEXT_B
 	};
 	size_t len = 0;
 
+	if (!reg->flags)
+		return words[reg->kind];
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
 		if (reg->flags & prefixes[i].flag)
 			len += (size_t)snprintf(text + len, VERIFY_KIND_TEXT_BYTES - len, "%s",

@@ -162,25 +162,33 @@ static bool all_but_value_same(const struct reg *a, const struct reg *b)
 	return kind_same(a, b) && a->off == b->off && parts_same(a, b);
 }
 
-bool verify_reg_same(const struct reg *a, const struct reg *b)
+static bool all_same(const struct reg *a, const struct reg *b)
 {
 	return all_but_value_same(a, b) && value_same(&a->value, &b->value);
+}
+
+bool verify_reg_same(const struct reg *kept, const struct reg *now)
+{
+	struct reg room;
+
+	if (!kind_same(kept, now) || kept->off != now->off)
+		return false;
+	kept = reg_whole(kept, &room);
+	return kept->ref_id == now->ref_id && all_same(kept, now);
 }
 
 /* --- Registers ------------------------------------------------------------------------------- */
 
 static bool like_exactly(struct comparison *c, const struct reg *old, const struct reg *now)
 {
-	return verify_reg_same(old, now) && ids_pair(c, old->id, now->id) &&
+	return all_same(old, now) && ids_pair(c, old->id, now->id) &&
 	       ids_pair(c, old->ref_id, now->ref_id);
 }
 
 static bool like_number(struct comparison *c, const struct reg *old, const struct reg *now)
 {
 	if (c->v->explore_alu_limits)
-		return verify_reg_same(old, now) && number_ids_pair(c, old->id, now->id);
-	if (!old->precise && c->likeness == LIKE_SAFE)
-		return true;
+		return all_same(old, now) && number_ids_pair(c, old->id, now->id);
 	if (old->id && !(old->id & ID_ADD) != !(now->id & ID_ADD))
 		return false;
 	if (old->id & ID_ADD && old->off != now->off)
@@ -222,47 +230,73 @@ static bool (*const like_by_kind[REG_KIND_CNT])(struct comparison *c, const stru
 	[REG_ARENA] = like_arena,
 };
 
+/* Is nothing asked of the number? */
+static bool any_will_do(const struct comparison *c, const struct reg *old)
+{
+	return old->kind == REG_SCALAR && !old->precise && c->likeness == LIKE_SAFE &&
+	       !c->v->explore_alu_limits;
+}
+
+/* @old may be packed, and most of what there is to compare is not behind its head. */
 static bool reg_safe(struct comparison *c, const struct reg *old, const struct reg *now)
 {
-	if (c->likeness == LIKE_EXACT)
-		return like_exactly(c, old, now);
-	if (old->kind == REG_UNSET)
+	struct reg room;
+
+	if (old->kind == REG_UNSET && c->likeness != LIKE_EXACT)
 		return true;
 	if (!kind_same(old, now))
 		return false;
-	return (like_by_kind[old->kind] ? like_by_kind[old->kind] : like_exactly)(c, old, now);
+	if (any_will_do(c, old))
+		return true;
+	old = reg_whole(old, &room);
+	if (c->likeness == LIKE_EXACT || !like_by_kind[old->kind])
+		return like_exactly(c, old, now);
+	return like_by_kind[old->kind](c, old, now);
 }
 
 /* --- Slots ----------------------------------------------------------------------------------- */
 
-static bool is_any(const struct comparison *c, const struct slot *slot)
+/* Eight bytes of stack, in a kept state or the one under way. */
+struct bytes {
+	uint64_t word; /* all of kinds */
+	const uint8_t *kinds;
+	const struct reg *spilled; /* may be packed */
+};
+
+static struct bytes bytes_of(const struct frame *frame, uint32_t s)
 {
-	for (unsigned b = 0; b < SLOT_BYTES; b++)
-		if (slot->kinds[b] != SLOT_MISC &&
-		    !(slot->kinds[b] == SLOT_INVALID && c->v->privileged))
-			return false;
-	return true;
+	const uint8_t *kinds = kept_kinds(frame, s);
+
+	return (struct bytes){slot_kinds(kinds), kinds, kept_spilled(frame, s)};
+}
+
+static bool is_any(const struct comparison *c, uint64_t kinds)
+{
+	return c->v->privileged ? !(kinds & ~SLOT_ALL(SLOT_MISC)) : kinds == SLOT_ALL(SLOT_MISC);
 }
 
 /* The number that a load of the whole slot gives, or NULL. */
-static const struct reg *number_in(const struct comparison *c, const struct slot *slot)
+static const struct reg *number_in(const struct comparison *c, const struct bytes *bytes)
 {
 	static const struct reg any = {.kind = REG_SCALAR,
 				       .value = {{0, UINT64_MAX},
 						 {0, UINT64_MAX, INT64_MIN, INT64_MAX},
 						 {0, UINT32_MAX, INT32_MIN, INT32_MAX}}};
 
-	if (slot->kinds[0] == SLOT_SPILL && slot->spilled.kind == REG_SCALAR)
-		return &slot->spilled;
-	return is_any(c, slot) ? &any : NULL;
+	if (bytes->kinds[0] == SLOT_SPILL && bytes->spilled->kind == REG_SCALAR)
+		return bytes->spilled;
+	return is_any(c, bytes->word) ? &any : NULL;
 }
 
-static bool objects_like(struct comparison *c, const struct slot *old, const struct slot *now)
+static bool objects_like(struct comparison *c, const struct bytes *old, const struct bytes *now)
 {
-	const struct reg *a = &old->spilled, *b = &now->spilled;
+	struct reg room;
+	const struct reg *a = old->spilled, *b = now->spilled;
 
+	if (old->kinds[SLOT_BYTES - 1] == SLOT_SPILL)
+		return reg_safe(c, a, b);
+	a = reg_whole(a, &room);
 	switch (old->kinds[SLOT_BYTES - 1]) {
-	case SLOT_SPILL: return reg_safe(c, a, b);
 	case SLOT_DYNPTR:
 		return a->dynptr == b->dynptr && a->first_slot == b->first_slot &&
 		       ids_pair(c, a->ref_id, b->ref_id);
@@ -287,32 +321,17 @@ static bool byte_like(const struct comparison *c, uint8_t old, uint8_t now)
 	return byte_is_free(c, old) || old == now || (old == SLOT_MISC && now == SLOT_ZERO);
 }
 
-static bool all_free(const struct comparison *c, const struct slot *old)
+static bool all_free(const struct comparison *c, uint64_t kinds)
 {
-	for (unsigned b = 0; b < SLOT_BYTES; b++)
-		if (!byte_is_free(c, old->kinds[b]))
-			return false;
-	return true;
+	return c->v->privileged ? !(kinds & ~SLOT_ALL(SLOT_MISC)) : !kinds;
 }
 
-static bool kinds_same(const struct slot *a, const struct slot *b)
+/* Two numbers are compared as such, however they came there. */
+static bool bytes_safe(struct comparison *c, const struct bytes *old, const struct bytes *now)
 {
-	return !memcmp(a->kinds, b->kinds, sizeof(a->kinds));
-}
-
-/* Where it is not known yet what is read (in loops), every byte counts; else those that were read.
- * Two numbers are compared as such, however they came there. */
-static bool slot_safe(struct comparison *c, const struct slot *old, const struct slot *now)
-{
-	const struct reg *a, *b;
+	const struct reg *a = number_in(c, old), *b = number_in(c, now);
 	unsigned last = SLOT_BYTES - 1;
 
-	if (c->likeness != LIKE_SAFE && !kinds_same(old, now))
-		return false;
-	if (all_free(c, old))
-		return true;
-	a = number_in(c, old);
-	b = number_in(c, now);
 	if (a && b)
 		return reg_safe(c, a, b);
 	for (unsigned i = 0; i < SLOT_BYTES; i++)
@@ -323,15 +342,32 @@ static bool slot_safe(struct comparison *c, const struct slot *old, const struct
 	return objects_like(c, old, now);
 }
 
+/* Where it is not known yet what is read (in loops), every byte counts; else those that were read.
+ * Most slots are seen to be safe, or not, by their kinds alone. */
+static bool slot_safe(struct comparison *c, const struct frame *old, const struct frame *now,
+		      uint32_t s)
+{
+	uint64_t kinds = slot_kinds(kept_kinds(old, s));
+	struct bytes then, at_present;
+
+	if (s >= now->n_slots)
+		return all_free(c, kinds);
+	if (c->likeness != LIKE_SAFE && kinds != slot_kinds(now->slots[s].kinds))
+		return false;
+	if (all_free(c, kinds))
+		return true;
+	then = bytes_of(old, s);
+	at_present = bytes_of(now, s);
+	return bytes_safe(c, &then, &at_present);
+}
+
 static bool stack_safe(struct comparison *c, const struct frame *old, const struct frame *now)
 {
 	if (c->likeness != LIKE_SAFE && old->n_slots > now->n_slots)
 		return false;
-	for (uint32_t s = 0; s < old->n_slots; s++) {
-		if (s >= now->n_slots ? !all_free(c, kept_slot(old, s))
-				      : !slot_safe(c, kept_slot(old, s), &now->slots[s]))
+	for (uint32_t s = 0; s < old->n_slots; s++)
+		if (!slot_safe(c, old, now, s))
 			return false;
-	}
 	return true;
 }
 
@@ -390,9 +426,11 @@ bool verify_states_equal(struct verifier *v, const struct state *old, const stru
 
 static void widen(struct comparison *c, const struct reg *old, struct reg *now)
 {
+	struct reg room;
+
 	if (old->kind != REG_SCALAR || now->kind != REG_SCALAR || old->precise || now->precise)
 		return;
-	if (!like_exactly(c, old, now))
+	if (!like_exactly(c, reg_whole(old, &room), now))
 		verify_reg_unknown(c->v, now);
 }
 
@@ -408,7 +446,7 @@ void verify_widen(struct verifier *v, const struct state *last_round, struct sta
 		for (unsigned r = 0; r < SKEP_N_REGS; r++)
 			widen(&c, kept_reg(old, r), &now->regs[r]);
 		for (uint32_t s = 0; s < old->n_slots && s < now->n_slots; s++)
-			if (slot_is_spill(kept_slot(old, s)) && slot_is_spill(&now->slots[s]))
-				widen(&c, &kept_slot(old, s)->spilled, &now->slots[s].spilled);
+			if (kept_is_spilled_scalar(old, s) && slot_is_spill(&now->slots[s]))
+				widen(&c, kept_spilled(old, s), &now->slots[s].spilled);
 	}
 }

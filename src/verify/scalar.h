@@ -102,6 +102,8 @@ void skep_scalar_print(const struct skep_scalar *s, struct skep_buf *out);
 /** What is in its brackets, each item after *@separator, which becomes "," with the first. */
 void skep_scalar_print_ranges(const struct skep_scalar *s, const char **separator,
 			      struct skep_buf *out);
+/** The digits of a number, in base 10 or 16. */
+void skep_digits_print(uint64_t value, unsigned base, struct skep_buf *out);
 /** A number of 64 bits as the log shows it: small ones decimal, others as "0x…". */
 void skep_number_print(uint64_t value, bool is_signed, struct skep_buf *out);
 

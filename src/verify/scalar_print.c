@@ -9,10 +9,11 @@
  */
 #include "verify/scalar.h"
 
-#include <inttypes.h>
 #include <stddef.h>
 
 #include "base/buf.h"
+
+#define DIGITS 20 /* of 64 bits in base 10 */
 
 struct field {
 	const char *name;
@@ -32,14 +33,35 @@ static uint64_t shown32(int64_t value)
 	return is_small(value) ? (uint64_t)value : (uint32_t)value;
 }
 
+void skep_digits_print(uint64_t value, unsigned base, struct skep_buf *out)
+{
+	char digits[DIGITS];
+	size_t at = DIGITS;
+
+	do {
+		digits[--at] = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value);
+	skep_buf_add(out, digits + at, DIGITS - at);
+}
+
+static void print_hex(uint64_t value, struct skep_buf *out)
+{
+	skep_buf_puts(out, "0x");
+	skep_digits_print(value, 16, out);
+}
+
 void skep_number_print(uint64_t value, bool is_signed, struct skep_buf *out)
 {
 	bool decimal = is_signed ? is_small((int64_t)value) : value <= UINT16_MAX;
 
-	if (decimal)
-		skep_buf_printf(out, "%" PRId64, (int64_t)value);
-	else
-		skep_buf_printf(out, "0x%" PRIx64, value);
+	if (!decimal) {
+		print_hex(value, out);
+		return;
+	}
+	if ((int64_t)value < 0)
+		skep_buf_addc(out, '-');
+	skep_digits_print((int64_t)value < 0 ? -value : value, 10, out);
 }
 
 static bool is_negative(const struct field *field)
@@ -51,15 +73,16 @@ static bool is_negative(const struct field *field)
  * mixed. */
 static void print_field(struct field *fields, size_t n, struct skep_buf *out)
 {
-	skep_buf_printf(out, "%s", fields[0].name);
+	skep_buf_puts(out, fields[0].name);
 	for (size_t i = 2; i < n; i += 2) {
 		if (fields[i].hidden || fields[i].value != fields[0].value ||
 		    is_negative(&fields[i]) != is_negative(&fields[0]))
 			continue;
-		skep_buf_printf(out, "=%s", fields[i].name);
+		skep_buf_addc(out, '=');
+		skep_buf_puts(out, fields[i].name);
 		fields[i].hidden = true;
 	}
-	skep_buf_printf(out, "=");
+	skep_buf_addc(out, '=');
 	skep_number_print(fields[0].value, fields[0].is_signed, out);
 }
 
@@ -69,7 +92,7 @@ static void print_fields(struct field *fields, size_t n, const char **separator,
 	for (size_t i = 0; i < n; i++) {
 		if (fields[i].hidden)
 			continue;
-		skep_buf_printf(out, "%s", *separator);
+		skep_buf_puts(out, *separator);
 		*separator = ",";
 		print_field(fields + i, n - i, out);
 	}
@@ -91,9 +114,14 @@ void skep_scalar_print_ranges(const struct skep_scalar *s, const char **separato
 	};
 
 	print_fields(fields, sizeof(fields) / sizeof(fields[0]), separator, out);
-	if (s->bits.mask != UINT64_MAX)
-		skep_buf_printf(out, "%svar_off=(0x%" PRIx64 "; 0x%" PRIx64 ")", *separator,
-				s->bits.value, s->bits.mask);
+	if (s->bits.mask == UINT64_MAX)
+		return;
+	skep_buf_puts(out, *separator);
+	skep_buf_puts(out, "var_off=(");
+	print_hex(s->bits.value, out);
+	skep_buf_puts(out, "; ");
+	print_hex(s->bits.mask, out);
+	skep_buf_addc(out, ')');
 }
 
 void skep_scalar_print(const struct skep_scalar *s, struct skep_buf *out)

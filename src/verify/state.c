@@ -70,10 +70,14 @@ int verify_frame_grow(struct verifier *v, struct frame *frame, uint32_t n)
 
 static struct frame *frame_keep(struct verifier *v, const struct frame *from)
 {
-	size_t bytes = kept_frame_bytes(from);
+	_Alignas(SLOT_BYTES) char packed[KEPT_FRAME_MOST_BYTES];
+	size_t bytes = kept_frame_pack(from, packed);
 	void *memory = take(v, bytes);
 
-	return memory ? kept_frame_pack(from, memory, bytes) : NULL;
+	if (!memory)
+		return NULL;
+	memcpy(memory, packed, bytes);
+	return kept_frame_moved(memory);
 }
 
 static struct frame *frame_unpack(struct verifier *v, const struct frame *kept)
@@ -91,6 +95,17 @@ static struct frame *frame_unpack(struct verifier *v, const struct frame *kept)
 	return frame;
 }
 
+/* Most slots have no register: of theirs only is told that it is unset. */
+static void slot_copy(const struct slot *from, struct slot *ret)
+{
+	if (slot_has_reg(from->kinds)) {
+		*ret = *from;
+		return;
+	}
+	memcpy(ret->kinds, from->kinds, sizeof(ret->kinds));
+	verify_slot_no_reg(ret);
+}
+
 static struct frame *frame_copy(struct verifier *v, const struct frame *from)
 {
 	struct frame *frame = take(v, sizeof(*frame));
@@ -106,7 +121,8 @@ static struct frame *frame_copy(struct verifier *v, const struct frame *from)
 		frame_free(v, frame);
 		return NULL;
 	}
-	memcpy(frame->slots, from->slots, from->n_slots * sizeof(*from->slots));
+	for (uint32_t s = 0; s < from->n_slots; s++)
+		slot_copy(&from->slots[s], &frame->slots[s]);
 	return frame;
 }
 

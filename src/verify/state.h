@@ -10,8 +10,8 @@
  *
  * Memory: a state owns its frames, a frame its slots, as far as they were touched. All of it is
  * counted in v->memory_bytes. States that are kept, and those that wait to be walked, have packed
- * frames: kept_reg() and kept_slot() read these as well as others, frame->regs and frame->slots
- * only those of the state under way (kept_frame.c).
+ * frames: kept_reg() and its like read these as well as others, frame->regs and frame->slots only
+ * those of the state under way (kept_frame.c).
  */
 #ifndef SKEP_VERIFY_STATE_H
 #define SKEP_VERIFY_STATE_H
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <skep/image.h>
 #include <skep/isa.h>
@@ -79,6 +80,7 @@ struct reg {
 	uint8_t frame;  /* STACK: whose */
 	uint16_t flags; /* enum reg_flag */
 	bool precise;   /* scalar: two states are the same only if this one's bounds hold */
+	uint8_t form;   /* of a packed register, what there is behind id: kept_frame.c */
 	int32_t off;
 	/*
 	 * Scalars: those with the same id are the same number (ID_ADD: but for a constant, in off).
@@ -121,11 +123,13 @@ struct reg {
 #define ID_ADD32 (1u << 30)
 #define ID_ADD   (ID_ADD64 | ID_ADD32)
 
+/* Of a byte. Those with SLOT_HAS_REG go with a register, slot.spilled. */
+#define SLOT_HAS_REG 4
 enum slot_kind {
 	SLOT_INVALID,
-	SLOT_SPILL,
 	SLOT_MISC,
 	SLOT_ZERO,
+	SLOT_SPILL = SLOT_HAS_REG,
 	SLOT_DYNPTR,
 	SLOT_ITER,
 	SLOT_IRQ_FLAG
@@ -140,6 +144,22 @@ struct slot {
 
 #define SLOT_BYTES 8
 
+/** All of a slot's kinds at once: byte b is kinds[b]. And: @kind in each of them. */
+static inline uint64_t slot_kinds(const uint8_t kinds[SLOT_BYTES])
+{
+	uint64_t word;
+
+	memcpy(&word, kinds, sizeof(word));
+	return word;
+}
+#define SLOT_ALL(kind) (UINT64_MAX / 255 * (kind))
+
+/** Do some of the kinds go with a register? */
+static inline bool slot_has_reg(const uint8_t kinds[SLOT_BYTES])
+{
+	return slot_kinds(kinds) & SLOT_ALL(SLOT_HAS_REG);
+}
+
 /** Was a register spilled here, whole or its lower bytes? They begin at the lowest address. */
 static inline bool slot_is_spill(const struct slot *slot)
 {
@@ -150,6 +170,12 @@ static inline bool slot_is_spill(const struct slot *slot)
 static inline bool slot_is_spilled_scalar(const struct slot *slot)
 {
 	return slot_is_spill(slot) && slot->spilled.kind == REG_SCALAR;
+}
+
+/** Its register is unset, and nothing else of it told. */
+static inline void verify_slot_no_reg(struct slot *slot)
+{
+	memset(&slot->spilled, 0, offsetof(struct reg, value));
 }
 
 #define MOST_SLOTS (SKEP_STACK_BYTES / SLOT_BYTES)
@@ -185,10 +211,12 @@ struct ref {
 	const void *ptr; /* locks: the map or BTF their object is of */
 };
 
+#define STEP_AT_BITS 26 /* programs are shorter by far */
+#define STEP_NOWHERE ((1u << STEP_AT_BITS) - 1)
 /* One instruction on the way here: what precision.c goes back along. */
 struct step {
-	uint32_t at, prev_at;
-	uint32_t flags;  /* what the instruction accessed: enum step_flag */
+	uint64_t at : STEP_AT_BITS, prev_at : STEP_AT_BITS; /* STEP_NOWHERE: none */
+	uint64_t flags : 64 - 2 * STEP_AT_BITS; /* what the instruction accessed: enum step_flag */
 	uint64_t linked; /* registers and slots of one number, six of them packed (precision.c) */
 };
 
@@ -234,7 +262,7 @@ int verify_check_memory(struct verifier *v);
 /** The most that it took is found where states are copied, and in the end. */
 void verify_note_peak(struct verifier *v);
 void verify_state_free(struct verifier *v, struct state *state);
-/** A copy to be kept: of its frames, ask kept_reg() and kept_slot(). */
+/** A copy to be kept: of its frames, ask kept_reg() and its like. */
 struct state *verify_state_keep(struct verifier *v, const struct state *from);
 /** Pack the frames of one that waits, and make it one to go on with. Return 0 | -ENOMEM, then it is
  *  as it was. */
@@ -257,23 +285,37 @@ const struct ref *verify_ref_find(const struct state *state, uint32_t id);
 
 /* --- kept_frame.c -------------------------------------------------------------------------- */
 
-/** What packing @from takes, and packed into that much memory. */
-size_t kept_frame_bytes(const struct frame *from);
-struct frame *kept_frame_pack(const struct frame *from, void *memory, size_t bytes);
+/** The most that a packed frame takes. */
+#define KEPT_FRAME_MOST_BYTES                                                                      \
+	(sizeof(struct frame) + (SKEP_N_REGS + MOST_SLOTS) * sizeof(uint16_t) + SLOT_BYTES +       \
+	 MOST_SLOTS * (SLOT_BYTES + sizeof(struct reg)))
+/** Pack @from into @memory, of so many bytes, 8 aligned; return how many it takes. It may be moved
+ *  from there, to where kept_frame_moved() must be told. */
+size_t kept_frame_pack(const struct frame *from, void *memory);
+struct frame *kept_frame_moved(void *memory);
 /** @ret has room for all of kept->n_slots in ret->slots. */
 void kept_frame_unpack(const struct frame *kept, struct frame *ret);
-/** A register or slot of any frame, packed or not. */
-const struct reg *kept_reg(const struct frame *frame, unsigned regno);
-static inline const struct slot *kept_slot(const struct frame *frame, uint32_t s)
+
+/**
+ * A register, or a slot's, of any frame, packed or not. Of a packed one only what comes before
+ * ref_id is there to be looked at (kind, flags, precise, off and id), and precise to be changed:
+ * reg_whole() for the rest. One that is unset must not be changed.
+ */
+struct reg *kept_reg(const struct frame *frame, unsigned regno);
+struct reg *kept_spilled(const struct frame *frame, uint32_t s);
+/** All of @reg: itself if it is not packed, or else put together in @room. */
+const struct reg *reg_whole(const struct reg *reg, struct reg *room);
+/** The kinds of a slot's bytes, of any frame. */
+const uint8_t *kept_kinds(const struct frame *frame, uint32_t s);
+/** Of a packed frame: the register, the slot, is unset from now on. */
+void kept_reg_gone(struct frame *frame, unsigned regno);
+void kept_slot_gone(struct frame *frame, uint32_t s);
+/** A number was spilled there. */
+static inline bool kept_is_spilled_scalar(const struct frame *frame, uint32_t s)
 {
-	return frame->places ? (const struct slot *)((const char *)frame->places +
-						     frame->places[SKEP_N_REGS + s])
-			     : &frame->slots[s];
+	return kept_kinds(frame, s)[SLOT_BYTES - 1] == SLOT_SPILL &&
+	       kept_spilled(frame, s)->kind == REG_SCALAR;
 }
-/** The same to be changed: NULL: it is unset. And: has the slot a register at all? */
-struct reg *kept_reg_of(struct frame *frame, unsigned regno);
-struct slot *kept_slot_of(struct frame *frame, uint32_t s);
-bool slot_has_reg(const struct slot *slot);
 
 /* --- reg.c --------------------------------------------------------------------------------- */
 

@@ -165,15 +165,14 @@ static void clean_frame(struct verifier *v, struct state *state, uint32_t number
 {
 	struct frame *frame = state->frames[number];
 	uint16_t live = v->facts[verify_frame_at(state, number)].live_regs;
+	uint64_t live_slots = verify_live_slots(v, state, number);
 
 	for (unsigned r = 0; r < SKEP_R10; r++)
 		if (!(live >> r & 1))
-			frame->places[r] = 0;
+			kept_reg_gone(frame, r);
 	for (uint32_t s = 0; s < frame->n_slots; s++) {
-		struct slot *slot = kept_slot_of(frame, s);
-
-		if (!verify_slot_is_live(v, state, number, s))
-			memset(slot->kinds, SLOT_INVALID, sizeof(slot->kinds));
+		if (!(live_slots >> s & 1))
+			kept_slot_gone(frame, s);
 	}
 }
 
@@ -204,8 +203,7 @@ static bool may_be_looping(const struct state *old, const struct state *now)
 	for (unsigned r = 0; r < SKEP_N_REGS; r++) {
 		const struct reg *old_reg = kept_reg(then, r), *reg = &top->regs[r];
 
-		if (old_reg->id != reg->id || old_reg->ref_id != reg->ref_id ||
-		    !verify_reg_same(old_reg, reg))
+		if (old_reg->id != reg->id || !verify_reg_same(old_reg, reg))
 			return false;
 	}
 	return true;
@@ -218,11 +216,14 @@ static bool other_round(const struct state *old, const struct state *now)
 		const struct frame *frame = old->frames[f];
 
 		for (uint32_t s = 0; s < frame->n_slots; s++) {
-			const struct slot *slot = kept_slot(frame, s);
+			struct reg room;
+			const struct reg *then;
 
-			if (slot->kinds[0] == SLOT_ITER &&
-			    slot->spilled.iter_state == ITER_ACTIVE &&
-			    slot->spilled.iter_depth != now->frames[f]->slots[s].spilled.iter_depth)
+			if (kept_kinds(frame, s)[0] != SLOT_ITER)
+				continue;
+			then = reg_whole(kept_spilled(frame, s), &room);
+			if (then->iter_state == ITER_ACTIVE &&
+			    then->iter_depth != now->frames[f]->slots[s].spilled.iter_depth)
 				return true;
 		}
 	}
@@ -366,28 +367,6 @@ static void forget_precision(struct reg *reg, void *ctx)
 		reg->precise = false;
 }
 
-/* The copy that is kept has the steps that led to it, the state under way none since. */
-static struct state *copy_to_keep(struct verifier *v)
-{
-	struct state *cur = v->state, *kept;
-	struct step *steps = cur->steps;
-	uint32_t n = cur->n_steps, cap = cur->cap_steps;
-
-	cur->steps = NULL;
-	cur->n_steps = cur->cap_steps = 0;
-	kept = verify_state_keep(v, cur);
-	if (!kept) {
-		cur->steps = steps;
-		cur->n_steps = n;
-		cur->cap_steps = cap;
-		return NULL;
-	}
-	kept->steps = steps;
-	kept->n_steps = n;
-	kept->cap_steps = cap;
-	return kept;
-}
-
 static int keep(struct verifier *v)
 {
 	struct state *cur = v->state, *kept;
@@ -400,9 +379,11 @@ static int keep(struct verifier *v)
 	/* what its parent was asked for it need not be */
 	if (v->privileged)
 		verify_each_reg(cur, forget_precision, NULL);
-	kept = copy_to_keep(v);
+	kept = verify_state_keep(v, cur);
 	if (!kept)
 		return -ENOMEM;
+	/* the one that is kept has the steps that led to it, the state under way none since */
+	cur->n_steps = 0;
 	kept->hits = kept->misses = 0;
 	cur->parent = kept;
 	cur->first_at = v->at;

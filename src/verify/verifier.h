@@ -115,6 +115,8 @@ struct verifier {
 	struct insn_facts *facts; /* [n_insns] */
 	struct func_facts *funcs; /* [n_funcs] */
 	uint32_t *order;          /* flow.c: instructions, each after those it leads to */
+	uint32_t *order_of;       /* [n_insns] where in it each one is */
+	uint32_t *next_early;     /* of each place in it, the next that is before one it leads to */
 	uint32_t n_funcs;
 	uint32_t n_sccs, n_logged_sccs;
 	struct live_stack *live_stack;   /* live_stack.c */
@@ -241,7 +243,7 @@ static inline struct reg *verify_reg(struct verifier *v, unsigned regno)
 
 #define VERIFY_KIND_TEXT_BYTES 96
 /** The kind with what narrows it, as the kernel's log and refusals name it: "map_value_or_null",
- *  "rdonly_mem", "trusted_ptr_". Return @text. Source: reg_type_str() */
+ *  "rdonly_mem", "trusted_ptr_". Return it, in @text where it has parts. Source: reg_type_str() */
 const char *verify_kind_text(const struct reg *reg, char text[VERIFY_KIND_TEXT_BYTES]);
 /** The same, in memory of the block it is used in. */
 #define KIND_TEXT(reg)         verify_kind_text((reg), (char[VERIFY_KIND_TEXT_BYTES]){0})
@@ -399,9 +401,8 @@ int verify_function_facts(struct verifier *v);
 const char *verify_kfunc_name(const struct verifier *v, uint32_t at);
 int verify_live_registers(struct verifier *v);
 int verify_live_stack(struct verifier *v);
-/** Is slot @slot of frame @frame of v->state read again, from v->at on? */
-bool verify_slot_is_live(struct verifier *v, const struct state *state, uint32_t frame,
-			 uint32_t slot);
+/** The slots of frame @frame of @state that are read again, from state->at on: bit s is slot s. */
+uint64_t verify_live_slots(struct verifier *v, const struct state *state, uint32_t frame);
 /** The walk saw the instruction read, or wholly overwrite, the slots of @mask in frame @frame. */
 void verify_note_stack_read(struct verifier *v, uint32_t frame, uint64_t mask);
 void verify_note_stack_write(struct verifier *v, uint32_t frame, uint64_t mask);

@@ -294,7 +294,7 @@ static void lsm(void **state)
 	trial_run(&trial);
 }
 
-/* Not a folder of the root's file system, which may be one on top of another: that asks twice. */
+/* A folder that nothing is laid over: an overlay opens its own file and the one below. */
 static void open_proc(struct trial *trial)
 {
 	for (int i = 0; i < N_CALLS; i++) {

@@ -105,9 +105,11 @@ class Run:
 
     def prepare(self):
         for command in self.block.REQUIRES:
-            if shell(self.fill(command), stdout=subprocess.DEVNULL,
-                     stderr=subprocess.DEVNULL).wait(30):
-                pytest.skip(f"needs: {command}")
+            needed = shell(self.fill(command), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                           text=True, errors="replace")
+            said = " ".join(needed.communicate(timeout=30)[1].split())
+            if needed.returncode:
+                pytest.skip(f"needs: {command}{': ' * bool(said)}{said}")
         for command in self.block.SETUP:
             assert shell(self.fill(command)).wait(30) == 0, f"SETUP failed: {command}"
         for command in self.block.BEFORE:

@@ -142,6 +142,8 @@ static void copy_comm(struct skep_lower *l, struct skep_opnd dst, int32_t off)
 	int32_t at = l->opts->target->isa_v4 ? task_member(l, "comm") : -1;
 
 	if (at < 0) {
+		/* Older kernels write nothing behind the name's end. */
+		skep_lower_zero(l, dst, off, COMM_BYTES);
 		skep_ir_calln(l->f, BPF_FUNC_get_current_comm, skep_lower_address(l, &to),
 			      I(COMM_BYTES));
 		return;

@@ -15,8 +15,9 @@
  * Files: program.c (the order of things), storage.c (how maps are kept),
  * expr.c, cond.c, field.c, memory.c (reading and copying), string.c, stmt.c,
  * loop.c, mentions.c, iter.c, packet.c and packet_use.c, hook.c (what a packet or
- * socket is answered with), bundle.c, gather.c (many system calls through one
- * tracepoint), mapop.c, agg.c (count() … lhist()), event.c, func_*.c, builtin.c.
+ * socket is answered with), bundle.c (many functions by one link), gather.c (many
+ * system calls through one tracepoint), mapop.c, agg.c (count() … lhist()),
+ * event.c, func_*.c, builtin.c.
  */
 #ifndef SKEP_TRACE_LOWER_H
 #define SKEP_TRACE_LOWER_H
@@ -216,11 +217,11 @@ struct skep_value skep_lower_usym(struct skep_lower *l, struct skep_opnd addr,
  *  (func_system.c). */
 struct skep_value skep_lower_ids(struct skep_lower *l, const struct skep_type *type,
 				 bool is_process, bool is_initial);
-/** The helper that gives nsecs (func_system.c). */
-int32_t skep_lower_clock(struct skep_lower *l);
 /** A 32-bit member of the current task, through the kernel's BTF (builtin.c). */
 struct skep_value skep_lower_task_number(struct skep_lower *l, const struct skep_type *type,
 					 const char *member);
+/** The helper that gives nsecs (func_system.c). */
+int32_t skep_lower_clock(struct skep_lower *l);
 /** The current task's address. */
 struct skep_opnd skep_lower_curtask(struct skep_lower *l);
 

@@ -61,10 +61,10 @@ uint32_t skep_lower_run_type(struct skep_lower *l)
 
 static uint32_t program_type(struct skep_lower *l, const struct skep_probe *probe)
 {
-	if (probe->special != SKEP_PROBE_ATTACHED)
-		return skep_lower_run_type(l);
 	if (probe->hook)
 		return probe->hook->prog_type;
+	if (probe->special != SKEP_PROBE_ATTACHED)
+		return skep_lower_run_type(l);
 	return probe->gather ? BPF_PROG_TYPE_RAW_TRACEPOINT : probe->provider->prog_type;
 }
 
@@ -198,17 +198,16 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 
 /* --- Which places share a program --------------------------------------------------------- */
 
-/*
- * Raw tracepoints have had cookies only since 6.10, and others since 5.15: without, a place is told
- * by its own program, if it is not gathered. Programs on trampolines are loaded for one place each.
- * Which of the kernel's functions it is, a kprobe can ask.
- */
+/* Raw tracepoints have had cookies only since 6.10, others since 5.15, and what sees packets has
+ * none: without, a place is told by its own program, if it is not gathered. */
 static bool lacks_cookie(struct skep_lower *l, const struct skep_probe *probe)
 {
 	return probe->hook || probe->provider->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT ||
 	       (!probe->gather && !skep_lower_best(l, SKEP_FOR_PLACES));
 }
 
+/* Programs on trampolines are loaded for one place each. Which of the kernel's functions it is, a
+ * kprobe can ask. */
 static bool needs_own_program(struct skep_lower *l, const struct skep_probe *probe)
 {
 	const struct skep_probe_def *def = probe->def;

@@ -413,7 +413,8 @@ static void check_all_fields(const void *arg)
 	skep_buf_puts(&text, "}");
 	compiled_run(&c, text.data);
 	run_packet(&c, UDP_PACKET);
-	assert_true(compiled_verified_insns(&c) < 200000);
+	/* Half of what is granted: older kernels walk more of it than newer ones. */
+	assert_true(compiled_verified_insns(&c) < 500000);
 	compiled_done(&c);
 }
 
