@@ -45,7 +45,8 @@ int skep_bpf_open_id(enum bpf_cmd cmd, uint32_t id);
 
 int skep_perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group_fd,
 			 unsigned long flags);
-/** The perf event type of a dynamic PMU ("uprobe", "kprobe"); -ENOENT: there is none. */
+/** The perf event type of a dynamic PMU ("uprobe", "kprobe": a literal); -ENOENT: there is none.
+ *  Read once a thread. */
 int skep_pmu_type(const char *name);
 /** Which bit of "config" asks such a PMU for returns ("config:0": 0); -ENOENT: there is no PMU. */
 int skep_pmu_retprobe_bit(const char *name);

@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "linux/procfs.h"
 
-enum { LIST_LIMIT_BYTES = 64 * 1024 };
+enum { LIST_LIMIT_BYTES = 64 * 1024, MOST_PMUS = 4 };
 
 int skep_perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group_fd,
 			 unsigned long flags)
@@ -21,7 +22,13 @@ int skep_perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu, int g
 	return ret < 0 ? -errno : (int)ret;
 }
 
-int skep_pmu_type(const char *name)
+/* Asked for each of a thousand probes, and when no more files can be opened: so it is kept. */
+struct pmu {
+	const char *name; /* a literal of the caller's */
+	int type, retprobe_bit;
+};
+
+static int read_type(const char *name)
 {
 	char path[128];
 	int64_t type;
@@ -32,7 +39,7 @@ int skep_pmu_type(const char *name)
 	return err ? err : (int)type;
 }
 
-int skep_pmu_retprobe_bit(const char *name)
+static int read_retprobe_bit(const char *name)
 {
 	_cleanup_buf_ struct skep_buf buf = {0};
 	char path[128];
@@ -45,6 +52,31 @@ int skep_pmu_retprobe_bit(const char *name)
 	if (!buf.data || sscanf(buf.data, "config:%d", &bit) != 1 || bit < 0 || bit > 31)
 		return -EINVAL;
 	return bit;
+}
+
+static struct pmu find_pmu(const char *name)
+{
+	static _Thread_local struct pmu kept[MOST_PMUS];
+
+	for (int i = 0; i < MOST_PMUS; i++) {
+		struct pmu *pmu = &kept[i];
+		if (pmu->name && strcmp(pmu->name, name) != 0)
+			continue;
+		if (!pmu->name || pmu->type < 0)
+			*pmu = (struct pmu){name, read_type(name), read_retprobe_bit(name)};
+		return *pmu;
+	}
+	return (struct pmu){name, read_type(name), read_retprobe_bit(name)};
+}
+
+int skep_pmu_type(const char *name)
+{
+	return find_pmu(name).type;
+}
+
+int skep_pmu_retprobe_bit(const char *name)
+{
+	return find_pmu(name).retprobe_bit;
 }
 
 static int read_cpulist(const char *path, unsigned *ret, unsigned max)

@@ -17,6 +17,8 @@
 #include "linux/close.h"
 #include "linux/privilege.h"
 
+enum { MOST_FILES = 1 << 20 };
+
 static const struct attach_type {
 	int (*attach)(struct skep_session *session, const struct skep_attach *at,
 		      struct skep_diag *diag);
@@ -97,14 +99,20 @@ int skep_session_attach(struct skep_session *session, const struct skep_attach *
 	return err;
 }
 
-/* Hundreds of probes need hundreds of descriptors; shells give a soft limit of 1024. */
+/* Hundreds of probes need hundreds of descriptors; shells give a soft limit of 1024, and some
+ * systems a hard one of 4096, which those may raise who have CAP_SYS_RESOURCE. */
 static bool raise_files(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= limit.rlim_max)
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return false;
-	limit.rlim_cur = limit.rlim_max;
+	if (limit.rlim_cur < limit.rlim_max)
+		limit.rlim_cur = limit.rlim_max;
+	else if (limit.rlim_max < MOST_FILES)
+		limit = (struct rlimit){MOST_FILES, MOST_FILES};
+	else
+		return false;
 	return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 

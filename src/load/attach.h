@@ -17,7 +17,7 @@
 #include <skep/attach.def>
 #undef ATTACH
 
-/** perf_event_open() that raises the soft limit of open files when it is in the way. */
+/** perf_event_open() that raises the limit of open files when it is in the way. */
 int load_perf_open(struct perf_event_attr *attr, pid_t pid, int cpu);
 /** Put the program of @at on the perf event, which is owned by this function from here on. */
 int load_perf_link(struct skep_session *session, const struct skep_attach *at, int event_fd);

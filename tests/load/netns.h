@@ -29,6 +29,8 @@
 #include "linux/newer.h"
 
 enum { N_PACKETS = 10, NETNS_PORT = 7777 };
+/* RFC 2863, as linux/if.h has them, which cannot be had beside net/if.h. */
+enum { OPER_UNKNOWN = 0, OPER_UP = 6 };
 #define NETNS_ADDR "192.0.2.1"
 #define NETNS_PEER "192.0.2.2"
 
@@ -162,14 +164,30 @@ static inline void netns_find_mac(const char *name, uint8_t *ret_mac)
 	memcpy(ret_mac, request.ifr_hwaddr.sa_data, ETHER_ADDR_LEN);
 }
 
-static inline bool netns_is_running(const char *name)
+static inline void netns_take_state(const struct nlmsghdr *message, void *arg)
 {
-	_cleanup_close_ int fd = netns_socket(AF_INET, SOCK_DGRAM, 0);
-	struct ifreq request = {0};
+	const size_t head = NLMSG_SPACE(sizeof(struct ifinfomsg));
+	const struct nlattr *state;
 
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &request), 0);
-	return request.ifr_flags & IFF_RUNNING;
+	if (message->nlmsg_type != RTM_NEWLINK || message->nlmsg_len < head)
+		return;
+	state = skep_netlink_find((const char *)message + head, message->nlmsg_len - head,
+				  IFLA_OPERSTATE);
+	if (state)
+		*(uint8_t *)arg = *((const uint8_t *)state + NLA_HDRLEN);
+}
+
+/* A new device, of which nothing is known yet, counts as running: this one is known to be up. */
+static inline bool netns_is_up(uint32_t index)
+{
+	_cleanup_close_ int fd = skep_netlink_open();
+	const struct ifinfomsg head = {.ifi_index = (int)index};
+	struct skep_netlink_request request;
+	uint8_t state = OPER_UNKNOWN;
+
+	skep_netlink_begin(&request, RTM_GETLINK, 0, &head, sizeof(head));
+	assert_int_equal(skep_netlink_ask(fd, &request, netns_take_state, &state, NULL), 0);
+	return state == OPER_UP;
 }
 
 /*
@@ -177,12 +195,12 @@ static inline bool netns_is_running(const char *name)
  * round to it, which it does while it holds the lock of all configuration: who
  * asks for that afterwards finds it done.
  */
-static inline void netns_wait_for(const char *name)
+static inline void netns_wait_for(uint32_t index)
 {
-	for (int i = 0; i < 2000 && !netns_is_running(name); i++)
+	for (int i = 0; i < 2000 && !netns_is_up(index); i++)
 		usleep(1000);
-	assert_true(netns_is_running(name));
-	netns_up(if_nametoindex(name));
+	assert_true(netns_is_up(index));
+	netns_up(index);
 }
 
 /* A pair of that kind in a new namespace; false: this kernel has no such devices. */
@@ -198,8 +216,8 @@ static inline bool netns_make(struct netns *ret, const char *kind)
 		netns_find_mac(name, ret->mac[i]);
 		netns_up(ret->index[i]);
 	}
-	netns_wait_for("skep0");
-	netns_wait_for("skep1");
+	netns_wait_for(ret->index[0]);
+	netns_wait_for(ret->index[1]);
 	netns_add_addr(ret->index[0]);
 	netns_add_neighbour(ret);
 	return true;
