@@ -284,15 +284,19 @@ static bool walk_is_here(struct walk *walk, struct skep_buf *why)
 	return is_here;
 }
 
+/* Nothing that is tidied up at the end of a function is, where skip() leaves it. */
 static void run_walk(struct walk *walk, int fd)
 {
-	_cleanup_buf_ struct skep_buf why = {0};
+	struct skep_buf why = {0};
 	bool is_here = walk_is_here(walk, &why);
 
 	if (fd >= 0)
 		close(fd);
 	if (!is_here)
-		not_here(walk->name, why.data);
+		print_message("not here: iter.%s: %s\n", walk->name, why.data);
+	skep_buf_done(&why);
+	if (!is_here)
+		skip();
 }
 
 /* --- The kinds -------------------------------------------------------------------------------- */
