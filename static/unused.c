@@ -1,45 +1,63 @@
 /*
  * For the static program (./dev dist) only: what libraries refer to and nothing here comes to call.
- * The linker takes these for it, and leaves out 70 kB that would lie there dead.
+ * The linker takes these for it, and leaves out what would lie there dead.
  *
- * libelf can compress sections, for which it wants zlib's deflate(): BPF objects are only read
- * here, and what cannot be compressed is said so. libbpf can attach to USDT probes; skep has its
- * own way, and attaches no object of libbpf's. The C library unwinds the stack of a thread that is
- * cancelled: no thread is, and the tables for it are left out too (program.ld).
+ * libbpf can attach to USDT probes; skep has its own way, and attaches no object of libbpf's.
+ * libevent can look up names of hosts and services, for which the C library would load what the
+ * machine has for it: addresses are numbers here, and nobody asks what those are called who connect.
+ * The C library unwinds the stack of a thread that is cancelled: no thread is, and the tables for it
+ * are left out too (layout.py).
+ *
+ * ncurses draws labels of function keys, of which nobody makes any; its function for their colours
+ * lies with all those that are macros otherwise.
+ *
+ * The end of the file is the C library's inside, of Debian's 2.36: a linker that finds there
+ * anything twice, or wants more, speaks of another version. Nothing is loaded at run time, so that
+ * nothing looks for where to load it from, or for modules that convert character sets: those that
+ * are built in, UTF-8 and ASCII, stay. Nothing is translated, because no locale of messages is set.
+ * Nothing writes to a stream of wide characters; ncurses has its own way to the terminal. No format
+ * asks for a hexadecimal fraction (%a). No name is looked up, so that no thread has a resolver.
  */
 #include <errno.h>
+#include <libintl.h>
+#include <netdb.h>
 #include <stdlib.h>
-#include <zlib.h>
+#include <string.h>
 
-int deflateInit_(z_streamp stream, int level, const char *version, int size)
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+		struct addrinfo **ret)
 {
-	return Z_VERSION_ERROR;
+	return EAI_FAIL;
 }
 
-int deflateInit2_(z_streamp stream, int level, int method, int window_bits, int mem_level,
-		  int strategy, const char *version, int size)
+void freeaddrinfo(struct addrinfo *address)
 {
-	return Z_VERSION_ERROR;
 }
 
-int deflate(z_streamp stream, int flush)
+const char *gai_strerror(int code)
 {
-	return Z_STREAM_ERROR;
+	return "names are not looked up";
 }
 
-int deflateReset(z_streamp stream)
+/* evhttp wants a name and a port of each connection, if only to keep them. */
+int getnameinfo(const struct sockaddr *address, socklen_t len, char *host, socklen_t host_len,
+		char *service, socklen_t service_len, int flags)
 {
-	return Z_STREAM_ERROR;
+	if (host && host_len > 1)
+		strcpy(host, "-");
+	if (service && service_len > 1)
+		strcpy(service, "0");
+	return 0;
 }
 
-int deflateParams(z_streamp stream, int level, int strategy)
+struct servent *getservbyname(const char *name, const char *protocol)
 {
-	return Z_STREAM_ERROR;
+	return NULL;
 }
 
-int deflateEnd(z_streamp stream)
+struct protoent *getprotobynumber(int number)
 {
-	return Z_STREAM_ERROR;
+	return NULL;
 }
 
 struct bpf_object;
@@ -77,3 +95,39 @@ NEVER_CALLED(_Unwind_GetCFA)
 NEVER_CALLED(_Unwind_Backtrace)
 NEVER_CALLED(_Unwind_GetIP)
 NEVER_CALLED(__gcc_personality_v0)
+NEVER_CALLED(wattrset)
+
+/* --- The C library's inside ------------------------------------------------------------------ */
+
+char *dcgettext(const char *domain, const char *text, int category)
+{
+	return (char *)text;
+}
+
+char *__dcgettext(const char *domain, const char *text, int category);
+char *__dcgettext(const char *domain, const char *text, int category)
+{
+	return (char *)text;
+}
+
+extern int _nl_msg_cat_cntr;
+int _nl_msg_cat_cntr;                   /* changes when translations do */
+extern _Thread_local void *__libc_resp; /* a thread's resolver: set, but not used */
+_Thread_local void *__libc_resp;
+
+#define NOTHING_TO_DO(name)                                                                        \
+	int name(void);                                                                            \
+	int name(void)                                                                             \
+	{                                                                                          \
+		return 0;                                                                          \
+	}
+
+NOTHING_TO_DO(_dl_init_paths)            /* where libraries are */
+NOTHING_TO_DO(_dl_protect_relro)         /* of a library */
+NOTHING_TO_DO(__nptl_change_stack_perm)  /* a library that wants to execute its stack */
+NOTHING_TO_DO(_dl_mcount_wrapper_check)  /* a library is profiled */
+NOTHING_TO_DO(_nl_finddomain_subfreeres) /* of translations */
+NOTHING_TO_DO(__gconv_release_shlib)     /* of a module */
+NOTHING_TO_DO(__gconv_find_shlib)        /* NULL: there is no such module */
+NEVER_CALLED(__vfwprintf_internal)
+NEVER_CALLED(__printf_fphex)

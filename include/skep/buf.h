@@ -24,8 +24,11 @@ void skep_buf_add(struct skep_buf *buf, const void *data, size_t len);
 void skep_buf_addc(struct skep_buf *buf, char c);
 void skep_buf_fill(struct skep_buf *buf, char c, size_t n);
 void skep_buf_puts(struct skep_buf *buf, const char *text);
-/** @len bytes of @text, '?' for what a terminal would act on: all control characters but tabs. */
+/** @len bytes of @text, '?' for what a terminal would act on: all control characters but tabs,
+ *  those of two bytes in UTF-8 (U+009B begins sequences, too) included. */
 void skep_buf_add_printable(struct skep_buf *buf, const char *text, size_t len);
+/** In double quotes, a backslash before those and itself; '?' for control characters. */
+void skep_buf_add_quoted(struct skep_buf *buf, const char *text);
 void skep_buf_printf(struct skep_buf *buf, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void skep_buf_vprintf(struct skep_buf *buf, const char *fmt, va_list ap);

@@ -25,6 +25,8 @@ int skep_elf_open_fd(int fd, const char *path, struct skep_elf **ret, struct ske
 /** The same from memory, which is borrowed and must outlive it (fuzzing, tests). */
 int skep_elf_parse(const void *data, size_t size, struct skep_elf **ret, struct skep_diag *diag);
 void skep_elf_free(struct skep_elf *elf);
+/** The descriptor that it is read from, borrowed; -1: none, it is memory. */
+int skep_elf_fd(const struct skep_elf *elf);
 void skep_elf_freep(struct skep_elf **elf);
 #define _cleanup_elf_ __attribute__((cleanup(skep_elf_freep)))
 
@@ -55,6 +57,13 @@ int skep_elf_section_info(const struct skep_elf *elf, uint32_t i, struct skep_el
 /** Return 0 | -ENOENT */
 int skep_elf_find_section(const struct skep_elf *elf, const char *name,
 			  struct skep_elf_section *ret);
+/** Bytes [off, off + len) of a section of @elf, of which no more is brought in. NULL: not all are
+ *  in it, or it has none in the file (SHT_NOBITS). */
+const void *skep_elf_section_bytes(const struct skep_elf *elf,
+				   const struct skep_elf_section *section, uint64_t off,
+				   uint64_t len);
+/** Are its addresses 64 bits wide? */
+bool skep_elf_is_64(const struct skep_elf *elf);
 
 struct skep_elf_sym {
 	const char *name; /* borrowed, NUL-terminated; in .symtab it may end in "@VERSION" */
@@ -156,8 +165,16 @@ struct skep_usdt_arg {
  */
 int skep_usdt_parse_args(const char *args, uint16_t machine, struct skep_usdt_arg *ret, size_t max);
 
-/** The build-id; returns its length (0: none), at most 64. */
+/** Call @fn for the name of each library that is loaded with the file, of 256 at most: what
+ *  DT_NEEDED says ("libc.so.6"). */
+void skep_elf_for_each_needed(const struct skep_elf *elf, void (*fn)(void *ctx, const char *name),
+			      void *ctx);
+
+#define SKEP_ELF_BUILD_ID_MOST 64
+/** The build-id; returns its length (0: none), at most SKEP_ELF_BUILD_ID_MOST. */
 size_t skep_elf_build_id(const struct skep_elf *elf, const uint8_t **ret);
+/** The same among notes; @align  4 or 8. */
+size_t skep_elf_notes_build_id(const void *notes, size_t size, size_t align, const uint8_t **ret);
 /** Name of the separate debug file and its CRC. Return 0 | -ENOENT */
 int skep_elf_debug_link(const struct skep_elf *elf, const char **ret_name, uint32_t *ret_crc);
 

@@ -173,6 +173,8 @@ uint32_t skep_ir_bswap(struct skep_ir_func *f, struct skep_opnd a, uint32_t byte
 
 /** Zero-extended load of @bytes (1, 2, 4, 8). Dropped if its result is not used. */
 uint32_t skep_ir_load(struct skep_ir_func *f, uint32_t bytes, struct skep_opnd base, int32_t off);
+/** A load of an address: the verifier goes on knowing what lies there. */
+uint32_t skep_ir_load_address(struct skep_ir_func *f, struct skep_opnd base, int32_t off);
 void skep_ir_store(struct skep_ir_func *f, uint32_t bytes, struct skep_opnd base, int32_t off,
 		   struct skep_opnd value);
 /** @bytes is 4 or 8. On a slot plain code, as a slot is private to the activation; so is xchg. */

@@ -17,6 +17,7 @@ struct skep_symbol {
 	bool file_missing;  /* processes: the file was deleted before it was read; module says so */
 };
 
+struct skep_buf;
 struct skep_diag;
 struct skep_ksyms;
 /** Reads nothing yet. */
@@ -63,8 +64,48 @@ int skep_usyms_lookup(struct skep_usyms *syms, pid_t pid, uint64_t addr, struct 
 /** Read @pid's mappings now, so that its addresses can be named after it ended. Cheap when known.
  */
 void skep_usyms_note_process(struct skep_usyms *syms, pid_t pid);
+/** Forget processes that have ended and that nobody asked for, nor anything was told of, since the
+ *  last call but one. For whoever names again and again what was a moment ago. */
+void skep_usyms_forget_ended(struct skep_usyms *syms);
 /** Processes and mappings that were not remembered for lack of room while they were watched. */
 uint64_t skep_usyms_dropped(const struct skep_usyms *syms);
+
+/** Where in the source code is: a function, and the line of it that runs. */
+struct skep_source_frame {
+	const char *name; /* of the function, demangled if the symbolizer does; NULL: not known */
+	const char *file; /* path, as the compiler had it; NULL: not known */
+	uint32_t line;    /* 0: not known */
+};
+/** Have skep_usyms_lines() answer, from the DWARF that files have. To be said before any other use.
+ */
+void skep_usyms_want_lines(struct skep_usyms *syms);
+/**
+ * Where @addr of process @pid is in the source: its function last, before that what is inlined into
+ * it there, each but the first at the line where the one before is called. Of files with debug
+ * information, their own or apart (found as symbol tables are), and that of dwz; not of the kernel.
+ *
+ * A file is read in a process of its own, of which 8 are kept; a broken file costs its answers.
+ *
+ * @ret    borrowed, until the next call; its strings until the symbolizer is freed
+ * Return  how many frames, 0: nothing is known
+ * Cost    20 us, nothing for an address again; reading the part of the file at first
+ */
+uint32_t skep_usyms_lines(struct skep_usyms *syms, pid_t pid, uint64_t addr,
+			  const struct skep_source_frame **ret);
+/** A file whose debug information could not be read, or not all of it. */
+struct skep_lines_trouble {
+	const char *path, *why;
+	uint64_t n; /* addresses asked for of which nothing is known for that */
+};
+/** Trouble number @i, in order of appearance. False: there are no more. */
+bool skep_usyms_lines_trouble(const struct skep_usyms *syms, size_t i,
+			      struct skep_lines_trouble *ret);
+
+/** What tells the builds of files apart, as digits in base 16, appended: of the file that @addr of
+ *  @pid lies in. Return 0 | -ENOENT it has none, or is not known */
+int skep_usyms_build_id(struct skep_usyms *syms, pid_t pid, uint64_t addr, struct skep_buf *ret);
+/** The same of the kernel (@module is NULL), or of a module by its name. Return 0 | -errno */
+int skep_ksyms_build_id(const char *module, struct skep_buf *ret);
 
 struct skep_watch;
 /**

@@ -1,5 +1,6 @@
 #include "base/buf.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,8 +53,12 @@ void skep_buf_add_printable(struct skep_buf *buf, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
+		unsigned char next = i + 1 < len ? (unsigned char)text[i + 1] : 0;
+		bool is_high = c == 0xc2 && next >= 0x80 && next < 0xa0; /* U+0080 to U+009F */
 
-		skep_buf_addc(buf, c != '\t' && (c < 0x20 || c == 0x7f) ? '?' : (char)c);
+		i += is_high;
+		skep_buf_addc(buf,
+			      is_high || (c != '\t' && (c < 0x20 || c == 0x7f)) ? '?' : text[i]);
 	}
 }
 
@@ -69,6 +74,17 @@ void skep_buf_fill(struct skep_buf *buf, char c, size_t n)
 void skep_buf_puts(struct skep_buf *buf, const char *text)
 {
 	skep_buf_add(buf, text, strlen(text));
+}
+
+void skep_buf_add_quoted(struct skep_buf *buf, const char *text)
+{
+	skep_buf_addc(buf, '"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			skep_buf_addc(buf, '\\');
+		skep_buf_addc(buf, (unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
+	}
+	skep_buf_addc(buf, '"');
 }
 
 void skep_buf_vprintf(struct skep_buf *buf, const char *fmt, va_list ap)

@@ -188,7 +188,7 @@ void skep_diag_did_you_mean(struct skep_diag *diag, const char *word, const char
 
 	for (size_t i = 0; i < n; i++) {
 		size_t distance = edit_distance(word, candidates[i], limit);
-		if (distance < best) {
+		if (distance && distance < best) { /* what is there is no guess */
 			best = distance;
 			nearest = candidates[i];
 		}

@@ -42,3 +42,19 @@ int skep_file_read(const char *path, size_t limit_bytes, struct skep_buf *buf)
 		return -errno;
 	return skep_fd_read(fd, limit_bytes, buf);
 }
+
+int skep_fd_write(int fd, const void *data, size_t len)
+{
+	const char *at = data;
+
+	while (len) {
+		ssize_t n = write(fd, at, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}

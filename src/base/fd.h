@@ -1,6 +1,6 @@
 /*
  * File descriptors and files: closing on scope exit, reading a whole file with
- * a limit. -1 is the only "no descriptor".
+ * a limit, writing all of something. -1 is the only "no descriptor".
  */
 #ifndef SKEP_BASE_FD_H
 #define SKEP_BASE_FD_H
@@ -44,5 +44,7 @@ static inline void skep_freep(void *ptr)
 int skep_file_read(const char *path, size_t limit_bytes, struct skep_buf *buf);
 /** The same from an open descriptor, from its current position. */
 int skep_fd_read(int fd, size_t limit_bytes, struct skep_buf *buf);
+/** Write all of it, in as many goes as it takes. Return 0 | -errno of write() */
+int skep_fd_write(int fd, const void *data, size_t len);
 
 #endif

@@ -2,19 +2,26 @@
 #include "linux/feature_try.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <linux/hw_breakpoint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "linux/own_code.h"
 #include "linux/procfs.h"
+
+#define KERNEL_BTF "/sys/kernel/btf/vmlinux"
 
 /* A function that every kernel has, that is seldom called, and that can be traced. */
 #define KERNEL_FUNCTION "do_sys_settimeofday64"
+/* One whose result may be changed, and that only the kernel's own tests of programs call. */
+#define MODIFIED_FUNCTION "bpf_modify_return_test"
 
 enum { BTF_STRUCT = 4, BTF_TYPEDEF = 8, BTF_FUNC = 12, COOKIE = 1 };
 
@@ -123,29 +130,6 @@ __attribute__((noinline, used)) static void probed_function(void)
 	__asm__ volatile("");
 }
 
-/* File offset of an address of the program itself, which is the first object; 0: not found. */
-static int find_offset(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	uint64_t *offset = arg;
-	uintptr_t addr = (uintptr_t)probed_function;
-
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-		uintptr_t start = info->dlpi_addr + ph->p_vaddr;
-		if (ph->p_type == PT_LOAD && addr >= start && addr - start < ph->p_filesz)
-			*offset = addr - start + ph->p_offset;
-	}
-	return 1;
-}
-
-static uint64_t probed_offset(void)
-{
-	uint64_t offset = 0;
-
-	dl_iterate_phdr(find_offset, &offset);
-	return offset;
-}
-
 /* Both dynamic PMUs take "at return" as bit 0 on every kernel so far. arg: at return? */
 static int try_function(const char *pmu, long ret_probe, const char *name, uint64_t offset)
 {
@@ -162,7 +146,8 @@ static int try_function(const char *pmu, long ret_probe, const char *name, uint6
 
 int probe_uprobe(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
-	return try_function("uprobe", feature->arg, "/proc/self/exe", probed_offset());
+	return try_function("uprobe", feature->arg, "/proc/self/exe",
+			    skep_own_file_off((uintptr_t)probed_function));
 }
 
 int probe_kprobe(const struct skep_feature *feature, struct skep_feature_result *ret)
@@ -170,53 +155,42 @@ int probe_kprobe(const struct skep_feature *feature, struct skep_feature_result 
 	return try_function("kprobe", feature->arg, KERNEL_FUNCTION, 0);
 }
 
-/* BPF_LINK_CREATE of newer kernels than the headers: a common head, then the type's own. */
-struct link_head {
-	uint32_t prog_fd, target_fd, attach_type, flags;
-};
-
-static int try_link(void *attr, size_t size, uint32_t prog_type)
+static int try_link(struct link_create_attr *attr, uint32_t prog_type)
 {
-	struct link_head *head = attr;
-	_cleanup_close_ int prog = try_prog(prog_type, head->attach_type, 0, 0);
+	_cleanup_close_ int prog = try_prog(prog_type, attr->attach_type, 0, 0);
 
 	if (prog < 0)
 		return prog;
-	head->prog_fd = (uint32_t)prog;
-	return skep_bpf(BPF_LINK_CREATE, attr, size);
+	attr->fd = (uint32_t)prog;
+	return skep_bpf(BPF_LINK_CREATE, (union bpf_attr *)attr, sizeof(*attr));
 }
 
+/* A folder is no place for a probe, and a kernel that knows of these links says so. To put one on a
+ * function would take as long as tens of programs do to load: it waits for all CPUs, twice. */
 int probe_uprobe_multi(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
-	const uint64_t offset = probed_offset();
-	struct {
-		struct link_head head;
-		uint64_t path, offsets, semaphores, cookies;
-		uint32_t cnt, flags, pid, pad;
-	} attr = {
-		.head.attach_type = (uint32_t)feature->arg,
-		.path = (uint64_t)(uintptr_t) "/proc/self/exe",
-		.offsets = (uint64_t)(uintptr_t)&offset,
-		.cnt = 1,
+	const uint64_t offset = 0;
+	struct link_create_attr attr = {
+		.attach_type = (uint32_t)feature->arg,
 	};
 
-	return try_link(&attr, sizeof(attr), BPF_PROG_TYPE_KPROBE);
+	attr.uprobe_multi.path = (uint64_t)(uintptr_t) "/";
+	attr.uprobe_multi.offsets = (uint64_t)(uintptr_t)&offset;
+	attr.uprobe_multi.cnt = 1;
+	int got = try_link(&attr, BPF_PROG_TYPE_KPROBE);
+	return got == -EBADF ? 0 : got;
 }
 
 int probe_kprobe_multi(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
 	const char *const name = KERNEL_FUNCTION;
-	struct {
-		struct link_head head;
-		uint32_t flags, cnt;
-		uint64_t names, addrs, cookies;
-	} attr = {
-		.head.attach_type = BPF_TRACE_KPROBE_MULTI,
-		.cnt = 1,
-		.names = (uint64_t)(uintptr_t)&name,
+	struct link_create_attr attr = {
+		.attach_type = (uint32_t)feature->arg,
 	};
 
-	return try_link(&attr, sizeof(attr), BPF_PROG_TYPE_KPROBE);
+	attr.kprobe_multi.cnt = 1;
+	attr.kprobe_multi.syms = (uint64_t)(uintptr_t)&name;
+	return try_link(&attr, BPF_PROG_TYPE_KPROBE);
 }
 
 /* --- by BTF -------------------------------------------------------------------------------- */
@@ -246,7 +220,7 @@ static bool named(const struct btf_type *type, const char *strings, size_t strin
 	       strncmp(strings + type->name, name, strings_len - type->name) == 0;
 }
 
-static int scan_btf(const struct skep_buf *btf, const char *name, unsigned kind)
+static int scan_btf(const char *btf, size_t len, const char *name, unsigned kind)
 {
 	uint32_t head
 		[6]; /* magic and version, header length, types and length, strings and theirs */
@@ -254,29 +228,40 @@ static int scan_btf(const struct skep_buf *btf, const char *name, unsigned kind)
 	size_t at, end;
 	int id = 0;
 
-	if (btf->len < sizeof(head))
+	if (len < sizeof(head))
 		return -EINVAL;
-	memcpy(head, btf->data, sizeof(head));
+	memcpy(head, btf, sizeof(head));
 	at = (size_t)head[1] + head[2];
 	end = at + head[3];
-	if (end > btf->len || (size_t)head[1] + head[4] + head[5] > btf->len)
+	if (end > len || (size_t)head[1] + head[4] + head[5] > len)
 		return -EINVAL;
 	for (; at + sizeof(type) <= end; at += sizeof(type) + extra_bytes(type.info)) {
-		memcpy(&type, btf->data + at, sizeof(type));
+		memcpy(&type, btf + at, sizeof(type));
 		id++;
 		if ((type.info >> 24 & 31) == kind &&
-		    named(&type, btf->data + head[1] + head[4], head[5], name))
+		    named(&type, btf + head[1] + head[4], head[5], name))
 			return id;
 	}
 	return -ENOENT;
 }
 
+/* Megabytes, of which each read() gets a page: mapped, where that can be done (Linux 6.16). */
 int try_btf_id(const char *name, unsigned kind)
 {
+	_cleanup_close_ int fd = open(KERNEL_BTF, O_RDONLY | O_CLOEXEC);
 	_cleanup_buf_ struct skep_buf btf = {0};
-	int err = skep_file_read("/sys/kernel/btf/vmlinux", 256 << 20, &btf);
+	struct stat info;
+	void *bytes = MAP_FAILED;
 
-	return err ? err : scan_btf(&btf, name, kind);
+	if (fd >= 0 && !fstat(fd, &info) && info.st_size > 0)
+		bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (bytes == MAP_FAILED) {
+		int err = skep_file_read(KERNEL_BTF, 256 << 20, &btf);
+		return err ? err : scan_btf(btf.data, btf.len, name, kind);
+	}
+	int id = scan_btf(bytes, (size_t)info.st_size, name, kind);
+	munmap(bytes, (size_t)info.st_size);
+	return id;
 }
 
 static int try_trampoline(uint32_t prog_type, uint32_t attach_type, const char *name, unsigned kind)
@@ -295,8 +280,10 @@ int probe_tp_btf(const struct skep_feature *feature, struct skep_feature_result 
 
 int probe_fentry(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
-	return try_trampoline(BPF_PROG_TYPE_TRACING, (uint32_t)feature->arg, KERNEL_FUNCTION,
-			      BTF_FUNC);
+	bool modifies = feature->arg == BPF_MODIFY_RETURN;
+
+	return try_trampoline(BPF_PROG_TYPE_TRACING, (uint32_t)feature->arg,
+			      modifies ? MODIFIED_FUNCTION : KERNEL_FUNCTION, BTF_FUNC);
 }
 
 static int try_iterator(void)

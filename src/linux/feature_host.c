@@ -14,13 +14,7 @@
 
 int probe_bpf(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.map_type = BPF_MAP_TYPE_ARRAY;
-	attr.key_size = attr.value_size = 4;
-	attr.max_entries = 1;
-	return skep_bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
+	return try_map(BPF_MAP_TYPE_ARRAY, 0, -1, -1);
 }
 
 int probe_jit(const struct skep_feature *feature, struct skep_feature_result *ret)

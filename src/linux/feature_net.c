@@ -35,12 +35,6 @@ struct attempt {
 	int result;
 };
 
-/* BPF_LINK_CREATE at a device, a namespace or a netfilter hook: the rest of the fields differ. */
-struct link_attr {
-	uint32_t prog_fd, target, attach_type, flags;
-	uint32_t words[4]; /* of netfilter: protocol family, hook, priority, flags */
-};
-
 static uint32_t target_of(const struct attempt *attempt, int netns)
 {
 	if (attempt->prog_type == BPF_PROG_TYPE_SK_LOOKUP ||
@@ -54,15 +48,15 @@ static int link_in_namespace(const struct attempt *attempt)
 	_cleanup_close_ int prog =
 		try_prog(attempt->prog_type, attempt->attach_type, 0, attempt->value);
 	_cleanup_close_ int netns = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	struct link_attr attr = {.attach_type = attempt->attach_type};
+	struct link_create_attr attr = {.attach_type = attempt->attach_type};
 
 	if (prog < 0)
 		return prog;
-	attr.prog_fd = (uint32_t)prog;
+	attr.fd = (uint32_t)prog;
 	attr.target = target_of(attempt, netns);
 	if (attempt->prog_type == PROG_TYPE_NETFILTER) {
-		attr.words[0] = NFPROTO_IPV4;
-		attr.words[2] = 1;
+		attr.netfilter.pf = NFPROTO_IPV4;
+		attr.netfilter.priority = 1;
 	}
 	return skep_bpf(BPF_LINK_CREATE, (union bpf_attr *)&attr, sizeof(attr));
 }

@@ -64,7 +64,7 @@ static bool holds_maps(uint32_t type)
 	return type == BPF_MAP_TYPE_ARRAY_OF_MAPS || type == BPF_MAP_TYPE_HASH_OF_MAPS;
 }
 
-static int try_map(uint32_t type, uint32_t flags, int btf_fd, int inner_fd)
+int try_map(uint32_t type, uint32_t flags, int btf_fd, int inner_fd)
 {
 	const struct shape shape = shape_of(type);
 	union bpf_attr attr;

@@ -9,21 +9,10 @@
 
 enum { VERDICT_PASS = 1 };
 
-static int make_sockmap(void)
-{
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.map_type = BPF_MAP_TYPE_SOCKMAP;
-	attr.key_size = attr.value_size = 4;
-	attr.max_entries = 1;
-	return skep_bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
-}
-
 /* arg: the program's type; arg2: the hook. The program goes with the map. */
 int probe_sockmap(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
-	_cleanup_close_ int map = make_sockmap();
+	_cleanup_close_ int map = try_map(BPF_MAP_TYPE_SOCKMAP, 0, -1, -1);
 	_cleanup_close_ int prog = try_prog((uint32_t)feature->arg, 0, 0, VERDICT_PASS);
 	union bpf_attr attr;
 
@@ -38,7 +27,7 @@ int probe_sockmap(const struct skep_feature *feature, struct skep_feature_result
 
 int probe_sockmap_link(const struct skep_feature *feature, struct skep_feature_result *ret)
 {
-	_cleanup_close_ int map = make_sockmap();
+	_cleanup_close_ int map = try_map(BPF_MAP_TYPE_SOCKMAP, 0, -1, -1);
 	_cleanup_close_ int prog = try_prog(BPF_PROG_TYPE_SK_MSG, 0, 0, VERDICT_PASS);
 
 	if (map < 0 || prog < 0)

@@ -66,6 +66,8 @@ PROBE(reuseport);
 
 /** Load "return @value" as @type. */
 int try_prog(uint32_t type, uint32_t attach_type, uint32_t btf_id, int value);
+/** A small map of that type (feature_object.c); -1: no BTF, no inner map. */
+int try_map(uint32_t type, uint32_t flags, int btf_fd, int inner_fd);
 /** Load any instructions; @log may be NULL. */
 int try_insns(uint32_t type, const struct bpf_insn *insns, uint32_t n, char *log,
 	      uint32_t log_size);

@@ -22,9 +22,6 @@
 
 enum { TEXT_BYTES = 4096, MOST_PLACES = 1 << 16, CGROUP_HANDLE = 0xfe, MOUNTS_BYTES = 4 << 20 };
 
-/* enum bpf_perf_event_type, of links since 6.6 */
-enum { P_UNSPEC, P_UPROBE, P_URETPROBE, P_KPROBE, P_KRETPROBE, P_TRACEPOINT, P_EVENT };
-
 static const char *const attach_names[] = {
 #define ATTACH_NAME(name) #name,
 #include "linux/attach_names.def"
@@ -77,6 +74,31 @@ static int ask_again(int fd, struct link_info *info)
 	int err = skep_bpf_info(fd, info, sizeof(*info));
 
 	return err == -ENOSPC ? 0 : err;
+}
+
+/* --- What was missed ---------------------------------------------------------------------- */
+
+static bool is_kernel_probe(const struct link_info *info)
+{
+	return info->perf_event.type == PERF_LINK_KPROBE ||
+	       info->perf_event.type == PERF_LINK_KRETPROBE;
+}
+
+static uint64_t missed_of(const struct link_info *info)
+{
+	if (info->type == BPF_LINK_TYPE_KPROBE_MULTI)
+		return info->kprobe_multi.missed;
+	if (info->type == BPF_LINK_TYPE_PERF_EVENT && is_kernel_probe(info))
+		return info->perf_event.kprobe.missed;
+	return 0;
+}
+
+uint64_t skep_link_missed(int fd)
+{
+	struct link_info info;
+
+	memset(&info, 0, sizeof(info));
+	return skep_bpf_info(fd, &info, sizeof(info)) ? 0 : missed_of(&info);
 }
 
 /* --- Tracing --------------------------------------------------------------------------------- */
@@ -140,9 +162,9 @@ static int iter(int fd, const struct link_info *info, struct skep_link *ret)
 /* Missed hits are told of kprobes alone. */
 static void tell_probe(struct skep_link *ret, const struct link_info *info, const char *name)
 {
-	bool is_kernel = info->perf_event.type == P_KPROBE || info->perf_event.type == P_KRETPROBE;
-	bool is_return =
-		info->perf_event.type == P_URETPROBE || info->perf_event.type == P_KRETPROBE;
+	bool is_kernel = is_kernel_probe(info);
+	bool is_return = info->perf_event.type == PERF_LINK_URETPROBE ||
+			 info->perf_event.type == PERF_LINK_KRETPROBE;
 	uint32_t off = info->perf_event.uprobe.off; /* at the same place in both */
 
 	if (name[0])
@@ -150,8 +172,7 @@ static void tell_probe(struct skep_link *ret, const struct link_info *info, cons
 	add_number(ret, "offset", off);
 	if (is_kernel) {
 		add_number(ret, "addr", (int64_t)info->perf_event.kprobe.addr);
-		add_number(ret, "missed", (int64_t)info->perf_event.kprobe.missed);
-		ret->missed = info->perf_event.kprobe.missed;
+		add_number(ret, "missed", (int64_t)ret->missed);
 	}
 	if (name[0] || !is_kernel)
 		skep_buf_puts(&ret->where, name);
@@ -187,15 +208,15 @@ static int perf_event(int fd, const struct link_info *info, struct skep_link *re
 	struct link_info more = {.perf_event.uprobe = {address(name), sizeof(name)}};
 	uint32_t type = info->perf_event.type;
 
-	if (type == P_EVENT)
+	if (type == PERF_LINK_EVENT)
 		tell_event(ret, info);
-	if (type == P_UNSPEC || type >= P_EVENT)
+	if (type == PERF_LINK_UNSPEC || type >= PERF_LINK_EVENT)
 		return 0;
 	int err = ask_again(fd, &more);
 	if (err)
 		return err;
 	name[sizeof(name) - 1] = '\0';
-	if (type != P_TRACEPOINT) {
+	if (type != PERF_LINK_TRACEPOINT) {
 		tell_probe(ret, &more, name);
 		return 0;
 	}
@@ -225,7 +246,6 @@ static int kprobe_multi(int fd, const struct link_info *info, struct skep_link *
 
 	if (addrs && ask_again(fd, &more))
 		ret->places.len = 0;
-	ret->missed = info->kprobe_multi.missed;
 	add_number(ret, "retprobe", is_return);
 	add_number(ret, "func_cnt", n);
 	add_number(ret, "missed", (int64_t)ret->missed);
@@ -393,6 +413,7 @@ int skep_link_describe(int fd, struct skep_link *ret)
 	ret->id = info.id;
 	ret->type = info.type;
 	ret->prog_id = info.prog_id;
+	ret->missed = missed_of(&info);
 	if (info.type < sizeof(types) / sizeof(*types)) {
 		ret->type_name = types[info.type].name;
 		return types[info.type].describe(fd, &info, ret);

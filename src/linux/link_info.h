@@ -42,6 +42,9 @@ struct skep_link {
  */
 int skep_link_describe(int fd, struct skep_link *ret);
 void skep_link_done(struct skep_link *link);
+/** How often the kernel could not run what the link at @fd attaches, which it counts since 6.7; 0
+ *  too where it does not tell. */
+uint64_t skep_link_missed(int fd);
 /** "cgroup_inet_ingress"; NULL: a number that came later. */
 const char *skep_attach_type_name(uint32_t attach_type);
 

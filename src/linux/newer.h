@@ -40,28 +40,16 @@ enum {
 	UPROBE_MULTI_RETURN = 1 << 0,
 	MAP_LINK = 1 << 13, /* map_flags: a struct_ops map that a link attaches */
 
-	PERF_LINK_KPROBE = 3, /* enum bpf_perf_event_type */
+	/* enum bpf_perf_event_type, of links since 6.6 */
+	PERF_LINK_UNSPEC = 0,
+	PERF_LINK_UPROBE = 1,
+	PERF_LINK_URETPROBE = 2,
+	PERF_LINK_KPROBE = 3,
 	PERF_LINK_KRETPROBE = 4,
+	PERF_LINK_TRACEPOINT = 5,
+	PERF_LINK_EVENT = 6,
 
 	KERNEL_ENOTSUPP = 524, /* an error number that was not meant for user space */
-};
-
-/** What the kernel tells of a link, as far as it counts what programs missed (Linux 6.7). */
-struct link_missed_info {
-	uint32_t type, id, prog_id, pad;
-	union {
-		struct {
-			uint64_t addrs;
-			uint32_t count, flags;
-			uint64_t missed, cookies;
-		} kprobe_multi;
-		struct {
-			uint32_t type, pad;
-			uint64_t func_name;
-			uint32_t name_len, offset;
-			uint64_t addr, missed, cookie;
-		} kprobe; /* perf_event.kprobe */
-	};
 };
 
 /** What the kernel tells of a link, of every type (as of 6.12). Addresses are where it is to put
@@ -138,12 +126,17 @@ struct link_info {
 	};
 };
 
-/** What BPF_LINK_CREATE takes, with the fields of every type. */
+/**
+ * What BPF_LINK_CREATE takes, with the fields of every type. The kernel wants all others to be 0,
+ * and a compiler need not clear the rest of a union that has an initializer for one of its members:
+ * so these are set one by one, in what has been initialized without them.
+ */
 struct link_create_attr {
 	uint32_t fd;     /* of a program; of a map for struct_ops */
 	uint32_t target; /* a descriptor, or the index of a device */
 	uint32_t attach_type, flags;
 	union {
+		uint64_t all[6]; /* the first: what is cleared if nothing is said */
 		uint32_t target_btf_id;
 		struct {
 			uint64_t info; /* union bpf_iter_link_info * */

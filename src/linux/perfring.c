@@ -23,7 +23,6 @@
 #include "linux/bpf.h"
 
 #define CPUS_MAX         8192
-#define WAKEUP_BYTES     4096 /* some 30 records: five programs started */
 #define RECORD_BYTES_MAX 65536
 #define RAW_OFF          12 /* of a sample's data, behind its time and size */
 
@@ -37,6 +36,7 @@ struct skep_perfrings {
 	struct ring *rings; /* owned */
 	unsigned n;
 	size_t bytes, page_bytes;
+	uint32_t wakeup_bytes;
 	int epoll_fd; /* owned */
 	int map_fd;   /* borrowed: where programs find the rings; -1: no programs write here */
 	uint64_t lost;
@@ -45,7 +45,7 @@ struct skep_perfrings {
 
 /* --- Opening --------------------------------------------------------------------------------- */
 
-static int open_sideband(int cpu)
+static int open_sideband(int cpu, uint32_t wakeup_bytes)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -59,7 +59,7 @@ static int open_sideband(int cpu)
 		.comm_exec = 1,
 		.task = 1,
 		.watermark = 1,
-		.wakeup_watermark = WAKEUP_BYTES,
+		.wakeup_watermark = wakeup_bytes,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 	};
@@ -97,7 +97,8 @@ static int open_ring(struct skep_perfrings *rings, int cpu)
 {
 	struct ring *ring = &rings->rings[rings->n];
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-	_cleanup_close_ int fd = rings->map_fd < 0 ? open_sideband(cpu) : open_output(cpu);
+	_cleanup_close_ int fd =
+		rings->map_fd < 0 ? open_sideband(cpu, rings->wakeup_bytes) : open_output(cpu);
 
 	if (fd == -ENODEV) /* the CPU went away */
 		return 0;
@@ -130,11 +131,12 @@ static int open_rings(struct skep_perfrings *rings)
 	return err;
 }
 
-static int open_all(int map_fd, size_t bytes, struct skep_perfrings **ret)
+static int open_all(int map_fd, size_t bytes, uint32_t wakeup_bytes, struct skep_perfrings **ret)
 {
 	struct skep_perfrings *rings = skep_xcalloc(1, sizeof(*rings));
 
 	rings->bytes = bytes;
+	rings->wakeup_bytes = wakeup_bytes;
 	rings->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
 	rings->epoll_fd = -1;
 	rings->map_fd = map_fd;
@@ -147,14 +149,14 @@ static int open_all(int map_fd, size_t bytes, struct skep_perfrings **ret)
 	return 0;
 }
 
-int skep_perfrings_open(size_t bytes, struct skep_perfrings **ret)
+int skep_perfrings_open(size_t bytes, uint32_t wakeup_bytes, struct skep_perfrings **ret)
 {
-	return open_all(-1, bytes, ret);
+	return open_all(-1, bytes, wakeup_bytes, ret);
 }
 
 int skep_perfrings_open_output(int map_fd, size_t bytes, struct skep_perfrings **ret)
 {
-	return map_fd < 0 ? -EBADF : open_all(map_fd, bytes, ret);
+	return map_fd < 0 ? -EBADF : open_all(map_fd, bytes, 1, ret);
 }
 
 void skep_perfrings_free(struct skep_perfrings *rings)
@@ -302,4 +304,81 @@ bool skep_perfrings_pending(const struct skep_perfrings *rings)
 		    rings->rings[i].tail)
 			return true;
 	return false;
+}
+
+/* --- Records ---------------------------------------------------------------------------------- */
+
+struct mmap2 {
+	uint32_t pid, tid;
+	uint64_t start, len, off;
+	uint32_t major, minor;
+	uint64_t inode, generation;
+	uint32_t prot, flags; /* the path follows */
+};
+
+static bool take_mapping(const struct skep_perf_record *record, struct skep_perf_change *ret)
+{
+	const char *path = (const char *)record->data + sizeof(struct mmap2);
+	struct mmap2 from;
+
+	if (record->size <= sizeof(from) || !memchr(path, '\0', record->size - sizeof(from)))
+		return false;
+	memcpy(&from, record->data, sizeof(from));
+	ret->mapping = (struct skep_mapping){
+		.start = from.start,
+		.end = from.start + from.len,
+		.off = from.off,
+		.inode = from.inode,
+		.dev = from.major << 20 | from.minor,
+		.generation = (uint32_t)from.generation,
+	};
+	ret->kind = SKEP_PERF_MAPPED;
+	ret->pid = from.pid;
+	ret->tid = from.tid;
+	ret->path = path;
+	return true;
+}
+
+/* A fork's, and an exit's. */
+static bool take_task(const struct skep_perf_record *record, enum skep_perf_change_kind kind,
+		      struct skep_perf_change *ret)
+{
+	struct {
+		uint32_t pid, parent, tid, parent_tid;
+	} from;
+
+	if (record->size < sizeof(from))
+		return false;
+	memcpy(&from, record->data, sizeof(from));
+	ret->kind = kind;
+	ret->pid = from.pid;
+	ret->tid = from.tid;
+	ret->parent = from.parent;
+	return true;
+}
+
+/* A name that is another by an execution; pid and tid are before it. */
+static bool take_execution(const struct skep_perf_record *record, struct skep_perf_change *ret)
+{
+	uint32_t ids[2];
+
+	if (!(record->misc & PERF_RECORD_MISC_COMM_EXEC) || record->size < sizeof(ids))
+		return false;
+	memcpy(ids, record->data, sizeof(ids));
+	ret->kind = SKEP_PERF_EXECUTED;
+	ret->pid = ids[0];
+	ret->tid = ids[1];
+	return true;
+}
+
+bool skep_perf_record_change(const struct skep_perf_record *record, struct skep_perf_change *ret)
+{
+	*ret = (struct skep_perf_change){0};
+	switch (record->type) {
+	case PERF_RECORD_MMAP2: return take_mapping(record, ret);
+	case PERF_RECORD_FORK: return take_task(record, SKEP_PERF_FORKED, ret);
+	case PERF_RECORD_EXIT: return take_task(record, SKEP_PERF_EXITED, ret);
+	case PERF_RECORD_COMM: return take_execution(record, ret);
+	default: return false;
+	}
 }

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#include "linux/maps.h"
 
 struct skep_perfrings;
 
@@ -27,21 +30,22 @@ typedef void (*skep_perf_record_fn)(void *ctx, const struct skep_perf_record *re
  * Have every CPU report the mappings of code (PERF_RECORD_MMAP2), forks, exits and executions of
  * all processes from now on.
  *
- * @bytes  of each ring, a power of two and at least a page
- * Return  0 | -EPERM, -EACCES not allowed | -errno
+ * @bytes         of each ring, a power of two and at least a page
+ * @wakeup_bytes  how many of them make the descriptor readable; 1: any record
+ * Return         0 | -EPERM, -EACCES not allowed | -errno
  */
-int skep_perfrings_open(size_t bytes, struct skep_perfrings **ret);
+int skep_perfrings_open(size_t bytes, uint32_t wakeup_bytes, struct skep_perfrings **ret);
 /**
  * Take what programs send to the map behind @map_fd (BPF_MAP_TYPE_PERF_EVENT_ARRAY with an element
  * for each possible CPU; borrowed while the rings are there) with BPF_F_CURRENT_CPU. On a CPU that
  * comes online later they get -ENOENT, and -ENOSPC where a ring is full: they know what is lost.
  *
- * @bytes  as above
+ * @bytes  of each ring, as above
  * Return  0 | -EPERM, -EACCES not allowed | -errno
  */
 int skep_perfrings_open_output(int map_fd, size_t bytes, struct skep_perfrings **ret);
 void skep_perfrings_free(struct skep_perfrings *rings);
-/** Readable when a ring has more than a few records, or any that a program sent. */
+/** Readable when a ring has wakeup_bytes of records, or any that a program sent. */
 int skep_perfrings_fd(const struct skep_perfrings *rings);
 /**
  * Consume what was recorded before @until_ns, in order of time over all CPUs. A record is in its
@@ -53,5 +57,23 @@ void skep_perfrings_consume(struct skep_perfrings *rings, uint64_t until_ns, ske
 bool skep_perfrings_pending(const struct skep_perfrings *rings);
 /** Records that a full ring had no room for, as far as it was consumed. */
 uint64_t skep_perfrings_lost(const struct skep_perfrings *rings);
+/** What became of a process. */
+enum skep_perf_change_kind {
+	SKEP_PERF_MAPPED,   /* it has mapped code */
+	SKEP_PERF_FORKED,   /* it has been made */
+	SKEP_PERF_EXECUTED, /* it is another program */
+	SKEP_PERF_EXITED,
+};
+
+struct skep_perf_change {
+	enum skep_perf_change_kind kind;
+	uint32_t pid, tid;
+	uint32_t parent; /* of FORKED: the process; @pid if it is a new thread of that */
+	struct skep_mapping mapping; /* of MAPPED */
+	const char *path;            /* of MAPPED; in the record */
+};
+
+/** What a record says of a process, whatever bytes it has. False: nothing, or it is malformed. */
+bool skep_perf_record_change(const struct skep_perf_record *record, struct skep_perf_change *ret);
 
 #endif

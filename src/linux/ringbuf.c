@@ -9,6 +9,10 @@
  *	| consumer | producer | data         | data again   |
  *	+----------+----------+--------------+--------------+
  *
+ * What is mapped is resident, all of it and at once: of a ring of 4 MiB, 8 MiB.
+ * So of the data no more is mapped than a window, which moves on with what is
+ * read. A move costs some microseconds, a nanosecond a record.
+ *
  * Positions are byte counts that only grow; masked with the size they are
  * offsets. A record is a 4-byte length (top bits: busy, discarded), 4 bytes of
  * the kernel's own, and the data, rounded up to 8.
@@ -21,6 +25,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -28,16 +33,23 @@
 #include "base/arena.h"
 #include "linux/bpf.h"
 
+#define WINDOW_BYTES ((size_t)256 * 1024)
+
 struct skep_ringbuf {
 	_Atomic unsigned long *consumer; /* mapped, ours to write */
-	_Atomic unsigned long *producer; /* mapped read-only; the data follow a page later */
-	const char *data;
+	_Atomic unsigned long *producer; /* mapped read-only */
+	const char *window;              /* bytes [from, from + len) of the data; NULL: none yet */
+	size_t from, len;
 	size_t size, page; /* bytes; size is a power of two */
+	int map_fd;        /* borrowed */
 };
 
-static size_t producer_map_size(const struct skep_ringbuf *ring)
+static void unmap_window(struct skep_ringbuf *ring)
 {
-	return ring->page + 2 * ring->size;
+	if (ring->window)
+		munmap((void *)ring->window, ring->len);
+	ring->window = NULL;
+	ring->len = 0;
 }
 
 void skep_ringbuf_free(struct skep_ringbuf *ring)
@@ -47,7 +59,8 @@ void skep_ringbuf_free(struct skep_ringbuf *ring)
 	if (ring->consumer)
 		munmap((void *)ring->consumer, ring->page);
 	if (ring->producer)
-		munmap((void *)ring->producer, producer_map_size(ring));
+		munmap((void *)ring->producer, ring->page);
+	unmap_window(ring);
 	free(ring);
 }
 
@@ -58,12 +71,41 @@ static int map_pages(struct skep_ringbuf *ring, int map_fd)
 	if (at == MAP_FAILED)
 		return -errno;
 	ring->consumer = at;
-	at = mmap(NULL, producer_map_size(ring), PROT_READ, MAP_SHARED, map_fd, (off_t)ring->page);
+	at = mmap(NULL, ring->page, PROT_READ, MAP_SHARED, map_fd, (off_t)ring->page);
 	if (at == MAP_FAILED)
 		return -errno;
 	ring->producer = at;
-	ring->data = (const char *)at + ring->page;
 	return 0;
+}
+
+/* Have the window begin in the page of @off, and hold at least @need bytes from there on. */
+static int move_window(struct skep_ringbuf *ring, size_t off, size_t need)
+{
+	size_t from = off & ~(ring->page - 1), most = 2 * ring->size - from;
+	size_t len = (off - from + need + ring->page - 1) & ~(ring->page - 1);
+
+	len = len < WINDOW_BYTES ? WINDOW_BYTES : len;
+	len = len < most ? len : most;
+	unmap_window(ring);
+	void *at = mmap(NULL, len, PROT_READ, MAP_SHARED, ring->map_fd,
+			(off_t)(2 * ring->page + from));
+	if (at == MAP_FAILED)
+		return -errno;
+	ring->window = at;
+	ring->from = from;
+	ring->len = len;
+	return 0;
+}
+
+/* The @need bytes at position @pos. Return NULL: they cannot be mapped */
+static const char *data_at(struct skep_ringbuf *ring, unsigned long pos, size_t need)
+{
+	size_t off = pos & (ring->size - 1);
+	bool is_there = off >= ring->from && off - ring->from + need <= ring->len;
+
+	if (!is_there && move_window(ring, off, need))
+		return NULL;
+	return ring->window + (off - ring->from);
 }
 
 int skep_ringbuf_open(int map_fd, size_t size_bytes, struct skep_ringbuf **ret)
@@ -75,8 +117,12 @@ int skep_ringbuf_open(int map_fd, size_t size_bytes, struct skep_ringbuf **ret)
 		return -EINVAL;
 	ring = skep_xcalloc(1, sizeof(*ring));
 	ring->size = size_bytes;
+	ring->map_fd = map_fd;
 	ring->page = (size_t)sysconf(_SC_PAGESIZE);
 	err = map_pages(ring, map_fd);
+	/* Who has no room for a window is told so now. */
+	if (!err && !data_at(ring, *ring->consumer, BPF_RINGBUF_HDR_SZ))
+		err = -ENOMEM;
 	if (err) {
 		skep_ringbuf_free(ring);
 		return err;
@@ -93,13 +139,26 @@ static size_t record_span(uint32_t header)
 	return ((size_t)len + BPF_RINGBUF_HDR_SZ + 7) & ~(size_t)7;
 }
 
-static uint32_t load_header(const struct skep_ringbuf *ring, unsigned long pos)
+/*
+ * The whole record at @at, of which no more than @room bytes are there yet.
+ * Return 1 | 0 it is not committed | -EBADMSG longer than the room | -ENOMEM
+ */
+static int take_record(struct skep_ringbuf *ring, unsigned long at, size_t room,
+		       uint32_t *ret_header, const char **ret_data)
 {
-	const _Atomic uint32_t *header =
-		(const _Atomic uint32_t *)(ring->data + (pos & (ring->size - 1)));
+	const char *record = data_at(ring, at, BPF_RINGBUF_HDR_SZ);
 
+	if (!record)
+		return -ENOMEM;
 	/* pairs with the producer's commit, which clears the busy bit last */
-	return atomic_load_explicit(header, memory_order_acquire);
+	*ret_header = atomic_load_explicit((const _Atomic uint32_t *)record, memory_order_acquire);
+	if (*ret_header & BPF_RINGBUF_BUSY_BIT)
+		return 0;
+	if (record_span(*ret_header) > room)
+		return -EBADMSG;
+	record = data_at(ring, at, record_span(*ret_header));
+	*ret_data = record ? record + BPF_RINGBUF_HDR_SZ : NULL;
+	return record ? 1 : -ENOMEM;
 }
 
 /*
@@ -114,21 +173,18 @@ int64_t skep_ringbuf_consume(struct skep_ringbuf *ring, size_t max, skep_ringbuf
 	unsigned long at = atomic_load_explicit(ring->consumer, memory_order_relaxed);
 	unsigned long end = atomic_load_explicit(ring->producer, memory_order_acquire);
 	unsigned long published = at;
+	const char *data;
+	uint32_t header;
 	int64_t n = 0;
 	int err = 0;
 
 	while (at != end && !err && (!max || (size_t)n < max)) {
-		uint32_t header = load_header(ring, at);
-		size_t span = record_span(header);
-		const char *data = ring->data + (at & (ring->size - 1)) + BPF_RINGBUF_HDR_SZ;
-
-		if (header & BPF_RINGBUF_BUSY_BIT)
-			break;
-		if (span > end - at) {
-			err = -EBADMSG;
+		int got = take_record(ring, at, end - at, &header, &data);
+		if (got <= 0) {
+			err = got;
 			break;
 		}
-		at += span;
+		at += record_span(header);
 		if (!(header & BPF_RINGBUF_DISCARD_BIT)) {
 			err = fn(ctx, data, header);
 			n++;

@@ -16,12 +16,13 @@
 
 #include "base/fd.h"
 #include "linux/bpf.h"
+#include "raw.h"
 #include "linux/close.h"
 #include "linux/privilege.h"
 #include "linux/feature.h"
 #include "linux/ringbuf.h"
 
-enum { RING_BYTES = 4096 };
+enum { RING_BYTES = 4096, RECORD_BYTES = 24, HEADER_BYTES = 8 };
 
 static int new_map(uint32_t type, uint32_t key, uint32_t value, uint32_t entries)
 {
@@ -90,22 +91,17 @@ static void batches_end_with_enoent(void **state)
 
 /* --- ring buffer ----------------------------------------------------------------------------- */
 
-#define INSN(c, d, s, o, i)                                                                        \
-	{                                                                                          \
-		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)                \
-	}
-
 /*
- * reserve ctx[1] rounded to 24 bytes, write ctx[0] into it, submit or (ctx[1]
+ * reserve @bytes, write ctx[0] into it, submit or (ctx[1]
  * != 0) discard it; return whether there was room.
  */
-static int writer_prog(int ring)
+static int writer_prog(int ring, int bytes)
 {
 	const struct bpf_insn insns[] = {
 		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0),
 		INSN(BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_MAP_FD, 0, ring),
 		INSN(0, 0, 0, 0, 0),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, 24),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, bytes),
 		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, 0),
 		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_ringbuf_reserve),
 		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 11, 0),
@@ -123,33 +119,18 @@ static int writer_prog(int ring)
 		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
 		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
-	union bpf_attr attr;
 
-	memset(&attr, 0, sizeof(attr));
-	attr.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT;
-	attr.insns = (uint64_t)(uintptr_t)insns;
-	attr.insn_cnt = sizeof(insns) / sizeof(insns[0]);
-	attr.license = (uint64_t)(uintptr_t) "GPL";
-	int fd = skep_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
-	assert_true(fd >= 0);
-	return fd;
+	return raw_load(insns, sizeof(insns) / sizeof(insns[0]));
 }
 
 static bool write_record(int prog, uint64_t value, bool discard)
 {
-	const uint64_t ctx[2] = {value, discard};
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.test.prog_fd = (uint32_t)prog;
-	attr.test.ctx_in = (uint64_t)(uintptr_t)ctx;
-	attr.test.ctx_size_in = sizeof(ctx);
-	assert_int_equal(skep_bpf(BPF_PROG_TEST_RUN, &attr, sizeof(attr)), 0);
-	return attr.test.retval == 1;
+	return raw_run(prog, value, discard) == 1;
 }
 
 struct seen {
 	uint64_t next, stop_at;
+	size_t size; /* of a record */
 	bool bad;
 };
 
@@ -159,33 +140,33 @@ static int check_record(void *ctx, const void *data, size_t size)
 	uint64_t value;
 
 	memcpy(&value, data, sizeof(value));
-	if (size != 24 || value != seen->next || (uintptr_t)data % 8)
+	if (size != seen->size || value != seen->next || (uintptr_t)data % 8)
 		seen->bad = true;
 	seen->next++;
 	return seen->next == seen->stop_at ? -ECANCELED : 0;
 }
 
-/* Many times round a small ring, so that records wrap; every fifth is discarded. */
-static void records_come_in_order_and_wrap(void **state)
+/* Many times round a ring, so that records wrap; every fifth is discarded. */
+static void go_round(uint32_t ring_bytes, int record_bytes, int rounds, int n)
 {
-	_cleanup_close_ int map = new_map(BPF_MAP_TYPE_RINGBUF, 0, 0, RING_BYTES);
-	_cleanup_close_ int prog = writer_prog(map);
+	_cleanup_close_ int map = new_map(BPF_MAP_TYPE_RINGBUF, 0, 0, ring_bytes);
+	_cleanup_close_ int prog = writer_prog(map, record_bytes);
 	struct skep_ringbuf *ring = NULL;
-	struct seen seen = {0};
+	struct seen seen = {.size = (size_t)record_bytes};
 	uint64_t written = 0;
 
-	assert_int_equal(skep_ringbuf_open(map, RING_BYTES, &ring), 0);
+	assert_int_equal(skep_ringbuf_open(map, ring_bytes, &ring), 0);
 	assert_int_equal(skep_ringbuf_pending(ring), 0);
 	assert_int_equal(skep_ringbuf_consume(ring, 0, check_record, &seen), 0);
-	for (int round = 0; round < 200; round++) {
+	for (int round = 0; round < rounds; round++) {
 		int64_t expect = 0;
-		for (int i = 0; i < 37; i++) {
+		for (int i = 0; i < n; i++) {
 			bool discard = i % 5 == 4;
 			assert_true(write_record(prog, written, discard));
 			written += !discard;
 			expect += !discard;
 		}
-		assert_int_equal(skep_ringbuf_pending(ring), 37 * 32);
+		assert_int_equal(skep_ringbuf_pending(ring), n * (record_bytes + HEADER_BYTES));
 		assert_int_equal(skep_ringbuf_consume(ring, 0, check_record, &seen), expect);
 		assert_int_equal(skep_ringbuf_pending(ring), 0);
 	}
@@ -194,12 +175,25 @@ static void records_come_in_order_and_wrap(void **state)
 	skep_ringbuf_free(ring);
 }
 
+static void records_come_in_order_and_wrap(void **state)
+{
+	go_round(RING_BYTES, RECORD_BYTES, 200, 37);
+}
+
+/* Larger than what of it is mapped at a time, with records across that window's end; and records
+ * that are larger than it. */
+static void large_rings_are_read_through_a_window(void **state)
+{
+	go_round(1 << 20, 32, 60, 900);
+	go_round(1 << 20, 300000, 20, 3);
+}
+
 static void consuming_stops_where_asked(void **state)
 {
 	_cleanup_close_ int map = new_map(BPF_MAP_TYPE_RINGBUF, 0, 0, RING_BYTES);
-	_cleanup_close_ int prog = writer_prog(map);
+	_cleanup_close_ int prog = writer_prog(map, RECORD_BYTES);
 	struct skep_ringbuf *ring = NULL;
-	struct seen seen = {.stop_at = 5};
+	struct seen seen = {.stop_at = 5, .size = RECORD_BYTES};
 	struct pollfd poll_fd = {.fd = map, .events = POLLIN};
 
 	assert_int_equal(skep_ringbuf_open(map, RING_BYTES, &ring), 0);
@@ -219,9 +213,9 @@ static void consuming_stops_where_asked(void **state)
 static void a_full_ring_refuses_and_recovers(void **state)
 {
 	_cleanup_close_ int map = new_map(BPF_MAP_TYPE_RINGBUF, 0, 0, RING_BYTES);
-	_cleanup_close_ int prog = writer_prog(map);
+	_cleanup_close_ int prog = writer_prog(map, RECORD_BYTES);
 	struct skep_ringbuf *ring = NULL;
-	struct seen seen = {0};
+	struct seen seen = {.size = RECORD_BYTES};
 	int64_t n = 0;
 
 	assert_int_equal(skep_ringbuf_open(map, RING_BYTES, &ring), 0);
@@ -427,6 +421,7 @@ int main(void)
 		cmocka_unit_test(maps_are_read_and_written),
 		cmocka_unit_test(batches_end_with_enoent),
 		cmocka_unit_test(records_come_in_order_and_wrap),
+		cmocka_unit_test(large_rings_are_read_through_a_window),
 		cmocka_unit_test(consuming_stops_where_asked),
 		cmocka_unit_test(a_full_ring_refuses_and_recovers),
 		cmocka_unit_test(rings_need_a_ring_map),

@@ -20,16 +20,12 @@
 
 #include "base/fd.h"
 #include "linux/bpf.h"
+#include "raw.h"
 #include "linux/perfring.h"
 
 #define RING_BYTES 4096
 #define MOST_BYTES 64
 #define MOST_CPUS  8
-
-#define INSN(c, d, s, o, i)                                                                        \
-	{                                                                                          \
-		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)                \
-	}
 
 static uint64_t now_ns(void)
 {
@@ -77,29 +73,8 @@ static int sender(int map)
 		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, -1),
 		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
-	union bpf_attr attr;
 
-	memset(&attr, 0, sizeof(attr));
-	attr.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT;
-	attr.insns = (uint64_t)(uintptr_t)insns;
-	attr.insn_cnt = sizeof(insns) / sizeof(insns[0]);
-	attr.license = (uint64_t)(uintptr_t) "GPL";
-	int fd = skep_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
-	assert_true(fd >= 0);
-	return fd;
-}
-
-static int send(int prog, uint64_t value, uint64_t size)
-{
-	const uint64_t ctx[2] = {value, size};
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.test.prog_fd = (uint32_t)prog;
-	attr.test.ctx_in = (uint64_t)(uintptr_t)ctx;
-	attr.test.ctx_size_in = sizeof(ctx);
-	assert_int_equal(skep_bpf(BPF_PROG_TEST_RUN, &attr, sizeof(attr)), 0);
-	return (int)attr.test.retval;
+	return raw_load(insns, sizeof(insns) / sizeof(insns[0]));
 }
 
 static void run_on(unsigned cpu)
@@ -182,7 +157,7 @@ static void records_of_all_cpus_come_in_order(void **state)
 	for (int round = 0; round < 200; round++) {
 		for (int i = 0; i < 30; i++, sent++) {
 			run_on(b->cpus[(sent / 3) % b->n_cpus]);
-			assert_int_equal(send(b->prog, sent, size_of(sent)), 0);
+			assert_int_equal(raw_run(b->prog, sent, size_of(sent)), 0);
 		}
 		assert_true(skep_perfrings_pending(b->rings));
 		skep_perfrings_consume(b->rings, UINT64_MAX, check, &b->seen);
@@ -197,9 +172,9 @@ static void younger_records_wait(void **state)
 {
 	struct bench *b = *state;
 
-	assert_int_equal(send(b->prog, 0, size_of(0)), 0);
+	assert_int_equal(raw_run(b->prog, 0, size_of(0)), 0);
 	uint64_t between_ns = now_ns();
-	assert_int_equal(send(b->prog, 1, size_of(1)), 0);
+	assert_int_equal(raw_run(b->prog, 1, size_of(1)), 0);
 	skep_perfrings_consume(b->rings, between_ns, check, &b->seen);
 	assert_int_equal(b->seen.next, 1);
 	assert_true(skep_perfrings_pending(b->rings));
@@ -215,7 +190,7 @@ static void one_record_wakes_the_reader(void **state)
 
 	for (uint64_t n = 0; n < 3; n++) {
 		assert_int_equal(poll(&fd, 1, 0), 0);
-		assert_int_equal(send(b->prog, n, size_of(n)), 0);
+		assert_int_equal(raw_run(b->prog, n, size_of(n)), 0);
 		assert_int_equal(poll(&fd, 1, 1000), 1);
 		skep_perfrings_consume(b->rings, UINT64_MAX, check, &b->seen);
 		assert_int_equal(b->seen.next, n + 1);
@@ -229,14 +204,14 @@ static void a_full_ring_refuses_and_recovers(void **state)
 	uint64_t sent = 0, refused = 0;
 
 	run_on(b->cpus[0]);
-	while (!send(b->prog, sent, size_of(sent)))
+	while (!raw_run(b->prog, sent, size_of(sent)))
 		sent++;
 	assert_in_range(sent, 30, RING_BYTES / 24);
 	for (refused = 1; refused < 10; refused++)
-		assert_int_equal(send(b->prog, sent, MOST_BYTES), -ENOSPC);
+		assert_int_equal(raw_run(b->prog, sent, MOST_BYTES), -ENOSPC);
 	skep_perfrings_consume(b->rings, UINT64_MAX, check, &b->seen);
 	assert_int_equal(b->seen.next, sent);
-	assert_int_equal(send(b->prog, sent, size_of(sent)), 0);
+	assert_int_equal(raw_run(b->prog, sent, size_of(sent)), 0);
 	skep_perfrings_consume(b->rings, UINT64_MAX, check, &b->seen);
 	assert_int_equal(b->seen.next, sent + 1);
 	assert_int_equal(skep_perfrings_lost(b->rings), refused);

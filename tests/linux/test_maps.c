@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "symbol/maps.h"
+#include "linux/maps.h"
 
 static const char sample[] =
 	"00400000-00401000 r--p 00000000 08:01 77                 /bin/a b (deleted)\n"
@@ -69,7 +69,7 @@ static void test_own(void **state)
 	m = skep_maps_find(&maps, (uintptr_t)test_own);
 	assert_non_null(m);
 	assert_true(m->exec && m->inode);
-	assert_non_null(strstr(maps.paths + m->path, "test_symbol"));
+	assert_non_null(strstr(maps.paths + m->path, "test_linux"));
 	m = skep_maps_find(&maps, (uintptr_t)&maps);
 	assert_string_equal(maps.paths + m->path, "[stack]");
 	skep_maps_done(&maps);

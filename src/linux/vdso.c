@@ -1,5 +1,5 @@
 /* Reads the vdso, which no file holds, from the memory of a process. */
-#include "symbol/vdso.h"
+#include "linux/vdso.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -42,7 +42,7 @@ static const struct skep_mapping *own_vdso(const struct skep_maps *maps)
 	return start ? skep_maps_find(maps, start) : NULL;
 }
 
-static int read_own(size_t len, struct skep_buf *ret)
+int skep_vdso_read_own(size_t len, struct skep_buf *ret)
 {
 	const struct skep_mapping *m;
 	struct skep_maps maps;
@@ -63,9 +63,12 @@ int skep_vdso_read(pid_t pid, const struct skep_mapping *m, struct skep_buf *ret
 
 	if (len > VDSO_MAX_BYTES)
 		return -ENOENT;
+	if (!skep_vdso_read_own(len, ret))
+		return 0;
+	skep_buf_clear(ret);
 	/* A pid may have been given to another process, which has something else there. */
 	if (read_memory(pid, m->start, len, ret) == 0 && is_elf(ret))
 		return 0;
 	skep_buf_clear(ret);
-	return read_own(len, ret);
+	return -ENOENT;
 }

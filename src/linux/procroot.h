@@ -1,10 +1,10 @@
 /*
  * Opening files as another process sees them. Nothing but regular files is
  * ever opened (a device or a pipe could act on being opened), and a path is
- * never led out of the process's root folder. Private to src/symbol.
+ * never led out of the process's root folder.
  */
-#ifndef SKEP_SYMBOL_PROCROOT_H
-#define SKEP_SYMBOL_PROCROOT_H
+#ifndef SKEP_LINUX_PROCROOT_H
+#define SKEP_LINUX_PROCROOT_H
 
 #include <stdint.h>
 #include <sys/types.h>

@@ -7,7 +7,7 @@
  * blanks, look like a number, or end in " (deleted)" without being so. It
  * begins behind the inode's blanks and goes to the line's end.
  */
-#include "symbol/maps.h"
+#include "linux/maps.h"
 
 #include <errno.h>
 #include <stdio.h>

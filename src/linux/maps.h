@@ -1,9 +1,8 @@
 /*
  * A process's mappings: the text of /proc/PID/maps as a sorted array.
- * Private to src/symbol, its tests and fuzzers.
  */
-#ifndef SKEP_SYMBOL_MAPS_H
-#define SKEP_SYMBOL_MAPS_H
+#ifndef SKEP_LINUX_MAPS_H
+#define SKEP_LINUX_MAPS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +20,7 @@ struct skep_mapping {
 	uint32_t path;       /* offset in paths; "" when it has none */
 	bool exec, deleted;
 	uint32_t generation;          /* of the inode; 0: not known */
-	uint32_t file_slot, file_gen; /* cache of where its symbols are; see files.h */
+	uint32_t file_slot, file_gen; /* cache of where its symbols are; see symbol/files.h */
 };
 
 struct skep_maps {

@@ -3,7 +3,7 @@
  * link in it, may be made by somebody who would like us to open something else:
  * openat2(2) with RESOLVE_IN_ROOT keeps us inside.
  */
-#include "symbol/procroot.h"
+#include "linux/procroot.h"
 
 #include <errno.h>
 #include <fcntl.h>

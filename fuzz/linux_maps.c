@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "symbol/maps.h"
+#include "linux/maps.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
