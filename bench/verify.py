@@ -2,13 +2,14 @@
 
     ./dev bench verify [--rounds N] [--only NAME]
 
-Three sets. The kernel's selftests that look at most instructions (Debian's linux-source-6.12, or
-the folder LINUX_SOURCE), compiled for this; the largest programs of libbpf-tools; and the
-adversaries of tests/verify, which are large in one way each. The kernel and skep verify each program
+Four sets. The kernel's selftests that look at most instructions (Debian's linux-source-6.12, or
+the folder LINUX_SOURCE), compiled for this; the largest programs of libbpf-tools; those small
+programs of bench/machine that have most paths; and the adversaries of tests/verify, which are large
+in one way each. The kernel and skep verify each program
 in turn, in processes of their own, and the medians count. Programs that a side refuses are marked:
 what was looked at until then counts all the same. The geometric mean is of the ratios of time for
 an instruction, as some programs take more instructions here; "all of them" are the instructions of
-the first two sets over the time that those took. "MB" is what skep's verification takes at the most.
+the first three sets over the time that those took. "MB" is what skep's verification takes at the most.
 Rows that the kernel does not come to an end with are skep's alone. A row "… log" is a program with a
 whole log of level 2, which counts in neither.
 """
@@ -37,33 +38,43 @@ SELFTESTS = ["loop3", "loop6", "pyperf50", "pyperf180", "pyperf600_nounroll", "p
              "test_verif_scale3", "test_xdp_noinline", "test_l4lb", "xdp_synproxy_kern"]
 TOOLS = ["execsnoop", "tcptracer", "ksnoop", "klockstat", "biostacks", "opensnoop", "filetop",
          "solisten"]
+SMALL = ["log2", "parse"]
 LOGGED = "pyperf50"
 
 
+def small_programs(folder, clang):
+    """Those of bench/machine, in one object file, as bench-verify names them."""
+    built = folder / "programs.o"
+    subprocess.run([clang, "-O2", "-g", "-target", "bpf", "-mcpu=v3", "-c",
+                    TOP / "bench/machine/programs.bpf.c", "-o", built], check=True)
+    return {name: f"{built}:k_{name}" for name in SMALL}
+
+
 def objects(folder):
-    """The sets' object files, in @folder."""
+    """The sets' programs, in object files in @folder: how bench-verify names them, by name."""
     source = selftests.unpack(folder)
-    command = selftests.compiler(selftests.find_clang(), selftests.make_includes(folder, source),
-                                 source)
+    clang = selftests.find_clang()
+    command = selftests.compiler(clang, selftests.make_includes(folder, source), source)
     progs = source / "tools/testing/selftests/bpf/progs"
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         built = pool.map(lambda name: selftests.build(command, progs / f"{name}.c", folder),
                          SELFTESTS)
         found = [built_one for built_one in built if isinstance(built_one, Path)]
-    return found + verdicts.tool_objects(folder, TOOLS)
+    found += verdicts.tool_objects(folder, TOOLS)
+    return {file.stem: str(file) for file in found} | small_programs(folder, clang)
 
 
-def measure(rounds, files, only):
+def measure(rounds, programs, only):
     """rows[name][side] = [errno, instructions, nanoseconds, bytes]."""
-    files = [str(file) for file in files if file.name.startswith(only)]
-    files += [f"{file}@2" for file in files if Path(file).stem == LOGGED]
-    done = subprocess.run([BUILD / "bench/verify/bench-verify", str(rounds), *files, "--", only],
+    asked = {where: name for name, where in programs.items() if name.startswith(only)}
+    asked |= {f"{where}@2": f"{name} log" for where, name in asked.items() if name == LOGGED}
+    done = subprocess.run([BUILD / "bench/verify/bench-verify", str(rounds), *asked, "--", only],
                           check=True, stdout=subprocess.PIPE, text=True)
     rows = {}
     for line in done.stdout.splitlines():
-        name, side, *figures = line.split()
-        label = Path(name).stem + (" log" if name.endswith("@2") else "")
-        rows.setdefault(label, {})[side] = [float(figure) for figure in figures]
+        where, side, *figures = line.split()
+        figures = [float(figure) for figure in figures]
+        rows.setdefault(asked.get(where, where), {})[side] = figures
     return rows
 
 
@@ -88,8 +99,8 @@ def main():
     parser.add_argument("--only", default="", help="programs whose names begin with this")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        files = objects(Path(name))
-        rows = measure(args.rounds, files, args.only)
+        programs = objects(Path(name))
+        rows = measure(args.rounds, programs, args.only)
     heads = f"{'insns':>8} {'ms':>10} {'M/s':>8}  "
     print(f"{'':24} {'kernel':28} {'skep':28}")
     print(f"{'program':24} {heads} {heads} {'ratio':>6} {'MB':>7}")
@@ -105,7 +116,7 @@ def main():
     if ratios:
         mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
         print(f"times faster for an instruction, geometric mean: {mean:.2f}    * refused")
-    real = [sides for program, sides in rows.items() if program in {file.stem for file in files}]
+    real = [sides for program, sides in rows.items() if program in programs]
     print("M instructions a second, all of them: "
           f"kernel {total_text(real, 'kernel')}, skep {total_text(real, 'skep')}")
 

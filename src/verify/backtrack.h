@@ -29,6 +29,37 @@ struct way_back {
 	const struct step *step; /* what is remembered of it, or NULL */
 };
 
+/** Is the slot wanted that the instruction stores to? */
+static inline bool wanted_slot(const struct wanted *w, const struct step *step)
+{
+	uint32_t flags = step ? (uint32_t)step->flags : 0;
+	uint32_t frame = flags >> STEP_FRAME_SHIFT & STEP_FRAME_MASK;
+
+	return flags & STEP_STACK &&
+	       w->slots[frame] >> (flags >> STEP_SLOT_SHIFT & STEP_SLOT_MASK) & 1;
+}
+
+/** Is it clear at a look that the instruction leaves @w as it is? Most do. */
+static inline bool wanted_stays(const struct wanted *w, const struct skep_insn *insn,
+				const struct step *step)
+{
+	uint32_t dst = w->regs[w->frame] >> insn->dst & 1;
+	uint8_t op = insn->code & 0xf0;
+
+	if (step && step->linked)
+		return false;
+	switch (insn->code & 7) {
+	case SKEP_ST: return !dst && !wanted_slot(w, step);
+	case SKEP_STX: return !dst && !wanted_slot(w, step) && (insn->code & 0xe0) != SKEP_ATOMIC;
+	case SKEP_JMP:
+	case SKEP_JMP32:
+		if (op == SKEP_CALL || op == SKEP_EXIT)
+			return false;
+		return !(insn->code & SKEP_X) || !(dst | (w->regs[w->frame] >> insn->src & 1));
+	default: return !dst;
+	}
+}
+
 /**
  * What was wanted after the instruction, as what is wanted before it.
  *

@@ -53,33 +53,6 @@ static void order_from(struct ordering *o, uint32_t start)
 	}
 }
 
-/* Does it stand before one that it leads to? */
-static bool is_early(const struct verifier *v, uint32_t place)
-{
-	uint32_t next[2];
-	unsigned n = flow_successors(v, v->order[place], next);
-
-	for (unsigned i = 0; i < n; i++)
-		if (v->order_of[next[i]] >= place)
-			return true;
-	return false;
-}
-
-static void find_early(struct verifier *v, uint32_t n)
-{
-	uint32_t last = n;
-
-	v->order_of = skep_arena_array(&v->arena, uint32_t, v->n_insns);
-	v->next_early = skep_arena_array(&v->arena, uint32_t, n + 1);
-	for (uint32_t place = 0; place < n; place++)
-		v->order_of[v->order[place]] = place;
-	v->next_early[n] = n;
-	for (uint32_t place = n; place-- > 0;) {
-		last = is_early(v, place) ? place : last;
-		v->next_early[place] = last;
-	}
-}
-
 void flow_order(struct verifier *v)
 {
 	struct ordering o = {
@@ -94,9 +67,31 @@ void flow_order(struct verifier *v)
 		order_from(&o, v->funcs[f].start);
 		v->funcs[f].order_end = o.n;
 	}
-	find_early(v, o.n);
 	free(o.state);
 	free(o.stack);
+}
+
+/* --- The other way around --------------------------------------------------------------------- */
+
+void flow_find_preds(struct flow_graph *graph, struct skep_arena *arena)
+{
+	uint32_t *first = skep_arena_array(arena, uint32_t, graph->n + 2), n = 0;
+
+	/* first[to + 2]: how many lead to it; then first[to + 1]: where the next one goes */
+	for (uint32_t from = 0; from < graph->n; from++)
+		for (unsigned i = 0; i < FLOW_WAYS; i++)
+			if (graph->next[from][i] != NOWHERE) {
+				first[graph->next[from][i] + 2]++;
+				n++;
+			}
+	for (uint32_t to = 1; to < graph->n; to++)
+		first[to + 1] += first[to];
+	graph->preds = skep_arena_array(arena, uint32_t, n);
+	for (uint32_t from = 0; from < graph->n; from++)
+		for (unsigned i = 0; i < FLOW_WAYS; i++)
+			if (graph->next[from][i] != NOWHERE)
+				graph->preds[first[graph->next[from][i] + 1]++] = from;
+	graph->first_pred = first;
 }
 
 /* --- Loops ----------------------------------------------------------------------------------- */

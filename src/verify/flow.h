@@ -96,11 +96,20 @@ bool flow_back_edge(const struct skep_insn *insns, uint32_t n, uint32_t start, u
 		    uint32_t *ret_to);
 /**
  * v->order: the instructions of each function such that one comes behind those that it leads to,
- * but for loops; funcs[f].order_start tells where each one's begin. v->order_of and v->next_early
- * go with it.
+ * but for loops; funcs[f].order_start tells where each one's begin.
  * Cost O(n)
  */
 void flow_order(struct verifier *v);
+
+#define FLOW_WAYS 2 /* that a node leads to, at most */
+struct flow_graph {
+	uint32_t n;
+	uint32_t (*next)[FLOW_WAYS]; /* [n]; NOWHERE: no such way */
+	uint32_t *preds;             /* those that lead to node i are [first_pred[i]] and on, */
+	uint32_t *first_pred;        /* up to [first_pred[i + 1]] */
+};
+/** Find graph->preds, by graph->next; they are @arena's. Cost O(n) */
+void flow_find_preds(struct flow_graph *graph, struct skep_arena *arena);
 /**
  * facts[].scc: instructions of one loop (a strongly connected component) get one number, from 1;
  * those in none 0. A call that calls back is a loop by itself.

@@ -389,13 +389,16 @@ static bool join_frames(struct join *j, const struct frame *old, struct frame *n
 
 static bool join_held(struct join *j, const struct state *old, struct state *now)
 {
+	struct ref *rows;
+
 	if (old->n_refs != now->n_refs || old->n_locks != now->n_locks ||
 	    old->preempt_off != now->preempt_off || old->rcu_locked != now->rcu_locked ||
 	    old->lock_ptr != now->lock_ptr)
 		return false;
+	rows = now->n_refs ? verify_refs_own(j->v, now) : NULL;
 	for (uint32_t i = 0; i < old->n_refs; i++) {
 		const struct ref *a = &old->refs[i];
-		struct ref *b = &now->refs[i];
+		struct ref *b = &rows[i];
 
 		if (a->kind != b->kind || a->ptr != b->ptr || !join_owner_ids(j, a->id, &b->id))
 			return false;

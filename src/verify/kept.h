@@ -18,8 +18,11 @@ struct visit {
 	uint32_t n_backedges;
 };
 
+/* Of one loop: as many as there are ways to come to it. */
 struct visits {
 	SKEP_VEC(struct visit) list;
+	uint32_t *places;  /* owned: 1 + which of the list, by its calls */
+	uint32_t n_places; /* a power of 2, more than twice as many as there are visits; or 0 */
 };
 
 struct explored {

@@ -34,7 +34,6 @@
 #include <string.h>
 
 #define ALIGN_BYTES 8
-#define N_ALIKE     (SLOT_ZERO + 1) /* kinds of slots that are told by their place */
 
 enum form { FORM_WHOLE, FORM_ANY, FORM_CONST, FORM_SMALL, FORM_NUMBER, FORM_PLAIN, FORM_POINTER };
 
@@ -173,7 +172,8 @@ static size_t places_bytes(const struct frame *frame)
 /* Are its bytes of one kind, with no register? */
 static bool is_alike(const struct slot *slot)
 {
-	return slot->kinds[0] < N_ALIKE && slot_kinds(slot->kinds) == SLOT_ALL(slot->kinds[0]);
+	return slot->kinds[0] < KEPT_ALIKE_CNT &&
+	       slot_kinds(slot->kinds) == SLOT_ALL(slot->kinds[0]);
 }
 
 /* As put(), of what is not alike. */
@@ -246,63 +246,23 @@ void kept_frame_unpack(const struct frame *kept, struct frame *ret)
 
 /* --- What is asked of it ---------------------------------------------------------------------- */
 
-static struct reg *frame_pointer(const struct frame *frame)
-{
 #define FRAME_POINTER(n)                                                                           \
 	{                                                                                          \
 		.kind = REG_STACK, .frame = (n)                                                    \
 	}
-	static const struct reg pointers[SKEP_MOST_FRAMES] = {
-		FRAME_POINTER(0), FRAME_POINTER(1), FRAME_POINTER(2), FRAME_POINTER(3),
-		FRAME_POINTER(4), FRAME_POINTER(5), FRAME_POINTER(6), FRAME_POINTER(7),
-	};
+const struct reg kept_frame_pointers[SKEP_MOST_FRAMES] = {
+	FRAME_POINTER(0), FRAME_POINTER(1), FRAME_POINTER(2), FRAME_POINTER(3),
+	FRAME_POINTER(4), FRAME_POINTER(5), FRAME_POINTER(6), FRAME_POINTER(7),
+};
 #undef FRAME_POINTER
 
-	return (struct reg *)&pointers[frame->number];
-}
-
-static void *at_place(const struct frame *frame, uint16_t place)
-{
-	return (char *)frame->places + place;
-}
-
-struct reg *kept_reg(const struct frame *frame, unsigned regno)
-{
-	if (!frame->places)
-		return (struct reg *)&frame->regs[regno];
-	if (regno == SKEP_R10)
-		return frame_pointer(frame);
-	return frame->places[regno] ? at_place(frame, frame->places[regno])
-				    : (struct reg *)&verify_reg_unset;
-}
-
-const uint8_t *kept_kinds(const struct frame *frame, uint32_t s)
-{
-	static const uint8_t alike[N_ALIKE][SLOT_BYTES] = {
+const uint8_t kept_alike_kinds[KEPT_ALIKE_CNT][SLOT_BYTES] = {
 #define ALIKE(kind) [kind] = {kind, kind, kind, kind, kind, kind, kind, kind}
-		ALIKE(SLOT_INVALID),
-		ALIKE(SLOT_MISC),
-		ALIKE(SLOT_ZERO),
+	ALIKE(SLOT_INVALID),
+	ALIKE(SLOT_MISC),
+	ALIKE(SLOT_ZERO),
 #undef ALIKE
-	};
-	uint16_t place;
-
-	if (!frame->places)
-		return frame->slots[s].kinds;
-	place = frame->places[SKEP_N_REGS + s];
-	return place < N_ALIKE ? alike[place] : at_place(frame, place);
-}
-
-struct reg *kept_spilled(const struct frame *frame, uint32_t s)
-{
-	uint8_t *kinds;
-
-	if (!frame->places)
-		return &frame->slots[s].spilled;
-	kinds = (uint8_t *)kept_kinds(frame, s);
-	return slot_has_reg(kinds) ? (struct reg *)(kinds + SLOT_BYTES)
-				   : (struct reg *)&verify_reg_unset;
-}
+};
 
 void kept_reg_gone(struct frame *frame, unsigned regno)
 {

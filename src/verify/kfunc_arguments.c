@@ -608,6 +608,8 @@ static int check_null(struct verifier *v, const struct argument *arg)
 
 	if (arg->param->tags & (PARAM_NULLABLE | PARAM_OPTIONAL))
 		return 0;
+	if (!(arg->call->kfunc->flags & (KF_TRUSTED_ARGS | KF_RCU | KF_RELEASE)))
+		return 0; /* what the argument is to be decides */
 	if (!verify_reg_is_null(reg) && !(reg->flags & PTR_MAYBE_NULL))
 		return 0;
 	return verify_refuse(v, KFUNC_MAY_BE_NULL, arg->i);

@@ -6,7 +6,7 @@
  *	in(i)  = out(i) without what i writes, with what i reads
  *
  * until nothing changes; instructions are looked at after those they lead to, so that only loops
- * need a second round. What is kept is in(i): what is live just before i.
+ * need more than a round. What is kept is in(i): what is live just before i.
  *
  * Each function is by itself: behind a call r0 is written and r1 to r5 are gone, before it r1 to r5
  * are read, or as many of them as a helper or kernel function takes. Calling instructions that the
@@ -17,6 +17,8 @@
  * Source  behaviour of Linux 6.18, compute_live_registers()
  */
 #include "verify/flow.h"
+
+#include <string.h>
 
 #include "verify/call.h"
 
@@ -140,15 +142,64 @@ static bool update(struct verifier *v, const struct access_masks *masks, uint32_
 	return true;
 }
 
-static void settle(struct verifier *v, const struct access_masks *masks, const struct func_facts *f)
+/* One round; return whether it changed something. */
+static bool all_once(struct verifier *v, const struct access_masks *masks)
 {
-	bool changed;
+	bool changed = false;
 
-	do {
-		changed = false;
-		for (uint32_t i = f->order_start; i < f->order_end; i++)
+	for (uint32_t f = 0; f < v->n_funcs; f++)
+		for (uint32_t i = v->funcs[f].order_start; i < v->funcs[f].order_end; i++)
 			changed |= update(v, masks, v->order[i]);
-	} while (changed);
+	return changed;
+}
+
+/* What is to be looked at again, as something changed behind it. */
+struct waiting {
+	struct flow_graph graph;
+	uint32_t *stack, n;
+	bool *waits; /* of each instruction */
+};
+
+static void add(struct waiting *w, uint32_t at)
+{
+	if (w->waits[at])
+		return;
+	w->waits[at] = true;
+	w->stack[w->n++] = at;
+}
+
+static void begin(struct verifier *v, struct waiting *w, struct skep_arena *arena)
+{
+	w->graph.n = v->n_insns;
+	w->graph.next = skep_arena_alloc(arena, v->n_insns * sizeof(*w->graph.next));
+	memset(w->graph.next, 0xff, v->n_insns * sizeof(*w->graph.next));
+	w->stack = skep_arena_array(arena, uint32_t, v->n_insns);
+	w->waits = skep_arena_array(arena, bool, v->n_insns);
+	for (uint32_t i = v->funcs[v->n_funcs - 1].order_end; i-- > 0;) {
+		flow_successors(v, v->order[i], w->graph.next[v->order[i]]);
+		add(w, v->order[i]);
+	}
+	flow_find_preds(&w->graph, arena);
+}
+
+/* Loops within loops would need a round each: here who is looked at has a reason. */
+static void settle(struct verifier *v, const struct access_masks *masks)
+{
+	struct waiting w = {0};
+	struct skep_arena arena;
+
+	skep_arena_init(&arena);
+	begin(v, &w, &arena);
+	while (w.n) {
+		uint32_t at = w.stack[--w.n];
+
+		w.waits[at] = false;
+		if (!update(v, masks, at))
+			continue;
+		for (uint32_t i = w.graph.first_pred[at]; i < w.graph.first_pred[at + 1]; i++)
+			add(&w, w.graph.preds[i]);
+	}
+	skep_arena_done(&arena);
 }
 
 /* --- In the log ------------------------------------------------------------------------------ */
@@ -181,8 +232,10 @@ int verify_live_registers(struct verifier *v)
 
 	for (uint32_t at = 0; at < v->n_insns; at++)
 		masks[at] = masks_of(v, &v->insns[at]);
-	for (uint32_t f = 0; f < v->n_funcs; f++)
-		settle(v, masks, &v->funcs[f]);
+	bool changes = all_once(v, masks);
+	changes = changes && all_once(v, masks);
+	if (changes)
+		settle(v, masks);
 	free(masks);
 	if (v->log && v->level & 2)
 		log_all(v);

@@ -14,9 +14,9 @@
  *	written(i)  = (intersection of written(s)) with must_write(i)
  *
  * A function is another one for each chain of calls that leads to it: what it touches of its
- * callers' stacks depends on what they gave it. Such an instance has four masks for each of its
- * instructions and each frame of the chain. What an instance begins with is what the call of it
- * does: there live(first) is read, and written(first) is overwritten.
+ * callers' stacks depends on what they gave it. Such an instance has four masks for each frame of
+ * the chain and each of its instructions that count (live_graph.h). What an instance begins with is
+ * what the call of it does: there live(first) is read, and written(first) is overwritten.
  *
  * Masks settle at each end of a path and each return. They only come to say more is live, so that
  * what was concluded of states all of whose paths have ended (who else is asked about?) holds.
@@ -25,7 +25,7 @@
  *
  * Source  behaviour of Linux 6.18, kernel/bpf/liveness.c
  */
-#include "verify/flow.h"
+#include "verify/live_graph.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,15 +45,16 @@ struct instance {
 	struct instance *next; /* of the same bucket */
 	struct chain chain;
 	bool changed, write_dropped;
-	/* in v->order: masks before it are settled; UINT32_MAX: all are */
-	uint32_t unsettled[SKEP_MOST_FRAMES];
-	struct masks *frames[SKEP_MOST_FRAMES]; /* of each instruction; NULL: nothing noted */
-	bool *visited;                          /* of each instruction */
+	uint64_t *visited;      /* bits */
+	struct masks *frames[]; /* by frame of the chain, of each node; NULL: nothing noted; behind
+				 * the masks a bit a node: what follows of it may change */
 };
 
+#define WORD_BITS     64
 #define FIRST_BUCKETS 256 /* a power of 2, as are all */
 
 struct live_stack {
+	struct live_graph graph;
 	struct instance **buckets; /* [n_buckets]; no fewer than instances */
 	uint32_t n_buckets, n_instances;
 	struct instance *current; /* of the path under way; NULL: to be looked for */
@@ -64,6 +65,37 @@ struct live_stack {
 	struct chain asked;
 	struct instance *answers[SKEP_MOST_FRAMES];
 };
+
+/* --- Bits ------------------------------------------------------------------------------------ */
+
+static size_t bit_words(uint32_t n)
+{
+	return (n + WORD_BITS - 1) / WORD_BITS;
+}
+
+static bool has_bit(const uint64_t *words, uint32_t i)
+{
+	return words[i / WORD_BITS] >> i % WORD_BITS & 1;
+}
+
+static void set_bit(uint64_t *words, uint32_t i)
+{
+	words[i / WORD_BITS] |= 1ull << i % WORD_BITS;
+}
+
+/* Take out the first at @from or behind it. Return which; @n: there is none */
+static uint32_t take_bit(uint64_t *words, uint32_t from, uint32_t n)
+{
+	uint32_t w = from / WORD_BITS;
+	uint64_t word = from < n ? words[w] & UINT64_MAX << from % WORD_BITS : 0;
+
+	while (!word && ++w < bit_words(n))
+		word = words[w];
+	if (!word)
+		return n;
+	words[w] &= ~(word & -word);
+	return w * WORD_BITS + (uint32_t)__builtin_ctzll(word);
+}
 
 /* --- Instances ------------------------------------------------------------------------------- */
 
@@ -111,11 +143,19 @@ static void add_buckets(struct verifier *v)
 	}
 }
 
-static uint32_t insns_of(const struct verifier *v, const struct instance *instance)
+static uint32_t nodes_of(const struct verifier *v, const struct instance *instance)
 {
-	const struct func_facts *func = &v->funcs[instance->chain.func];
+	const uint32_t *first = &v->live_stack->graph.first[instance->chain.func];
 
-	return func->end - func->start;
+	return first[1] - first[0];
+}
+
+/* Of its nodes, the one that @at is, or leads to as if it were not there. */
+static uint32_t node_of(const struct verifier *v, const struct instance *instance, uint32_t at)
+{
+	const struct live_graph *graph = &v->live_stack->graph;
+
+	return graph->node_of[at] - graph->first[instance->chain.func];
 }
 
 static struct instance *instance_of(struct verifier *v, const struct chain *chain)
@@ -129,10 +169,10 @@ static struct instance *instance_of(struct verifier *v, const struct chain *chai
 		add_buckets(v);
 		bucket = bucket_of(v->live_stack, chain);
 	}
-	instance = skep_arena_new(&v->arena, struct instance);
+	instance = skep_arena_alloc(&v->arena, sizeof(*instance) +
+						       chain->n_frames * sizeof(*instance->frames));
 	instance->chain = *chain;
-	memset(instance->unsettled, 0xff, sizeof(instance->unsettled));
-	instance->visited = skep_arena_array(&v->arena, bool, insns_of(v, instance));
+	instance->visited = skep_arena_array(&v->arena, uint64_t, bit_words(nodes_of(v, instance)));
 	instance->next = *bucket;
 	*bucket = instance;
 	return instance;
@@ -167,24 +207,30 @@ static struct masks *masks_at(const struct verifier *v, const struct instance *i
 {
 	struct masks *masks = instance->frames[frame];
 
-	return masks ? &masks[at - start_of(v, instance)] : NULL;
+	return masks ? &masks[node_of(v, instance, at)] : NULL;
 }
 
 static struct masks *make_masks(struct verifier *v, struct instance *instance, uint32_t frame,
 				uint32_t at)
 {
+	uint32_t n = nodes_of(v, instance);
+
 	if (!instance->frames[frame])
-		instance->frames[frame] =
-			skep_arena_array(&v->arena, struct masks, insns_of(v, instance));
+		instance->frames[frame] = skep_arena_alloc(
+			&v->arena, n * sizeof(struct masks) + bit_words(n) * sizeof(uint64_t));
 	return masks_at(v, instance, frame, at);
+}
+
+static uint64_t *unsettled_of(const struct verifier *v, struct instance *instance, uint32_t frame)
+{
+	return (uint64_t *)(instance->frames[frame] + nodes_of(v, instance));
 }
 
 /* What was noted at @at changes what follows of it. */
 static void unsettle(struct verifier *v, struct instance *instance, uint32_t frame, uint32_t at)
 {
 	instance->changed = true;
-	if (v->order_of[at] < instance->unsettled[frame])
-		instance->unsettled[frame] = v->order_of[at];
+	set_bit(unsettled_of(v, instance, frame), node_of(v, instance, at));
 }
 
 /* --- Notes ----------------------------------------------------------------------------------- */
@@ -214,7 +260,7 @@ void verify_note_stack_write(struct verifier *v, uint32_t frame, uint64_t mask)
 static void note_write(struct verifier *v, struct instance *instance, uint32_t frame, uint32_t at,
 		       uint64_t mask)
 {
-	bool visited = instance->visited[at - start_of(v, instance)];
+	bool visited = has_bit(instance->visited, node_of(v, instance, at));
 	struct masks *masks;
 
 	if (!mask && (!visited || !instance->frames[frame]))
@@ -233,6 +279,8 @@ void verify_live_stack_begin(struct verifier *v)
 	struct live_stack *live = v->live_stack;
 
 	live->at = v->at;
+	if (!live_graph_has(&live->graph, v->at))
+		return;
 	current(v);
 	if (live->has_writes)
 		memset(live->writes, 0, sizeof(live->writes));
@@ -245,11 +293,12 @@ void verify_live_stack_end(struct verifier *v)
 	struct live_stack *live = v->live_stack;
 	struct instance *instance = live->current;
 
-	if (!instance || instance->chain.n_frames != v->state->n_frames)
+	if (!instance || instance->chain.n_frames != v->state->n_frames ||
+	    !live_graph_has(&live->graph, live->at))
 		return;
 	for (uint32_t f = 0; f < instance->chain.n_frames; f++)
 		note_write(v, instance, f, live->at, live->writes[f]);
-	instance->visited[live->at - start_of(v, instance)] = true;
+	set_bit(instance->visited, node_of(v, instance, live->at));
 }
 
 /* --- In the log ------------------------------------------------------------------------------ */
@@ -281,8 +330,15 @@ static void log_slots(struct verifier *v, char sign, const char *what, uint64_t 
 
 struct place {
 	struct instance *instance;
-	uint32_t frame, at;
+	uint32_t frame, node; /* of the instance's nodes */
 };
+
+static uint32_t place_insn(const struct verifier *v, const struct place *place)
+{
+	const struct live_graph *graph = &v->live_stack->graph;
+
+	return graph->at[graph->first[place->instance->chain.func] + place->node];
+}
 
 static void log_change(struct verifier *v, const struct place *place, const char *what,
 		       uint64_t before, uint64_t now)
@@ -290,7 +346,7 @@ static void log_change(struct verifier *v, const struct place *place, const char
 	if (before == now)
 		return;
 	log_chain(v, &place->instance->chain);
-	verify_log(v, " frame %u insn %u ", place->frame, place->at);
+	verify_log(v, " frame %u insn %u ", place->frame, place_insn(v, place));
 	if (now & ~before) {
 		log_slots(v, '+', what, now & ~before);
 		verify_log(v, " ");
@@ -303,8 +359,10 @@ static void log_change(struct verifier *v, const struct place *place, const char
 static void log_masks(struct verifier *v, const struct place *place, const struct masks *before,
 		      const struct masks *now)
 {
-	if (!now->may_read && !now->must_write && place->at != start_of(v, place->instance) &&
-	    !v->facts[place->at].prune_point)
+	uint32_t at = place_insn(v, place);
+
+	if (!now->may_read && !now->must_write && at != start_of(v, place->instance) &&
+	    !v->facts[at].prune_point)
 		return;
 	log_change(v, place, "live", before->live, now->live);
 	log_change(v, place, "written", before->written, now->written);
@@ -312,69 +370,86 @@ static void log_masks(struct verifier *v, const struct place *place, const struc
 
 /* --- What follows ---------------------------------------------------------------------------- */
 
+/* What is overwritten of its own frame nobody asks a function for, but who reads the log. */
+static bool tells_written(const struct verifier *v, const struct instance *instance, uint32_t frame)
+{
+	return frame + 1 < instance->chain.n_frames || is_logged(v);
+}
+
 static bool update(struct verifier *v, const struct place *place)
 {
-	struct masks *masks = masks_at(v, place->instance, place->frame, place->at);
+	const struct live_graph *graph = &v->live_stack->graph;
+	uint32_t first = graph->first[place->instance->chain.func];
+	const uint32_t *next = graph->flow.next[first + place->node];
+	struct masks *all = place->instance->frames[place->frame], *masks = &all[place->node];
 	struct masks before = *masks;
 	uint64_t live = 0, written = UINT64_MAX;
-	uint32_t next[2];
-	unsigned n = flow_successors(v, place->at, next);
 
-	if (!n)
+	if (next[0] == NOWHERE)
 		return false;
-	for (unsigned i = 0; i < n; i++) {
-		const struct masks *s = masks_at(v, place->instance, place->frame, next[i]);
-
-		live |= s->live;
-		written &= s->written;
+	for (unsigned i = 0; i < FLOW_WAYS && next[i] != NOWHERE; i++) {
+		live |= all[next[i] - first].live;
+		written &= all[next[i] - first].written;
 	}
 	masks->live = (live & ~masks->must_write) | masks->may_read;
-	masks->written = written | masks->must_write;
+	if (tells_written(v, place->instance, place->frame))
+		masks->written = written | masks->must_write;
 	if (is_logged(v))
 		log_masks(v, place, &before, masks);
 	return masks->live != before.live || masks->written != before.written;
+}
+
+/* What leads to it is to be looked at again. */
+static void unsettle_preds(struct verifier *v, const struct place *place)
+{
+	const struct live_graph *graph = &v->live_stack->graph;
+	uint32_t first = graph->first[place->instance->chain.func], node = first + place->node;
+	uint64_t *unsettled = unsettled_of(v, place->instance, place->frame);
+
+	for (uint32_t i = graph->flow.first_pred[node]; i < graph->flow.first_pred[node + 1]; i++)
+		set_bit(unsettled, graph->flow.preds[i] - first);
 }
 
 /* Where less is overwritten than was thought, what follows must be found anew. */
 static void forget_written(struct verifier *v, struct instance *instance)
 {
 	for (uint32_t f = 0; f < instance->chain.n_frames; f++) {
-		if (!instance->frames[f])
+		if (!instance->frames[f] || !tells_written(v, instance, f))
 			continue;
-		for (uint32_t i = 0; i < insns_of(v, instance); i++)
+		for (uint32_t i = 0; i < nodes_of(v, instance); i++) {
 			instance->frames[f][i].written = 0;
-		instance->unsettled[f] = v->funcs[instance->chain.func].order_start;
+			set_bit(unsettled_of(v, instance, f), i);
+		}
 	}
 }
 
-/*
- * All instructions are looked at, round by round, until one changes nothing. Those that cannot be
- * told anything new are left out:
- *
- *	in the first round   those before the first of which something was noted
- *	in others            as long as nothing changed, those that are behind all they lead to
- */
-static bool one_round(struct verifier *v, struct instance *instance, uint32_t f, bool is_first)
+/* Return whether something changed: then there is another round, for what was passed already. The
+ * kernel looks at all instructions in each; how many rounds it takes, which the log tells, is the
+ * same. */
+static bool one_round(struct verifier *v, struct instance *instance, uint32_t f)
 {
-	uint32_t end = v->funcs[instance->chain.func].order_end;
+	uint32_t n = nodes_of(v, instance);
+	uint64_t *unsettled = unsettled_of(v, instance, f);
 	bool changed = false;
 
-	for (uint32_t i = instance->unsettled[f]; i < end; i++) {
-		if (!is_first && !changed)
-			i = v->next_early[i];
-		if (i < end)
-			changed |= update(v, &(struct place){instance, f, v->order[i]});
+	for (uint32_t i = take_bit(unsettled, 0, n); i < n; i = take_bit(unsettled, i + 1, n)) {
+		const struct place place = {instance, f, i};
+
+		if (!update(v, &place))
+			continue;
+		changed = true;
+		unsettle_preds(v, &place);
 	}
-	instance->unsettled[f] = changed ? v->funcs[instance->chain.func].order_start : UINT32_MAX;
 	return changed;
 }
 
-static bool all_frames(struct verifier *v, struct instance *instance, bool is_first)
+static bool all_frames(struct verifier *v, struct instance *instance)
 {
 	bool changed = false;
 
 	for (uint32_t f = 0; f < instance->chain.n_frames; f++)
-		changed |= one_round(v, instance, f, is_first);
+		if (instance->frames[f])
+			changed |= one_round(v, instance, f);
 	return changed;
 }
 
@@ -384,8 +459,8 @@ static void settle(struct verifier *v, struct instance *instance)
 
 	if (instance->write_dropped)
 		forget_written(v, instance);
-	for (; all_frames(v, instance, rounds == 1); rounds++)
-		;
+	while (all_frames(v, instance))
+		rounds++;
 	if (is_logged(v)) {
 		log_chain(v, &instance->chain);
 		verify_log(v, " live stack update done in %u iterations\n", rounds);
@@ -405,7 +480,7 @@ static void tell_caller(struct verifier *v, struct instance *instance, struct in
 			note_read(v, outer, f, call, masks->live);
 		note_write(v, outer, f, call, masks ? masks->written : 0);
 	}
-	outer->visited[call - start_of(v, outer)] = true;
+	set_bit(outer->visited, node_of(v, outer, call));
 }
 
 void verify_live_stack_update(struct verifier *v)
@@ -467,6 +542,7 @@ uint64_t verify_live_slots(struct verifier *v, const struct state *state, uint32
 int verify_live_stack(struct verifier *v)
 {
 	v->live_stack = skep_arena_new(&v->arena, struct live_stack);
+	verify_live_graph(v, &v->live_stack->graph);
 	add_buckets(v);
 	return 0;
 }

@@ -35,10 +35,10 @@ static const void *lock_ptr(const struct reg *reg)
 	return reg->kind == REG_MAP_VALUE ? (const void *)reg->map : reg->btf;
 }
 
-static struct ref *find_any(const struct state *state, const struct reg *reg)
+static const struct ref *find_any(const struct state *state, const struct reg *reg)
 {
 	for (uint32_t i = 0; i < state->n_refs; i++) {
-		struct ref *ref = &state->refs[i];
+		const struct ref *ref = &state->refs[i];
 
 		if (is_lock(ref->kind) && ref->id == reg->id && ref->ptr == lock_ptr(reg))
 			return ref;
@@ -46,10 +46,11 @@ static struct ref *find_any(const struct state *state, const struct reg *reg)
 	return NULL;
 }
 
-static struct ref *find_lock(const struct state *state, enum ref_kind kind, const struct reg *reg)
+static const struct ref *find_lock(const struct state *state, enum ref_kind kind,
+				   const struct reg *reg)
 {
 	for (uint32_t i = 0; i < state->n_refs; i++) {
-		struct ref *ref = &state->refs[i];
+		const struct ref *ref = &state->refs[i];
 
 		if (ref->kind == kind && ref->id == reg->id && ref->ptr == lock_ptr(reg))
 			return ref;
@@ -65,13 +66,9 @@ static bool holds_plain_lock(const struct state *state)
 	return false;
 }
 
-static void remove_row(struct verifier *v, struct ref *ref)
+static void remove_row(struct verifier *v, const struct ref *ref)
 {
-	struct state *state = v->state;
-
-	state->n_refs--;
-	memmove(ref, ref + 1, (size_t)(state->refs + state->n_refs - ref) * sizeof(*ref));
-	v->memory_bytes -= sizeof(*ref);
+	verify_refs_remove(v, (uint32_t)(ref - v->state->refs));
 }
 
 bool verify_lock_held(struct verifier *v, const struct reg *reg)
@@ -94,18 +91,14 @@ bool verify_in_rcu(const struct verifier *v)
 static int take(struct verifier *v, const struct reg *reg, unsigned op)
 {
 	struct state *state = v->state;
-	struct ref *ref;
 
 	if (!(op & LOCK_RES) && holds_plain_lock(state))
 		return verify_refuse(v, TWO_LOCKS);
 	if (op & LOCK_RES &&
 	    (find_lock(state, REF_RES_LOCK, reg) || find_lock(state, REF_RES_LOCK_IRQ, reg)))
 		return verify_refuse(v, SAME_LOCK);
-	verify_ref_acquire(v, kind_of(op));
-	v->last_id--; /* a lock has its object's id, not one of its own */
-	ref = &state->refs[state->n_refs - 1];
-	ref->id = reg->id;
-	ref->ptr = lock_ptr(reg);
+	/* a lock has its object's id, not one of its own */
+	verify_refs_add(v, (struct ref){kind_of(op), reg->id, v->at, lock_ptr(reg)});
 	state->n_locks++;
 	state->lock_id = reg->id;
 	state->lock_ptr = lock_ptr(reg);
@@ -127,7 +120,7 @@ static void restore_innermost(struct state *state)
 static int give_back(struct verifier *v, const struct reg *reg, unsigned op, const char *word)
 {
 	struct state *state = v->state;
-	struct ref *ref;
+	const struct ref *ref;
 
 	if (!state->n_locks)
 		return verify_refuse(v, UNLOCKS_NOTHING, word);
@@ -239,7 +232,7 @@ static void release_irq(struct verifier *v)
 	uint32_t before = 0;
 
 	for (uint32_t i = 0; i < state->n_refs; i++) {
-		struct ref *ref = &state->refs[i];
+		const struct ref *ref = &state->refs[i];
 
 		if (ref->kind != REF_IRQ)
 			continue;

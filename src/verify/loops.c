@@ -25,9 +25,11 @@
 #include "verify/kept.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define MOST_ROUNDS 64 /* of carrying marks: then all numbers are kept */
+#define MOST_ROUNDS  64 /* of carrying marks: then all numbers are kept */
+#define FIRST_PLACES 4
 
 /* --- Which loop a state is in ---------------------------------------------------------------- */
 
@@ -47,14 +49,47 @@ static bool find_chain(const struct verifier *v, const struct state *state, stru
 	return false;
 }
 
+/* Where @chain is among visits->places, or would be. */
+static uint32_t *place_of(struct visits *visits, const struct visit *chain)
+{
+	uint64_t hash = 0;
+	uint32_t at;
+
+	for (uint32_t i = 0; i < SKEP_MOST_FRAMES - 1; i++)
+		hash = (hash ^ chain->calls[i]) * 0x9e3779b97f4a7c15;
+	at = (uint32_t)(hash >> 32) & (visits->n_places - 1);
+	while (visits->places[at] && memcmp(visits->list.data[visits->places[at] - 1].calls,
+					    chain->calls, sizeof(chain->calls)))
+		at = (at + 1) & (visits->n_places - 1);
+	return &visits->places[at];
+}
+
 static struct visit *find_visit(const struct verifier *v, const struct visit *chain)
 {
 	struct visits *visits = &v->explored->visits[chain->scc];
+	uint32_t place = visits->n_places ? *place_of(visits, chain) : 0;
 
-	skep_vec_foreach (struct visit, visit, &visits->list)
-		if (!memcmp(visit->calls, chain->calls, sizeof(chain->calls)))
-			return visit;
-	return NULL;
+	return place ? &visits->list.data[place - 1] : NULL;
+}
+
+static void add_places(struct visits *visits)
+{
+	visits->n_places = visits->n_places ? visits->n_places * 2 : FIRST_PLACES;
+	free(visits->places);
+	visits->places = skep_xcalloc(visits->n_places, sizeof(*visits->places));
+	for (uint32_t i = 0; i < visits->list.len; i++)
+		*place_of(visits, &visits->list.data[i]) = i + 1;
+}
+
+static struct visit *add_visit(struct verifier *v, const struct visit *chain)
+{
+	struct visits *visits = &v->explored->visits[chain->scc];
+
+	if (2 * (visits->list.len + 1) > visits->n_places)
+		add_places(visits);
+	*place_of(visits, chain) = (uint32_t)visits->list.len + 1;
+	skep_vec_push(&visits->list, *chain);
+	return skep_vec_last(&visits->list);
 }
 
 static struct visit *visit_of(const struct verifier *v, const struct state *state)
@@ -83,10 +118,8 @@ int verify_loop_enter(struct verifier *v, struct state *state)
 	if (!find_chain(v, state, &chain))
 		return 0;
 	visit = find_visit(v, &chain);
-	if (!visit) {
-		skep_vec_push(&v->explored->visits[chain.scc].list, chain);
-		visit = skep_vec_last(&v->explored->visits[chain.scc].list);
-	}
+	if (!visit)
+		visit = add_visit(v, &chain);
 	if (!visit->entry) {
 		visit->entry = state;
 		log_visit(v, "enter", visit);
@@ -190,6 +223,8 @@ void verify_loops_done(struct verifier *v)
 		skep_vec_foreach (struct visit, visit, &visits->list)
 			free_backedges(v, visit);
 		skep_vec_done(&visits->list);
+		free(visits->places);
+		*visits = (struct visits){0}; /* there may be another function to walk */
 	}
 }
 

@@ -81,9 +81,11 @@ void verify_all_precise(struct verifier *v, struct state *state)
 		verify_log(v,
 			   "mark_precise: frame%u: falling back to forcing all scalars precise\n",
 			   state->n_frames - 1);
-	while ((state = state->parent))
+	while ((state = state->parent) && !state->forced) {
 		for (uint32_t f = 0; f < state->n_frames; f++)
 			force_frame(v, state->frames[f], f);
+		state->forced = true;
+	}
 }
 
 /* --- Back along the path --------------------------------------------------------------------- */
@@ -107,11 +109,10 @@ static int64_t before_first(uint32_t at)
 	return at == NOWHERE ? -1 : (int64_t)at;
 }
 
-/* Which came before @at? @n: steps not gone back yet. Return false: none since the parent */
-static bool step_back(const struct state *state, int64_t *at, uint32_t *n)
+/* Which came before @at, of which @step is remembered? @n: steps not gone back yet. Return false:
+ * none since the parent */
+static bool step_back(const struct state *state, const struct step *step, int64_t *at, uint32_t *n)
 {
-	const struct step *step = step_at(state, *n, *at);
-
 	if (*at == state->first_at && (!*n || (*n == 1 && step)))
 		return false;
 	if (step) {
@@ -125,23 +126,36 @@ static bool step_back(const struct state *state, int64_t *at, uint32_t *n)
 
 enum progress { TO_PARENT, FOUND_ALL, LOST };
 
+/* Over the instruction at @at. Return TO_PARENT: go on | FOUND_ALL | LOST */
+static enum progress back_over(struct chain *c, int64_t at, const struct step *step)
+{
+	const struct way_back way = {(uint32_t)at, c->after, step};
+
+	if (at < 0 || at >= c->v->n_insns)
+		return LOST;
+	if (c->started && !logs(c->v) && wanted_stays(&c->want, &c->v->insns[at], step))
+		return TO_PARENT;
+	if (c->started && !verify_backtrack(c->v, &way, &c->want))
+		return LOST;
+	c->started = true;
+	return wanted_none(&c->want) ? FOUND_ALL : TO_PARENT;
+}
+
 static enum progress back_to_parent(struct chain *c)
 {
 	uint32_t n = c->state->n_steps;
 	int64_t at = c->last;
+	const struct step *step;
 
 	do {
-		struct way_back way = {(uint32_t)at, c->after, step_at(c->state, n, at)};
+		enum progress progress;
 
-		if (at < 0 || at >= c->v->n_insns)
-			return LOST;
-		if (c->started && !verify_backtrack(c->v, &way, &c->want))
-			return LOST;
-		c->started = true;
-		if (wanted_none(&c->want))
-			return FOUND_ALL;
+		step = step_at(c->state, n, at);
+		progress = back_over(c, at, step);
+		if (progress != TO_PARENT)
+			return progress;
 		c->after = at;
-	} while (step_back(c->state, &at, &n));
+	} while (step_back(c->state, step, &at, &n));
 	return TO_PARENT;
 }
 
@@ -160,13 +174,19 @@ static void mark_frame(struct chain *c, struct frame *frame, uint32_t f)
 	uint32_t *regs = &c->want.regs[f];
 	uint64_t *slots = &c->want.slots[f];
 
-	for (unsigned r = 0; r < SKEP_N_REGS; r++)
-		if (*regs >> r & 1 && !mark(c, kept_reg(frame, r)))
+	for (uint32_t left = *regs; left; left &= left - 1) {
+		unsigned r = (unsigned)__builtin_ctz(left);
+
+		if (!mark(c, kept_reg(frame, r)))
 			*regs &= ~(1u << r);
-	for (uint32_t s = 0; s < MOST_SLOTS; s++)
-		if (*slots >> s & 1 && (s >= frame->n_slots || !kept_is_spilled_scalar(frame, s) ||
-					!mark(c, kept_spilled(frame, s))))
+	}
+	for (uint64_t left = *slots; left; left &= left - 1) {
+		uint32_t s = (uint32_t)__builtin_ctzll(left);
+
+		if (s >= frame->n_slots || !kept_is_spilled_scalar(frame, s) ||
+		    !mark(c, kept_spilled(frame, s)))
 			*slots &= ~(1ull << s);
+	}
 }
 
 static void log_parent(struct chain *c, uint32_t f)

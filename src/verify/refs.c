@@ -22,19 +22,16 @@
 
 uint32_t verify_ref_acquire(struct verifier *v, enum ref_kind kind)
 {
-	struct state *state = v->state;
-	size_t bytes = (state->n_refs + 1) * sizeof(*state->refs);
+	uint32_t id = verify_new_id(v);
 
-	state->refs = skep_xrealloc(state->refs, bytes);
-	v->memory_bytes += sizeof(*state->refs);
-	state->refs[state->n_refs++] =
-		(struct ref){.kind = kind, .id = verify_new_id(v), .insn = v->at};
-	return state->refs[state->n_refs - 1].id;
+	verify_refs_add(v, (struct ref){.kind = kind, .id = id, .insn = v->at});
+	return id;
 }
 
-static struct ref *find(const struct state *state, uint32_t id)
+/* The latest are asked for most. */
+static const struct ref *find(const struct state *state, uint32_t id)
 {
-	for (uint32_t i = 0; i < state->n_refs; i++)
+	for (uint32_t i = state->n_refs; i-- > 0;)
 		if (state->refs[i].id == id)
 			return &state->refs[i];
 	return NULL;
@@ -49,18 +46,11 @@ const struct ref *verify_ref_find(const struct state *state, uint32_t id)
 
 int verify_ref_drop(struct verifier *v, uint32_t id)
 {
-	struct state *state = v->state;
-	struct ref *ref = find(state, id);
+	const struct ref *ref = find(v->state, id);
 
 	if (!ref)
 		return -EINVAL;
-	state->n_refs--;
-	memmove(ref, ref + 1, (size_t)(state->refs + state->n_refs - ref) * sizeof(*ref));
-	v->memory_bytes -= sizeof(*ref);
-	if (!state->n_refs) {
-		free(state->refs);
-		state->refs = NULL;
-	}
+	verify_refs_remove(v, (uint32_t)(ref - v->state->refs));
 	return 0;
 }
 

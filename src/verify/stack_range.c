@@ -182,13 +182,18 @@ static int check_range(struct verifier *v, const struct mem_access *at, const st
 {
 	struct frame *frame = v->state->frames[reg->frame];
 	struct span span = span_of(at, reg);
+	uint64_t read = 0;
+	int err = 0;
 
-	for (int32_t off = span.lowest; off < span.end; off++) {
-		if (!read_byte(v, frame, off, at->by_call && at->kind == ACCESS_WRITE))
-			return unreadable(v, at, reg, (uint32_t)(off - span.lowest));
-		verify_note_stack_read(v, frame->number, slot_mask(off));
+	for (int32_t off = span.lowest; off < span.end && !err; off++) {
+		if (read_byte(v, frame, off, at->by_call && at->kind == ACCESS_WRITE))
+			read |= slot_mask(off);
+		else
+			err = unreadable(v, at, reg, (uint32_t)(off - span.lowest));
 	}
-	return 0;
+	if (read)
+		verify_note_stack_read(v, frame->number, read);
+	return err;
 }
 
 int verify_stack_range(struct verifier *v, const struct mem_access *at, const struct reg *reg)

@@ -18,8 +18,7 @@ static size_t slots_bytes(uint32_t n)
 	return (n + SLOTS_AT_A_TIME - 1) / SLOTS_AT_A_TIME * SLOTS_AT_A_TIME * sizeof(struct slot);
 }
 
-/* Not zeroed. */
-static void *take(struct verifier *v, size_t bytes)
+void *verify_take(struct verifier *v, size_t bytes)
 {
 	void *piece = pool_get(&v->pool, bytes);
 
@@ -28,7 +27,7 @@ static void *take(struct verifier *v, size_t bytes)
 	return piece;
 }
 
-static void give_back(struct verifier *v, void *piece, size_t bytes)
+void verify_give_back(struct verifier *v, void *piece, size_t bytes)
 {
 	if (piece)
 		v->memory_bytes -= pool_bytes(bytes);
@@ -40,11 +39,11 @@ static void frame_free(struct verifier *v, struct frame *frame)
 	if (!frame)
 		return;
 	if (frame->places) {
-		give_back(v, frame, frame->kept_bytes);
+		verify_give_back(v, frame, frame->kept_bytes);
 		return;
 	}
-	give_back(v, frame->slots, slots_bytes(frame->n_slots));
-	give_back(v, frame, sizeof(*frame));
+	verify_give_back(v, frame->slots, slots_bytes(frame->n_slots));
+	verify_give_back(v, frame, sizeof(*frame));
 }
 
 int verify_frame_grow(struct verifier *v, struct frame *frame, uint32_t n)
@@ -55,12 +54,12 @@ int verify_frame_grow(struct verifier *v, struct frame *frame, uint32_t n)
 	if (n <= frame->n_slots)
 		return 0;
 	if (bytes != old) {
-		slots = take(v, bytes);
+		slots = verify_take(v, bytes);
 		if (!slots)
 			return -ENOMEM;
 		if (frame->n_slots)
 			memcpy(slots, frame->slots, frame->n_slots * sizeof(*slots));
-		give_back(v, frame->slots, old);
+		verify_give_back(v, frame->slots, old);
 	}
 	memset(slots + frame->n_slots, 0, (n - frame->n_slots) * sizeof(*slots));
 	frame->slots = slots;
@@ -72,7 +71,7 @@ static struct frame *frame_keep(struct verifier *v, const struct frame *from)
 {
 	_Alignas(SLOT_BYTES) char packed[KEPT_FRAME_MOST_BYTES];
 	size_t bytes = kept_frame_pack(from, packed);
-	void *memory = take(v, bytes);
+	void *memory = verify_take(v, bytes);
 
 	if (!memory)
 		return NULL;
@@ -82,13 +81,13 @@ static struct frame *frame_keep(struct verifier *v, const struct frame *from)
 
 static struct frame *frame_unpack(struct verifier *v, const struct frame *kept)
 {
-	struct frame *frame = take(v, sizeof(*frame));
+	struct frame *frame = verify_take(v, sizeof(*frame));
 
 	if (!frame)
 		return NULL;
-	frame->slots = kept->n_slots ? take(v, slots_bytes(kept->n_slots)) : NULL;
+	frame->slots = kept->n_slots ? verify_take(v, slots_bytes(kept->n_slots)) : NULL;
 	if (kept->n_slots && !frame->slots) {
-		give_back(v, frame, sizeof(*frame));
+		verify_give_back(v, frame, sizeof(*frame));
 		return NULL;
 	}
 	kept_frame_unpack(kept, frame);
@@ -108,14 +107,14 @@ static void slot_copy(const struct slot *from, struct slot *ret)
 
 static struct frame *frame_copy(struct verifier *v, const struct frame *from)
 {
-	struct frame *frame = take(v, sizeof(*frame));
+	struct frame *frame = verify_take(v, sizeof(*frame));
 
 	if (!frame)
 		return NULL;
 	*frame = *from;
 	if (!from->n_slots)
 		return frame;
-	frame->slots = take(v, slots_bytes(from->n_slots));
+	frame->slots = verify_take(v, slots_bytes(from->n_slots));
 	if (!frame->slots) {
 		frame->n_slots = 0;
 		frame_free(v, frame);
@@ -132,7 +131,7 @@ int verify_frame_push(struct verifier *v, struct state *state, uint32_t func, ui
 
 	if (state->n_frames == SKEP_MOST_FRAMES)
 		return verify_refuse(v, TOO_MANY_FRAMES, state->n_frames + 1);
-	frame = take(v, sizeof(*frame));
+	frame = verify_take(v, sizeof(*frame));
 	if (!frame)
 		return -ENOMEM;
 	memset(frame, 0, sizeof(*frame));
@@ -158,7 +157,7 @@ void verify_frame_pop(struct verifier *v, struct state *state)
 
 struct state *verify_state_new(struct verifier *v)
 {
-	struct state *state = take(v, sizeof(*state));
+	struct state *state = verify_take(v, sizeof(*state));
 
 	if (!state)
 		return NULL;
@@ -167,50 +166,29 @@ struct state *verify_state_new(struct verifier *v)
 	return state;
 }
 
-static void refs_free(struct verifier *v, struct state *state)
-{
-	v->memory_bytes -= state->n_refs * sizeof(*state->refs);
-	free(state->refs);
-}
-
 void verify_state_free(struct verifier *v, struct state *state)
 {
 	if (!state)
 		return;
 	for (uint32_t i = 0; i < state->n_frames; i++)
 		frame_free(v, state->frames[i]);
-	refs_free(v, state);
-	give_back(v, state->steps, state->cap_steps * sizeof(*state->steps));
-	give_back(v, state, sizeof(*state));
+	verify_refs_leave(v, state);
+	verify_give_back(v, state->steps, state->cap_steps * sizeof(*state->steps));
+	verify_give_back(v, state, sizeof(*state));
 }
 
 int verify_steps_grow(struct verifier *v, struct state *state)
 {
 	uint32_t cap = state->cap_steps ? state->cap_steps * 2 : LEAST_STEPS;
-	struct step *steps = take(v, cap * sizeof(*steps));
+	struct step *steps = verify_take(v, cap * sizeof(*steps));
 
 	if (!steps)
 		return -ENOMEM;
 	if (state->n_steps)
 		memcpy(steps, state->steps, state->n_steps * sizeof(*steps));
-	give_back(v, state->steps, state->cap_steps * sizeof(*steps));
+	verify_give_back(v, state->steps, state->cap_steps * sizeof(*steps));
 	state->steps = steps;
 	state->cap_steps = cap;
-	return 0;
-}
-
-static int copy_refs(struct verifier *v, const struct state *from, struct state *state)
-{
-	size_t bytes = from->n_refs * sizeof(*from->refs);
-
-	if (!bytes)
-		return 0;
-	state->refs = malloc(bytes);
-	if (!state->refs)
-		return -ENOMEM;
-	memcpy(state->refs, from->refs, bytes);
-	state->n_refs = from->n_refs;
-	v->memory_bytes += bytes;
 	return 0;
 }
 
@@ -220,7 +198,7 @@ static int copy_steps(struct verifier *v, const struct state *from, struct state
 
 	if (!bytes)
 		return 0;
-	state->steps = take(v, bytes);
+	state->steps = verify_take(v, bytes);
 	if (!state->steps)
 		return -ENOMEM;
 	memcpy(state->steps, from->steps, bytes);
@@ -243,17 +221,16 @@ static int copy_frames(struct verifier *v, const struct state *from, struct stat
 
 static struct state *copy(struct verifier *v, const struct state *from, bool keep)
 {
-	struct state *state = take(v, sizeof(*state));
+	struct state *state = verify_take(v, sizeof(*state));
 
 	if (!state)
 		return NULL;
 	*state = *from;
-	state->refs = NULL;
+	verify_refs_share(state);
 	state->steps = NULL;
 	state->kept = keep;
-	state->n_frames = state->n_refs = state->n_steps = state->cap_steps = 0;
-	if (copy_frames(v, from, state) || copy_refs(v, from, state) ||
-	    copy_steps(v, from, state)) {
+	state->n_frames = state->n_steps = state->cap_steps = 0;
+	if (copy_frames(v, from, state) || copy_steps(v, from, state)) {
 		verify_state_free(v, state);
 		return NULL;
 	}

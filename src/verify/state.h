@@ -9,9 +9,9 @@
  * A state is copied where a path forks, and kept where paths may meet again (states.c).
  *
  * Memory: a state owns its frames, a frame its slots, as far as they were touched. All of it is
- * counted in v->memory_bytes. States that are kept, and those that wait to be walked, have packed
- * frames: kept_reg() and its like read these as well as others, frame->regs and frame->slots only
- * those of the state under way (kept_frame.c).
+ * counted in v->memory_bytes. States that are kept, and those that wait long to be walked, have
+ * packed frames: kept_reg() and its like read these as well as others, frame->regs and frame->slots
+ * only those of the state under way (kept_frame.c).
  */
 #ifndef SKEP_VERIFY_STATE_H
 #define SKEP_VERIFY_STATE_H
@@ -223,7 +223,7 @@ struct step {
 struct state {
 	struct frame *frames[SKEP_MOST_FRAMES]; /* owned */
 	uint32_t n_frames;                      /* >= 1 */
-	struct ref *refs;                       /* owned */
+	const struct ref *refs;                 /* shared with other states: ref_rows.c */
 	uint32_t n_refs, n_locks;
 	uint32_t preempt_off, rcu_locked; /* how deep */
 	uint32_t irq_id, lock_id;         /* the innermost; 0: none */
@@ -243,7 +243,8 @@ struct state {
 	uint32_t hits, misses;       /* how often it ended a path, and did not */
 	bool evicted;                /* no path is compared with it any more */
 	bool kept;                   /* its frames are packed */
-	struct step *steps;          /* owned: since the parent */
+	bool forced; /* all its numbers are precise, and those of all parents (precision.c) */
+	struct step *steps; /* owned: since the parent */
 	uint32_t n_steps, cap_steps;
 };
 
@@ -261,6 +262,10 @@ struct state *verify_state_copy(struct verifier *v, const struct state *from);
 int verify_check_memory(struct verifier *v);
 /** The most that it took is found where states are copied, and in the end. */
 void verify_note_peak(struct verifier *v);
+/** Memory of states, which is counted: not zeroed, NULL if there is none. And: it goes back, @bytes
+ *  as it was asked for; NULL: nothing. */
+void *verify_take(struct verifier *v, size_t bytes);
+void verify_give_back(struct verifier *v, void *piece, size_t bytes);
 void verify_state_free(struct verifier *v, struct state *state);
 /** A copy to be kept: of its frames, ask kept_reg() and its like. */
 struct state *verify_state_keep(struct verifier *v, const struct state *from);
@@ -283,6 +288,18 @@ uint32_t verify_ref_acquire(struct verifier *v, enum ref_kind kind);
 int verify_ref_release(struct verifier *v, uint32_t id);
 const struct ref *verify_ref_find(const struct state *state, uint32_t id);
 
+/* --- ref_rows.c ---------------------------------------------------------------------------- */
+
+/** @copy has the rows of the state that it is a copy of. */
+void verify_refs_share(struct state *copy);
+/** @state has none any more. */
+void verify_refs_leave(struct verifier *v, struct state *state);
+/** The rows of @state, to be changed. Cost O(n_refs) where others have them too */
+struct ref *verify_refs_own(struct verifier *v, struct state *state);
+/** Of the state under way: a row more, and row @i less. */
+void verify_refs_add(struct verifier *v, struct ref ref);
+void verify_refs_remove(struct verifier *v, uint32_t i);
+
 /* --- kept_frame.c -------------------------------------------------------------------------- */
 
 /** The most that a packed frame takes. */
@@ -296,17 +313,53 @@ struct frame *kept_frame_moved(void *memory);
 /** @ret has room for all of kept->n_slots in ret->slots. */
 void kept_frame_unpack(const struct frame *kept, struct frame *ret);
 
+extern const struct reg verify_reg_unset;
+extern const struct reg kept_frame_pointers[SKEP_MOST_FRAMES];
+#define KEPT_ALIKE_CNT (SLOT_ZERO + 1) /* kinds of slots that are told by their place */
+extern const uint8_t kept_alike_kinds[KEPT_ALIKE_CNT][SLOT_BYTES];
+
+static inline void *kept_at(const struct frame *frame, uint16_t place)
+{
+	return (char *)frame->places + place;
+}
+
+/** The kinds of a slot's bytes, of any frame. */
+static inline const uint8_t *kept_kinds(const struct frame *frame, uint32_t s)
+{
+	uint16_t place;
+
+	if (!frame->places)
+		return frame->slots[s].kinds;
+	place = frame->places[SKEP_N_REGS + s];
+	return place < KEPT_ALIKE_CNT ? kept_alike_kinds[place] : kept_at(frame, place);
+}
+
 /**
  * A register, or a slot's, of any frame, packed or not. Of a packed one only what comes before
  * ref_id is there to be looked at (kind, flags, precise, off and id), and precise to be changed:
  * reg_whole() for the rest. One that is unset must not be changed.
  */
-struct reg *kept_reg(const struct frame *frame, unsigned regno);
-struct reg *kept_spilled(const struct frame *frame, uint32_t s);
+static inline struct reg *kept_reg(const struct frame *frame, unsigned regno)
+{
+	if (!frame->places)
+		return (struct reg *)&frame->regs[regno];
+	if (regno == SKEP_R10)
+		return (struct reg *)&kept_frame_pointers[frame->number];
+	return frame->places[regno] ? (struct reg *)kept_at(frame, frame->places[regno])
+				    : (struct reg *)&verify_reg_unset;
+}
+static inline struct reg *kept_spilled(const struct frame *frame, uint32_t s)
+{
+	uint8_t *kinds;
+
+	if (!frame->places)
+		return &frame->slots[s].spilled;
+	kinds = (uint8_t *)kept_kinds(frame, s);
+	return slot_has_reg(kinds) ? (struct reg *)(kinds + SLOT_BYTES)
+				   : (struct reg *)&verify_reg_unset;
+}
 /** All of @reg: itself if it is not packed, or else put together in @room. */
 const struct reg *reg_whole(const struct reg *reg, struct reg *room);
-/** The kinds of a slot's bytes, of any frame. */
-const uint8_t *kept_kinds(const struct frame *frame, uint32_t s);
 /** Of a packed frame: the register, the slot, is unset from now on. */
 void kept_reg_gone(struct frame *frame, unsigned regno);
 void kept_slot_gone(struct frame *frame, uint32_t s);
@@ -318,8 +371,6 @@ static inline bool kept_is_spilled_scalar(const struct frame *frame, uint32_t s)
 }
 
 /* --- reg.c --------------------------------------------------------------------------------- */
-
-extern const struct reg verify_reg_unset;
 
 static inline bool reg_is_pointer(const struct reg *reg)
 {

@@ -115,8 +115,6 @@ struct verifier {
 	struct insn_facts *facts; /* [n_insns] */
 	struct func_facts *funcs; /* [n_funcs] */
 	uint32_t *order;          /* flow.c: instructions, each after those it leads to */
-	uint32_t *order_of;       /* [n_insns] where in it each one is */
-	uint32_t *next_early;     /* of each place in it, the next that is before one it leads to */
 	uint32_t n_funcs;
 	uint32_t n_sccs, n_logged_sccs;
 	struct live_stack *live_stack;   /* live_stack.c */

@@ -20,17 +20,22 @@
 
 #include "verify/wide.h"
 
+#define MOST_UNPACKED       8    /* states that wait */
 #define PAST_LIMIT          10   /* times the limit, in extended mode */
 #define INSNS_BETWEEN_LOOKS 1024 /* at the clock */
 
 /* --- Forks ----------------------------------------------------------------------------------- */
 
-/* What waits is packed, but not before the instruction that made it is through with it. */
+/* What waits long is packed: not the latest, which are likely to be taken up soon, and not what the
+ * instruction under way has made, as it is not through with it. */
 static int pack_pending(struct verifier *v)
 {
-	struct pending *last = v->pending.len ? skep_vec_last(&v->pending) : NULL;
+	struct pending *pending;
 
-	return last && last->since != v->n_processed ? verify_state_pack(v, last->state) : 0;
+	if (v->pending.len < MOST_UNPACKED)
+		return 0;
+	pending = &v->pending.data[v->pending.len - MOST_UNPACKED];
+	return pending->since != v->n_processed ? verify_state_pack(v, pending->state) : 0;
 }
 
 struct state *verify_fork(struct verifier *v, uint32_t at, uint32_t prev_at, bool speculative)

@@ -177,21 +177,20 @@ int typed_target(struct typed_gen *g, bool pointer, int but)
 	}
 }
 
-void typed_merge(struct model *into, const struct model *other)
+static void merge(struct holding *to, const struct holding *from, uint32_t n)
 {
-	struct holding *to = into->regs;
-	const struct holding *from = other->regs;
-
-	for (uint32_t i = 0; i < SKEP_N_REGS + TYPED_WORDS; i++) {
-		if (i == SKEP_N_REGS) {
-			to = into->words - SKEP_N_REGS;
-			from = other->words - SKEP_N_REGS;
-		}
+	for (uint32_t i = 0; i < n; i++) {
 		if (to[i].kind != from[i].kind)
 			to[i] = (struct holding){HOLDS_NOTHING, 0};
 		else if (from[i].room < to[i].room)
 			to[i].room = from[i].room;
 	}
+}
+
+void typed_merge(struct model *into, const struct model *other)
+{
+	merge(into->regs, other->regs, SKEP_N_REGS);
+	merge(into->words, other->words, TYPED_WORDS);
 }
 
 /* --- Jumps ----------------------------------------------------------------------------------- */

@@ -167,6 +167,52 @@ static void write_ids(struct skep_buf *text, uint32_t n)
 	}
 }
 
+/* n loops, one within the other, that no path comes to: behind the outermost r1 is read, and before
+ * the innermost only that tells that it must be kept. */
+static void write_nest(struct skep_buf *text, uint32_t n)
+{
+	skep_buf_puts(text, "r1 = 1\nr0 = 0\nif r0 == 0 goto end\n");
+	for (uint32_t i = 0; i < n; i++)
+		skep_buf_printf(text, "loop%u:\nif r0 == %u goto after%u\n", i, i, i);
+	for (uint32_t i = n; i-- > 0;)
+		skep_buf_printf(text, "goto loop%u\nafter%u:\n", i, i);
+	skep_buf_puts(text, "r0 = r1\nend:\nexit\n");
+}
+
+/* n bytes of a packet that a jump's way is certain of: whence they came cannot be told, so all
+ * numbers of all states before are asked for, each time. */
+static void write_forced(struct skep_buf *text, uint32_t n)
+{
+	skep_buf_puts(text, "r6 = r1\n");
+	for (uint32_t i = 0; i < n; i++)
+		skep_buf_printf(text,
+				"r0 = *(u8 *)skb[0]\nr0 &= 1\nif r0 > 5 goto over%u\nover%u:\n", i,
+				i);
+	skep_buf_puts(text, "r0 = 0\nexit\n");
+}
+
+/* A function with a loop, called from n places: for each it is another loop. */
+static void write_visits(struct skep_buf *text, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		skep_buf_puts(text, "call f\n");
+	skep_buf_puts(text, "r0 = 0\nexit\nf:\nr0 = 0\nagain:\nr0 += 1\n"
+			    "if r0 < 4 goto again\nr0 = 0\nexit\n");
+}
+
+/* n stores to the one slot or the other: that it overwrites the first, each turns out not always to
+ * do, at the end of a path of its own. */
+static void write_drops(struct skep_buf *text, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		skep_buf_printf(text,
+				"call bpf_get_prandom_u32\nr7 = r10\nr7 += -8\n"
+				"if r0 == 0 goto over%u\nr7 += -8\nover%u:\n"
+				"*(u64 *)(r7 +0) = 0\n",
+				i, i);
+	skep_buf_puts(text, "r0 = 0\nexit\n");
+}
+
 const struct adversary adversaries[] = {
 	{"straight", write_straight, 20000, 900000, .n_processed = 20002},
 	{"branches", write_branches, 30, 30, .err = E2BIG, .refusal = "too_many_insns",
@@ -175,13 +221,17 @@ const struct adversary adversaries[] = {
 	{"loop", write_loop, 20000, 490000, .n_processed = 40003},
 	{"spills", write_spills, 1000, 70000, .n_processed = 14259},
 	{"calls", write_calls, 2000, 190000, .n_processed = 8002},
-	{"call_tree", write_call_tree, 3, 6, .n_processed = 6197},
+	{"call_tree", write_call_tree, 3, 6, .n_processed = 6197, .most_bytes = 2 << 20},
 	{"globals", write_globals, 3, 20, .has_globals = true, .not_on_kernel = true,
 	 .n_processed = 101},
 	{"refs", write_refs, 200, 5000, .err = EINVAL, .refusal = "reference_leak",
-	 .n_processed = 1203},
+	 .n_processed = 1203, .most_bytes = 600 << 10},
 	{"ids", write_ids, 200, 490000, .err = EACCES, .refusal = "stack_too_large",
 	 .n_processed = 3062},
+	{"nest", write_nest, 1000, 16000, .n_processed = 4},
+	{"forced", write_forced, 1000, 10000, .n_processed = 3003},
+	{"visits", write_visits, 1000, 70000, .n_processed = 12002},
+	{"drops", write_drops, 1000, 8000, .n_processed = 12995},
 };
 const unsigned n_adversaries = sizeof(adversaries) / sizeof(*adversaries);
 

@@ -23,6 +23,7 @@ struct adversary {
 	int err; /* 0: accepted */
 	const char *refusal;
 	uint32_t n_processed;
+	uint64_t most_bytes; /* of memory that it may take; 0: not looked at */
 };
 
 extern const struct adversary adversaries[];

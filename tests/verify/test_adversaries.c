@@ -58,6 +58,8 @@ static void is_decided_so(const struct adversary *adversary)
 			      last.n_processed);
 	assert_int_equal(err, adversary->err);
 	assert_int_equal(last.n_processed, adversary->n_processed);
+	if (adversary->most_bytes)
+		assert_in_range(last.peak_bytes, 1, adversary->most_bytes);
 	if (adversary->refusal)
 		assert_string_equal(last.refusal, adversary->refusal);
 	else
