@@ -1,0 +1,218 @@
+/* Walking up a stack by unwind tables, see walk.h. */
+#include "unwind/walk.h"
+
+#include <stdbool.h>
+
+#include "unwind/table.h"
+
+/* Where the kernel's struct ucontext keeps registers, from the stack pointer of a signal frame on
+ * x86-64: rbp, rsp, rip. */
+#define SIGNAL_FP 120
+#define SIGNAL_SP 160
+#define SIGNAL_PC 168
+
+struct walk {
+	const struct skep_unwind_process *process;
+	struct skep_unwind_regs regs;
+	bool is_exact;    /* pc is where it was interrupted, no return address */
+	uint32_t n;       /* frames so far, */
+	uint32_t guessed; /* and how many there were before a frame pointer was followed; 0: all */
+	enum skep_unwind_end end;
+};
+
+const char *skep_unwind_end_words(enum skep_unwind_end end)
+{
+	static const char *const words[] = {
+#define UNWIND_END(name, text) [SKEP_UNWIND_##name] = text,
+#include "unwind/ends.def"
+#undef UNWIND_END
+	};
+
+	return end < SKEP_UNWIND_END_CNT ? words[end] : "";
+}
+
+static bool ends(struct walk *walk, enum skep_unwind_end end)
+{
+	walk->end = end;
+	return false;
+}
+
+static bool read_word(struct walk *walk, uint64_t addr, uint64_t *ret)
+{
+	if (!walk->process->read(walk->process->ctx, addr, ret, sizeof(*ret)))
+		return true;
+	return ends(walk, SKEP_UNWIND_UNREADABLE);
+}
+
+/* What lies at a register's value and the rule's offset, and what that adds. */
+static bool deref(struct walk *walk, const struct skep_unwind_rule *rule, uint64_t base,
+		  uint64_t *ret)
+{
+	if (!read_word(walk, base + (uint64_t)(int64_t)rule->cfa_off, ret))
+		return false;
+	*ret += (uint64_t)(int64_t)rule->cfa_add;
+	return true;
+}
+
+/* Any register: those of callers are not followed. */
+static bool by_register(struct walk *walk, const struct skep_unwind_rule *rule, uint64_t *ret)
+{
+	if (!walk->regs.all || rule->cfa_reg >= SKEP_UNWIND_REGS_CNT)
+		return ends(walk, SKEP_UNWIND_REGISTER);
+	uint64_t base = walk->regs.all[rule->cfa_reg];
+	if (rule->cfa == SKEP_CFA_DEREF_REG)
+		return deref(walk, rule, base, ret);
+	*ret = base + (uint64_t)(int64_t)rule->cfa_off;
+	return true;
+}
+
+static bool find_cfa(struct walk *walk, const struct skep_unwind_rule *rule, uint64_t *ret)
+{
+	const struct skep_unwind_regs *regs = &walk->regs;
+	uint64_t off = (uint64_t)(int64_t)rule->cfa_off, add = (uint64_t)(int64_t)rule->cfa_add;
+
+	switch (rule->cfa) {
+	case SKEP_CFA_SP: *ret = regs->sp + off; return true;
+	case SKEP_CFA_FP: *ret = regs->fp + off; return true;
+	case SKEP_CFA_PLT: *ret = regs->sp + off + ((regs->pc & 15) >= add ? 8 : 0); return true;
+	case SKEP_CFA_DEREF_SP: return deref(walk, rule, regs->sp, ret);
+	case SKEP_CFA_DEREF_FP: return deref(walk, rule, regs->fp, ret);
+	case SKEP_CFA_REG:
+	case SKEP_CFA_DEREF_REG: return by_register(walk, rule, ret);
+	default: return ends(walk, SKEP_UNWIND_EXPRESSION);
+	}
+}
+
+static bool find_fp(struct walk *walk, const struct skep_unwind_rule *rule, uint64_t cfa,
+		    uint64_t *ret)
+{
+	uint64_t off = (uint64_t)(int64_t)rule->fp_off;
+
+	*ret = walk->regs.fp;
+	switch (rule->fp) {
+	case SKEP_CFI_AT_CFA: return read_word(walk, cfa + off, ret);
+	case SKEP_CFI_AT_FP: return read_word(walk, walk->regs.fp + off, ret);
+	case SKEP_CFI_AT_SP: return read_word(walk, walk->regs.sp + off, ret);
+	default: return true; /* unchanged, or lost: what needs it will be found unreadable */
+	}
+}
+
+/* All registers of what a signal interrupted. */
+static bool leave_signal(struct walk *walk)
+{
+	struct skep_unwind_regs regs = walk->regs;
+
+	if (!read_word(walk, walk->regs.sp + SIGNAL_FP, &regs.fp) ||
+	    !read_word(walk, walk->regs.sp + SIGNAL_PC, &regs.pc) ||
+	    !read_word(walk, walk->regs.sp + SIGNAL_SP, &regs.sp))
+		return false;
+	regs.all = NULL;
+	walk->regs = regs;
+	walk->is_exact = true;
+	return true;
+}
+
+/* As if the code had a frame pointer. It is 0 where a thread begins, which is what the psABI wants
+ * and all that the loader's first code, written by hand, tells of being it. */
+static bool guess(struct walk *walk)
+{
+	struct skep_unwind_regs regs = {.sp = walk->regs.fp + 16};
+
+	if (!walk->guessed)
+		walk->guessed = walk->n;
+	if (!walk->regs.fp)
+		return ends(walk, SKEP_UNWIND_ROOT);
+	if (regs.sp <= walk->regs.sp || !read_word(walk, walk->regs.fp, &regs.fp) ||
+	    !read_word(walk, walk->regs.fp + 8, &regs.pc))
+		return ends(walk, SKEP_UNWIND_NO_RULE);
+	walk->regs = regs;
+	walk->is_exact = false;
+	return true;
+}
+
+/* The return address is in a register, and the stack may be as high as the caller's. */
+static bool leave_by_register(struct walk *walk, const struct skep_unwind_rule *rule)
+{
+	uint64_t sp = walk->regs.sp + (uint64_t)(int64_t)rule->cfa_off;
+
+	if (!walk->regs.all || (uint32_t)rule->cfa_add >= SKEP_UNWIND_REGS_CNT)
+		return ends(walk, SKEP_UNWIND_REGISTER);
+	if (sp < walk->regs.sp)
+		return ends(walk, SKEP_UNWIND_STUCK);
+	walk->regs = (struct skep_unwind_regs){
+		.pc = walk->regs.all[rule->cfa_add], .sp = sp, .fp = walk->regs.fp};
+	walk->is_exact = false;
+	return true;
+}
+
+/* To the caller. A frame that does not lie above this one would lead in circles. */
+static bool leave(struct walk *walk, const struct skep_unwind_rule *rule)
+{
+	struct skep_unwind_regs regs = {0};
+
+	if (rule->cfa == SKEP_CFA_SIGNAL)
+		return leave_signal(walk);
+	if (rule->cfa == SKEP_CFA_NONE)
+		return guess(walk);
+	if (rule->ra == SKEP_CFI_UNDEFINED)
+		return ends(walk, SKEP_UNWIND_ROOT);
+	if (rule->ra == SKEP_CFI_IN_REG)
+		return leave_by_register(walk, rule);
+	if (rule->ra != SKEP_CFI_AT_CFA)
+		return ends(walk, SKEP_UNWIND_EXPRESSION);
+	if (!find_cfa(walk, rule, &regs.sp) || !find_fp(walk, rule, regs.sp, &regs.fp) ||
+	    !read_word(walk, regs.sp - 8, &regs.pc))
+		return false;
+	if (regs.sp <= walk->regs.sp)
+		return ends(walk, SKEP_UNWIND_STUCK);
+	walk->regs = regs;
+	walk->is_exact = false;
+	return true;
+}
+
+/* A return address may be the first behind a function that ends in a call: so it is the call that
+ * is looked up. */
+static bool step(struct walk *walk)
+{
+	uint64_t pc = walk->regs.pc - !walk->is_exact, bias;
+	const struct skep_unwind_table *table;
+
+	if (!walk->regs.pc)
+		return ends(walk, SKEP_UNWIND_ROOT);
+	table = walk->process->table(walk->process->ctx, pc, &bias);
+	if (!table)
+		return ends(walk, SKEP_UNWIND_UNMAPPED);
+	return leave(walk, skep_unwind_table_find(table, pc - bias));
+}
+
+/* Was it a good one? What still waits for a table cannot be told yet. */
+static void judge_guess(struct walk *walk)
+{
+	if (walk->end == SKEP_UNWIND_ROOT) {
+		walk->end = SKEP_UNWIND_GUESSED;
+	} else if (walk->end != SKEP_UNWIND_FULL && walk->end != SKEP_UNWIND_ASKED) {
+		walk->end = SKEP_UNWIND_NO_RULE;
+		walk->n = walk->guessed;
+	}
+}
+
+uint32_t skep_unwind_walk(const struct skep_unwind_process *process, struct skep_unwind_regs regs,
+			  uint64_t *ret_pcs, uint32_t max, enum skep_unwind_end *ret_end)
+{
+	struct walk walk = {.process = process, .regs = regs, .is_exact = true};
+
+	walk.end = SKEP_UNWIND_FULL;
+	while (walk.n < max) {
+		ret_pcs[walk.n++] = walk.regs.pc;
+		if (!step(&walk))
+			break;
+		if (!walk.regs.pc) { /* how some programs mark their first frame */
+			walk.end = SKEP_UNWIND_ROOT;
+			break;
+		}
+	}
+	if (walk.guessed)
+		judge_guess(&walk);
+	*ret_end = walk.end;
+	return walk.n;
+}
