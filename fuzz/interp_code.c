@@ -1,0 +1,95 @@
+/*
+ * Any bytes as the memory of an interpreter's process: what is read of a function stays within its
+ * limits, as do its lines; and as a chain of frames, a table of lines and a name.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "interp/code.h"
+#include "interp/merge.h"
+#include "interp/python.h"
+#include "interp/v8.h"
+
+#define START  4096
+#define NATIVE 40
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct bytes {
+	const uint8_t *data;
+	size_t size;
+};
+
+static int read_bytes(void *ctx, uint64_t addr, void *ret, size_t n)
+{
+	const struct bytes *bytes = ctx;
+
+	if (addr < START || addr - START > bytes->size || n > bytes->size - (addr - START))
+		return -EFAULT;
+	memcpy(ret, bytes->data + (addr - START), n);
+	return 0;
+}
+
+/* The check is whichever it has: of words at any place that a version may have them at. */
+static void read_code(struct bytes *bytes, uint32_t version, uint32_t check_off)
+{
+	const struct skep_interp_memory memory = {read_bytes, bytes};
+	uint64_t words[SKEP_INTERP_CHECK_WORDS];
+	struct skep_interp_code code;
+
+	if (read_bytes(bytes, START + check_off, words, sizeof(words)) ||
+	    skep_interp_code_read(&memory, version, START, skep_interp_check(words), &code))
+		return;
+	if (code.function.len > 4 * SKEP_INTERP_NAME_MOST ||
+	    code.file.len > 4 * SKEP_INTERP_FILE_MOST || code.lines.len > SKEP_INTERP_TABLE_MOST)
+		abort();
+	for (uint32_t at = 0; at < 64; at++)
+		skep_interp_code_line(&code, at * 0x2000009u);
+	skep_interp_code_done(&code);
+}
+
+static void merge(const uint8_t *data, size_t size)
+{
+	struct skep_interp_stack stack = {0};
+	struct skep_interp_run runs[NATIVE];
+	bool is_evaluator[NATIVE] = {false};
+
+	memcpy(&stack, data, size < sizeof(stack) ? size : sizeof(stack));
+	for (size_t i = 0; i < NATIVE && i < size; i++)
+		is_evaluator[i] = data[size - 1 - i] & 1;
+	skep_interp_merge(&stack, is_evaluator, NATIVE, size & 1, runs);
+	for (int i = 0; i < NATIVE; i++) {
+		if (runs[i].first + runs[i].n > SKEP_INTERP_FRAMES_MOST)
+			abort();
+	}
+}
+
+static void parse_name(const uint8_t *data, size_t size)
+{
+	struct skep_v8_name name;
+	char text[256] = "JS:";
+	size_t n = size < sizeof(text) - 4 ? size : sizeof(text) - 4;
+
+	memcpy(text + 3, data, n);
+	if (skep_v8_parse(text, &name) && name.file && name.file + name.file_len > text + 3 + n)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const uint32_t check_offs[] = {8, 96, 112};
+	struct bytes bytes = {data, size};
+
+	for (uint32_t version = 0; version <= SKEP_INTERP_VERSION_CNT; version++) {
+		for (int i = 0; i < 3; i++)
+			read_code(&bytes, version, check_offs[i]);
+	}
+	for (int form = SKEP_PYTHON_LNOTAB; form <= SKEP_PYTHON_POSITIONS; form++)
+		skep_python_line(form, data, size, 1, (int64_t)size);
+	merge(data, size);
+	parse_name(data, size);
+	return 0;
+}

@@ -1,0 +1,84 @@
+/* Functions of interpreters' programs, see code.h: which file knows of which version. */
+#include "interp/code.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "interp/php.h"
+#include "interp/python.h"
+#include "interp/ruby.h"
+
+struct interpreter {
+	int (*read)(const struct skep_interp_memory *memory, uint64_t addr, uint32_t check,
+		    struct skep_interp_code *code);
+	uint32_t (*line)(const struct skep_interp_code *code, uint32_t at);
+};
+
+static const struct interpreter interpreters[SKEP_INTERP_VERSION_CNT] = {
+#define PYTHON(major, minor, ...)                                                                  \
+	[SKEP_INTERP_PYTHON_##major##_##minor] = {skep_python_read, skep_python_code_line},
+#include "interp/pythons.def"
+#undef PYTHON
+#define PHP(major, minor, ...)                                                                     \
+	[SKEP_INTERP_PHP_##major##_##minor] = {skep_php_read, skep_php_code_line},
+#include "interp/phps.def"
+#undef PHP
+#define RUBY(major, minor, ...)                                                                    \
+	[SKEP_INTERP_RUBY_##major##_##minor] = {skep_ruby_read, skep_ruby_code_line},
+#include "interp/rubies.def"
+#undef RUBY
+};
+
+int skep_interp_code_read(const struct skep_interp_memory *memory, uint32_t version, uint64_t addr,
+			  uint32_t check, struct skep_interp_code *ret)
+{
+	struct skep_interp_code code = {.version = version};
+
+	if (version == SKEP_INTERP_NONE || version >= SKEP_INTERP_VERSION_CNT)
+		return -EINVAL;
+	int err = interpreters[version].read(memory, addr, check, &code);
+	if (err)
+		skep_interp_code_done(&code);
+	else
+		*ret = code;
+	return err;
+}
+
+void skep_interp_code_done(struct skep_interp_code *code)
+{
+	skep_buf_done(&code->function);
+	skep_buf_done(&code->file);
+	skep_buf_done(&code->lines);
+}
+
+uint32_t skep_interp_code_line(const struct skep_interp_code *code, uint32_t at)
+{
+	return interpreters[code->version].line(code, at);
+}
+
+int skep_interp_read_to(const struct skep_interp_memory *memory, uint64_t addr, size_t n,
+			struct skep_buf *ret)
+{
+	char *to = skep_buf_reserve(ret, n);
+	int err = n ? memory->read(memory->ctx, addr, to, n) : 0;
+
+	if (!err)
+		ret->len += n;
+	return err;
+}
+
+uint64_t skep_interp_word(const uint8_t *bytes, uint32_t off)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes + off, sizeof(word));
+	return word;
+}
+
+bool skep_interp_is_same(const uint8_t *object, uint32_t off, uint32_t check)
+{
+	uint64_t words[SKEP_INTERP_CHECK_WORDS];
+
+	memcpy(words, object + off, sizeof(words));
+	return skep_interp_check(words) == check;
+}

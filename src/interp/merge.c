@@ -1,0 +1,111 @@
+/* See merge.h. */
+#include "interp/merge.h"
+
+#include <string.h>
+
+static const char *const evaluators[] = {
+#define EVALUATOR(name) name,
+#include "interp/evaluators.def"
+#undef EVALUATOR
+};
+
+bool skep_interp_is_evaluator(const char *name)
+{
+	for (size_t i = 0; name && i < sizeof(evaluators) / sizeof(evaluators[0]); i++) {
+		size_t len = strlen(evaluators[i]);
+		/* compilers split a function, and say so behind a point */
+		if (!strncmp(name, evaluators[i], len) && (!name[len] || name[len] == '.'))
+			return true;
+	}
+	return false;
+}
+
+struct runs {
+	uint32_t n;
+	struct skep_interp_run at[SKEP_INTERP_FRAMES_MOST]; /* innermost first */
+};
+
+static uint32_t n_of(const struct skep_interp_stack *stack)
+{
+	return stack->n < SKEP_INTERP_FRAMES_MOST ? stack->n : SKEP_INTERP_FRAMES_MOST;
+}
+
+/* A run ends with the frame that C code called. */
+static void split(const struct skep_interp_stack *stack, struct runs *ret)
+{
+	uint32_t first = 0, n = n_of(stack);
+
+	ret->n = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct skep_interp_frame *frame = &stack->frames[i];
+		if (!(frame->at & SKEP_INTERP_ENTRY) && i + 1 < n)
+			continue;
+		ret->at[ret->n++] = (struct skep_interp_run){
+			.first = (uint16_t)first, .n = (uint16_t)(i - first + (frame->code != 0))};
+		first = i + 1;
+	}
+}
+
+static uint32_t count(const bool *is_evaluator, uint32_t n)
+{
+	uint32_t cnt = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		cnt += is_evaluator[i];
+	return cnt;
+}
+
+static uint32_t n_frames_of(const struct runs *runs, uint32_t first, uint32_t end)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = first; i < end; i++)
+		n += runs->at[i].n;
+	return n;
+}
+
+/* All that is outside of run @at, and this itself: one stretch, shims included. */
+static struct skep_interp_run outside(const struct skep_interp_stack *stack,
+				      const struct runs *runs, uint32_t at)
+{
+	struct skep_interp_run run = {0};
+
+	if (at < runs->n)
+		run = (struct skep_interp_run){.first = runs->at[at].first,
+					       .n = (uint16_t)(n_of(stack) - runs->at[at].first)};
+	return run;
+}
+
+/* Run @at, with all that is inside of it. */
+static struct skep_interp_run with_inner(const struct runs *runs, uint32_t at)
+{
+	return (struct skep_interp_run){.n = (uint16_t)(runs->at[at].first + runs->at[at].n)};
+}
+
+struct skep_interp_rest skep_interp_merge(const struct skep_interp_stack *stack,
+					  const bool *is_evaluator, uint32_t n, bool is_whole,
+					  struct skep_interp_run *ret_runs)
+{
+	uint32_t n_evaluators = count(is_evaluator, n), skip = 0, first = 0, k = 0;
+	struct skep_interp_rest rest = {0};
+	struct runs runs;
+
+	split(stack, &runs);
+	memset(ret_runs, 0, n * sizeof(*ret_runs));
+	if (is_whole && n_evaluators && stack->end == SKEP_INTERP_WHOLE) {
+		skip = n_evaluators > runs.n ? n_evaluators - runs.n : 0;
+		first = runs.n > n_evaluators ? runs.n - n_evaluators : 0;
+	}
+	uint32_t at = first;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!is_evaluator[i] || k++ < skip || at == runs.n)
+			continue;
+		ret_runs[i] = at == first ? with_inner(&runs, at) : runs.at[at];
+		at++;
+	}
+	rest.outer = outside(stack, &runs, at);
+	rest.n_displaced = n_frames_of(&runs, 0, first);
+	if (is_whole)
+		rest.n_displaced += n_frames_of(&runs, at, runs.n);
+	return rest;
+}

@@ -1,0 +1,38 @@
+/*
+ * Names and lines of interpreters' frames: read from the memory of their processes soon after a
+ * frame was first seen, and kept, as the process may have ended when they are asked for.
+ *
+ * A code object is known by its process, its address and its check (layout.h): where one takes the
+ * place of another, both have their own names.
+ *
+ * Bounded: 65,536 code objects, 64 MiB. Those that were not met for longest leave first.
+ */
+#ifndef SKEP_INTERP_NAMES_H
+#define SKEP_INTERP_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "interp/layout.h"
+
+struct skep_interp_names;
+
+/** Strings are owned by the names, until the next note. */
+struct skep_interp_name {
+	const char *function, *file;
+	uint32_t line; /* 0: not known */
+};
+
+struct skep_interp_names *skep_interp_names_new(void);
+/** NULL is fine. */
+void skep_interp_names_free(struct skep_interp_names *names);
+/** Read what is not known yet of the frames of @stack, of process @tgid, which may be gone. Cost: a
+ *  few system calls a new code object */
+void skep_interp_names_note(struct skep_interp_names *names, uint32_t tgid,
+			    const struct skep_interp_stack *stack);
+/** The name of a frame; reads nothing. False: it was not read, or is no frame (code is 0). */
+bool skep_interp_names_find(const struct skep_interp_names *names, uint32_t tgid,
+			    const struct skep_interp_frame *frame, struct skep_interp_name *ret);
+size_t skep_interp_names_memory(const struct skep_interp_names *names);
+
+#endif

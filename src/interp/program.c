@@ -1,0 +1,484 @@
+/* The chain of an interpreter's frames, followed in the kernel; see program.h. */
+#include "interp/program.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <skep/btf.h>
+
+#include "interp/keep.h"
+
+#define FRESH_BYTES (64 * 1024)
+#define HASH_FACTOR 0x9e3779b97f4a7c15ull
+#define INDEX_MASK  255
+#define RAW_MASK    (SKEP_INTERP_RAW_BYTES - 1)
+#define AT_MASK     INT32_MAX
+_Static_assert((RAW_MASK & (RAW_MASK + 1)) == 0, "one less than a power of two");
+_Static_assert(SKEP_INTERP_FRAMES_MOST <= INDEX_MASK + 1, "a masked index is behind none of them");
+
+/* Of glibc's struct pthread, on x86-64 since 2.4: the first 32 thread-specific data, each with a
+ * number of its own before it. */
+#define SPECIFIC_OFF   0x310
+#define SPECIFIC_BYTES 16
+#define SPECIFIC_CNT   32
+/* And its table of threads' variables: a pair of words for each module that has any. */
+#define TABLE_OFF  8
+#define PAIR_SHIFT 4
+
+/* All that is known while the chain is followed, in memory of the program's own of which the
+ * verifier remembers nothing: so each frame looks the same to it. */
+struct chain {
+	uint64_t frame;
+	uint64_t word; /* read last */
+	uint64_t thread;
+	uint64_t hash;
+	uint64_t limit; /* where a stack of frames ends */
+	uint32_t key;   /* the stack's number */
+	uint32_t unused;
+	struct skep_interp_fresh fresh;
+	struct skep_interp_runtime runtime;
+	uint8_t raw[SKEP_INTERP_RAW_BYTES + 8];
+	uint64_t object[SKEP_INTERP_CHECK_WORDS];
+	struct skep_interp_stack stack;
+	struct skep_interp_frame behind[INDEX_MASK + 1 - SKEP_INTERP_FRAMES_MOST];
+};
+_Static_assert(offsetof(struct chain, behind) ==
+		       offsetof(struct chain, stack) + sizeof(struct skep_interp_stack),
+	       "what is behind the last frame");
+
+struct func {
+	struct skep_ir_func *f;
+	uint32_t c; /* the register that has the chain's address */
+};
+
+#define FIELD(field)   (int32_t) offsetof(struct chain, field)
+#define BYTES(field)   (uint32_t)sizeof(((struct chain *)0)->field)
+#define GET(at, field) skep_ir_load((at)->f, BYTES(field), R((at)->c), FIELD(field))
+#define PUT(at, field, value)                                                                      \
+	skep_ir_store((at)->f, BYTES(field), R((at)->c), FIELD(field), (value))
+#define ADDRESS(at, field) skep_ir_addr((at)->f, R((at)->c), FIELD(field))
+
+static uint32_t alu(const struct func *at, enum skep_ir_alu op, uint32_t a, struct skep_opnd b)
+{
+	return skep_ir_alu(at->f, op, R(a), b);
+}
+
+/* Go to @cold where the condition holds, on where it does not. */
+static void leave_if(const struct func *at, enum skep_ir_cond cond, uint32_t a, struct skep_opnd b,
+		     uint32_t cold)
+{
+	skep_ir_branch_cold(at->f, cond, R(a), b, cold);
+}
+
+/* The word at @from of the process; to @failed where it cannot be read. */
+static uint32_t read_word(const struct func *at, uint32_t from, uint32_t failed)
+{
+	uint32_t err =
+		skep_ir_calln(at->f, BPF_FUNC_probe_read_user, R(ADDRESS(at, word)), I(8), R(from));
+
+	leave_if(at, SKEP_IR_NE, err, I(0), failed);
+	return GET(at, word);
+}
+
+/* The same at an offset that a field of the runtime says. */
+#define READ(at, base, field, failed)                                                              \
+	read_word(at, alu(at, SKEP_IR_ADD, base, R(GET(at, runtime.field))), failed)
+
+/* --- The thread's state ----------------------------------------------------------------------- */
+
+/* To @other where @state is not that of this thread. */
+static void leave_if_not_own(const struct func *at, uint32_t state, uint32_t other)
+{
+	leave_if(at, SKEP_IR_EQ, state, I(0), other);
+	leave_if(at, SKEP_IR_NE, READ(at, state, thread_id, other), R(GET(at, thread)), other);
+}
+
+static void take_current(const struct func *at, uint32_t base, uint32_t ret_state, uint32_t other)
+{
+	leave_if(at, SKEP_IR_EQ, GET(at, runtime.current), I(0), other);
+	skep_ir_set(at->f, ret_state, R(READ(at, base, current, other)));
+	leave_if_not_own(at, ret_state, other);
+}
+
+/* A key is whether it was made, and a number, 32 bits each. */
+static void take_specific(const struct func *at, uint32_t base, uint32_t ret_state, uint32_t none)
+{
+	uint32_t key = READ(at, base, key, none), number = alu(at, SKEP_IR_SHR, key, I(32)), off;
+
+	leave_if(at, SKEP_IR_EQ, alu(at, SKEP_IR_AND, key, I(UINT32_MAX)), I(0), none);
+	leave_if(at, SKEP_IR_UGE, number, I(SPECIFIC_CNT), none);
+	off = alu(at, SKEP_IR_MUL, number, I(SPECIFIC_BYTES));
+	off = alu(at, SKEP_IR_ADD, off, I(SPECIFIC_OFF + 8));
+	skep_ir_set(at->f, ret_state,
+		    R(read_word(at, alu(at, SKEP_IR_ADD, GET(at, thread), R(off)), none)));
+	leave_if_not_own(at, ret_state, none);
+}
+
+/* What a thread has not used yet is not there: nor are frames. */
+static void take_variable(const struct func *at, uint32_t base, uint32_t ret_state, uint32_t none)
+{
+	uint32_t module = read_word(at, base, none),
+		 pair = alu(at, SKEP_IR_SHL, module, I(PAIR_SHIFT));
+	uint32_t table = read_word(at, alu(at, SKEP_IR_ADD, GET(at, thread), I(TABLE_OFF)), none);
+	uint32_t block = read_word(at, alu(at, SKEP_IR_ADD, table, R(pair)), none);
+
+	skep_ir_set(at->f, ret_state, R(READ(at, block, key, none)));
+}
+
+static uint32_t find_state(const struct func *at, uint32_t base, uint32_t none)
+{
+	uint32_t state = skep_ir_var(at->f), other = skep_ir_block(at->f);
+	uint32_t found = skep_ir_block(at->f), by_key = skep_ir_block(at->f);
+	uint32_t by_tls = skep_ir_block(at->f);
+
+	skep_ir_branch(at->f, SKEP_IR_EQ, R(GET(at, runtime.way)), I(SKEP_INTERP_BY_TLS), by_tls,
+		       by_key);
+	skep_ir_at(at->f, by_tls);
+	take_variable(at, base, state, none);
+	skep_ir_jump(at->f, found);
+	skep_ir_at(at->f, by_key);
+	take_current(at, base, state, other);
+	skep_ir_jump(at->f, found);
+	skep_ir_at(at->f, other);
+	take_specific(at, base, state, none);
+	skep_ir_jump(at->f, found);
+	skep_ir_at(at->f, found);
+	return state;
+}
+
+/* The frame that is the outermost has nothing but its place. */
+static void find_limit(const struct func *at, uint32_t state, uint32_t none)
+{
+	uint32_t stack = skep_ir_block(at->f), done = skep_ir_block(at->f), at_stack, start, size;
+
+	PUT(at, limit, I(-1));
+	skep_ir_branch(at->f, SKEP_IR_NE, R(GET(at, runtime.stack)), I(SKEP_INTERP_NO_OFF), stack,
+		       done);
+	skep_ir_at(at->f, stack);
+	at_stack = alu(at, SKEP_IR_ADD, state, R(GET(at, runtime.stack)));
+	start = skep_ir_mov(at->f, R(read_word(at, at_stack, none)));
+	size = read_word(at, alu(at, SKEP_IR_ADD, at_stack, I(8)), none);
+	start = alu(at, SKEP_IR_ADD, start, R(alu(at, SKEP_IR_SHL, size, I(3))));
+	PUT(at, limit, R(alu(at, SKEP_IR_SUB, start, R(GET(at, runtime.bytes)))));
+	skep_ir_jump(at->f, done);
+	skep_ir_at(at->f, done);
+}
+
+static void follow_inner(const struct func *at, uint32_t frame, uint32_t none)
+{
+	uint32_t further = skep_ir_block(at->f), found = skep_ir_block(at->f);
+	uint32_t inner = GET(at, runtime.inner);
+
+	skep_ir_branch(at->f, SKEP_IR_NE, R(inner), I(SKEP_INTERP_NO_OFF), further, found);
+	skep_ir_at(at->f, further);
+	skep_ir_set(at->f, frame, R(read_word(at, alu(at, SKEP_IR_ADD, frame, R(inner)), none)));
+	skep_ir_jump(at->f, found);
+	skep_ir_at(at->f, found);
+}
+
+static void find_frame(const struct func *at, uint32_t base, uint32_t none)
+{
+	uint32_t frame = skep_ir_var(at->f), state, found = skep_ir_block(at->f);
+	uint32_t alone = skep_ir_block(at->f), threaded = skep_ir_block(at->f);
+
+	PUT(at, limit, I(-1));
+	skep_ir_branch(at->f, SKEP_IR_EQ, R(GET(at, runtime.way)), I(SKEP_INTERP_ALONE), alone,
+		       threaded);
+	skep_ir_at(at->f, alone);
+	skep_ir_set(at->f, frame, R(READ(at, base, current, none)));
+	skep_ir_jump(at->f, found);
+	skep_ir_at(at->f, threaded);
+	state = find_state(at, base, none);
+	find_limit(at, state, none);
+	skep_ir_set(at->f, frame, R(READ(at, state, frame, none)));
+	follow_inner(at, frame, none);
+	skep_ir_jump(at->f, found);
+	skep_ir_at(at->f, found);
+	leave_if(at, SKEP_IR_EQ, frame, I(0), none);
+	leave_if(at, SKEP_IR_UGE, frame, R(GET(at, limit)), none);
+	PUT(at, frame, R(frame));
+}
+
+/* --- One frame -------------------------------------------------------------------------------- */
+
+/* @bytes of what was read, at an offset that may be any. */
+static uint32_t raw_at(const struct func *at, uint32_t off, uint32_t bytes)
+{
+	uint32_t inside = alu(at, SKEP_IR_AND, off, I(RAW_MASK));
+
+	return skep_ir_load(at->f, bytes, R(alu(at, SKEP_IR_ADD, at->c, R(inside))), FIELD(raw));
+}
+#define RAW(at, field, bytes) raw_at(at, GET(at, runtime.field), bytes)
+
+static void read_flags(const struct func *at, uint32_t failed)
+{
+	uint32_t some = skep_ir_block(at->f), done = skep_ir_block(at->f), flags;
+
+	skep_ir_branch(at->f, SKEP_IR_NE, R(GET(at, runtime.flags)), I(SKEP_INTERP_NO_OFF), some,
+		       done);
+	skep_ir_at(at->f, some);
+	flags = read_word(at, RAW(at, flags, 8), failed);
+	skep_ir_store(at->f, 8, R(at->c), FIELD(raw) + SKEP_INTERP_FLAGS_AT, R(flags));
+	skep_ir_jump(at->f, done);
+	skep_ir_at(at->f, done);
+}
+
+static void read_raw(const struct func *at, uint32_t failed)
+{
+	uint32_t from = alu(at, SKEP_IR_ADD, GET(at, frame), R(GET(at, runtime.start)));
+	uint32_t n = alu(at, SKEP_IR_AND, GET(at, runtime.bytes), I(RAW_MASK));
+	uint32_t err =
+		skep_ir_calln(at->f, BPF_FUNC_probe_read_user, R(ADDRESS(at, raw)), R(n), R(from));
+
+	leave_if(at, SKEP_IR_NE, err, I(0), failed);
+	read_flags(at, failed);
+}
+
+/* How far into the code object the interpreter is; the highest bit: C code called the frame. */
+static uint32_t where(const struct func *at, uint32_t code, uint32_t is_entry)
+{
+	uint32_t base = alu(at, SKEP_IR_AND, code, R(GET(at, runtime.code_mask)));
+	uint32_t instr = alu(at, SKEP_IR_SUB, RAW(at, instr, 8), R(base));
+
+	instr = alu(at, SKEP_IR_SUB, instr, R(GET(at, runtime.instructions)));
+	instr = alu(at, SKEP_IR_AND, instr, I(AT_MASK));
+	return alu(at, SKEP_IR_OR, instr, R(alu(at, SKEP_IR_SHL, is_entry, I(31))));
+}
+
+static uint32_t is_entry(const struct func *at)
+{
+	uint32_t byte = alu(at, SKEP_IR_XOR, RAW(at, entry, 1), R(GET(at, runtime.entry_xor)));
+
+	byte = alu(at, SKEP_IR_AND, byte, R(GET(at, runtime.entry_mask)));
+	return skep_ir_cmp(at->f, SKEP_IR_EQ, R(byte), I(0));
+}
+
+/* The code object; 0: the frame is C code's own. */
+static uint32_t own_code(const struct func *at)
+{
+	uint32_t code = skep_ir_var(at->f), none = skep_ir_block(at->f);
+	uint32_t done = skep_ir_block(at->f);
+
+	skep_ir_set(at->f, code, R(RAW(at, code, 8)));
+	skep_ir_branch(at->f, SKEP_IR_TEST, R(RAW(at, entry, 1)), R(GET(at, runtime.c_mask)), none,
+		       done);
+	skep_ir_at(at->f, none);
+	skep_ir_set(at->f, code, I(0));
+	skep_ir_jump(at->f, done);
+	skep_ir_at(at->f, done);
+	return code;
+}
+
+/* As skep_interp_check(). */
+static uint32_t check(const struct func *at, uint32_t code, uint32_t failed)
+{
+	uint32_t from = alu(at, SKEP_IR_ADD, code, R(GET(at, runtime.check)));
+	uint32_t err = skep_ir_calln(at->f, BPF_FUNC_probe_read_user, R(ADDRESS(at, object)),
+				     I(BYTES(object)), R(from));
+	uint32_t mixed;
+
+	leave_if(at, SKEP_IR_NE, err, I(0), failed);
+	mixed = alu(at, SKEP_IR_MUL, GET(at, object[0]), I((int64_t)HASH_FACTOR));
+	for (int i = 1; i < SKEP_INTERP_CHECK_WORDS; i++) {
+		uint32_t word = skep_ir_load(at->f, 8, R(at->c), FIELD(object) + 8 * i);
+		mixed = alu(at, SKEP_IR_XOR, mixed, R(word));
+		mixed = alu(at, SKEP_IR_MUL, mixed, I((int64_t)HASH_FACTOR));
+	}
+	return alu(at, SKEP_IR_SHR, mixed, I(32));
+}
+
+static void mix(const struct func *at, uint32_t value)
+{
+	uint32_t hash = alu(at, SKEP_IR_XOR, GET(at, hash), R(value));
+
+	hash = alu(at, SKEP_IR_MUL, hash, I((int64_t)HASH_FACTOR));
+	PUT(at, hash, R(alu(at, SKEP_IR_XOR, hash, R(alu(at, SKEP_IR_SHR, hash, I(32))))));
+}
+
+static void record(const struct func *at, uint32_t index, uint32_t code, uint32_t where_and_check)
+{
+	uint32_t inside = alu(at, SKEP_IR_AND, index, I(INDEX_MASK));
+	uint32_t off = alu(at, SKEP_IR_MUL, inside, I(sizeof(struct skep_interp_frame)));
+	uint32_t to = alu(at, SKEP_IR_ADD, at->c, R(off));
+
+	skep_ir_store(at->f, 8, R(to), FIELD(stack.frames), R(code));
+	skep_ir_store(at->f, 8, R(to), FIELD(stack.frames) + 8, R(where_and_check));
+	PUT(at, stack.n, R(alu(at, SKEP_IR_ADD, index, I(1))));
+	mix(at, code);
+	mix(at, where_and_check);
+}
+_Static_assert(offsetof(struct skep_interp_frame, check) ==
+		       offsetof(struct skep_interp_frame, at) + 4,
+	       "one word of 64 bits");
+
+static void end(const struct func *at, enum skep_interp_end why)
+{
+	PUT(at, stack.end, I(why));
+	skep_ir_exit(at->f, I(1));
+}
+
+/* To the frame that called this one, if there is one. */
+static void go_on(const struct func *at)
+{
+	uint32_t previous = skep_ir_var(at->f), last = skep_ir_block(at->f);
+	uint32_t linked = skep_ir_block(at->f), behind = skep_ir_block(at->f);
+	uint32_t there = skep_ir_block(at->f);
+
+	skep_ir_branch(at->f, SKEP_IR_EQ, R(GET(at, runtime.previous)), I(SKEP_INTERP_NO_OFF),
+		       behind, linked);
+	skep_ir_at(at->f, behind);
+	skep_ir_set(at->f, previous,
+		    R(alu(at, SKEP_IR_ADD, GET(at, frame), R(GET(at, runtime.bytes)))));
+	skep_ir_jump(at->f, there);
+	skep_ir_at(at->f, linked);
+	skep_ir_set(at->f, previous, R(RAW(at, previous, 8)));
+	skep_ir_jump(at->f, there);
+	skep_ir_at(at->f, there);
+	PUT(at, frame, R(previous));
+	leave_if(at, SKEP_IR_EQ, previous, I(0), last);
+	leave_if(at, SKEP_IR_UGE, previous, R(GET(at, limit)), last);
+	skep_ir_exit(at->f, I(0));
+	skep_ir_at(at->f, last);
+	end(at, SKEP_INTERP_WHOLE);
+}
+
+/* The callback of bpf_loop(): (number of the frame, where the chain's address is). */
+static struct skep_ir_func *one_frame(struct skep_ir_func *prog)
+{
+	struct func at = {.f = skep_ir_subprog(prog, "interp_frame", 2)};
+	uint32_t index = skep_ir_param(at.f, 0), failed = skep_ir_block(at.f);
+	uint32_t shim = skep_ir_block(at.f), shimless = skep_ir_block(at.f);
+	uint32_t plain = skep_ir_block(at.f), done = skep_ir_block(at.f), entry, code, word;
+
+	at.c = skep_ir_load(at.f, 8, R(skep_ir_param(at.f, 1)), 0);
+	read_raw(&at, failed);
+	entry = is_entry(&at);
+	code = own_code(&at);
+	skep_ir_branch(at.f, SKEP_IR_TEST, R(entry), R(GET(&at, runtime.has_shims)), shim,
+		       shimless);
+	skep_ir_at(at.f, shimless);
+	skep_ir_branch(at.f, SKEP_IR_NE, R(code), I(0), plain, shim);
+	skep_ir_at(at.f, shim);
+	record(&at, index, skep_ir_mov(at.f, I(0)), alu(&at, SKEP_IR_SHL, entry, I(31)));
+	skep_ir_jump(at.f, done);
+	skep_ir_at(at.f, plain);
+	word = alu(&at, SKEP_IR_SHL, check(&at, code, failed), I(32));
+	record(&at, index, code, alu(&at, SKEP_IR_OR, word, R(where(&at, code, entry))));
+	skep_ir_jump(at.f, done);
+	skep_ir_at(at.f, done);
+	go_on(&at);
+	skep_ir_at(at.f, failed);
+	end(&at, SKEP_INTERP_UNREADABLE);
+	return at.f;
+}
+
+/* --- The whole -------------------------------------------------------------------------------- */
+
+uint32_t skep_interp_thread_pointer(struct skep_btf *btf)
+{
+#ifdef __x86_64__
+	static const char *const path[][2] = {{"task_struct", "thread"},
+					      {"thread_struct", "fsbase"}};
+	uint32_t off = 0;
+
+	for (int i = 0; i < 2; i++) {
+		struct skep_btf_member member;
+		uint32_t id = btf ? skep_btf_find(btf, path[i][0], strlen(path[i][0]),
+						  SKEP_BTF_MASK(SKEP_BTF_STRUCT))
+				  : 0;
+		if (!id || skep_btf_find_member(btf, id, path[i][1], strlen(path[i][1]), &member))
+			return 0;
+		off += (uint32_t)(member.bit_off / 8);
+	}
+	return off;
+#else
+	return 0;
+#endif
+}
+
+void skep_interp_add_maps(struct skep_object *object, uint32_t stacks_cnt,
+			  struct skep_interp_maps *ret)
+{
+	const struct skep_object_map stacks = {.name = "in_stacks",
+					       .type = BPF_MAP_TYPE_HASH,
+					       .key_size = 4,
+					       .value_size = sizeof(struct skep_interp_stack),
+					       .max_entries = stacks_cnt,
+					       .prefer_no_prealloc = true};
+	const struct skep_object_map fresh = {
+		.name = "in_fresh", .type = BPF_MAP_TYPE_RINGBUF, .max_entries = FRESH_BYTES};
+
+	ret->stacks = skep_object_add_map(object, &stacks);
+	ret->fresh = skep_object_add_map(object, &fresh);
+}
+
+static void take_runtime(const struct func *at, const struct skep_interp_maps *maps, uint32_t file)
+{
+	uint32_t inside = alu(at, SKEP_IR_AND, file, I(maps->runtimes_cnt - 1));
+	uint32_t off = alu(at, SKEP_IR_MUL, inside, I(sizeof(struct skep_interp_runtime)));
+	uint32_t from = alu(at, SKEP_IR_ADD, skep_ir_map_value(at->f, maps->runtimes, 0), R(off));
+
+	skep_ir_copy(at->f, R(at->c), FIELD(runtime), R(from), 0, BYTES(runtime), 8);
+}
+
+static void take_thread(const struct func *at, const struct skep_interp_maps *maps)
+{
+	uint32_t task = skep_ir_call(at->f, BPF_FUNC_get_current_task_btf, 0, NULL);
+	uint32_t from = skep_ir_addr(at->f, R(task), maps->thread_pointer_off);
+	uint32_t both = skep_ir_call(at->f, BPF_FUNC_get_current_pid_tgid, 0, NULL);
+
+	skep_ir_calln(at->f, BPF_FUNC_probe_read_kernel, R(ADDRESS(at, thread)), I(8), R(from));
+	PUT(at, fresh.tgid, R(alu(at, SKEP_IR_SHR, both, I(32))));
+	PUT(at, hash, R(GET(at, fresh.tgid)));
+	PUT(at, stack.n, I(0));
+	PUT(at, stack.end, I(SKEP_INTERP_FULL));
+	PUT(at, stack.version, R(GET(at, runtime.version)));
+}
+
+/* Keep it, and tell who reads names of one that is new. */
+static void keep(const struct func *at, const struct skep_interp_maps *maps)
+{
+	struct skep_ir_func *f = at->f;
+	const struct skep_keeping keeping = {.f = f,
+					     .map = maps->stacks,
+					     .key = ADDRESS(at, key),
+					     .value = ADDRESS(at, stack),
+					     .lost_map = maps->lost_map,
+					     .lost_off = maps->lost_off};
+	uint32_t hash = alu(at, SKEP_IR_XOR, GET(at, hash), R(GET(at, stack.end)));
+	uint32_t is_fresh, number = skep_keep(&keeping, hash, &is_fresh);
+	uint32_t tell = skep_ir_block(f), done = skep_ir_block(f);
+
+	skep_ir_branch(f, SKEP_IR_NE, R(is_fresh), I(0), tell, done);
+	skep_ir_at(f, tell);
+	PUT(at, fresh.number, R(number));
+	skep_ir_calln(f, BPF_FUNC_ringbuf_output, R(skep_ir_map(f, maps->fresh)),
+		      R(ADDRESS(at, fresh)), I(sizeof(struct skep_interp_fresh)), I(0));
+	skep_ir_jump(f, done);
+	skep_ir_at(f, done);
+	skep_ir_exit(f, R(number));
+}
+
+struct skep_ir_func *skep_interp_program(struct skep_ir_func *prog,
+					 const struct skep_interp_maps *maps)
+{
+	struct func at = {.f = skep_ir_subprog(prog, "interp", 2)};
+	uint32_t chain = skep_ir_slot(at.f, sizeof(struct chain), 8);
+	uint32_t box = skep_ir_slot(at.f, 8, 8), none = skep_ir_block(at.f), base;
+
+	at.c = skep_ir_addr(at.f, S(chain, 0), 0);
+	take_runtime(&at, maps, skep_ir_param(at.f, 0));
+	take_thread(&at, maps);
+	base = alu(&at, SKEP_IR_ADD, GET(&at, runtime.addr), R(skep_ir_param(at.f, 1)));
+	find_frame(&at, base, none);
+	skep_ir_store(at.f, 8, S(box, 0), 0, R(at.c));
+	skep_ir_calln(at.f, BPF_FUNC_loop, I(SKEP_INTERP_FRAMES_MOST),
+		      R(skep_ir_func_addr(at.f, one_frame(prog))), S(box, 0), I(0));
+	keep(&at, maps);
+	skep_ir_at(at.f, none);
+	skep_ir_exit(at.f, I(0));
+	return at.f;
+}

@@ -1,0 +1,124 @@
+/* Interpreters in files: of this machine, and of bytes that may be any. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <skep/elf.h>
+
+#include "base/buf.h"
+#include "interp/describe.h"
+
+#define PROGRAM "/usr/bin/python3"
+
+static bool describe(const char *path, struct skep_interp_runtime *ret)
+{
+	_cleanup_elf_ struct skep_elf *elf = NULL;
+
+	return !skep_elf_open(path, &elf, NULL) && skep_interp_describe(elf, path, ret);
+}
+
+/* Debian's programs of Python are the interpreter themselves, and called by their version. */
+static void python(void **state)
+{
+	struct skep_interp_runtime runtime = {0};
+	char path[PATH_MAX], name[32];
+	bool is_known = false;
+
+	if (!realpath(PROGRAM, path)) {
+		print_message("not here: " PROGRAM "\n");
+		skip();
+	}
+	static const struct {
+		uint32_t major, minor, version;
+	} rows[] = {
+#define PYTHON(major, minor, ...) {major, minor, SKEP_INTERP_PYTHON_##major##_##minor},
+#include "interp/pythons.def"
+#undef PYTHON
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(name, sizeof(name), "/python%u.%u", rows[i].major, rows[i].minor);
+		if (strcmp(strrchr(path, '/'), name))
+			continue;
+		is_known = true;
+		assert_true(describe(path, &runtime));
+		assert_int_equal(runtime.version, rows[i].version);
+		assert_true(runtime.addr);
+	}
+	if (!is_known)
+		assert_false(describe(path, &runtime));
+}
+
+static void others(void **state)
+{
+	struct skep_interp_runtime runtime = {0};
+
+	assert_false(describe("/bin/sh", &runtime));
+	assert_false(describe("/proc/self/exe", &runtime));
+	assert_int_equal(runtime.version, SKEP_INTERP_NONE);
+}
+
+/* Of a file that says that it is Python: our own program, under another name. */
+static void another_name(void **state)
+{
+	struct skep_interp_runtime runtime = {0};
+	_cleanup_elf_ struct skep_elf *elf = NULL;
+
+	assert_int_equal(skep_elf_open("/proc/self/exe", &elf, NULL), 0);
+	assert_false(skep_interp_describe(elf, "/usr/bin/python3.11", &runtime));
+	assert_false(skep_interp_describe(elf, "python", &runtime));
+	assert_false(skep_interp_describe(elf, "", &runtime));
+}
+
+static void load(const char *path, struct skep_buf *ret)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	while (fd >= 0 && (n = read(fd, skep_buf_reserve(ret, 1 << 20), 1 << 20)) > 0)
+		ret->len += (size_t)n;
+	if (fd >= 0)
+		close(fd);
+}
+
+static void garbage(void **state)
+{
+	_cleanup_buf_ struct skep_buf file = {0};
+
+	load(PROGRAM, &file);
+	for (int round = 0; file.len && round < 200; round++) {
+		_cleanup_elf_ struct skep_elf *elf = NULL;
+		struct skep_interp_runtime runtime;
+		size_t at[16];
+		char was[16];
+		for (int i = 0; i < 16; i++) { /* headers, or anywhere */
+			at[i] = (size_t)rand() % (i < 8 ? 4096 : file.len);
+			was[i] = file.data[at[i]];
+			file.data[at[i]] = (char)rand();
+		}
+		if (!skep_elf_parse(file.data, file.len, &elf, NULL))
+			skep_interp_describe(elf, "libpython3.11.so", &runtime);
+		for (int i = 16; i--;)
+			file.data[at[i]] = was[i];
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(python),
+		cmocka_unit_test(others),
+		cmocka_unit_test(another_name),
+		cmocka_unit_test(garbage),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,143 @@
+/* Names of frames, kept: of a process that is no more, and of objects that took others' places. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "interp/names.h"
+#include "memory.h"
+
+/* Of 3.12, as pythons.def has it. */
+enum { ASCII = 40, COMPACT = 56, FIRST_LINE = 68, FILE_OFF = 112, NAME = 128, TABLE = 136 };
+
+/* In our own memory, which a child then has, too: objects' addresses are those of the bytes. */
+static struct fake fake;
+
+static uint64_t here(uint64_t addr)
+{
+	return (uint64_t)(uintptr_t)&fake.bytes[addr - FAKE_START];
+}
+
+static struct skep_interp_stack stack_of(const char *function)
+{
+	uint8_t object[160] = {0};
+	uint64_t words[SKEP_INTERP_CHECK_WORDS], file, name, table;
+	struct skep_interp_stack stack = {.n = 2, .version = SKEP_INTERP_PYTHON_3_12};
+
+	file = here(fake_string(&fake, ASCII, COMPACT, "x.py", 4, 0));
+	name = here(fake_string(&fake, ASCII, COMPACT, function, strlen(function), 0));
+	table = here(fake_bytes(&fake, "\x80\0", 2));
+	object[FIRST_LINE] = 7;
+	memcpy(object + FILE_OFF, &file, 8);
+	memcpy(object + NAME, &name, 8);
+	memcpy(object + TABLE, &table, 8);
+	memcpy(words, object + FILE_OFF, sizeof(words));
+	stack.frames[0] = (struct skep_interp_frame){
+		.code = here(fake_put(&fake, object, sizeof(object))),
+		.check = skep_interp_check(words),
+	};
+	stack.frames[1].at = SKEP_INTERP_ENTRY;
+	return stack;
+}
+
+static void of_a_process(void **state)
+{
+	struct skep_interp_names *names = skep_interp_names_new();
+	const struct skep_interp_stack stack = stack_of("f");
+	struct skep_interp_name name;
+	int ends[2];
+	char byte;
+
+	assert_int_equal(pipe(ends), 0);
+	pid_t pid = fork();
+	if (!pid) {
+		close(ends[1]);
+		_exit((int)read(ends[0], &byte, 1));
+	}
+	skep_interp_names_note(names, (uint32_t)pid, &stack);
+	close(ends[1]);
+	waitpid(pid, NULL, 0);
+	close(ends[0]);
+	assert_true(skep_interp_names_find(names, (uint32_t)pid, &stack.frames[0], &name));
+	assert_string_equal(name.function, "f");
+	assert_string_equal(name.file, "x.py");
+	assert_int_equal(name.line, 7);
+	assert_false(skep_interp_names_find(names, (uint32_t)pid, &stack.frames[1], &name));
+	assert_false(skep_interp_names_find(names, (uint32_t)getpid(), &stack.frames[0], &name));
+	assert_true(skep_interp_names_memory(names) > 0);
+	skep_interp_names_free(names);
+}
+
+static void of_one_that_was_replaced(void **state)
+{
+	struct skep_interp_names *names = skep_interp_names_new();
+	const struct skep_interp_stack f = stack_of("f"), g = stack_of("g");
+	struct skep_interp_stack late = f;
+	struct skep_interp_name name;
+	uint32_t pid = (uint32_t)getpid();
+
+	skep_interp_names_note(names, pid, &f);
+	/* g comes to lie where f was; h was there, too, and was not seen in time */
+	memcpy((void *)(uintptr_t)f.frames[0].code, (void *)(uintptr_t)g.frames[0].code, 160);
+	struct skep_interp_stack moved = g;
+	moved.frames[0].code = f.frames[0].code;
+	late.frames[0].check ^= 1;
+	skep_interp_names_note(names, pid, &moved);
+	skep_interp_names_note(names, pid, &late);
+	assert_true(skep_interp_names_find(names, pid, &f.frames[0], &name));
+	assert_string_equal(name.function, "f");
+	assert_true(skep_interp_names_find(names, pid, &moved.frames[0], &name));
+	assert_string_equal(name.function, "g");
+	assert_false(skep_interp_names_find(names, pid, &late.frames[0], &name));
+	skep_interp_names_free(names);
+}
+
+#define MANY 80000
+
+/* What is met all the time stays, what was not met for long goes, and memory is bounded. */
+static void of_many(void **state)
+{
+	struct skep_interp_names *names = skep_interp_names_new();
+	const struct skep_interp_stack f = stack_of("f");
+	uint8_t(*objects)[160] = calloc(MANY, sizeof(*objects));
+	struct skep_interp_frame first = f.frames[0], last = {0};
+	struct skep_interp_name name;
+	uint32_t pid = (uint32_t)getpid();
+
+	assert_non_null(objects);
+	for (uint32_t i = 0; i < MANY; i++) {
+		struct skep_interp_stack stack = f;
+		memcpy(objects[i], (const void *)(uintptr_t)f.frames[0].code, sizeof(*objects));
+		stack.frames[1] = f.frames[0];
+		stack.frames[1].code = (uint64_t)(uintptr_t)objects[i];
+		last = stack.frames[1];
+		first = i ? first : last;
+		skep_interp_names_note(names, pid, &stack);
+	}
+	assert_true(skep_interp_names_find(names, pid, &f.frames[0], &name));
+	assert_string_equal(name.function, "f");
+	assert_int_equal(name.line, 7);
+	assert_true(skep_interp_names_find(names, pid, &last, &name));
+	assert_false(skep_interp_names_find(names, pid, &first, &name));
+	assert_true(skep_interp_names_memory(names) < 70u << 20);
+	free(objects);
+	skep_interp_names_free(names);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(of_a_process),
+		cmocka_unit_test(of_one_that_was_replaced),
+		cmocka_unit_test(of_many),
+	};
+
+	skep_interp_names_free(NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
