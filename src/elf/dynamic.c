@@ -8,10 +8,19 @@
 #include <string.h>
 
 #define DYNAMIC_MAX_ENTRIES 4096U
+#define DYNAMIC_MAX_NEEDED  256U
 
 struct dynamic {
 	uint64_t symtab, strtab, strsz, hash, gnu_hash; /* addresses; 0: absent */
+	uint64_t needed[DYNAMIC_MAX_NEEDED];            /* offsets in strtab */
+	uint32_t n_needed;
 };
+
+static void take_needed(struct dynamic *dyn, uint64_t name)
+{
+	if (dyn->n_needed < DYNAMIC_MAX_NEEDED)
+		dyn->needed[dyn->n_needed++] = name;
+}
 
 static void take_entry(struct dynamic *dyn, uint64_t tag, uint64_t value)
 {
@@ -21,6 +30,7 @@ static void take_entry(struct dynamic *dyn, uint64_t tag, uint64_t value)
 	case DT_STRSZ: dyn->strsz = value; break;
 	case DT_HASH: dyn->hash = value; break;
 	case DT_GNU_HASH: dyn->gnu_hash = value; break;
+	case DT_NEEDED: take_needed(dyn, value); break;
 	default: break;
 	}
 }
@@ -154,4 +164,19 @@ bool skep_elf_dynamic_symtab(const struct skep_elf *elf, struct skep_elf_symtab 
 		return false;
 	*ret = table;
 	return true;
+}
+
+void skep_elf_for_each_needed(const struct skep_elf *elf, void (*fn)(void *ctx, const char *name),
+			      void *ctx)
+{
+	struct skep_elf_strings names;
+	struct dynamic dyn = {0};
+
+	if (!read_dynamic(elf, &dyn) || !take_strings(elf, &dyn, &names))
+		return;
+	for (uint32_t i = 0; i < dyn.n_needed; i++) {
+		const char *name = skep_elf_string(&names, dyn.needed[i]);
+		if (name[0])
+			fn(ctx, name);
+	}
 }

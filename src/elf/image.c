@@ -372,9 +372,19 @@ void skep_elf_freep(struct skep_elf **elf)
 	*elf = NULL;
 }
 
+int skep_elf_fd(const struct skep_elf *elf)
+{
+	return elf->pages ? elf->pages->fd : -1;
+}
+
 uint16_t skep_elf_machine(const struct skep_elf *elf)
 {
 	return elf->machine;
+}
+
+bool skep_elf_is_64(const struct skep_elf *elf)
+{
+	return elf->is64;
 }
 
 bool skep_elf_is_exec_or_dyn(const struct skep_elf *elf)

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define BUILD_ID_MAX 64
 /* Where a build-id is looked for; a hostile file could list one huge note section many times. */
 #define BUILD_ID_NOTES_BYTES (1ULL << 20)
 #define BUILD_ID_MAX_PLACES  64
@@ -68,11 +67,21 @@ static int take_build_id(void *ctx, const struct skep_elf_note *note)
 	if (note->type != NT_GNU_BUILD_ID || note->owner_len != sizeof("GNU") ||
 	    memcmp(note->owner, "GNU", sizeof("GNU")) != 0)
 		return 0;
-	if (note->desc_len == 0 || note->desc_len > BUILD_ID_MAX)
+	if (note->desc_len == 0 || note->desc_len > SKEP_ELF_BUILD_ID_MOST)
 		return 0;
 	id->data = note->desc;
 	id->len = note->desc_len;
 	return 1;
+}
+
+size_t skep_elf_notes_build_id(const void *notes, size_t size, size_t align, const uint8_t **ret)
+{
+	struct build_id id = {0};
+
+	skep_elf_for_each_note(notes, size, align, take_build_id, &id);
+	if (id.len)
+		*ret = id.data;
+	return id.len;
 }
 
 struct place {
@@ -87,8 +96,8 @@ static void search_notes(const struct skep_elf *elf, const struct place *place, 
 		return;
 	data = skep_elf_bytes(elf, place->off, place->size);
 	if (data)
-		skep_elf_for_each_note(data, place->size, place->align == 8 ? 8 : 4, take_build_id,
-				       id);
+		id->len = skep_elf_notes_build_id(data, place->size, place->align == 8 ? 8 : 4,
+						  &id->data);
 }
 
 /* A program's file keeps its segments even where the section headers are stripped: look there too.

@@ -76,6 +76,16 @@ int skep_elf_find_section(const struct skep_elf *elf, const char *name,
 	return i ? skep_elf_section(elf, i, ret) : -ENOENT;
 }
 
+const void *skep_elf_section_bytes(const struct skep_elf *elf,
+				   const struct skep_elf_section *section, uint64_t off,
+				   uint64_t len)
+{
+	if (section->type == SHT_NOBITS || section->type == SHT_NULL || off > section->size ||
+	    len > section->size - off || section->off > UINT64_MAX - off)
+		return NULL;
+	return skep_elf_bytes(elf, section->off + off, len);
+}
+
 uint32_t skep_elf_n_segments(const struct skep_elf *elf)
 {
 	return elf->n_segments;

@@ -18,11 +18,12 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
-#include "symbol/procroot.h"
+#include "linux/procroot.h"
 
 #define DEBUG_ROOT      "/usr/lib/debug"
 #define CRC_MAX_BYTES   (1LL << 30)
 #define CRC_CHUNK_BYTES (256 * 1024)
+#define ID_MOST         64
 
 struct search {
 	const struct skep_elf *elf;
@@ -79,13 +80,12 @@ static int try_build_id(const struct search *search, int root_fd, const char *pa
 }
 
 /* The host's copy will do for a container's file: the build-id says they are the same. */
-static int by_build_id(struct search *search, struct skep_elf **ret)
+static int by_build_id(const struct search *search, struct skep_elf **ret)
 {
 	char path[PATH_MAX] = DEBUG_ROOT "/.build-id/";
 	size_t len = strlen(path);
 
-	search->id_len = skep_elf_build_id(search->elf, &search->id);
-	if (search->id_len < 2)
+	if (search->id_len < 2 || search->id_len > ID_MOST)
 		return -ENOENT;
 	for (size_t i = 0; i < search->id_len; i++)
 		len += (size_t)snprintf(path + len, sizeof(path) - len, i ? "%02x" : "%02x/",
@@ -134,5 +134,41 @@ int skep_debugfile_open(const struct skep_elf *elf, const char *path, int root_f
 {
 	struct search search = {.elf = elf, .root_fd = root_fd};
 
+	search.id_len = skep_elf_build_id(elf, &search.id);
 	return by_build_id(&search, ret) == 0 ? 0 : by_link(&search, path, ret);
+}
+
+/* A path that is not whole begins where the file is that has it, links followed. */
+static int by_alt_name(const struct search *search, const char *name, struct skep_elf **ret)
+{
+	char link[64], path[PATH_MAX];
+	const char *slash;
+
+	if (*name == '/')
+		return try_build_id(search, search->root_fd, name, ret);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", skep_elf_fd(search->elf));
+	ssize_t n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
+	slash = strrchr(path, '/');
+	size_t used = slash ? (size_t)(slash - path) + 1 : 0;
+	if (!used || used + strlen(name) >= sizeof(path))
+		return -ENOENT;
+	strcpy(path + used, name);
+	return try_build_id(search, -1, path, ret);
+}
+
+int skep_debugfile_open_alt(const struct skep_elf *elf, int root_fd, struct skep_elf **ret,
+			    bool *ret_needed)
+{
+	struct search search = {.elf = elf, .root_fd = root_fd};
+	struct skep_elf_section section;
+
+	*ret_needed = skep_elf_find_section(elf, ".gnu_debugaltlink", &section) == 0;
+	const char *name = *ret_needed ? section.data : NULL;
+	const char *end = name ? memchr(name, 0, section.size) : NULL;
+	if (!end)
+		return -ENOENT;
+	search.id = (const uint8_t *)end + 1;
+	search.id_len = section.size - (size_t)(end + 1 - name);
+	return by_alt_name(&search, name, ret) == 0 ? 0 : by_build_id(&search, ret);
 }

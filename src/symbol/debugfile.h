@@ -2,6 +2,7 @@
 #ifndef SKEP_SYMBOL_DEBUGFILE_H
 #define SKEP_SYMBOL_DEBUGFILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct skep_elf;
@@ -15,6 +16,13 @@ struct skep_elf;
  */
 int skep_debugfile_open(const struct skep_elf *elf, const char *path, int root_fd,
 			struct skep_elf **ret);
+/**
+ * Open the supplementary file of @elf, a file with DWARF that dwz made smaller: where
+ * .gnu_debugaltlink says, from where @elf is if that is no whole path; else by build-id, as above.
+ * Return 0 | -ENOENT it needs none, or it is not there (*ret_needed tells)
+ */
+int skep_debugfile_open_alt(const struct skep_elf *elf, int root_fd, struct skep_elf **ret,
+			    bool *ret_needed);
 /** CRC-32 of a whole file, as .gnu_debuglink has it. Return 0 | -EFBIG over 1 GiB | -errno */
 int skep_debugfile_crc(int fd, uint32_t *ret);
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/overlay.h"
 
 #define INPUT_MAX_BYTES  4096
 #define OUTPUT_MAX_BYTES (64 * 1024)
@@ -49,7 +50,7 @@ char *skep_demangle(const char *name)
 	struct output output = {0};
 
 	if (name[0] != '_' || (name[1] != 'Z' && name[1] != 'R') ||
-	    strnlen(name, INPUT_MAX_BYTES + 1) > INPUT_MAX_BYTES)
+	    strnlen(name, INPUT_MAX_BYTES + 1) > INPUT_MAX_BYTES || skep_overlay_load())
 		return NULL;
 	if (demangle(name, &output) && output.text.len)
 		return output.text.data;

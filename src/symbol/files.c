@@ -24,17 +24,25 @@
 #include "base/fd.h"
 #include "base/strmap.h"
 #include "symbol/debugfile.h"
-#include "symbol/procroot.h"
-#include "symbol/vdso.h"
+#include "linux/procroot.h"
+#include "linux/vdso.h"
 
 /* A slot whose mapping led to no file; tried once per set of mappings. */
 #define NO_FILE UINT32_MAX
 
 void skep_files_init(struct skep_files *files)
 {
-	*files = (struct skep_files){.next_gen = 1};
-	for (size_t i = 0; i < SKEP_FILES_MAX; i++)
-		files->slots[i].fd = -1;
+	/* Not the slots: most scripts use none, and all of them are half a megabyte. */
+	files->n_slots = 0;
+	files->clock = files->n_open = files->memory = 0;
+	files->wants_lines = false;
+	files->next_gen = 1;
+}
+
+static void slot_init(struct skep_file *file)
+{
+	*file = (struct skep_file){.fd = -1};
+	skep_line_source_init(&file->lines);
 }
 
 static void slot_clear(struct skep_files *files, struct skep_file *file)
@@ -46,12 +54,13 @@ static void slot_clear(struct skep_files *files, struct skep_file *file)
 		files->memory -= skep_table_memory(&file->table);
 	skep_table_done(&file->table);
 	free(file->path);
-	*file = (struct skep_file){.fd = -1};
+	skep_line_source_done(&file->lines);
+	slot_init(file);
 }
 
 void skep_files_done(struct skep_files *files)
 {
-	for (size_t i = 0; i < SKEP_FILES_MAX; i++)
+	for (size_t i = 0; i < files->n_slots; i++)
 		slot_clear(files, &files->slots[i]);
 }
 
@@ -63,7 +72,7 @@ static bool same_key(const struct skep_file_key *a, const struct skep_file_key *
 
 static struct skep_file *find_key(struct skep_files *files, const struct skep_file_key *key)
 {
-	for (size_t i = 0; i < SKEP_FILES_MAX; i++)
+	for (size_t i = 0; i < files->n_slots; i++)
 		if (files->slots[i].gen && same_key(&files->slots[i].key, key))
 			return &files->slots[i];
 	return NULL;
@@ -74,7 +83,7 @@ static struct skep_file *oldest(struct skep_files *files, bool built, const stru
 {
 	struct skep_file *found = NULL;
 
-	for (size_t i = 0; i < SKEP_FILES_MAX; i++) {
+	for (size_t i = 0; i < files->n_slots; i++) {
 		struct skep_file *file = &files->slots[i];
 
 		if (file != spare && (!built || file->built) &&
@@ -84,11 +93,24 @@ static struct skep_file *oldest(struct skep_files *files, bool built, const stru
 	return found;
 }
 
+static struct skep_file *free_slot(struct skep_files *files)
+{
+	struct skep_file *file;
+
+	if (files->n_slots < SKEP_FILES_MAX) {
+		file = &files->slots[files->n_slots++];
+		slot_init(file);
+		return file;
+	}
+	file = oldest(files, false, NULL); /* one that was emptied has last_use 0 */
+	slot_clear(files, file);
+	return file;
+}
+
 static struct skep_file *take_slot(struct skep_files *files, const struct skep_file_key *key)
 {
-	struct skep_file *file = oldest(files, false, NULL); /* an unused one has last_use 0 */
+	struct skep_file *file = free_slot(files);
 
-	slot_clear(files, file);
 	file->key = *key;
 	file->gen = files->next_gen++;
 	file->last_use = ++files->clock;
@@ -103,14 +125,18 @@ static void keep_within_memory(struct skep_files *files, const struct skep_file 
 		slot_clear(files, file);
 }
 
-static void build_elf(struct skep_file *file, const struct skep_elf *elf)
+/* What is stripped of one may have the other. */
+static void build_elf(struct skep_file *file, const struct skep_elf *elf, bool wants_lines)
 {
 	_cleanup_close_ int root_fd = skep_procroot_open(file->pid);
 	_cleanup_elf_ struct skep_elf *debug = NULL;
+	bool has_symtab = skep_elf_has_symtab(elf);
 
-	if (!skep_elf_has_symtab(elf))
+	if (!has_symtab || (wants_lines && !skep_line_source_is_in(elf)))
 		skep_debugfile_open(elf, file->path, root_fd, &debug);
-	skep_table_build(elf, debug, &file->table);
+	skep_table_build(elf, has_symtab ? NULL : debug, &file->table);
+	if (wants_lines)
+		skep_line_source_take(&file->lines, debug ? debug : elf, root_fd);
 }
 
 static void account(struct skep_files *files, struct skep_file *file)
@@ -129,7 +155,7 @@ static void build(struct skep_files *files, struct skep_file *file)
 		return;
 	files->n_open--;
 	if (skep_elf_open_fd(TAKE_FD(file->fd), file->path, &elf, NULL) == 0)
-		build_elf(file, elf);
+		build_elf(file, elf, files->wants_lines);
 	account(files, file);
 }
 
@@ -281,7 +307,7 @@ static struct skep_file *get(struct skep_files *files, pid_t pid, const struct s
 
 bool skep_files_share(struct skep_files *files, struct skep_mapping *m)
 {
-	for (size_t i = 0; m->generation && i < SKEP_FILES_MAX; i++) {
+	for (size_t i = 0; m->generation && i < files->n_slots; i++) {
 		struct skep_file *file = &files->slots[i];
 
 		if (!file->gen || file->map_generation != m->generation ||
@@ -301,8 +327,8 @@ bool skep_files_pin(struct skep_files *files, pid_t pid, const struct skep_maps 
 	return get(files, pid, maps, m);
 }
 
-const struct skep_table *skep_files_table(struct skep_files *files, pid_t pid,
-					  const struct skep_maps *maps, struct skep_mapping *m)
+struct skep_file *skep_files_get(struct skep_files *files, pid_t pid, const struct skep_maps *maps,
+				 struct skep_mapping *m)
 {
 	struct skep_file *file = get(files, pid, maps, m);
 
@@ -310,5 +336,13 @@ const struct skep_table *skep_files_table(struct skep_files *files, pid_t pid,
 		return NULL;
 	file->last_use = ++files->clock;
 	build(files, file);
-	return &file->table;
+	return file;
+}
+
+const struct skep_table *skep_files_table(struct skep_files *files, pid_t pid,
+					  const struct skep_maps *maps, struct skep_mapping *m)
+{
+	struct skep_file *file = skep_files_get(files, pid, maps, m);
+
+	return file ? &file->table : NULL;
 }

@@ -12,7 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "symbol/maps.h"
+#include "linux/maps.h"
+#include "symbol/lines.h"
 #include "symbol/table.h"
 
 #define SKEP_FILES_MAX        512
@@ -27,20 +28,23 @@ struct skep_file_key {
 struct skep_file {
 	struct skep_file_key key;
 	uint32_t map_dev, map_generation; /* of a mapping that led to it; generation 0: none */
-	uint32_t gen;                     /* 0: the slot was never used */
+	uint32_t gen;                     /* 0: the slot was emptied */
 	uint64_t last_use;
 	int fd;     /* owned; -1 once the table was built */
 	char *path; /* owned; in its process's root folder */
 	pid_t pid;  /* who mapped it first */
 	bool built;
 	struct skep_table table;
+	struct skep_line_source lines; /* once the table was built */
 };
 
 struct skep_files {
 	struct skep_file slots[SKEP_FILES_MAX];
-	uint64_t clock; /* counts uses */
-	size_t n_open;  /* slots with fd >= 0 */
-	size_t memory;  /* of all tables */
+	uint32_t n_slots; /* of them that were ever used; the rest has no content */
+	uint64_t clock;   /* counts uses */
+	size_t n_open;    /* slots with fd >= 0 */
+	size_t memory;    /* of all tables */
+	bool wants_lines;
 	uint32_t next_gen;
 };
 
@@ -54,5 +58,8 @@ bool skep_files_share(struct skep_files *files, struct skep_mapping *m);
 /** The table of mapping @m of @pid; good until the next call. NULL: no file, or unreadable. */
 const struct skep_table *skep_files_table(struct skep_files *files, pid_t pid,
 					  const struct skep_maps *maps, struct skep_mapping *m);
+/** The file itself, its table built. */
+struct skep_file *skep_files_get(struct skep_files *files, pid_t pid, const struct skep_maps *maps,
+				 struct skep_mapping *m);
 
 #endif

@@ -10,7 +10,8 @@
 
 #include "symbol/usyms.h"
 
-#define DELETED " (deleted)"
+#define DELETED   " (deleted)"
+#define ANONYMOUS "//anon" /* what the kernel's records call memory without a file */
 
 static void keep_within_room(struct skep_usyms *syms, struct skep_process_node *node)
 {
@@ -81,6 +82,8 @@ void skep_usyms_on_map(struct skep_usyms *syms, pid_t pid, const struct skep_map
 	m.exec = true;
 	m.file_slot = m.file_gen = 0;
 	path = without_deleted(path, room, sizeof(room), &m.deleted);
+	if (!strcmp(path, ANONYMOUS))
+		path = "";
 	struct skep_mapping *added = skep_maps_add(&process->maps[0], &m, path);
 	if (!added)
 		syms->n_dropped++;

@@ -3,7 +3,7 @@
  *
  * Names by address need an index of all code symbols, built once at the first
  * question: parallel arrays sorted by address and one blob of names, some
- * 38 bytes a symbol. An address by name needs no index: the file is read as a
+ * 28 bytes a symbol. An address by name needs no index: the file is read as a
  * stream and left at the first hit.
  *
  * Invariant of the index: addrs[] ascends; symbols at one address keep the
@@ -92,6 +92,23 @@ static uint32_t add_text(struct index *index, const char *text, size_t len)
 	return at;
 }
 
+/* The padding before a function is called __pfx_ and the function's name, and comes before it: half
+ * of all names are the end of the one before. */
+static uint32_t add_name(struct index *index, const struct skep_kallsyms_line *line)
+{
+	size_t n = index->names.len, padding = strlen("__pfx_"), len;
+	const char *last;
+
+	if (n && index->names.data[n - 1] != NO_NAME) {
+		last = index->text.data + index->names.data[n - 1];
+		len = strlen(last);
+		if (len == line->name_len + padding && !strncmp(last, "__pfx_", padding) &&
+		    !memcmp(last + padding, line->name, line->name_len))
+			return index->names.data[n - 1] + (uint32_t)padding;
+	}
+	return add_text(index, line->name, line->name_len);
+}
+
 /* Symbols of a module follow each other, so only the last one is compared. */
 static uint16_t module_id(struct index *index, const struct skep_kallsyms_line *line)
 {
@@ -155,7 +172,7 @@ static int add_symbol(void *ctx, const struct skep_kallsyms_line *line)
 		note_disorder(index, line->addr);
 	skep_vec_push(&index->addrs, line->addr);
 	skep_vec_push(&index->modules, module_id(index, line));
-	skep_vec_push(&index->names, code ? add_text(index, line->name, line->name_len) : NO_NAME);
+	skep_vec_push(&index->names, code ? add_name(index, line) : NO_NAME);
 	return 0;
 }
 

@@ -12,27 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
-#include "symbol/procroot.h"
+#include "linux/procroot.h"
 
 #define CHECK_NS   50000000ULL
 #define REFRESH_NS 100000000ULL
 #define PERFMAP_NS 50000000ULL
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
-}
-
 /* True at most once in @every_ns. */
 static bool due(uint64_t *last_ns, uint64_t every_ns)
 {
-	uint64_t now = now_ns();
+	uint64_t now = skep_clock_ns();
 
 	if (*last_ns && now - *last_ns < every_ns)
 		return false;
@@ -143,7 +135,7 @@ int skep_process_init(struct skep_process *ret, pid_t pid)
 	read_status(&process);
 	read_exe(pid, &process.exe_dev, &process.exe_inode);
 	read_maps(&process);
-	process.checked_ns = process.maps_read_ns = now_ns();
+	process.checked_ns = process.maps_read_ns = skep_clock_ns();
 	*ret = process;
 	return 0;
 }

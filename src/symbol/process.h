@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "symbol/maps.h"
+#include "linux/maps.h"
 #include "symbol/perfmap.h"
 
 #define SKEP_PROCESS_MAX_MAPS 4

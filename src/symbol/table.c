@@ -188,6 +188,15 @@ static void take_segments(const struct skep_elf *elf, bool code, struct skep_tab
 	}
 }
 
+static void take_build_id(const struct skep_elf *elf, struct skep_table *table)
+{
+	const uint8_t *id;
+
+	table->build_id_bytes = (uint32_t)skep_elf_build_id(elf, &id);
+	if (table->build_id_bytes)
+		memcpy(table->build_id, id, table->build_id_bytes);
+}
+
 void skep_table_build(const struct skep_elf *elf, const struct skep_elf *debug,
 		      struct skep_table *ret)
 {
@@ -196,6 +205,7 @@ void skep_table_build(const struct skep_elf *elf, const struct skep_elf *debug,
 	*ret = (struct skep_table){0};
 	take_segments(elf, true, ret);
 	take_segments(elf, false, ret);
+	take_build_id(elf, ret);
 	find_code(elf, build);
 	skep_elf_for_each_symbol(elf, gather, build);
 	if (debug)

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct skep_elf;
+#include <skep/elf.h>
 
 #define SKEP_TABLE_MAX_SYMBOLS    (4U << 20)
 #define SKEP_TABLE_MAX_NAME_BYTES (256UL << 20)
@@ -33,6 +33,8 @@ struct skep_table {
 	size_t names_bytes;
 	struct skep_table_segment segments[SKEP_TABLE_MAX_SEGMENTS]; /* code first */
 	uint32_t n_segments;
+	uint32_t build_id_bytes; /* 0: it has none */
+	uint8_t build_id[SKEP_ELF_BUILD_ID_MOST];
 };
 
 /**

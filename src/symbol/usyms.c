@@ -9,6 +9,7 @@
 #include <skep/symbol.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include <skep/elf.h>
@@ -42,6 +43,7 @@ void skep_usyms_free(struct skep_usyms *syms)
 		}
 	}
 	skep_files_done(&syms->files);
+	skep_lines_free(syms->lines);
 	skep_names_done(&syms->names);
 	free(syms);
 }
@@ -51,20 +53,43 @@ static struct skep_process_node **bucket_of(struct skep_usyms *syms, pid_t pid)
 	return &syms->buckets[(uint32_t)pid % SKEP_USYMS_BUCKETS];
 }
 
+static void drop(struct skep_usyms *syms, struct skep_process_node **at)
+{
+	struct skep_process_node *node = *at;
+
+	*at = node->next;
+	syms->followed_bytes -= node->followed_bytes;
+	skep_process_done(&node->process);
+	free(node);
+	syms->n_processes--;
+}
+
 void skep_usyms_drop_oldest(struct skep_usyms *syms)
 {
-	struct skep_process_node **oldest = NULL, *node;
+	struct skep_process_node **oldest = NULL;
 
 	for (size_t i = 0; i < SKEP_USYMS_BUCKETS; i++)
 		for (struct skep_process_node **at = &syms->buckets[i]; *at; at = &(*at)->next)
 			if (!oldest || (*at)->process.last_use < (*oldest)->process.last_use)
 				oldest = at;
-	node = *oldest;
-	*oldest = node->next;
-	syms->followed_bytes -= node->followed_bytes;
-	skep_process_done(&node->process);
-	free(node);
-	syms->n_processes--;
+	drop(syms, oldest);
+}
+
+/* Of those that are not there their number tells: what comes under it later is another. */
+void skep_usyms_forget_ended(struct skep_usyms *syms)
+{
+	for (size_t i = 0; i < SKEP_USYMS_BUCKETS; i++) {
+		for (struct skep_process_node **at = &syms->buckets[i]; *at;) {
+			const struct skep_process *process = &(*at)->process;
+			if (process->last_use <= syms->settled[0] && kill(process->pid, 0) &&
+			    errno == ESRCH)
+				drop(syms, at);
+			else
+				at = &(*at)->next;
+		}
+	}
+	syms->settled[0] = syms->settled[1];
+	syms->settled[1] = syms->clock;
 }
 
 /* Hold on to the files of its code while it is there to show them. */
@@ -217,6 +242,58 @@ int skep_usyms_lookup(struct skep_usyms *syms, pid_t pid, uint64_t addr, struct 
 	*ret = found;
 	return 0;
 }
+
+/* --- Source lines ---------------------------------------------------------------------------- */
+
+void skep_usyms_want_lines(struct skep_usyms *syms)
+{
+	syms->files.wants_lines = true;
+	if (!syms->lines)
+		syms->lines = skep_lines_new();
+}
+
+/* In the file that was mapped there last. */
+static const struct skep_line_answer *lines_in_maps(struct skep_usyms *syms,
+						    struct skep_process *process, uint64_t addr)
+{
+	for (size_t i = 0; i < process->n_maps; i++) {
+		const struct skep_maps *maps = &process->maps[i];
+		struct skep_mapping *m = skep_maps_find(maps, addr);
+		if (!m)
+			continue;
+		struct skep_file *file = skep_files_get(&syms->files, process->pid, maps, m);
+		uint64_t file_addr;
+		if (!file ||
+		    skep_table_off_to_addr(&file->table, addr - m->start + m->off, &file_addr) < 0)
+			return NULL;
+		return skep_lines_find(syms->lines, &syms->files, file, file_addr, &syms->names,
+				       syms->demangle);
+	}
+	return NULL;
+}
+
+uint32_t skep_usyms_lines(struct skep_usyms *syms, pid_t pid, uint64_t addr,
+			  const struct skep_source_frame **ret)
+{
+	struct skep_process *process = syms->lines ? get_process(syms, pid) : NULL;
+	const struct skep_line_answer *answer = process ? lines_in_maps(syms, process, addr) : NULL;
+
+	if (!answer)
+		return 0;
+	*ret = answer->frames;
+	return answer->n;
+}
+
+bool skep_usyms_lines_trouble(const struct skep_usyms *syms, size_t i,
+			      struct skep_lines_trouble *ret)
+{
+	if (!syms->lines || i >= syms->lines->troubles.len)
+		return false;
+	*ret = syms->lines->troubles.data[i];
+	return true;
+}
+
+/* --- Without processes ----------------------------------------------------------------------- */
 
 int skep_usyms_find(struct skep_usyms *syms, const char *path, const char *name, uint64_t *ret_addr)
 {

@@ -23,10 +23,12 @@ struct skep_usyms {
 	bool followed; /* the kernel tells of new mappings, so processes are not looked at again */
 	struct skep_names names;
 	struct skep_files files;
+	struct skep_lines *lines; /* owned; NULL: they are not wanted */
 	struct skep_process_node *buckets[SKEP_USYMS_BUCKETS]; /* owned chains, by pid */
 	size_t n_processes, followed_bytes;
-	uint64_t n_dropped; /* processes and mappings that there was no room for */
-	uint64_t clock;     /* counts uses */
+	uint64_t n_dropped;  /* processes and mappings that there was no room for */
+	uint64_t clock;      /* counts uses */
+	uint64_t settled[2]; /* it, when ended ones were forgotten, and the time before */
 };
 
 struct skep_process_node *skep_usyms_find_process(struct skep_usyms *syms, pid_t pid);

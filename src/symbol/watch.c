@@ -1,11 +1,6 @@
 /*
  * Watches what processes map, for follow.c: records of the kernel, from
- * perfring.c, in their own layout.
- *
- *	MMAP2	pid tid | start len | offset | major minor | inode | generation |
- *		prot flags | path…
- *	COMM	pid tid | name…			misc: was it an execution
- *	FORK	pid parent tid parent's tid
+ * perfring.c.
  *
  * A record is in its ring a moment after its time. So that none is overtaken by
  * a later one from another CPU, the last millisecond waits for the next step.
@@ -17,17 +12,16 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "linux/perfring.h"
 #include "symbol/usyms.h"
 #include "symbol/watch.h"
 
 #define RING_BYTES    (64UL * 1024)
+#define WAKEUP_BYTES  4096 /* some 30 records: five programs started */
 #define SETTLE_NS     1000000
 #define SIGHTS_A_STEP 16
 
@@ -38,63 +32,21 @@ struct skep_watch {
 	pid_t only;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
-}
-
 /* --- Records ---------------------------------------------------------------------------------- */
-
-struct mmap2 {
-	uint32_t pid, tid;
-	uint64_t start, len, off;
-	uint32_t major, minor;
-	uint64_t inode, generation;
-	uint32_t prot, flags;
-};
-
-struct ids {
-	uint32_t pid, other;
-};
-
-static void on_mmap2(struct skep_usyms *syms, pid_t only, const struct skep_perf_record *record)
-{
-	const char *path = (const char *)record->data + sizeof(struct mmap2);
-	struct mmap2 from;
-
-	if (record->size <= sizeof(from) || !memchr(path, '\0', record->size - sizeof(from)))
-		return;
-	memcpy(&from, record->data, sizeof(from));
-	struct skep_mapping m = {
-		.start = from.start,
-		.end = from.start + from.len,
-		.off = from.off,
-		.inode = from.inode,
-		.dev = from.major << 20 | from.minor,
-		.generation = (uint32_t)from.generation,
-	};
-	if (!only || (pid_t)from.pid == only)
-		skep_usyms_on_map(syms, (pid_t)from.pid, &m, path);
-}
 
 void skep_watch_record(struct skep_usyms *syms, pid_t only, const struct skep_perf_record *record)
 {
-	struct ids ids;
+	struct skep_perf_change change;
 
-	if (record->type == PERF_RECORD_MMAP2)
-		on_mmap2(syms, only, record);
-	if (record->size < sizeof(ids))
+	if (!skep_perf_record_change(record, &change) || (only && (pid_t)change.pid != only))
 		return;
-	memcpy(&ids, record->data, sizeof(ids));
-	if (only && (pid_t)ids.pid != only)
-		return;
-	if (record->type == PERF_RECORD_FORK)
-		skep_usyms_on_fork(syms, (pid_t)ids.pid, (pid_t)ids.other);
-	else if (record->type == PERF_RECORD_COMM && record->misc & PERF_RECORD_MISC_COMM_EXEC)
-		skep_usyms_on_exec(syms, (pid_t)ids.pid);
+	pid_t pid = (pid_t)change.pid;
+	switch (change.kind) {
+	case SKEP_PERF_MAPPED: skep_usyms_on_map(syms, pid, &change.mapping, change.path); break;
+	case SKEP_PERF_FORKED: skep_usyms_on_fork(syms, pid, (pid_t)change.parent); break;
+	case SKEP_PERF_EXECUTED: skep_usyms_on_exec(syms, pid); break;
+	case SKEP_PERF_EXITED: break; /* stacks of the past still name it */
+	}
 }
 
 static void on_record(void *ctx, const struct skep_perf_record *record)
@@ -109,7 +61,7 @@ static void on_record(void *ctx, const struct skep_perf_record *record)
 int skep_watch_open(struct skep_usyms *syms, pid_t only, struct skep_watch **ret)
 {
 	struct skep_perfrings *rings;
-	int err = skep_perfrings_open(RING_BYTES, &rings);
+	int err = skep_perfrings_open(RING_BYTES, WAKEUP_BYTES, &rings);
 
 	if (err)
 		return err;
@@ -169,7 +121,7 @@ bool skep_watch_step(struct skep_watch *watch)
 {
 	if (!watch)
 		return false;
-	skep_perfrings_consume(watch->rings, now_ns() - SETTLE_NS, on_record, watch);
+	skep_perfrings_consume(watch->rings, skep_clock_ns() - SETTLE_NS, on_record, watch);
 	see_some(watch);
 	return watch->proc;
 }
@@ -180,7 +132,7 @@ void skep_watch_finish(struct skep_watch *watch)
 
 	if (!watch)
 		return;
-	uint64_t until_ns = now_ns();
+	uint64_t until_ns = skep_clock_ns();
 	nanosleep(&settle, NULL);
 	skep_perfrings_consume(watch->rings, until_ns, on_record, watch);
 }

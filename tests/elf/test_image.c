@@ -52,6 +52,22 @@ static void test_refused(void **state)
 	expect_refused("/dev/null", -ENOEXEC, SKEP_DIAG_ELF_FORMAT);
 }
 
+static void note_libc(void *ctx, const char *name)
+{
+	int *found = ctx;
+
+	*found += !strcmp(name, "libc.so.6");
+}
+
+static void test_needed(void **state)
+{
+	_cleanup_elf_ struct skep_elf *elf = open_self();
+	int found = 0;
+
+	skep_elf_for_each_needed(elf, note_libc, &found);
+	assert_int_equal(found, 1);
+}
+
 static void expect_bad_ident(int at, uint8_t value, const char *why)
 {
 	_cleanup_diag_ struct skep_diag diag = {0};
@@ -229,11 +245,11 @@ static void test_shrinking_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_open),           cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_refused_kinds),  cmocka_unit_test(test_sections),
-		cmocka_unit_test(test_translate),      cmocka_unit_test(test_segments),
-		cmocka_unit_test(test_build_id),       cmocka_unit_test(test_debug_link),
-		cmocka_unit_test(test_shrinking_file),
+		cmocka_unit_test(test_needed),     cmocka_unit_test(test_open),
+		cmocka_unit_test(test_refused),    cmocka_unit_test(test_refused_kinds),
+		cmocka_unit_test(test_sections),   cmocka_unit_test(test_translate),
+		cmocka_unit_test(test_segments),   cmocka_unit_test(test_build_id),
+		cmocka_unit_test(test_debug_link), cmocka_unit_test(test_shrinking_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,7 @@ static size_t count_open(const struct skep_files *files)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < SKEP_FILES_MAX; i++)
+	for (size_t i = 0; i < files->n_slots; i++)
 		n += files->slots[i].fd >= 0;
 	return n;
 }
@@ -61,6 +61,7 @@ static void test_bounds(void **state)
 	struct skep_maps maps;
 	uint32_t gen;
 
+	memset(files, 0xff, sizeof(*files)); /* slots are nobody's until they are taken */
 	skep_files_init(files);
 	make_files(&maps);
 	for (size_t i = 0; i < N_FILES; i++) {

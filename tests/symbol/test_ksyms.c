@@ -57,6 +57,36 @@ static void expect_none(struct skep_ksyms *syms, uint64_t addr)
 	assert_string_equal(sym.name, "untouched");
 }
 
+/* The names of a function and of the padding before it are kept as one text. */
+static void test_padding(void **state)
+{
+	struct skep_ksyms *syms = from_text("ffffffff81000000 T __pfx_first\n"
+					    "ffffffff81000010 T first\n"
+					    "ffffffff81000100 t __pfx_second\n"
+					    "ffffffff81000110 t third\n"
+					    "ffffffff81000200 t __pfx_long_name\n"
+					    "ffffffff81000210 t name\n"
+					    "ffffffff81000220 d data\n"
+					    "ffffffff81000300 t __pfx_\n"
+					    "ffffffff81000310 t x__pfx_\n"
+					    "ffffffff81000320 t __pfx___pfx_twice\n"
+					    "ffffffff81000330 t __pfx_twice\n"
+					    "ffffffff81000340 t twice\n");
+
+	expect(syms, 0xffffffff8100000f, "__pfx_first", NULL, 0xf);
+	expect(syms, 0xffffffff81000011, "first", NULL, 1);
+	expect(syms, 0xffffffff81000100, "__pfx_second", NULL, 0);
+	expect(syms, 0xffffffff81000110, "third", NULL, 0);
+	expect(syms, 0xffffffff81000200, "__pfx_long_name", NULL, 0);
+	expect(syms, 0xffffffff81000210, "name", NULL, 0);
+	expect(syms, 0xffffffff81000300, "__pfx_", NULL, 0);
+	expect(syms, 0xffffffff81000310, "x__pfx_", NULL, 0);
+	expect(syms, 0xffffffff81000320, "__pfx___pfx_twice", NULL, 0);
+	expect(syms, 0xffffffff81000330, "__pfx_twice", NULL, 0);
+	expect(syms, 0xffffffff81000340, "twice", NULL, 0);
+	done(syms);
+}
+
 static void test_lookup(void **state)
 {
 	struct skep_ksyms *syms = from_text("0000000000000000 A fixed_percpu_data\n"
@@ -227,7 +257,7 @@ int main(void)
 		cmocka_unit_test(test_lookup),         cmocka_unit_test(test_find),
 		cmocka_unit_test(test_hidden),         cmocka_unit_test(test_absent),
 		cmocka_unit_test(test_bad_lines),      cmocka_unit_test(test_long_line),
-		cmocka_unit_test(test_running_kernel),
+		cmocka_unit_test(test_running_kernel), cmocka_unit_test(test_padding),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

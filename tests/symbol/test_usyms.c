@@ -356,6 +356,33 @@ static void test_find(void **state)
 	skep_usyms_free(syms);
 }
 
+/* Those that ended keep their names for as long as they are asked for, and two calls more. */
+static void test_forget_ended(void **state)
+{
+	struct skep_usyms *syms = skep_usyms_new(false);
+	pid_t pid = fork();
+	struct skep_symbol sym;
+
+	if (!pid)
+		pause();
+	expect(syms, pid, (const void *)local_function, "local_function");
+	skep_usyms_forget_ended(syms);
+	skep_usyms_forget_ended(syms);
+	expect(syms, pid, (const void *)local_function, "local_function");
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	for (int i = 0; i < 2; i++)
+		skep_usyms_forget_ended(syms);
+	expect(syms, pid, (const void *)local_function, "local_function");
+	for (int i = 0; i < 3; i++)
+		skep_usyms_forget_ended(syms);
+	assert_int_equal(
+		skep_usyms_lookup(syms, pid, (uintptr_t)(const void *)local_function, &sym),
+		-ENOENT);
+	expect(syms, getpid(), (const void *)local_function, "local_function");
+	skep_usyms_free(syms);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_exec),         cmocka_unit_test(test_cxx),
 		cmocka_unit_test(test_cxx_32),       cmocka_unit_test(test_other_root),
 		cmocka_unit_test(test_many),         cmocka_unit_test(test_find),
+		cmocka_unit_test(test_forget_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,38 @@
+/* What the files of src/dwarf share. */
+#ifndef SKEP_DWARF_IMPL_H
+#define SKEP_DWARF_IMPL_H
+
+#include "base/vec.h"
+#include "dwarf/dwarf.h"
+#include "dwarf/input.h"
+#include "dwarf/unit.h"
+
+/** What a unit covers. */
+struct skep_dwarf_cover {
+	uint64_t low, high;
+	uint64_t unit; /* its offset */
+};
+
+struct skep_dwarf {
+	struct skep_dwarf_input input;
+	struct skep_dwarf *alt; /* owned: the supplementary file; NULL: none */
+	uint64_t code_start;    /* no code of the file is below; 0: not known */
+
+	SKEP_VEC(struct skep_dwarf_unit *) units; /* owned; those that were read, by offset */
+	SKEP_VEC(uint64_t) offsets;               /* of all units, once `has_offsets` */
+	SKEP_VEC(struct skep_dwarf_cover) covers; /* sorted by low */
+	SKEP_VEC(uint64_t) listed;                /* units of which .debug_aranges tells; sorted */
+	bool has_offsets, has_aranges, has_scanned;
+	size_t memory; /* of what units can read again */
+};
+
+/* units.c */
+/** The unit at offset @off exactly. Return 0 | -EBADMSG */
+int skep_dwarf_unit_at(struct skep_dwarf *dwarf, uint64_t off, struct skep_dwarf_unit **ret);
+/** The unit that has the entry at @off. Return 0 | -EBADMSG */
+int skep_dwarf_unit_with(struct skep_dwarf *dwarf, uint64_t off, struct skep_dwarf_unit **ret);
+/** The unit whose code is at @addr. Return 0 | -ENOENT | -EBADMSG */
+int skep_dwarf_unit_of(struct skep_dwarf *dwarf, uint64_t addr, struct skep_dwarf_unit **ret);
+void skep_dwarf_units_done(struct skep_dwarf *dwarf);
+
+#endif
