@@ -1,0 +1,116 @@
+/* What the profiler's files share. */
+#ifndef SKEP_PROFILER_IMPL_H
+#define SKEP_PROFILER_IMPL_H
+
+#include <skep/symbol.h>
+
+#include "base/vec.h"
+#include "interp/merge.h"
+#include "interp/names.h"
+#include "profiler/profiler.h"
+#include "trace/run/live.h"
+
+/** Frames of one stack. */
+#define SKEP_PROFILER_FRAMES_MOST 1024
+
+/** Names of code, and the profile that they go into. */
+struct skep_namer {
+	struct skep_ksyms *ksyms; /* owned, as the next */
+	struct skep_usyms *usyms;
+	const struct skep_map_reader *maps; /* borrowed; where stacks are */
+	struct skep_profile *profile;       /* borrowed */
+	SKEP_VEC(bool) has_asked;           /* for a module's build, by the number of its path */
+	bool with_lines;
+	struct skep_interp_names *interp; /* borrowed; NULL: interpreters are not looked into */
+	uint64_t n_unread,
+		n_displaced; /* of their frames: without a name, that do not fit the stack */
+	uint64_t addrs[SKEP_PROFILER_FRAMES_MOST];
+	/* what stands in place of each, of this stack */
+	struct skep_interp_run runs[SKEP_PROFILER_FRAMES_MOST];
+	struct skep_interp_stack interp_stack;
+	struct skep_interp_run outer; /* and outside of all of them */
+};
+
+/* What of a stack is wanted and known. */
+struct skep_stacks {
+	struct skep_stack_key kernel, user;
+	bool wants_user, wants_kernel; /* asked for: what is not there may be missing */
+};
+
+/** Are its probes in the code of a process? (script.c) */
+bool skep_profiler_is_of_process(const struct skep_profiler_wish *wish);
+
+/** Where malloc() is: a path, or "libc", appended (allocator.c). */
+void skep_profiler_allocator(struct skep_usyms *usyms, const struct skep_profiler_wish *wish,
+			     struct skep_buf *ret);
+
+/* prepare.c */
+struct skep_prepared_file {
+	void *at;
+	dev_t dev;
+	ino_t inode;
+};
+struct skep_prepared {
+	SKEP_VEC(pid_t) pids;
+	SKEP_VEC(struct skep_prepared_file) files;
+};
+/** The processes whose tables are to be there before probes are; until skep_prepared_done(). */
+void skep_prepared_init(const struct skep_profiler_wish *wish, struct skep_prepared *ret);
+void skep_prepared_done(struct skep_prepared *prepared);
+
+/* frames.c */
+void skep_namer_init(struct skep_namer *namer, bool with_lines);
+void skep_namer_done(struct skep_namer *namer);
+/** What is named from here on is for @profile, borrowed. */
+void skep_namer_begin(struct skep_namer *namer, struct skep_profile *profile);
+/** The node of a stack of both halves below @node. */
+uint32_t skep_namer_stacks(struct skep_namer *namer, const struct skep_stacks *stacks,
+			   uint32_t node);
+/** The same the other way round, the innermost frame next to @node: who woke it. */
+uint32_t skep_namer_waker(struct skep_namer *namer, const struct skep_stacks *stacks,
+			  const char *comm, uint32_t node);
+
+/* groups.c: control groups by their ids. */
+struct skep_groups {
+	SKEP_VEC(struct skep_group {
+		uint64_t id;
+		char *path; /* owned; "": not known */
+	})
+	of;
+	int root_fd; /* of the file system; -1: there is none */
+	char root[64];
+};
+void skep_groups_init(struct skep_groups *groups);
+void skep_groups_done(struct skep_groups *groups);
+/** "/system.slice/cron.service", "": not known. Good until the next call. */
+const char *skep_groups_path(struct skep_groups *groups, uint64_t id);
+
+/* stacks.c: numbers of stacks that an interval has seen. */
+struct skep_stack_ids {
+	SKEP_VEC(uint32_t) of[2 /* kernel, user */]; /* sorted after skep_stack_ids_forget() */
+};
+struct skep_stacks_seen {
+	struct skep_stack_ids before, now;
+	uint32_t intervals;
+};
+void skep_stacks_see(struct skep_stacks_seen *seen, const struct skep_stack_key *kernel,
+		     const struct skep_stack_key *user);
+/** The interval has ended, and all its stacks were read: forget those that only the one before
+ *  had. */
+void skep_stacks_forget(struct skep_stacks_seen *seen, const struct skep_map_reader *maps);
+void skep_stacks_seen_done(struct skep_stacks_seen *seen);
+
+/* collect.c */
+struct skep_collect {
+	struct skep_namer *namer;
+	const struct skep_profiler_wish *wish;
+	const struct skep_profiler_source_info *source;
+	uint64_t end_ns; /* of looking, by the clock of nsecs */
+	struct skep_groups *groups;
+	struct skep_stacks_seen *seen; /* NULL: it is the end, nothing is seen again */
+};
+/** All that the script's maps hold, into the namer's profile; with `seen` it is removed from them,
+ *  and what lasts still is left. Return 0 | -errno */
+int skep_collect_all(const struct skep_collect *collect, const struct skep_live *live);
+
+#endif

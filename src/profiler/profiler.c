@@ -1,0 +1,299 @@
+/* A profile from its script's start to its end, see profiler.h. */
+#include "profiler/profiler.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "profiler/impl.h"
+
+#define RENEW_EACH  32                                         /* intervals */
+#define LOSSES_MOST (SKEP_LOSS_CNT + SKEP_UNWIND_LOSS_CNT + 6) /* see tell_losses() */
+
+struct skep_profiler {
+	struct skep_profiler_wish wish;
+	struct skep_buf text; /* of the script */
+	struct skep_buf allocator;
+	struct skep_live *live;
+	struct skep_namer namer;
+	struct skep_watch *watch;    /* of what processes map; NULL: not allowed */
+	uint64_t began_ns, start_ns; /* by CLOCK_MONOTONIC, and since 1970 */
+	struct skep_groups groups;
+	struct skep_stacks_seen seen;
+	uint64_t told[LOSSES_MOST]; /* losses that a profile had */
+};
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* --- Start ----------------------------------------------------------------------------------- */
+
+/* The one process whose code is probed. Timers and events of the kernel are those of all: the
+ * kernel would look at its first thread only. */
+static pid_t place_of(const struct skep_profiler_wish *wish)
+{
+	if (!skep_profiler_is_of_process(wish))
+		return 0;
+	return wish->cpid ? wish->cpid : wish->n_pids == 1 ? wish->pids[0] : 0;
+}
+
+static int open_live(struct skep_profiler *profiler, struct skep_diag *diag)
+{
+	const struct skep_profiler_wish *wish = &profiler->wish;
+	struct skep_prepared prepared;
+
+	skep_prepared_init(wish, &prepared);
+	const struct skep_live_opts opts = {
+		.pid = place_of(wish),
+		.cpid = (uint32_t)wish->cpid,
+		.cmd_path = wish->cmd_path,
+		.prepared = prepared.pids.data,
+		.n_prepared = prepared.pids.len,
+	};
+	int err = skep_live_open_with("profile", profiler->text.data, &opts, &profiler->live, diag);
+	skep_prepared_done(&prepared);
+	return err;
+}
+
+static void find_allocator(struct skep_profiler *profiler)
+{
+	struct skep_profiler_wish *wish = &profiler->wish;
+
+	if (wish->allocator ||
+	    !(skep_profiler_sources[wish->source].flags & SKEP_PROFILER_OF_PROCESS))
+		return;
+	skep_profiler_allocator(profiler->namer.usyms, wish, &profiler->allocator);
+	wish->allocator = profiler->allocator.data;
+}
+
+/* Who may not watch has no names of processes that ended. */
+static void watch(struct skep_profiler *profiler)
+{
+	const struct skep_profiler_wish *wish = &profiler->wish;
+	pid_t only = wish->n_pids == 1 && !wish->cpid ? wish->pids[0] : 0;
+
+	if (!wish->no_user)
+		skep_watch_open(profiler->namer.usyms, only, &profiler->watch);
+}
+
+static int start(struct skep_profiler *profiler, struct skep_diag *diag)
+{
+	const struct skep_profiler_wish *wish = &profiler->wish;
+	find_allocator(profiler);
+	skep_profiler_script(wish, &profiler->text);
+	int err = open_live(profiler, diag);
+	if (!err)
+		watch(profiler);
+	profiler->began_ns = now_ns(CLOCK_MONOTONIC);
+	profiler->start_ns = now_ns(CLOCK_REALTIME);
+	return err;
+}
+
+int skep_profiler_open(const struct skep_profiler_wish *wish, struct skep_profiler **ret,
+		       struct skep_diag *diag)
+{
+	struct skep_profiler *profiler = skep_xcalloc(1, sizeof(*profiler));
+
+	profiler->wish = *wish;
+	skep_namer_init(&profiler->namer, wish->with_lines);
+	skep_groups_init(&profiler->groups);
+	int err = start(profiler, diag);
+	if (err)
+		skep_profiler_close(profiler);
+	else
+		*ret = profiler;
+	return err;
+}
+
+void skep_profiler_close(struct skep_profiler *profiler)
+{
+	if (!profiler)
+		return;
+	skep_live_close(profiler->live);
+	skep_watch_free(profiler->watch);
+	skep_namer_done(&profiler->namer);
+	skep_groups_done(&profiler->groups);
+	skep_stacks_seen_done(&profiler->seen);
+	skep_buf_done(&profiler->text);
+	skep_buf_done(&profiler->allocator);
+	free(profiler);
+}
+
+void skep_profiler_fds(const struct skep_profiler *profiler, int ret[SKEP_PROFILER_FDS])
+{
+	ret[0] = skep_watch_fd(profiler->watch);
+	ret[1] = skep_live_fd(profiler->live);
+}
+
+bool skep_profiler_step(struct skep_profiler *profiler)
+{
+	skep_live_step(profiler->live);
+	return skep_watch_step(profiler->watch);
+}
+
+/* --- The end --------------------------------------------------------------------------------- */
+
+static void name_types(const struct skep_profiler_wish *wish, struct skep_profile *profile)
+{
+	const struct skep_profiler_source_info *source = &skep_profiler_sources[wish->source];
+
+	if (wish->value)
+		skep_profile_add_type(profile, wish->value, "");
+	if (source->total[0])
+		skep_profile_add_type(profile, source->total, source->unit);
+	if (source->n[0])
+		skep_profile_add_type(profile, source->n, "count");
+	if (!(source->flags & SKEP_PROFILER_IS_SAMPLED))
+		return;
+	profile->period = 1000000000 / wish->hertz;
+	profile->period_type.name = skep_profile_text(profile, "cpu");
+	profile->period_type.unit = skep_profile_text(profile, "nanoseconds");
+}
+
+/* @n since the start: what is more than was @told. */
+static void lose(struct skep_profile *profile, const char *what, uint64_t n, uint64_t *told)
+{
+	if (n > *told)
+		skep_profile_lose(profile, what, n - *told);
+	*told = n;
+}
+
+static void tell_losses(struct skep_profiler *profiler, struct skep_profile *profile)
+{
+	static const char *const causes[SKEP_LOSS_CNT] = {
+#define LOSS(name, text, hint) [SKEP_LOSS_##name] = text,
+#include "trace/losses.def"
+#undef LOSS
+	};
+	const struct skep_live_losses losses = skep_live_losses(profiler->live);
+	uint64_t *told = profiler->told;
+
+	for (int i = 0; i < SKEP_LOSS_CNT; i++)
+		lose(profile, causes[i], losses.by_cause[i], told++);
+	lose(profile, "additions to maps that were full", losses.map_full, told++);
+	lose(profile, "hits of probes that the kernel left out", losses.missed, told++);
+	lose(profile, "places where no probe could be put", losses.unattached, told++);
+	for (int i = 0; i < SKEP_UNWIND_LOSS_CNT; i++)
+		lose(profile, skep_unwind_loss_words(i), losses.unwinding.n[i], told++);
+	lose(profile, "frames of interpreted functions whose names could not be read",
+	     profiler->namer.n_unread, told++);
+	lose(profile, "frames of interpreted functions that may not stand where they belong",
+	     profiler->namer.n_displaced, told++);
+	lose(profile, causes[SKEP_LOSS_MAPPING],
+	     profiler->watch ? skep_watch_lost(profiler->watch) : 0, told);
+}
+
+/* One that had an answer for every address still was not read whole. */
+static void tell_trouble_with_lines(const struct skep_profiler *profiler,
+				    struct skep_profile *profile)
+{
+	struct skep_lines_trouble trouble;
+
+	for (size_t i = 0; skep_usyms_lines_trouble(profiler->namer.usyms, i, &trouble); i++) {
+		_cleanup_buf_ struct skep_buf what = {0};
+		skep_buf_printf(&what,
+				"addresses without source lines, the DWARF of %s is not read: %s",
+				trouble.path, trouble.why);
+		skep_profile_lose(profile, what.data, trouble.n ? trouble.n : 1);
+	}
+}
+
+/* A moment by all clocks that are asked for it. */
+struct moment {
+	uint64_t ns, real_ns, trace_ns;
+};
+
+static struct moment take_moment(const struct skep_profiler *profiler)
+{
+	return (struct moment){
+		.ns = now_ns(CLOCK_MONOTONIC),
+		.real_ns = now_ns(CLOCK_REALTIME),
+		.trace_ns = now_ns(skep_trace_clock(skep_live_maps(profiler->live)->program)),
+	};
+}
+
+/* What was until @end. @seen  NULL: it is the last that is collected */
+static int collect(struct skep_profiler *profiler, const struct moment *end,
+		   struct skep_stacks_seen *seen, struct skep_profile *ret, struct skep_diag *diag)
+{
+	struct skep_profile profile;
+
+	skep_profile_init(&profile);
+	profile.start_ns = profiler->start_ns;
+	profile.duration_ns = end->ns - profiler->began_ns;
+	name_types(&profiler->wish, &profile);
+	const struct skep_collect collect = {
+		.namer = &profiler->namer,
+		.wish = &profiler->wish,
+		.source = &skep_profiler_sources[profiler->wish.source],
+		.end_ns = end->trace_ns,
+		.groups = &profiler->groups,
+		.seen = seen,
+	};
+	profiler->namer.interp = skep_live_names(profiler->live);
+	profiler->namer.maps = skep_live_maps(profiler->live);
+	skep_namer_begin(&profiler->namer, &profile);
+	int err = skep_collect_all(&collect, profiler->live);
+	if (err) {
+		skep_profile_done(&profile);
+		return skep_diag_fail(diag, err, SKEP_DIAG_RUN_MAPS, SKEP_NOWHERE, strerror(-err));
+	}
+	tell_losses(profiler, &profile);
+	if (!seen)
+		tell_trouble_with_lines(profiler, &profile);
+	profiler->began_ns = end->ns;
+	profiler->start_ns = end->real_ns;
+	*ret = profile;
+	return 0;
+}
+
+int skep_profiler_finish(struct skep_profiler *profiler, struct skep_profile *ret,
+			 struct skep_diag *diag)
+{
+	/* Before probes are taken off, of which those in code of processes may take a second. */
+	const struct moment end = take_moment(profiler);
+
+	skep_live_detach(profiler->live);
+	skep_live_step(profiler->live);
+	skep_watch_finish(profiler->watch);
+	return collect(profiler, &end, NULL, ret, diag);
+}
+
+/* Names that were given out stay in memory, and are bounded; so are files' symbols. Now and then it
+ * begins anew: with modules of the kernel that have come since, too. */
+static void renew_names(struct skep_profiler *profiler)
+{
+	skep_watch_free(profiler->watch);
+	profiler->watch = NULL;
+	skep_namer_done(&profiler->namer);
+	skep_namer_init(&profiler->namer, profiler->wish.with_lines);
+	watch(profiler);
+}
+
+int skep_profiler_take(struct skep_profiler *profiler, struct skep_profile *ret,
+		       struct skep_diag *diag)
+{
+	const struct moment end = take_moment(profiler);
+	int err = collect(profiler, &end, &profiler->seen, ret, diag);
+
+	if (err)
+		return err;
+	skep_stacks_forget(&profiler->seen, profiler->namer.maps);
+	skep_usyms_forget_ended(profiler->namer.usyms);
+	if (profiler->seen.intervals % RENEW_EACH == 0)
+		renew_names(profiler);
+	return 0;
+}
+
+bool skep_profiler_kernel_ns(const struct skep_profiler *profiler, uint64_t *ret)
+{
+	*ret = skep_live_cost(profiler->live).ns;
+	return *ret > 0;
+}

@@ -1,0 +1,94 @@
+/* What scripts' maps become, of scripts that run: who woke a thread, or that nobody did. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "profiler/impl.h"
+
+#define WOKEN                                                                                      \
+	"tracepoint:syscalls:sys_enter_getppid /pid == $1/ {"                                      \
+	"  @woken[1] = (true, comm, kstack(0), ustack(0));"                                        \
+	"  $by = @woken[(int64)$2];"                                                               \
+	"  @stacks[pid, tid, comm, kstack(0), ustack(0), $by.0, $by.1, $by.2, $by.3] = stats(7);"  \
+	"}"
+
+/* The profile of what a call of ours made of the script. @woken_by  the key of who woke it */
+static void collect(const char *woken_by, struct skep_profile *ret)
+{
+	struct skep_diag diag = {0};
+	struct skep_live *live;
+	struct skep_namer namer;
+	char pid[32];
+
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	const char *const params[] = {pid, woken_by};
+	if (skep_live_open("test", WOKEN, params, 2, &live, &diag)) {
+		_cleanup_buf_ struct skep_buf text = {0};
+		skep_diag_render(&diag, false, &text);
+		fail_msg("%s", text.data);
+	}
+	syscall(SYS_getppid);
+	skep_live_detach(live);
+	skep_profile_init(ret);
+	skep_profile_add_type(ret, "off_cpu", "nanoseconds");
+	skep_profile_add_type(ret, "waits", "count");
+	skep_namer_init(&namer, false);
+	skep_namer_begin(&namer, ret);
+	namer.maps = skep_live_maps(live);
+	const struct skep_profiler_wish wish = {
+		.source = SKEP_PROFILER_OFF_CPU,
+		.with_wakers = true,
+		.no_user = true,
+		.no_kernel = true,
+	};
+	const struct skep_collect what = {
+		.namer = &namer,
+		.wish = &wish,
+		.source = &skep_profiler_sources[SKEP_PROFILER_OFF_CPU],
+	};
+	assert_int_equal(skep_collect_all(&what, live), 0);
+	skep_namer_done(&namer);
+	skep_live_close(live);
+	skep_diag_done(&diag);
+}
+
+static void test_who_woke_it_is_a_frame(void **state)
+{
+	_cleanup_profile_ struct skep_profile profile;
+
+	collect("1", &profile);
+	assert_int_equal(profile.n_samples, 1);
+	assert_int_equal(profile.samples[0].values[0], 7);
+	assert_int_equal(profile.samples[0].values[1], 1);
+	const struct skep_profile_node *node = &profile.nodes[profile.samples[0].node];
+	const struct skep_profile_frame *frame = &profile.frames[node->frame];
+	assert_int_equal(frame->kind, SKEP_FRAME_THREAD);
+	assert_non_null(strstr(profile.strings[frame->name], "[woken by test_profiler_"));
+}
+
+static void test_where_nobody_was_seen_to_there_is_none(void **state)
+{
+	_cleanup_profile_ struct skep_profile profile;
+
+	collect("2", &profile);
+	assert_int_equal(profile.n_samples, 1);
+	assert_int_equal(profile.samples[0].node, 0);
+	assert_int_equal(profile.samples[0].values[1], 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_who_woke_it_is_a_frame),
+		cmocka_unit_test(test_where_nobody_was_seen_to_there_is_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
