@@ -35,7 +35,11 @@ void skep_jsonw_bytes(struct skep_jsonw *w, const char *text, size_t len);
 /** Numbers that a double cannot hold are quoted, see skep_sink_json_u64(). */
 void skep_jsonw_u64(struct skep_jsonw *w, uint64_t value);
 void skep_jsonw_s64(struct skep_jsonw *w, int64_t value);
+/** With ten digits; null where it is no number. */
+void skep_jsonw_double(struct skep_jsonw *w, double value);
 void skep_jsonw_bool(struct skep_jsonw *w, bool value);
+/** The caller writes the next value into the buffer by itself. */
+void skep_jsonw_item(struct skep_jsonw *w);
 void skep_jsonw_null(struct skep_jsonw *w);
 
 #endif

@@ -24,6 +24,9 @@ void skep_sink_u64(struct skep_buf *buf, uint64_t value);
 void skep_sink_s64(struct skep_buf *buf, int64_t value);
 /** Hexadecimal in lower case, without "0x". */
 void skep_sink_hex(struct skep_buf *buf, uint64_t value);
+/** The shortest digits that read back as @value, as Go writes them: "4096", "0.5", "1e-06",
+ *  "1e+21", "NaN", "+Inf". */
+void skep_sink_double(struct skep_buf *buf, double value);
 /**
  * A number of JSON. One that a double cannot hold to the last digit is quoted:
  * most readers of JSON keep numbers as doubles, and would change it unseen.

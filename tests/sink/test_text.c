@@ -140,6 +140,7 @@ static void test_columns(void **state)
 
 static void test_json(void **state)
 {
+	volatile double zero = 0;
 	struct skep_buf buf = {0};
 	struct skep_jsonw w = {.buf = &buf};
 
@@ -154,6 +155,8 @@ static void test_json(void **state)
 	skep_jsonw_close(&w);
 	skep_jsonw_bool(&w, true);
 	skep_jsonw_null(&w);
+	skep_jsonw_double(&w, 0.25);
+	skep_jsonw_double(&w, 0.0 / zero);
 	skep_jsonw_close(&w);
 	skep_jsonw_key(&w, "nested");
 	skep_jsonw_open(&w, '{');
@@ -162,7 +165,7 @@ static void test_json(void **state)
 	skep_jsonw_close(&w);
 	skep_jsonw_close(&w);
 	assert_int_equal(w.depth, 0);
-	check_text(&buf, "{\"type\": \"a\\\"b\", \"list\": [1,-2,{},true,null], "
+	check_text(&buf, "{\"type\": \"a\\\"b\", \"list\": [1,-2,{},true,null,0.25,null], "
 			 "\"nested\": {\"x\": \"\xef\xbf\xbd\"}}");
 	skep_buf_done(&buf);
 }
