@@ -26,8 +26,6 @@
 /** How many bytes ahead of the walk memory is asked for; measured. */
 #define TYPES_AHEAD   1024
 #define STRINGS_AHEAD 256
-/** Records the walk goes on by when a name was not among those walked. */
-#define WALK_CHUNK 4096
 
 /* What follows the common 12 bytes: a fixed part, and so much per element. */
 static const struct {
@@ -138,7 +136,7 @@ static uint8_t fingerprint_of(const struct skep_btf *btf, uint32_t name_off)
 
 static void make_room(struct btf_index *index)
 {
-	index->cap = index->cap ? index->cap * 2 : WALK_CHUNK;
+	index->cap = index->cap ? index->cap * 2 : INDEX_CHUNK;
 	index->fingerprints = skep_xrealloc(index->fingerprints, index->cap);
 	index->offsets =
 		skep_xrealloc(index->offsets, index->cap / INDEX_STRIDE * sizeof(*index->offsets));
@@ -156,20 +154,43 @@ static enum skep_diag_id fault_at(const struct skep_btf *btf, uint32_t at)
 	return SKEP_DIAG_BTF_RECORD;
 }
 
-/* Take the record @type into the index; its bytes have been checked. */
-static inline void take(const struct skep_btf *btf, struct btf_index *index,
-			const struct wire_type *type)
+static bool is_enum(const struct wire_type *type)
 {
 	uint32_t kind = wire_kind(type->info);
 
-	if (index->n == index->cap)
-		make_room(index);
-	if (index->n % INDEX_STRIDE == 0)
-		index->offsets[index->n / INDEX_STRIDE] = index->at;
-	index->fingerprints[index->n] = type->name_off ? fingerprint_of(btf, type->name_off) : 0;
-	if (kind == SKEP_BTF_ENUM || kind == SKEP_BTF_ENUM64)
-		skep_vec_push(&index->enums, btf->first_id + index->n);
-	index->n++;
+	return kind == SKEP_BTF_ENUM || kind == SKEP_BTF_ENUM64;
+}
+
+/* Take records until there are @end, which there is room for. What the loop needs is in variables
+ * of its own: to the compiler a fingerprint that is stored may be anything. */
+static void walk_on(const struct skep_btf *btf, struct btf_index *index, uint32_t end)
+{
+	const struct skep_btf from = *btf;
+	uint8_t *fingerprints = index->fingerprints;
+	uint32_t *offsets = index->offsets;
+	uint32_t n = index->n, at = index->at;
+
+	for (; n < end; n++) {
+		const struct wire_type *type = record_at(&from, at);
+		uint32_t left = from.type_len - at;
+		size_t size = left >= sizeof(*type) ? btf_record_size(type) : 0;
+
+		/* One after the other is all the memory system is told by the walk itself. */
+		__builtin_prefetch((const char *)type + TYPES_AHEAD);
+		if (!size || size > left) {
+			index->bad = fault_at(btf, at);
+			index->whole = true;
+			break;
+		}
+		if (n % INDEX_STRIDE == 0)
+			offsets[n / INDEX_STRIDE] = at;
+		fingerprints[n] = type->name_off ? fingerprint_of(&from, type->name_off) : 0;
+		if (is_enum(type))
+			skep_vec_push(&index->enums, from.first_id + n);
+		at += size;
+	}
+	index->n = n;
+	index->at = at;
 }
 
 void btf_index_walk(const struct skep_btf *btf, uint32_t n)
@@ -177,19 +198,9 @@ void btf_index_walk(const struct skep_btf *btf, uint32_t n)
 	struct btf_index *index = btf->index;
 
 	while (index->n < n && !index->whole) {
-		const struct wire_type *type = record_at(btf, index->at);
-		uint32_t left = btf->type_len - index->at;
-		size_t size = left >= sizeof(*type) ? btf_record_size(type) : 0;
-
-		/* One after the other is all the memory system is told by the walk itself. */
-		__builtin_prefetch((const char *)type + TYPES_AHEAD);
-		if (!size || size > left) {
-			index->bad = fault_at(btf, index->at);
-			index->whole = true;
-			return;
-		}
-		take(btf, index, type);
-		index->at += size;
+		if (index->n == index->cap)
+			make_room(index);
+		walk_on(btf, index, n < index->cap ? n : index->cap);
 	}
 }
 
@@ -280,7 +291,7 @@ static uint32_t find_own(const struct skep_btf *btf, const char *name, size_t le
 
 	for (; !id; from = btf->index->n) {
 		if (from == btf->index->n)
-			btf_index_walk(btf, from + WALK_CHUNK);
+			btf_index_walk(btf, from + INDEX_CHUNK);
 		if (from == btf->index->n)
 			break;
 		id = find_walked(btf, from, name, len, kind_mask);

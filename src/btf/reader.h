@@ -25,6 +25,8 @@
 
 /** Every so many records the index remembers an offset; a power of two. */
 #define INDEX_STRIDE 8
+/** Records the walk goes on by when a name was not among those walked. */
+#define INDEX_CHUNK 4096
 
 /** How many typedefs, qualifiers and array dimensions may follow one another. */
 #define MAX_STEPS 32

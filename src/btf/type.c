@@ -358,14 +358,16 @@ static uint32_t find_enum_with(const struct skep_btf *btf, const char *name, siz
 {
 	uint32_t id = btf->base ? find_enum_with(btf->base, name, len, ret_value) : 0;
 
-	if (id)
-		return id;
-	btf_index_walk(btf, UINT32_MAX);
-	skep_vec_foreach (uint32_t, candidate, &btf->index->enums) {
-		if (enum_has(btf, *candidate, name, len, ret_value))
-			return *candidate;
+	const struct btf_index *index = btf->index;
+	for (size_t i = 0; !id; i++) {
+		while (i == index->enums.len && !index->whole)
+			btf_index_walk(btf, index->n + INDEX_CHUNK);
+		if (i == index->enums.len)
+			break;
+		if (enum_has(btf, index->enums.data[i], name, len, ret_value))
+			id = index->enums.data[i];
 	}
-	return 0;
+	return id;
 }
 
 int skep_btf_find_enumerator(struct skep_btf *btf, const char *name, size_t len, int64_t *ret_value,

@@ -309,6 +309,14 @@ uint32_t skep_ir_load(struct skep_ir_func *f, uint32_t bytes, struct skep_opnd b
 	return inst->dst = skep_ir_reg_new(f);
 }
 
+uint32_t skep_ir_load_address(struct skep_ir_func *f, struct skep_opnd base, int32_t off)
+{
+	struct inst *inst = build_access(f, OP_LOAD, 8, base, off);
+
+	inst->tracked = true;
+	return inst->dst = skep_ir_reg_new(f);
+}
+
 /*
  * What is left of a slot, if it begins a word and is less than one. Such a store
  * writes the whole word, as the rest is nobody's: only that makes the verifier

@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "linux/close.h"
+#include "linux/link_info.h"
 #include "linux/privilege.h"
 
 enum { MOST_FILES = 1 << 20 };
@@ -64,7 +65,7 @@ static void drop(struct skep_session *session, struct mark keep)
 		entry.undo(entry.state);
 	}
 	for (size_t i = keep.links; i < session->links.len; i++)
-		session->missed += load_link_missed(session->links.data[i]);
+		session->missed += skep_link_missed(session->links.data[i]);
 	if (n_links)
 		skep_close_parallel(session->links.data + keep.links, n_links);
 	if (n_events)

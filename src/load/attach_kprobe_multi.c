@@ -36,12 +36,13 @@ int load_attach_kprobe_multi(struct skep_session *session, const struct skep_att
 	struct link_create_attr attr = {
 		.attach_type =
 			at->kprobe_multi.session ? ATTACH_KPROBE_SESSION : BPF_TRACE_KPROBE_MULTI,
-		.kprobe_multi = {.flags = at->kprobe_multi.ret ? KPROBE_MULTI_RETURN : 0,
-				 .cnt = at->kprobe_multi.n,
-				 .syms = address_of(at->kprobe_multi.names),
-				 .addrs = address_of(at->kprobe_multi.addrs),
-				 .cookies = address_of(at->kprobe_multi.cookies)},
 	};
+
+	attr.kprobe_multi.flags = at->kprobe_multi.ret ? KPROBE_MULTI_RETURN : 0;
+	attr.kprobe_multi.cnt = at->kprobe_multi.n;
+	attr.kprobe_multi.syms = address_of(at->kprobe_multi.names);
+	attr.kprobe_multi.addrs = address_of(at->kprobe_multi.addrs);
+	attr.kprobe_multi.cookies = address_of(at->kprobe_multi.cookies);
 	int err = load_link_create(session, at, &attr);
 
 	return err ? report(at, err, diag) : 0;

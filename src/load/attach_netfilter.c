@@ -27,11 +27,11 @@ int load_attach_netfilter(struct skep_session *session, const struct skep_attach
 {
 	struct link_create_attr attr = {
 		.attach_type = ATTACH_NETFILTER,
-		.netfilter = {.pf = at->netfilter.pf,
-			      .hooknum = at->netfilter.hooknum,
-			      .priority = at->netfilter.priority,
-			      .flags = at->netfilter.flags},
 	};
 
+	attr.netfilter.pf = at->netfilter.pf;
+	attr.netfilter.hooknum = at->netfilter.hooknum;
+	attr.netfilter.priority = at->netfilter.priority;
+	attr.netfilter.flags = at->netfilter.flags;
 	return load_network_link(session, at, &attr, reasons, diag);
 }

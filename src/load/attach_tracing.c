@@ -36,8 +36,10 @@ static int open_link(struct skep_session *session, const struct skep_attach *at)
 	struct link_create_attr attr = {
 		.target = (uint32_t)at->tracing.target_fd,
 		.attach_type = prog_of(session, at)->expected_attach_type,
-		.tracing = {.target_btf_id = at->tracing.btf_id, .cookie = at->cookie},
 	};
+
+	attr.tracing.target_btf_id = at->tracing.btf_id;
+	attr.tracing.cookie = at->cookie;
 	int err = load_link_create(session, at, &attr);
 	bool is_old = err == -EINVAL && !at->cookie && !at->tracing.target_fd;
 

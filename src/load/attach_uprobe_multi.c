@@ -40,14 +40,15 @@ int load_attach_uprobe_multi(struct skep_session *session, const struct skep_att
 	struct link_create_attr attr = {
 		.attach_type =
 			at->uprobe_multi.session ? ATTACH_UPROBE_SESSION : ATTACH_UPROBE_MULTI,
-		.uprobe_multi = {.path = address(at->uprobe_multi.path),
-				 .offsets = address(at->uprobe_multi.file_offs),
-				 .ref_ctr_offsets = address(at->uprobe_multi.ref_ctr_offs),
-				 .cookies = address(at->uprobe_multi.cookies),
-				 .cnt = at->uprobe_multi.n,
-				 .flags = at->uprobe_multi.ret ? UPROBE_MULTI_RETURN : 0,
-				 .pid = (uint32_t)at->uprobe_multi.pid},
 	};
+
+	attr.uprobe_multi.path = address(at->uprobe_multi.path);
+	attr.uprobe_multi.offsets = address(at->uprobe_multi.file_offs);
+	attr.uprobe_multi.ref_ctr_offsets = address(at->uprobe_multi.ref_ctr_offs);
+	attr.uprobe_multi.cookies = address(at->uprobe_multi.cookies);
+	attr.uprobe_multi.cnt = at->uprobe_multi.n;
+	attr.uprobe_multi.flags = at->uprobe_multi.ret ? UPROBE_MULTI_RETURN : 0;
+	attr.uprobe_multi.pid = (uint32_t)at->uprobe_multi.pid;
 	int err = load_link_create(session, at, &attr);
 
 	return err ? report(at, err, diag) : 0;

@@ -6,13 +6,13 @@
 #include "load/session.h"
 
 #include <errno.h>
-#include <link.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "linux/bpf.h"
+#include "linux/own_code.h"
 
 #define MOST_WORDS 3
 
@@ -43,28 +43,6 @@ __attribute__((noinline)) void load_called_by_hand(uint64_t a, uint64_t b, uint6
 	__asm__ volatile("" : : "r"(a), "r"(b), "r"(c) : "memory");
 }
 
-struct place {
-	uintptr_t address;
-	uint64_t file_off;
-	bool found;
-};
-
-/* The first object is the program itself, whose file /proc/self/exe is. */
-static int find_in_program(struct dl_phdr_info *info, size_t size, void *ctx)
-{
-	struct place *place = ctx;
-
-	for (size_t i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-		uintptr_t off = place->address - info->dlpi_addr - segment->p_vaddr;
-		if (segment->p_type != PT_LOAD || off >= segment->p_filesz)
-			continue;
-		place->file_off = segment->p_offset + off;
-		place->found = true;
-	}
-	return 1;
-}
-
 static void detach_last(struct skep_session *session, size_t n_links, size_t n_events)
 {
 	while (session->links.len > n_links)
@@ -75,19 +53,15 @@ static void detach_last(struct skep_session *session, size_t n_links, size_t n_e
 
 static int call_run(struct skep_session *session, uint32_t prog, const void *ctx, size_t ctx_size)
 {
-	struct place place = {.address = (uintptr_t)load_called_by_hand};
 	struct skep_attach at = {.type = SKEP_ATTACH_UPROBE, .prog = prog, .target = "skep itself"};
 	size_t n_links = session->links.len, n_events = session->events.len;
 	uint64_t words[MOST_WORDS] = {0};
 
-	dl_iterate_phdr(find_in_program, &place);
-	if (!place.found)
-		return -ENOENT;
 	memcpy(words, ctx, ctx_size < sizeof(words) ? ctx_size : sizeof(words));
 	at.uprobe.path = "/proc/self/exe";
-	at.uprobe.file_off = place.file_off;
+	at.uprobe.file_off = skep_own_file_off((uintptr_t)load_called_by_hand);
 	at.uprobe.pid = gettid();
-	int err = skep_session_attach(session, &at, NULL);
+	int err = at.uprobe.file_off ? skep_session_attach(session, &at, NULL) : -ENOENT;
 	if (err)
 		return err;
 	load_called_by_hand(words[0], words[1], words[2]);

@@ -38,10 +38,6 @@ struct skep_session {
 	uint64_t missed; /* by links that are closed now */
 };
 
-/* missed.c */
-/** How often the kernel could not run what the link attaches; 0 too where it does not tell. */
-uint64_t load_link_missed(int link_fd);
-
 /* maps.c */
 int load_maps(struct skep_session *session, struct skep_diag *diag);
 /* progs.c: BTF and programs */

@@ -126,19 +126,6 @@ int machine_netns_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int machine_text_new(const void *data, size_t len)
 {
 	_cleanup_close_ int file = memfd_create("bpf_iter", MFD_CLOEXEC);
@@ -147,7 +134,7 @@ int machine_text_new(const void *data, size_t len)
 
 	if (file < 0)
 		return -errno;
-	err = write_all(file, data, len);
+	err = skep_fd_write(file, data, len);
 	if (err)
 		return err;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);

@@ -239,17 +239,6 @@ static void put_all(struct elf_writer *writer)
 	elf_btf_write(writer);
 }
 
-static int write_all(int fd, const struct skep_buf *file)
-{
-	for (size_t done = 0; done < file->len;) {
-		ssize_t n = write(fd, file->data + done, file->len - done);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		done += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
 static int finish(const struct elf_writer *writer, int fd)
 {
 	_cleanup_buf_ struct skep_buf file = {0};
@@ -259,7 +248,7 @@ static int finish(const struct elf_writer *writer, int fd)
 		return skep_diag_fail(writer->diag, -E2BIG, SKEP_DIAG_OBJ_LARGE, SKEP_NOWHERE, n,
 				      (unsigned)SKEP_ELF_MAX_SECTIONS);
 	skep_elf_out_finish(&writer->out, &file);
-	int err = write_all(fd, &file);
+	int err = skep_fd_write(fd, file.data, file.len);
 	return err ? skep_diag_fail(writer->diag, err, SKEP_DIAG_FILE_WRITE, SKEP_NOWHERE,
 				    "the ELF file", strerror(-err))
 		   : 0;

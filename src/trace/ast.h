@@ -111,6 +111,8 @@ struct skep_expr {
 	const struct skep_packet_field *packet;
 	const struct skep_hook_member *member;
 	struct skep_expr *key; /* MAP: the key as one expression (a TUPLE if several); NULL: none */
+	bool is_taken; /* MAP: of print() and table(), it is emptied as it is read, as clear() is
+			* next; of clear(), that has been done */
 	uint64_t percpu_offsets; /* CALL of percpu_kaddr(): where the kernel keeps them */
 	uint32_t param;          /* PARAM: its number; `integer` (and `text`) then are its value */
 };
@@ -142,6 +144,8 @@ struct skep_stmt {
 	bool is_value; /* EXPR, IF, BLOCK: last of its block without ';', so the block's value */
 
 	/* types: */
+	struct skep_stmt *foreign; /* a branch of has_field() that was taken out */
+	bool foreign_is_else;
 	uint64_t unroll_cnt;
 	struct skep_var **captures; /* FOR_MAP: variables of outer scopes used in the body */
 	uint32_t n_captures;
@@ -173,9 +177,12 @@ struct skep_map {
 	const char *decl_kind; /* let @x = KIND(n): "hash", "lruhash", "percpuhash", … or NULL */
 	/* What it is used for decides how it is kept: */
 	bool is_assigned, is_read, is_iterated; /* @x = v; read as a value; for, print(@), len */
-	bool is_cleared;                        /* clear(), zero() */
+	bool is_used;                           /* read as a value by programs, not only printed */
+	bool is_live;    /* assigned, and not only by what options have turned off */
+	bool is_cleared; /* clear(), zero() */
 	bool is_deleted;
-	bool only_tid_keys; /* every key in the script is exactly the builtin tid */
+	bool only_tid_keys; /* every key in the script is exactly the builtin tid; or cpu */
+	bool only_cpu_keys;
 	struct skep_span key_span, value_span, scalar_span; /* what settled key and value; len 0 */
 };
 
@@ -195,8 +202,9 @@ struct skep_probe_def {
 	struct skep_expr *predicate; /* or NULL */
 	struct skep_stmt *body;      /* list; may be NULL */
 	/* types: */
-	bool uses_args; /* depends on the layout of the one place it is attached to */
+	bool uses_args; /* depends on the layout of the place it is attached to */
 	uint32_t n_vars;
+	bool is_off; /* its predicate is known to be false: it is attached nowhere */
 };
 
 struct skep_config_item {
@@ -239,8 +247,15 @@ struct skep_include { /* #include <name> or "name": recorded, not read */
 	const char *name;
 };
 
+/** getopt("name", fallback) in an attach point. */
+struct skep_spec_option {
+	struct skep_spec_option *next;
+	const char *name, *fallback;
+};
+
 struct skep_script {
 	struct skep_include *includes;
+	struct skep_spec_option *spec_options;
 	struct skep_config_item *config;
 	struct skep_map_decl *map_decls;
 	struct skep_struct_def *structs;
@@ -248,6 +263,7 @@ struct skep_script {
 	/* types: */
 	struct skep_map *maps;
 	uint32_t n_maps;
+	bool selects; /* it calls selected(): whose events count is its own affair */
 };
 
 /** The tree as text, one node a line (-d ast); with types once they are known. */

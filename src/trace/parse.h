@@ -9,11 +9,18 @@
 
 #include "trace/ast.h"
 
-/** $1…, for positional parameters inside probe names and `$1` expressions. */
+/** $1…, for positional parameters inside probe names and `$1` expressions; and options, for
+ *  getopt(): "--name", "--name=value". */
 struct skep_params {
 	const char *const *values;
 	uint32_t n;
+	const char *const *options;
+	uint32_t n_options;
 };
+
+/** The option @name as given: what is behind its name, "" or "=value"; the last one counts.
+ *  NULL: not given. */
+const char *skep_params_option(const char *const *options, uint32_t n, const char *name);
 
 /**
  * Parse @source.

@@ -7,6 +7,7 @@
 #ifndef SKEP_TRACE_PROBE_H
 #define SKEP_TRACE_PROBE_H
 
+#include <linux/bpf.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -101,13 +102,15 @@ struct skep_probe {
 	const char *kfunc; /* "MODULE:FUNCTION" of the kernel where it is one */
 	/* How its program is loaded, 0: nothing to say; see struct skep_object_prog. */
 	uint32_t expected_attach_type, attach_btf_id;
-	int attach_fd;                   /* owned: see skep_probe_close() */
-	struct skep_attach attach;       /* all but prog and cookie */
-	const struct skep_record *args;  /* what `args` is (space CTX), or NULL */
-	const struct skep_type *retval;  /* its type if known, or NULL */
-	const char *usdt_text;           /* USDT: the note's argument text; layout() parses it */
-	uint16_t usdt_machine;           /* e_machine of the binary */
-	struct skep_usdt_arg *usdt_args; /* USDT */
+	int attach_fd; /* owned: see skep_probe_close() */
+	bool is_typed; /* a raw tracepoint whose program is TRACING: see lower/typed.c */
+	struct skep_attach attach;        /* all but prog and cookie */
+	const struct skep_record *args;   /* what `args` is (space CTX), or NULL */
+	const struct skep_format *format; /* TRACEPOINT: what `args` was made of */
+	const struct skep_type *retval;   /* its type if known, or NULL */
+	const char *usdt_text;            /* USDT: the note's argument text; layout() parses it */
+	uint16_t usdt_machine;            /* e_machine of the binary */
+	struct skep_usdt_arg *usdt_args;  /* USDT */
 	uint32_t n_usdt_args;
 	/* CTX_HOOK: where packets or sockets are seen, what packets begin with there, of which
 	 * device; else NULL and 0. */
@@ -118,6 +121,13 @@ struct skep_probe {
 	const struct skep_bundle *bundle; /* the same */
 	uint32_t index;                   /* in the program's list; the attach cookie */
 };
+
+/** Does the value that the script returns there decide for the kernel? */
+static inline bool skep_probe_decides(const struct skep_probe *probe)
+{
+	return probe->provider->prog_type == BPF_PROG_TYPE_LSM ||
+	       probe->expected_attach_type == BPF_MODIFY_RETURN;
+}
 
 /** What expansion works on. */
 struct skep_expand {
@@ -132,8 +142,13 @@ struct skep_expand {
 	uint32_t n_probes, cap_probes;
 	/* expand.c's own: */
 	uint32_t n_specs;                /* in the whole script */
+	bool must_find;                  /* what is missing now is an error */
 	bool over_limit;                 /* config.max_probes was reached */
 	const char *traceable, *symbols; /* the kernel's lists of functions; NULL: not read yet */
+	/* of binaries, what was asked last: scripts name one and the same for several functions */
+	const char *target, *target_path; /* what resolved to what; NULL: nothing so far */
+	const char *elf_path;
+	struct skep_elf *elf; /* owned, until all is expanded */
 };
 
 /** Close what it has open until it is attached: a control group, a module's BTF. */

@@ -16,6 +16,7 @@
 #include "trace/config.h"
 #include "trace/probe.h"
 #include "trace/type.h"
+#include "unwind/program.h"
 
 /** How a script's map is kept. */
 enum skep_storage {
@@ -23,7 +24,10 @@ enum skep_storage {
 	SKEP_STORE_CPU_GLOBAL, /* scalar aggregate: in the per-CPU globals, element page, at off */
 	SKEP_STORE_HASH,       /* BPF hash (or LRU) map of its own: key -> value */
 	SKEP_STORE_CPU_HASH,   /* per-CPU hash: key -> one aggregate value for each CPU */
-	SKEP_STORE_TASK,       /* task storage: key is the thread; value */
+	SKEP_STORE_TASK,       /* task storage: key is the thread; u64 is-set, value */
+	SKEP_STORE_CHOICE,     /* an aggregate of few keys, all known: in the per-CPU globals, as
+			      CPU_GLOBAL; for each key u64 is-set, value: skep_choice_stride() */
+	SKEP_STORE_CPU,        /* key is the CPU: in its per-CPU globals, as CPU_GLOBAL; the same */
 };
 
 struct skep_trace_map {
@@ -31,10 +35,21 @@ struct skep_trace_map {
 	const struct skep_type *key, *value; /* key NULL: scalar */
 	enum skep_storage storage;
 	uint32_t bpf_map; /* index into the object's maps */
-	uint32_t off;     /* GLOBAL, CPU_GLOBAL */
-	uint32_t page;    /* CPU_GLOBAL */
+	uint32_t off;     /* GLOBAL, CPU_GLOBAL, CHOICE, CPU */
+	uint32_t page;    /* CPU_GLOBAL, CHOICE, CPU */
+	const uint8_t
+		*choices; /* CHOICE: the keys, key->size bytes each; some may be there twice */
+	uint32_t n_choices;
 	uint32_t max_keys;
+	bool only_sums; /* CPU_GLOBAL, CHOICE: programs add to it and never look; see skep_map_clear() */
+	bool is_off; /* only what options have turned off would assign it: not printed */
 };
+
+/** From one value of a CHOICE to the next, in bytes. */
+static inline uint32_t skep_choice_stride(const struct skep_type *value)
+{
+	return 8 + ((value->size + 7) & ~7u);
+}
 
 /*
  * Events in the ring: a u64 whose low half is the index into `events` and
@@ -64,6 +79,9 @@ enum skep_event_kind {
 	SKEP_EV_TIME,      /* text: strftime format of the wall clock now */
 	SKEP_EV_SYSTEM,    /* text: format of the command; args */
 	SKEP_EV_CAT,       /* text: format of the path; args */
+	SKEP_EV_ROW,       /* text: columns (column.h); args */
+	SKEP_EV_TABLE,     /* text: columns; maps; args[0]: top */
+	SKEP_EV_REFRESH,
 	SKEP_EV_N_KINDS
 };
 
@@ -79,7 +97,11 @@ struct skep_event {
 	const char *text; /* format, separator */
 	const struct skep_event_arg *args;
 	uint32_t n_args;
-	uint32_t map; /* index into maps */
+	uint32_t map;         /* index into maps */
+	const uint32_t *maps; /* TABLE: indices into maps, n_maps */
+	uint32_t n_maps;
+	uint64_t takes; /* PRINT_MAP, TABLE: which maps are emptied as they are read, a bit each */
+	uint32_t sort;  /* TABLE: number of the column it is sorted by */
 	struct skep_span span;
 };
 
@@ -109,6 +131,8 @@ struct skep_trace_program {
 	uint32_t ring_bytes, ring_control_bytes; /* powers of two; of perf buffers, all CPUs' */
 	uint32_t globals, cpu_globals, stacks[2 /* kernel, user */];
 	uint32_t stack_depth[2];
+	bool unwinds; /* user stacks are walked by call frame information, with these maps */
+	struct skep_unwind_walk_maps unwind;
 	/* The program that zeroes map ctx[0] of the per-CPU globals: all CPUs' copies, or where
 	 * it has not the best way for SKEP_FOR_COPIES, its own CPU's. */
 	uint32_t eraser;
@@ -135,7 +159,12 @@ static inline clockid_t skep_trace_clock(const struct skep_trace_program *progra
 struct skep_compile_opts {
 	const char *const *params; /* $1… */
 	uint32_t n_params;
+	/* What getopt() takes: "--name", "--name=value". NULL: those of params that look so. */
+	const char *const *options;
+	uint32_t n_options;
 	pid_t pid;
+	/* pid is where probes in user space are put; what else is looked at the script decides. */
+	bool pid_is_place;
 	const char *cmd_path;
 	uint32_t cpid; /* pid of -c, 0: not yet known */
 	bool allow_unsafe;

@@ -59,7 +59,18 @@ enum skep_space {
 	SKEP_SPACE_BPF,    /* our own memory: a slot or a map value: direct loads */
 };
 
-enum skep_stack_mode { SKEP_STACK_BPFTRACE, SKEP_STACK_PERF, SKEP_STACK_RAW, SKEP_STACK_BUILD_ID };
+enum skep_stack_mode {
+	SKEP_STACK_BPFTRACE,
+	SKEP_STACK_PERF,
+	SKEP_STACK_RAW,
+	SKEP_STACK_BUILD_ID,
+	/* By folded() only: in one line, outermost first; then with the kernel's marked by _[k],
+	 * innermost first, or both. */
+	SKEP_STACK_FOLDED,
+	SKEP_STACK_MARKED,
+	SKEP_STACK_INVERTED,
+	SKEP_STACK_INVERTED_MARKED,
+};
 
 /** What a stack is in a key or value: where its frames are, and whose they are. */
 struct skep_stack_key {
@@ -130,20 +141,34 @@ struct skep_record {
 };
 
 /** The types of one compilation: common ones, and those made so far. */
+/** A name that the kernel's BTF was asked for as an enumerator. */
+struct skep_asked_name {
+	struct skep_asked_name *next;
+	const char *name; /* borrowed */
+	int64_t value;
+	uint32_t btf_id; /* of the enum; 0: there is none */
+};
+
 struct skep_types {
-	struct skep_arena *arena;     /* borrowed */
-	struct skep_btf *btf;         /* kernel BTF, opened when first needed; owned */
-	int btf_err;                  /* why there is none */
-	struct skep_record **records; /* structs defined in the script; arena */
+	struct skep_arena *arena;          /* borrowed */
+	struct skep_btf *btf;              /* kernel BTF, opened when first needed; owned */
+	int btf_err;                       /* why there is none */
+	struct skep_module_types *modules; /* of modules, those opened so far; arena */
+	struct skep_record **records;      /* structs defined in the script; arena */
 	uint32_t n_records;
 	struct skep_enum **enums; /* the same for enums */
 	uint32_t n_enums;
+	struct skep_asked_name *asked; /* arena */
 };
 
 void skep_types_init(struct skep_types *types, struct skep_arena *arena);
 void skep_types_done(struct skep_types *types);
 /** The kernel's BTF or NULL. */
 struct skep_btf *skep_types_btf(struct skep_types *types);
+#define SKEP_BASE_MODULE "vmlinux" /* what the kernel itself is called among its modules */
+/** The BTF of one module, on top of the kernel's, or (SKEP_BASE_MODULE) the kernel's own; opened
+ *  once. NULL: there is none. */
+struct skep_btf *skep_types_module_btf(struct skep_types *types, const char *name);
 
 extern const struct skep_type skep_type_none, skep_type_u8, skep_type_u16, skep_type_u32,
 	skep_type_u64, skep_type_s8, skep_type_s16, skep_type_s32, skep_type_s64, skep_type_bool,

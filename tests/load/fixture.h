@@ -24,6 +24,7 @@
 #include "base/fd.h"
 #include "base/vec.h"
 #include "linux/bpf.h"
+#include "linux/own_code.h"
 #include "linux/privilege.h"
 
 enum { HELPER_PID_TGID = 14, HELPER_COOKIE = 174, HELPER_MAP_LOOKUP = 1 };

@@ -2,7 +2,6 @@
 #include "fixture.h"
 
 #include <fcntl.h>
-#include <link.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -166,32 +165,12 @@ __attribute__((noinline)) static int probed_function(int n)
 
 static volatile unsigned short semaphore __attribute__((section(".probes"))) = 0;
 
-struct lookup {
-	uintptr_t addr;
-	uint64_t ret;
-};
-
-/* Of the first object, the program itself: address → file offset, by its program headers. */
-static int find_offset(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	struct lookup *lookup = arg;
-
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-		uintptr_t start = info->dlpi_addr + ph->p_vaddr;
-		if (ph->p_type == PT_LOAD && lookup->addr - start < ph->p_filesz)
-			lookup->ret = lookup->addr - start + ph->p_offset;
-	}
-	return 1;
-}
-
 static uint64_t file_offset(const volatile void *addr)
 {
-	struct lookup lookup = {(uintptr_t)addr, 0};
+	uint64_t off = skep_own_file_off((uintptr_t)addr);
 
-	dl_iterate_phdr(find_offset, &lookup);
-	assert_true(lookup.ret != 0);
-	return lookup.ret;
+	assert_true(off != 0);
+	return off;
 }
 
 static struct skep_attach uprobe_here(bool ret, pid_t pid)

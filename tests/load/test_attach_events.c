@@ -4,7 +4,6 @@
  */
 #include "trial.h"
 
-#include <link.h>
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
@@ -311,31 +310,12 @@ PROBED(3)
 PROBED(5)
 PROBED(7)
 
-struct lookup {
-	uintptr_t addr;
-	uint64_t ret;
-};
-
-static int find_offset(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	struct lookup *lookup = arg;
-
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-		uintptr_t start = info->dlpi_addr + ph->p_vaddr;
-		if (ph->p_type == PT_LOAD && lookup->addr - start < ph->p_filesz)
-			lookup->ret = lookup->addr - start + ph->p_offset;
-	}
-	return 1;
-}
-
 static uint64_t file_offset(int (*function)(int))
 {
-	struct lookup lookup = {(uintptr_t)function, 0};
+	uint64_t off = skep_own_file_off((uintptr_t)function);
 
-	dl_iterate_phdr(find_offset, &lookup);
-	assert_true(lookup.ret != 0);
-	return lookup.ret;
+	assert_true(off != 0);
+	return off;
 }
 
 static void call_probed(struct trial *trial)

@@ -8,6 +8,8 @@
  *	| return address | rbp | BPF stack | may_goto counter | rbx r12 r13 r14 r15 |
  *	                 rbp = r10 ──┘                                        rsp ──┘
  */
+#include <cpuid.h>
+
 #include "jit/rules.h"
 #include "jit/x86_64/emit.h"
 
@@ -101,7 +103,9 @@ bool skep_jit_knows(enum skep_op op)
 
 unsigned skep_jit_features(void)
 {
-	return __builtin_cpu_supports("bmi2") ? SKEP_JIT_BMI2 : 0;
+	unsigned a, b, c, d;
+
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_BMI2) ? SKEP_JIT_BMI2 : 0;
 }
 
 enum x_reg x_of(int r)

@@ -196,17 +196,43 @@ static struct skep_opnd entry(struct skep_lower *l, const struct skep_trace_map 
 	return R(at);
 }
 
+/* Go on to value @number of those at @at, and say that it is set. */
+static void choose(struct skep_lower *l, const struct skep_trace_map *map, struct skep_opnd number,
+		   struct place *at, uint32_t done)
+{
+	uint32_t stride = skep_choice_stride(map->value), fine = skep_ir_block(l->f);
+
+	if (number.kind == SKEP_OPND_IMM) {
+		at->off += (int32_t)(number.imm * stride);
+		skep_ir_jump(l->f, fine);
+	} else {
+		/* One way for the verifier, whichever it is. */
+		number = skep_lower_blur(l, number);
+		skep_ir_branch(l->f, SKEP_IR_ULT, number, I(map->n_choices), fine, done);
+	}
+	skep_ir_at(l->f, fine);
+	if (number.kind != SKEP_OPND_IMM) {
+		uint32_t step = skep_ir_alu(l->f, SKEP_IR_MUL, number, I(stride));
+		at->base = R(skep_ir_alu(l->f, SKEP_IR_ADD, at->base, R(step)));
+	}
+	skep_ir_store(l->f, 8, at->base, at->off, I(1));
+	at->off += 8;
+}
+
 void skep_lower_aggregate(struct skep_lower *l, const struct skep_expr *target,
 			  const struct skep_expr *call)
 {
 	const struct skep_trace_map *map = skep_lower_map_of(l, target->map);
+	bool is_choice = map->storage == SKEP_STORE_CHOICE;
 	struct skep_opnd value = call->args ? skep_lower_scalar(l, call->args) : I(1);
+	struct skep_opnd number = is_choice ? skep_lower_choice(l, target->map, target->key) : I(0);
 	struct skep_opnd key = skep_lower_key(l, map, target->key);
 	uint32_t done = skep_ir_block(l->f);
 	struct place at = {.base = entry(l, map, key, done), .type = map->value};
 
-	if (map->storage == SKEP_STORE_CPU_GLOBAL)
-		at.off = (int32_t)map->off;
+	at.off = (int32_t)map->off;
+	if (is_choice)
+		choose(l, map, number, &at, done);
 	apply(l, &at, value);
 	skep_ir_jump(l->f, done);
 	skep_ir_at(l->f, done);

@@ -10,7 +10,8 @@
 #include "trace/lower/lower.h"
 #include "trace/lower/regs.h"
 
-#define COMM_BYTES 16
+#define COMM_BYTES       16
+#define GENERATIONS_MOST 16
 
 static struct skep_value call0(struct skep_lower *l, const struct skep_expr *expr, int32_t helper)
 {
@@ -195,6 +196,36 @@ static struct skep_value of_other(struct skep_lower *l, const struct skep_expr *
 	return skep_lower_at(l, task.opnd, task_off(l, expr, member), expr->type, task.space);
 }
 
+/* Up from the current task to its parents; the first of all is its own parent, with number 0. */
+struct skep_value skep_fn_descends_from(struct skep_lower *l, const struct skep_expr *call)
+{
+	struct skep_ir_func *f = l->f;
+	struct skep_value task = {.opnd = skep_lower_curtask(l), .space = SKEP_SPACE_KERNEL};
+	int32_t tgid = task_off(l, call, "tgid"), parent = task_off(l, call, "real_parent");
+	struct skep_opnd wanted = skep_lower_scalar(l, call->args);
+	const struct skep_expr *other_task = call->args->next;
+	uint32_t found = skep_ir_var(f), yes = skep_ir_block(f), done = skep_ir_block(f);
+
+	if (other_task)
+		task.opnd = skep_lower_scalar(l, other_task);
+	skep_ir_set(f, found, I(0));
+	for (int i = 0; i <= GENERATIONS_MOST; i++) {
+		uint32_t other = skep_ir_block(f), up = skep_ir_block(f);
+		struct skep_opnd pid = skep_lower_load(l, &task, tgid, 4, false);
+		skep_ir_branch(f, SKEP_IR_EQ, pid, wanted, yes, other);
+		skep_ir_at(f, other);
+		skep_ir_branch(f, SKEP_IR_EQ, pid, I(0), done, up);
+		skep_ir_at(f, up);
+		task.opnd = skep_lower_load(l, &task, parent, 8, false);
+	}
+	skep_ir_jump(f, done);
+	skep_ir_at(f, yes);
+	skep_ir_set(f, found, I(1));
+	skep_ir_jump(f, done);
+	skep_ir_at(f, done);
+	return skep_value_int(R(found), call->type);
+}
+
 LOWER(ppid)
 {
 	return of_other(l, expr, "real_parent", "tgid");
@@ -272,18 +303,16 @@ static struct skep_opnd regs_arg(struct skep_lower *l, uint32_t n)
 	return skep_lower_load(l, &stack, skep_regs_stack_arg(n), 8, false);
 }
 
-/*
- * A word of a context that is an array of them. Where the verifier knows what an argument points
- * to, it allows less with it than with a number; twice negated it is one.
- */
+/* A word of a context that is an array of them. */
 static struct skep_opnd raw_word(struct skep_lower *l, uint32_t n)
 {
 	uint32_t prog_type = l->probe->provider->prog_type;
 	uint32_t word = skep_ir_load(l->f, 8, l->ctx, (int32_t)(8 * n));
 
-	if (prog_type != BPF_PROG_TYPE_TRACING && prog_type != BPF_PROG_TYPE_LSM)
+	if (prog_type != BPF_PROG_TYPE_TRACING && prog_type != BPF_PROG_TYPE_LSM &&
+	    !l->probe->is_typed)
 		return R(word);
-	return R(skep_ir_neg(l->f, R(skep_ir_neg(l->f, R(word)))));
+	return skep_lower_as_number(l, R(word));
 }
 
 bool skep_lower_has_slots(const struct skep_lower *l)

@@ -70,7 +70,7 @@ static void header(struct skep_lower *l, const struct layout *layout, struct ske
 static bool is_control(enum skep_event_kind kind)
 {
 	return kind == SKEP_EV_EXIT || kind == SKEP_EV_CLEAR || kind == SKEP_EV_ZERO ||
-	       kind == SKEP_EV_PRINT_MAP;
+	       kind == SKEP_EV_PRINT_MAP || kind == SKEP_EV_TABLE || kind == SKEP_EV_REFRESH;
 }
 
 /* Room in the ring, or control goes to @full. */
@@ -223,6 +223,8 @@ void skep_lower_event(struct skep_lower *l, enum skep_event_kind kind, const cha
 {
 	struct layout layout = lay_out(l, args, n_args);
 
+	if (!is_control(kind) && kind != SKEP_EV_TIME)
+		skep_lower_ring_for_data(l);
 	layout.id = (uint32_t)l->events.len;
 	skep_vec_push(&l->events, ((struct skep_event){.kind = kind,
 						       .text = text,

@@ -166,30 +166,49 @@ static struct skep_value lower_incdec(struct skep_lower *l, const struct skep_ex
 
 /* --- Choice and conversion ------------------------------------------------------------------ */
 
-static struct skep_value lower_ternary(struct skep_lower *l, const struct skep_expr *expr)
+/* Each arm's bytes straight to where they are wanted. */
+static void ternary_into(struct skep_lower *l, const struct skep_expr *expr, struct skep_opnd dst,
+			 int32_t off, const struct skep_type *type)
 {
 	struct skep_ir_func *f = l->f;
-	bool scalar = skep_type_is_scalar(expr->type), none = expr->type->kind == SKEP_T_NONE;
 	uint32_t sides[2] = {skep_ir_block(f), skep_ir_block(f)}, done = skep_ir_block(f);
 	const struct skep_expr *arms[2] = {expr->left, expr->right};
-	struct skep_value result = scalar ? skep_value_int(R(skep_ir_var(f)), expr->type)
-				   : none ? skep_value_int(I(0), expr->type)
-					  : skep_lower_temp(l, expr->type);
 
 	skep_lower_cond(l, expr->cond, sides[0], sides[1]);
 	for (int i = 0; i < 2; i++) {
 		skep_ir_at(f, sides[i]);
-		if (scalar)
-			skep_ir_set(f, result.opnd.id, skep_lower_scalar(l, arms[i]));
-		else if (none)
-			skep_lower_expr(l, arms[i]);
-		else
-			skep_lower_into(l, arms[i], result.opnd, 0, expr->type);
+		skep_lower_into(l, arms[i], dst, off, type);
 		if (!skep_ir_ended(f))
 			skep_ir_jump(f, done);
 	}
 	skep_ir_at(f, done);
-	return result;
+}
+
+static struct skep_value lower_ternary(struct skep_lower *l, const struct skep_expr *expr)
+{
+	struct skep_ir_func *f = l->f;
+	bool scalar = skep_type_is_scalar(expr->type);
+
+	if (!scalar && expr->type->kind != SKEP_T_NONE) {
+		struct skep_value result = skep_lower_temp(l, expr->type);
+		ternary_into(l, expr, result.opnd, 0, expr->type);
+		return result;
+	}
+	uint32_t sides[2] = {skep_ir_block(f), skep_ir_block(f)}, done = skep_ir_block(f);
+	const struct skep_expr *arms[2] = {expr->left, expr->right};
+	struct skep_opnd result = scalar ? R(skep_ir_var(f)) : I(0);
+	skep_lower_cond(l, expr->cond, sides[0], sides[1]);
+	for (int i = 0; i < 2; i++) {
+		skep_ir_at(f, sides[i]);
+		if (scalar)
+			skep_ir_set(f, result.id, skep_lower_scalar(l, arms[i]));
+		else
+			skep_lower_expr(l, arms[i]);
+		if (!skep_ir_ended(f))
+			skep_ir_jump(f, done);
+	}
+	skep_ir_at(f, done);
+	return skep_value_int(result, expr->type);
 }
 
 static struct skep_value lower_cast(struct skep_lower *l, const struct skep_expr *expr)
@@ -265,7 +284,11 @@ static struct skep_value tuple_field(struct skep_lower *l, const struct skep_val
 
 static struct skep_value lower_tuple_at(struct skep_lower *l, const struct skep_expr *expr)
 {
-	struct skep_value tuple = skep_lower_expr(l, expr->left);
+	const struct skep_expr *left = expr->left;
+
+	if (left->kind == SKEP_E_MAP && !left->is_const)
+		return skep_lower_map_element(l, left, (uint32_t)expr->integer);
+	struct skep_value tuple = skep_lower_expr(l, left);
 
 	return tuple_field(l, &tuple, (uint32_t)expr->integer);
 }
@@ -332,6 +355,23 @@ struct skep_value skep_lower_expr(struct skep_lower *l, const struct skep_expr *
 	return lowerers[expr->kind](l, expr);
 }
 
+/* What comes to one of several expressions, or follows statements. */
+static bool chosen_into(struct skep_lower *l, const struct skep_expr *expr, struct skep_opnd dst,
+			int32_t off, const struct skep_type *type)
+{
+	if (skep_type_is_scalar(type))
+		return false;
+	if (expr->kind == SKEP_E_TERNARY) {
+		ternary_into(l, expr, dst, off, type);
+		return true;
+	}
+	if (expr->kind != SKEP_E_BLOCK || !expr->right)
+		return false;
+	skep_lower_stmts(l, expr->body);
+	skep_lower_into(l, expr->right, dst, off, type);
+	return true;
+}
+
 void skep_lower_into(struct skep_lower *l, const struct skep_expr *expr, struct skep_opnd dst,
 		     int32_t off, const struct skep_type *type)
 {
@@ -344,6 +384,8 @@ void skep_lower_into(struct skep_lower *l, const struct skep_expr *expr, struct 
 		tuple_into(l, expr, dst, off, type);
 		return;
 	}
+	if (!expr->is_const && chosen_into(l, expr, dst, off, type))
+		return;
 	if (!expr->is_const && skep_lower_special_into(l, expr, dst, off, type))
 		return;
 	uint32_t mark = skep_ir_slot_mark(l->f);

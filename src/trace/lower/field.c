@@ -76,8 +76,11 @@ static struct skep_value slot_value(struct skep_lower *l, int32_t off, const str
 struct skep_value skep_lower_field(struct skep_lower *l, const struct skep_expr *expr)
 {
 	const struct skep_field *field = &expr->field;
-	struct skep_value at = place(l, expr->left);
+	struct skep_value at;
 
+	if (skep_lower_typed_field(l, expr, &at))
+		return at;
+	at = place(l, expr->left);
 	at.type = field->type;
 	at.off += (int32_t)field->off;
 	if (at.space == SKEP_SPACE_CTX && skep_lower_has_slots(l) &&
@@ -90,7 +93,7 @@ struct skep_value skep_lower_field(struct skep_lower *l, const struct skep_expr 
 	struct skep_value value = skep_lower_at(l, at.opnd, at.off, field->type, at.space);
 	if (at.space == SKEP_SPACE_CTX && field->type->kind == SKEP_T_PTR &&
 	    l->probe->provider->ctx == SKEP_CTX_ITER)
-		value.opnd = skep_lower_iter_pointer(l, value.opnd);
+		value.opnd = skep_lower_as_number(l, value.opnd);
 	return value;
 }
 

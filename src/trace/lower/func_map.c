@@ -60,9 +60,22 @@ static struct skep_opnd count_entries(struct skep_lower *l, const struct skep_tr
 			       R(skep_ir_func_addr(f, callback)), S(box, 0), I(0)));
 }
 
-static struct skep_opnd count_frames(struct skep_lower *l, const struct skep_type *type)
+/* Those of the stack that the argument is: it may have been kept, and be another's. */
+static struct skep_opnd count_kept(struct skep_lower *l, const struct skep_expr *stack)
 {
+	struct skep_value value = skep_lower_expr(l, stack);
+
+	return skep_lower_unwind_len(l, skep_lower_load(l, &value, 0, 4, false));
+}
+
+/* By frame pointers those of the current one: a program cannot look into the map of stacks. */
+static struct skep_opnd count_frames(struct skep_lower *l, const struct skep_expr *stack)
+{
+	const struct skep_type *type = stack->type;
 	struct skep_ir_func *f = l->f;
+
+	if (type->kind == SKEP_T_USTACK && skep_lower_unwinds(l))
+		return count_kept(l, stack);
 	uint32_t slot = skep_ir_slot(f, 8 * type->n, 8);
 	uint32_t n = skep_ir_var(f), some = skep_ir_block(f), done = skep_ir_block(f);
 	uint64_t flags = type->kind == SKEP_T_USTACK ? BPF_F_USER_STACK : 0;
@@ -83,7 +96,7 @@ FN(len)
 	const struct skep_expr *arg = call->args;
 
 	if (arg->kind != SKEP_E_MAP)
-		return skep_value_int(count_frames(l, arg->type), call->type);
+		return skep_value_int(count_frames(l, arg), call->type);
 	const struct skep_trace_map *map = skep_lower_map_of(l, arg->map);
 	if (map->key) /* never task storage: nothing could go over that */
 		return skep_value_int(count_entries(l, map), call->type);

@@ -84,14 +84,21 @@ static void print_entry(struct skep_lower *l, const struct skep_expr *arg)
 	skep_ir_at(l->f, done);
 }
 
+static void print_map(struct skep_lower *l, const struct skep_expr *arg, uint32_t n_numbers)
+{
+	skep_lower_event(l, SKEP_EV_PRINT_MAP, NULL, arg->map->index, arg->next, n_numbers);
+	skep_vec_last(&l->events)->takes = arg->is_taken;
+}
+
 FN(print)
 {
 	const struct skep_expr *arg = call->args;
 	bool is_map = arg->kind == SKEP_E_MAP;
 
+	if (is_map && !arg->key && !arg->map->is_live)
+		return nothing; /* of an option that was not given */
 	if (is_map && !arg->key)
-		skep_lower_event(l, SKEP_EV_PRINT_MAP, NULL, arg->map->index, arg->next,
-				 call->n_args - 1);
+		print_map(l, arg, call->n_args - 1);
 	else if (is_map)
 		print_entry(l, arg);
 	else
@@ -101,13 +108,44 @@ FN(print)
 
 FN(clear)
 {
-	skep_lower_event(l, SKEP_EV_CLEAR, NULL, call->args->map->index, NULL, 0);
+	if (!call->args->is_taken)
+		skep_lower_event(l, SKEP_EV_CLEAR, NULL, call->args->map->index, NULL, 0);
 	return nothing;
 }
 
 FN(zero)
 {
 	skep_lower_event(l, SKEP_EV_ZERO, NULL, call->args->map->index, NULL, 0);
+	return nothing;
+}
+
+FN(row)
+{
+	return formatted(l, call, SKEP_EV_ROW);
+}
+
+FN(table)
+{
+	const struct skep_expr *top = call->args->next;
+	uint32_t n = 0, *maps = skep_arena_array(l->arena, uint32_t, call->n_args);
+	uint64_t takes = 0;
+
+	for (const struct skep_expr *arg = top->next; arg; arg = arg->next) {
+		takes |= (uint64_t)arg->is_taken << n;
+		maps[n++] = arg->map->index;
+	}
+	skep_lower_event(l, SKEP_EV_TABLE, call->args->text, 0, top, 1);
+	struct skep_event *event = skep_vec_last(&l->events);
+	event->maps = maps;
+	event->n_maps = n;
+	event->takes = takes;
+	event->sort = (uint32_t)call->integer;
+	return nothing;
+}
+
+FN(refresh)
+{
+	skep_lower_event(l, SKEP_EV_REFRESH, NULL, 0, NULL, 0);
 	return nothing;
 }
 
@@ -213,6 +251,7 @@ FN(join)
 	skep_ir_jump(f, join.done);
 	skep_ir_at(f, join.done);
 	skep_lower_advance(l, join.end, I(0), fixed + JOIN_MOST * str_bytes);
+	skep_lower_ring_for_data(l);
 	skep_lower_output(l, join.slot, R(join.end), false);
 	return nothing;
 }

@@ -1,4 +1,5 @@
 /* Functions on strings and bytes. */
+#include <arpa/inet.h>
 #include <linux/bpf.h>
 #include <limits.h>
 #include <string.h>
@@ -391,18 +392,15 @@ FN(bswap)
 
 /* --- Addresses ------------------------------------------------------------------------------- */
 
-#define AF_INET_BYTES  4
-#define AF_INET6_BYTES 16
-
 /* The family is known from the address's size unless it is given. */
 FN(ntop)
 {
 	struct skep_value inet = skep_lower_temp(l, call->type);
 	const struct skep_expr *addr = call->n_args == 2 ? call->args->next : call->args;
 	bool scalar = skep_type_is_scalar(addr->type);
-	bool is_v6 = !scalar && addr->type->size >= AF_INET6_BYTES;
-	struct skep_opnd family =
-		call->n_args == 2 ? skep_lower_scalar(l, call->args) : I(is_v6 ? 10 : 2);
+	bool is_v6 = !scalar && addr->type->size >= sizeof(struct in6_addr);
+	struct skep_opnd family = call->n_args == 2 ? skep_lower_scalar(l, call->args)
+						    : I(is_v6 ? AF_INET6 : AF_INET);
 
 	skep_lower_zero(l, inet.opnd, 0, call->type->size);
 	skep_ir_store(l->f, 4, inet.opnd, 0, family);
@@ -410,7 +408,9 @@ FN(ntop)
 	if (scalar)
 		skep_ir_store(l->f, 4, inet.opnd, 4, value.opnd);
 	else
-		skep_lower_read(l, inet.opnd, 4, is_v6 ? AF_INET6_BYTES : AF_INET_BYTES, &value, 0);
+		skep_lower_read(l, inet.opnd, 4,
+				is_v6 ? sizeof(struct in6_addr) : sizeof(struct in_addr), &value,
+				0);
 	return inet;
 }
 

@@ -125,18 +125,13 @@ FN(uptr)
  * memory) is counted, and its id is -1. -EFAULT only says that there is none:
  * a kernel thread has no user stack.
  */
-struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type *type)
+static struct skep_opnd stack_id(struct skep_lower *l, bool user, uint32_t depth)
 {
 	struct skep_ir_func *f = l->f;
-	bool user = type->kind == SKEP_T_USTACK;
-	struct skep_value key = skep_lower_temp(l, type);
 	uint32_t failed = skep_ir_block(f), lost = skep_ir_block(f), none = skep_ir_block(f);
 	uint32_t on = skep_ir_block(f), id = skep_ir_var(f);
-	uint32_t map = skep_lower_stack_map(l, user, type->n);
-	uint32_t pid = user ? current_pid(l) : skep_ir_mov(f, I(0));
+	uint32_t map = skep_lower_stack_map(l, user, depth);
 
-	if (user && type->stack_mode != SKEP_STACK_RAW && type->stack_mode != SKEP_STACK_BUILD_ID)
-		l->program->names_code = true;
 	skep_ir_set(f, id,
 		    R(skep_ir_calln(f, BPF_FUNC_get_stackid, l->ctx, R(skep_ir_map(f, map)),
 				    I(user ? BPF_F_USER_STACK : 0))));
@@ -151,8 +146,32 @@ struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type 
 	skep_ir_set(f, id, I(UINT32_MAX));
 	skep_ir_jump(f, on);
 	skep_ir_at(f, on);
-	skep_ir_store(f, 4, key.opnd, 0, R(id));
-	skep_ir_store(f, 4, key.opnd, 4, R(pid));
+	return R(id);
+}
+
+static struct skep_value take_stack(struct skep_lower *l, const struct skep_type *type)
+{
+	bool user = type->kind == SKEP_T_USTACK;
+	struct skep_value key = skep_lower_temp(l, type);
+	uint32_t pid = user ? current_pid(l) : skep_ir_mov(l->f, I(0));
+
+	if (user && type->stack_mode != SKEP_STACK_RAW && type->stack_mode != SKEP_STACK_BUILD_ID)
+		l->program->names_code = true;
+	struct skep_opnd id = user && skep_lower_unwinds(l) ? skep_lower_unwind(l, type->n)
+							    : stack_id(l, user, type->n);
+	skep_ir_store(l->f, 4, key.opnd, 0, id);
+	skep_ir_store(l->f, 4, key.opnd, 4, R(pid));
+	return key;
+}
+
+/* Of depth 0: none is taken, for a script that may be told to do without. */
+struct skep_value skep_lower_stack(struct skep_lower *l, const struct skep_type *type)
+{
+	if (type->n)
+		return take_stack(l, type);
+	struct skep_value key = skep_lower_temp(l, type);
+	skep_ir_store(l->f, 4, key.opnd, 0, I(UINT32_MAX));
+	skep_ir_store(l->f, 4, key.opnd, 4, I(0));
 	return key;
 }
 
@@ -163,4 +182,10 @@ FN(kstack)
 FN(ustack)
 {
 	return skep_lower_stack(l, call->type);
+}
+
+/* The type says how it is printed; what is kept is the same. */
+FN(folded)
+{
+	return same_bits(l, call);
 }

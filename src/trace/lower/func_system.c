@@ -7,6 +7,8 @@
 
 #include "trace/lower/lower.h"
 
+#define CGROUP_LEVELS_MOST 16
+
 #define FN(name)                                                                                   \
 	struct skep_value skep_fn_##name(struct skep_lower *l, const struct skep_expr *call)
 
@@ -53,6 +55,36 @@ FN(getopt)
 FN(cgroupid)
 {
 	return skep_value_int(I(call->integer), call->type);
+}
+
+FN(inode)
+{
+	return skep_value_int(I(call->integer), call->type);
+}
+
+/* Which level of the hierarchy the cgroup is at cannot be told from inside a namespace: the
+ * process's own ancestors are compared from the root on, until there is none any more. */
+FN(in_cgroup)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t found = skep_ir_var(f), done = skep_ir_block(f);
+
+	skep_ir_set(f, found, I(0));
+	for (int level = 0; level < CGROUP_LEVELS_MOST; level++) {
+		uint32_t next = skep_ir_block(f), equal = skep_ir_block(f),
+			 differs = skep_ir_block(f);
+		uint32_t id = skep_ir_calln(f, BPF_FUNC_get_current_ancestor_cgroup_id, I(level));
+		skep_ir_branch(f, SKEP_IR_NE, R(id), I(0), differs, done);
+		skep_ir_at(f, differs);
+		skep_ir_branch(f, SKEP_IR_EQ, R(id), I(call->integer), equal, next);
+		skep_ir_at(f, equal);
+		skep_ir_set(f, found, I(1));
+		skep_ir_jump(f, done);
+		skep_ir_at(f, next);
+	}
+	skep_ir_jump(f, done);
+	skep_ir_at(f, done);
+	return skep_value_int(R(found), call->type);
 }
 
 FN(cgroup_path)

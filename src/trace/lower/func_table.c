@@ -20,7 +20,7 @@ static char *make_rows(struct skep_lower *l, uint32_t end)
 	for (uint32_t i = 0; i <= end; i++) {
 		const char *name = i < end ? skep_syscall_name(i) : NULL;
 		snprintf(rows + (size_t)i * SKEP_SYSCALL_BYTES, SKEP_SYSCALL_BYTES, "%s",
-			 name ? name : "unknown");
+			 name ? name : SKEP_SYSCALL_UNKNOWN);
 	}
 	return rows;
 }
@@ -44,20 +44,28 @@ static uint32_t table(struct skep_lower *l, uint32_t end)
 	return skep_object_add_map(l->object, &map);
 }
 
-struct skep_value skep_fn_syscall_name(struct skep_lower *l, const struct skep_expr *call)
+struct skep_opnd skep_lower_syscall_row(struct skep_lower *l, const struct skep_expr *given)
 {
 	struct skep_ir_func *f = l->f;
-	uint32_t end = skep_syscall_end(), map = table(l, end);
+	uint32_t end = skep_syscall_end();
 	uint32_t number = skep_ir_var(f), outside = skep_ir_block(f), on = skep_ir_block(f);
 
-	skep_ir_set(f, number, skep_lower_scalar(l, call->args));
+	skep_ir_set(f, number, skep_lower_scalar(l, given));
 	skep_ir_branch_cold(f, SKEP_IR_UGE, R(number), I(end), outside);
 	skep_ir_jump(f, on);
 	skep_ir_at(f, outside);
 	skep_ir_set(f, number, I(end));
 	skep_ir_jump(f, on);
 	skep_ir_at(f, on);
-	uint32_t off = skep_ir_alu(f, SKEP_IR_MUL, R(number), I(SKEP_SYSCALL_BYTES));
+	return R(number);
+}
+
+struct skep_value skep_fn_syscall_name(struct skep_lower *l, const struct skep_expr *call)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t map = table(l, skep_syscall_end());
+	struct skep_opnd number = skep_lower_syscall_row(l, call->args);
+	uint32_t off = skep_ir_alu(f, SKEP_IR_MUL, number, I(SKEP_SYSCALL_BYTES));
 	uint32_t at = skep_ir_alu(f, SKEP_IR_ADD, R(skep_ir_map_value(f, map, 0)), R(off));
 	return (struct skep_value){.type = call->type, .opnd = R(at), .space = SKEP_SPACE_BPF};
 }

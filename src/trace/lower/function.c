@@ -18,10 +18,13 @@ IS_GONE(is_unsigned_integer)
 IS_GONE(is_literal)
 IS_GONE(is_ptr)
 IS_GONE(is_str)
+IS_GONE(has_field)
 IS_GONE(assert_str)
 IS_GONE(has_cpid)
+IS_GONE(selected)
 IS_GONE(default_str_length)
 IS_GONE(strcap)
+IS_GONE(devnum)
 
 static struct skep_value (*const lowerers[SKEP_FN_CNT])(struct skep_lower *,
 							const struct skep_expr *) = {

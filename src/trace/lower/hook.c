@@ -14,9 +14,6 @@
 
 #define OPTION_MOST_BYTES 4096
 
-#define TYPE_INET4        2
-#define TYPE_INET6        10
-
 /* --- Members of the context --------------------------------------------------------------- */
 
 static uint32_t word(struct skep_lower *l, uint32_t off)
@@ -31,7 +28,7 @@ static struct skep_value address(struct skep_lower *l, const struct skep_expr *e
 	struct skep_value inet = skep_lower_temp(l, expr->type);
 
 	skep_lower_zero(l, inet.opnd, 0, expr->type->size);
-	skep_ir_store(l->f, 4, inet.opnd, 0, I(is_v6 ? TYPE_INET6 : TYPE_INET4));
+	skep_ir_store(l->f, 4, inet.opnd, 0, I(is_v6 ? AF_INET6 : AF_INET));
 	for (uint32_t at = 0; at < (is_v6 ? 16 : 4); at += 4)
 		skep_ir_store(l->f, 4, inet.opnd, 4 + (int32_t)at,
 			      R(word(l, expr->member->off + at)));

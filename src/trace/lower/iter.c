@@ -67,10 +67,3 @@ void skep_lower_iter_object(struct skep_lower *l)
 	}
 	leave_a_byte(l);
 }
-
-/* The verifier lets nobody count on from a pointer that may be NULL; twice negated it is a
- * number. */
-struct skep_opnd skep_lower_iter_pointer(struct skep_lower *l, struct skep_opnd ptr)
-{
-	return R(skep_ir_neg(l->f, R(skep_ir_neg(l->f, ptr))));
-}

@@ -14,9 +14,10 @@
  *
  * Files: program.c (the order of things), storage.c (how maps are kept),
  * expr.c, cond.c, field.c, memory.c (reading and copying), string.c, stmt.c,
- * loop.c, mentions.c, iter.c, packet.c and packet_use.c, hook.c (what a packet or
- * socket is answered with), bundle.c (many functions by one link), gather.c (many
- * system calls through one tracepoint), mapop.c, agg.c (count() … lhist()),
+ * loop.c, mentions.c, typed.c (members that are loaded), thread.c and choice.c
+ * (maps of certain keys), iter.c, packet.c and packet_use.c, hook.c (what a packet
+ * or socket is answered with), bundle.c (many functions by one link), gather.c
+ * (many system calls through one tracepoint), mapop.c, agg.c (count() … lhist()),
  * event.c, func_*.c, builtin.c.
  */
 #ifndef SKEP_TRACE_LOWER_H
@@ -52,13 +53,17 @@ struct skep_var_home {
 	uint32_t off;  /* BOX: from the captured variables' start */
 };
 
-/** A thread's entry of a map that is known to be there. */
+#define SKEP_CURRENT_TASK UINT32_MAX /* where the number of an argument that is a task stands */
+
+/** A thread's or a CPU's entry of a map that is known to be there. */
 struct skep_proof {
 	const struct skep_trace_map *map;
+	int64_t key; /* which thread's: skep_lower_thread() */
 	uint32_t at; /* the register that holds its address */
 };
 
 struct skep_packet_homes;
+struct skep_choice;
 
 #define SKEP_MOST_PROOFS 4 /* each is a register, or a stack slot, as long as it holds */
 
@@ -75,7 +80,9 @@ struct skep_lower {
 	uint32_t globals_bytes;
 	/* Per-CPU globals: the last element's bytes so far, and the longest's; how many. */
 	uint32_t page_bytes, longest_page, n_pages;
-	uint32_t zeroes; /* map index */
+	uint32_t zeroes;             /* map index */
+	struct skep_choice *choices; /* by the script's maps (choice.c) */
+	const bool *has_other_keys;  /* by them, too: not threads alone (thread.c) */
 	uint32_t n_programs, n_gathers;
 	bool failed;
 
@@ -94,7 +101,9 @@ struct skep_lower {
 	uint32_t captured_bytes;
 	bool has_box;
 	bool in_callback;
+	bool is_untyped; /* members are read by helpers only (typed.c) */
 	uint32_t n_callbacks;
+	struct skep_ir_func *unwind; /* the walk up user stacks; NULL: not needed so far */
 	struct skep_proof proofs[SKEP_MOST_PROOFS]; /* what holds in the current block (cond.c) */
 	uint32_t n_proofs;
 };
@@ -136,6 +145,8 @@ void skep_lower_copy(struct skep_lower *l, struct skep_opnd dst, int32_t off, st
 /** Read @bytes at @src's address + @off into @dst + @dst_off; failure is counted, and zeroes. */
 void skep_lower_read(struct skep_lower *l, struct skep_opnd dst, int32_t dst_off, uint32_t bytes,
 		     const struct skep_value *src, int32_t off);
+/** A pointer that the verifier knows as one, as a number: it allows less with the former. */
+struct skep_opnd skep_lower_as_number(struct skep_lower *l, struct skep_opnd ptr);
 /** Load an integer of @bytes from @src's address + @off, whatever its space. */
 struct skep_opnd skep_lower_load(struct skep_lower *l, const struct skep_value *src, int32_t off,
 				 uint32_t bytes, bool is_signed);
@@ -175,7 +186,29 @@ struct skep_value skep_lower_field(struct skep_lower *l, const struct skep_expr 
 struct skep_value skep_lower_index(struct skep_lower *l, const struct skep_expr *expr);
 struct skep_value skep_lower_deref(struct skep_lower *l, const struct skep_expr *expr);
 
-/* --- packet.c, packet_use.c, hook.c ---------------------------------------------------------- */
+/* --- typed.c ------------------------------------------------------------------------------- */
+/** Load @probe, which has been checked, so that the verifier knows its arguments' types, if that
+ *  saves something (probe->is_typed). */
+void skep_lower_type_args(struct skep_lower *l, struct skep_probe *probe);
+/** Could it be so, if there were something to save? */
+bool skep_lower_can_type(struct skep_lower *l, const struct skep_probe *probe);
+/** The argument that a pointer is, by its number; true and SKEP_CURRENT_TASK for curtask. */
+bool skep_lower_find_argument(const struct skep_lower *l, const struct skep_expr *expr,
+			      uint32_t *ret_slot);
+/** What a variable of the probe's is wherever it can be read; NULL: not always the same. */
+const struct skep_expr *skep_lower_only_value(const struct skep_lower *l,
+					      const struct skep_var *var);
+/** A member that can then be loaded; false: it is to be read in the usual way. */
+bool skep_lower_typed_field(struct skep_lower *l, const struct skep_expr *expr,
+			    struct skep_value *ret);
+
+/* --- thread.c ------------------------------------------------------------------------------ */
+/** Find the maps whose keys are threads (l->has_other_keys). */
+void skep_lower_find_threads(struct skep_lower *l);
+/** The key of such a map, a constant: the argument that is the thread, or SKEP_CURRENT_TASK. */
+struct skep_opnd skep_lower_thread(struct skep_lower *l, const struct skep_expr *key);
+
+/* --- packet.c, packet_use.c, hook.c -------------------------------------------------------- */
 /** Read all that the probe uses of its packet, from here on (l->packet). */
 void skep_lower_packet_walk(struct skep_lower *l);
 /** pkt.ip.src */
@@ -198,7 +231,7 @@ void skep_lower_answer(struct skep_lower *l);
 /** End it; not in callbacks. */
 void skep_lower_exit(struct skep_lower *l);
 
-/* --- builtin.c, func_*.c -------------------------------------------------------------------- */
+/* --- builtin.c, func_*.c ------------------------------------------------------------------- */
 struct skep_value skep_lower_builtin(struct skep_lower *l, const struct skep_expr *expr);
 struct skep_value skep_lower_call(struct skep_lower *l, const struct skep_expr *expr);
 /* One for each row of functions.def: skep_fn_printf() … */
@@ -225,7 +258,15 @@ int32_t skep_lower_clock(struct skep_lower *l);
 /** The current task's address. */
 struct skep_opnd skep_lower_curtask(struct skep_lower *l);
 
-/* --- stmt.c, loop.c -------------------------------------------------------------------------- */
+/* --- unwind.c -------------------------------------------------------------------------------- */
+/** Are user stacks taken by call frame information? */
+bool skep_lower_unwinds(struct skep_lower *l);
+/** The number of the current user stack, of so many frames at most; UINT32_MAX: none. */
+struct skep_opnd skep_lower_unwind(struct skep_lower *l, uint32_t depth);
+/** How many frames the one of this number has, whosever it was; 0 where there is none. */
+struct skep_opnd skep_lower_unwind_len(struct skep_lower *l, struct skep_opnd number);
+
+/* --- stmt.c, loop.c ------------------------------------------------------------------------ */
 void skep_lower_stmts(struct skep_lower *l, const struct skep_stmt *stmt);
 void skep_lower_loop(struct skep_lower *l, const struct skep_stmt *stmt);
 /** Make the box that this program's callbacks are given, its captured variables zero (loop.c). */
@@ -245,16 +286,20 @@ void skep_lower_homes(struct skep_lower *l, const struct skep_probe_def *def);
 /** The same for the body of a for over a map, in its callback's frame. */
 void skep_lower_homes_of(struct skep_lower *l, const struct skep_stmt *loop);
 
-/* --- mapop.c, agg.c -------------------------------------------------------------------------- */
+/* --- mapop.c, agg.c ------------------------------------------------------------------------ */
 const struct skep_trace_map *skep_lower_map_of(struct skep_lower *l, const struct skep_map *map);
 struct skep_value skep_lower_map_read(struct skep_lower *l, const struct skep_expr *expr);
+/** Element @i of the tuple that a map holds; the others are not copied. */
+struct skep_value skep_lower_map_element(struct skep_lower *l, const struct skep_expr *expr,
+					 uint32_t i);
 void skep_lower_map_assign(struct skep_lower *l, const struct skep_expr *target,
 			   const struct skep_expr *value);
 /** target op= value in place; returns the new value, or the old one if @want_old. */
 struct skep_opnd skep_lower_map_update(struct skep_lower *l, const struct skep_expr *target,
 				       enum skep_operator op, struct skep_opnd value,
 				       bool want_old);
-/** Branch on a thread's value, and prove that its entry is there; false: not such a map. */
+/** Branch on a thread's or a CPU's value, or an element of it, and prove that its entry is there;
+ *  false: it is something else. */
 bool skep_lower_map_test(struct skep_lower *l, const struct skep_expr *expr, uint32_t then_block,
 			 uint32_t else_block);
 /** Returns whether there was such an entry. */
@@ -262,7 +307,10 @@ struct skep_opnd skep_lower_map_delete(struct skep_lower *l, const struct skep_m
 				       const struct skep_expr *key);
 struct skep_opnd skep_lower_map_has(struct skep_lower *l, const struct skep_map *ast,
 				    const struct skep_expr *key);
-/** The key's bytes in a slot; for scalars of BPF maps, a u32, the element. */
+/** How many bytes a hash has for keys of @type: those behind the key are zero. */
+uint32_t skep_lower_key_bytes(const struct skep_type *type);
+/** The key's bytes in a slot; for what is in the per-CPU globals, a u32, the element; for task
+ *  storage as skep_lower_thread(). */
 struct skep_opnd skep_lower_key(struct skep_lower *l, const struct skep_trace_map *map,
 				const struct skep_expr *key);
 /** @map[key] = count() and its kin. */
@@ -272,7 +320,24 @@ void skep_lower_aggregate(struct skep_lower *l, const struct skep_expr *target,
 struct skep_opnd skep_lower_agg_read(struct skep_lower *l, const struct skep_trace_map *map,
 				     struct skep_opnd key);
 
-/* --- event.c --------------------------------------------------------------------------------- */
+/* --- choice.c ------------------------------------------------------------------------------ */
+/** Is a condition's way known, by options, wherever the probe is? */
+bool skep_lower_is_told(const struct skep_expr *cond);
+/** Find the maps of which all keys are known (l->choices). */
+void skep_lower_find_choices(struct skep_lower *l);
+void skep_lower_forget_choices(struct skep_lower *l);
+/** How many keys it may have; 0: that is not known, or they are too many. */
+uint32_t skep_lower_choices(const struct skep_lower *l, const struct skep_map *map);
+/** All @n of them, map->key->size bytes each, on the arena. */
+const uint8_t *skep_lower_choice_keys(const struct skep_lower *l, const struct skep_map *map,
+				      uint32_t n);
+/** Which of them @key is: a constant, or a register of which the verifier knows no bounds. */
+struct skep_opnd skep_lower_choice(struct skep_lower *l, const struct skep_map *map,
+				   const struct skep_expr *key);
+/** The row of a call's number in the table of names, the last for those that have none. */
+struct skep_opnd skep_lower_syscall_row(struct skep_lower *l, const struct skep_expr *given);
+
+/* --- event.c ------------------------------------------------------------------------------- */
 /** Send an event: @args are evaluated straight into it. */
 void skep_lower_event(struct skep_lower *l, enum skep_event_kind kind, const char *text,
 		      uint32_t map, const struct skep_expr *args, uint32_t n_args);
@@ -283,7 +348,7 @@ void skep_lower_advance(struct skep_lower *l, uint32_t end, struct skep_opnd len
 /** The index of @text among the program's strings. */
 uint32_t skep_lower_string_id(struct skep_lower *l, const char *text);
 
-/* --- mentions.c, gather.c -------------------------------------------------------------------- */
+/* --- mentions.c, gather.c ------------------------------------------------------------------ */
 /** Does the predicate or the body mention @builtin, or call @function? */
 bool skep_lower_mentions(const struct skep_probe_def *def, enum skep_builtin_id builtin);
 bool skep_lower_mentions_call(const struct skep_probe_def *def, enum skep_function_id function);
@@ -305,10 +370,8 @@ void skep_lower_bundle(struct skep_lower *l, uint32_t first, uint32_t n);
 /* --- iter.c ------------------------------------------------------------------------------- */
 /** At the start of an iterator's program: leave if there is no object, and pace the pass. */
 void skep_lower_iter_object(struct skep_lower *l);
-/** A pointer out of an iterator's context, as a number. */
-struct skep_opnd skep_lower_iter_pointer(struct skep_lower *l, struct skep_opnd ptr);
 
-/* --- storage.c ------------------------------------------------------------------------------- */
+/* --- storage.c ----------------------------------------------------------------------------- */
 /** Decide how each map is kept and make the BPF maps. */
 void skep_lower_storage(struct skep_lower *l);
 /* The shared maps, made at first use; each returns its index among the object's maps. */
@@ -318,6 +381,9 @@ uint32_t skep_lower_zeroes(struct skep_lower *l, uint32_t bytes);
 /** Ring buffers, or where the kernel has none, perf event arrays. */
 bool skep_lower_has_ringbuf(struct skep_lower *l);
 uint32_t skep_lower_ring(struct skep_lower *l);
+/** It has room for what the probe at work prints here, as config.perf_rb_pages says; else for a few
+ *  records of control. */
+void skep_lower_ring_for_data(struct skep_lower *l);
 uint32_t skep_lower_control_ring(struct skep_lower *l);
 uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth);
 

@@ -9,6 +9,12 @@
 
 #include "trace/lower/lower.h"
 
+/* Negated it is no pointer any more; twice, it is the same again. */
+struct skep_opnd skep_lower_as_number(struct skep_lower *l, struct skep_opnd ptr)
+{
+	return R(skep_ir_neg(l->f, R(skep_ir_neg(l->f, ptr))));
+}
+
 uint32_t skep_loss_off(const struct skep_lower *l, enum skep_loss loss)
 {
 	return l->program->loss_off + 8 * (uint32_t)loss;

@@ -33,9 +33,6 @@
 #define EXTENSION_BYTES 8
 #define MOST_OFF        0x3fff /* where a header begins, at most: what the verifier can add */
 #define NO_LIMIT        0xffffff
-#define TYPE_INET4      2
-#define TYPE_INET6      10
-
 #define BIT(NAME)       SKEP_LAYER_BIT(SKEP_LAYER_##NAME)
 #define L4_BITS         (BIT(TCP) | BIT(UDP) | BIT(ICMP) | BIT(ICMP6))
 
@@ -132,7 +129,7 @@ static void take_inet(const struct walk *w, uint32_t head, const struct skep_pac
 	int32_t at = (int32_t)home->off;
 	bool is_v6 = field->kind == SKEP_PACKET_IP6;
 
-	skep_ir_store(w->f, 4, block, at, I(is_v6 ? TYPE_INET6 : TYPE_INET4));
+	skep_ir_store(w->f, 4, block, at, I(is_v6 ? AF_INET6 : AF_INET));
 	skep_ir_copy(w->f, block, at + 4, R(head), (int32_t)field->off, field->bytes,
 		     field->off % 4 ? 2 : 4);
 }
@@ -700,7 +697,7 @@ static void put_inet4(struct skep_lower *l, const struct skep_packet_home *home,
 		      struct skep_opnd dst, int32_t off)
 {
 	skep_lower_zero(l, dst, off, skep_type_inet.size);
-	skep_ir_store(l->f, 4, dst, off, I(TYPE_INET4));
+	skep_ir_store(l->f, 4, dst, off, I(AF_INET));
 	skep_ir_store(l->f, 4, dst, off + 4, get_home(l, home));
 }
 

@@ -3,7 +3,8 @@
  *
  * A probe's body becomes one BPF program for all the places of one kind that it
  * is attached to, unless what it does depends on the place (the layout of
- * `args`, where a USDT argument is kept): then one for each.
+ * `args`, where a USDT argument is kept): then one for each, or for those that
+ * have the same layout.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -65,6 +66,8 @@ static uint32_t program_type(struct skep_lower *l, const struct skep_probe *prob
 		return probe->hook->prog_type;
 	if (probe->special != SKEP_PROBE_ATTACHED)
 		return skep_lower_run_type(l);
+	if (probe->is_typed)
+		return BPF_PROG_TYPE_TRACING;
 	return probe->gather ? BPF_PROG_TYPE_RAW_TRACEPOINT : probe->provider->prog_type;
 }
 
@@ -103,13 +106,15 @@ static const char *section_name(struct skep_lower *l, const struct skep_probe *p
 	case BPF_PROG_TYPE_PERF_EVENT: return "perf_event";
 	case BPF_PROG_TYPE_TRACING:
 	case BPF_PROG_TYPE_LSM:
-		return skep_arena_printf(l->arena, "%s/%s", probe->provider->name,
+		return skep_arena_printf(l->arena, "%s/%s",
+					 probe->is_typed ? "tp_btf" : probe->provider->name,
 					 strrchr(name, ':') + 1);
 	default: return function_section(probe);
 	}
 }
 
-/* -p: programs that would run for every process leave at once in others. */
+/* -p: programs that would run for every process leave at once in others; unless the script says
+ * itself, by selected(), which events are the process's: another may be the one that wakes it. */
 static void filter_pid(struct skep_lower *l)
 {
 	struct skep_ir_func *f = l->f;
@@ -120,7 +125,8 @@ static void filter_pid(struct skep_lower *l)
 			  l->probe->provider->ctx != SKEP_CTX_ITER &&
 			  (!l->probe->hook || l->probe->hook->has_task);
 
-	if (l->opts->pid <= 0 || !everywhere) {
+	if (l->opts->pid <= 0 || l->opts->pid_is_place || !everywhere ||
+	    l->program->script->selects) {
 		skep_ir_jump(f, mine);
 	} else {
 		struct skep_value pid = skep_lower_ids(l, &skep_type_u32, true, true);
@@ -177,6 +183,7 @@ static uint32_t lower_program(struct skep_lower *l, const struct skep_probe *pro
 	l->ctx = R(skep_ir_param(l->f, 0));
 	l->loop = NULL;
 	l->in_callback = false;
+	l->unwind = NULL;
 	l->n_proofs = 0;
 	skep_ir_at_source(l->f, probe->spec->span);
 	skep_lower_answer(l);
@@ -214,8 +221,11 @@ static bool needs_own_program(struct skep_lower *l, const struct skep_probe *pro
 	bool knows_func = probe->attach.type == SKEP_ATTACH_KPROBE ||
 			  probe->attach.type == SKEP_ATTACH_KPROBE_MULTI;
 
-	return def->uses_args || probe->provider->ctx == SKEP_CTX_USDT || probe->attach_btf_id ||
-	       (!knows_func && skep_lower_mentions(def, SKEP_BI_func)) ||
+	/* Tracepoints whose records look the same have one layout: skep_tracepoint_layout(). */
+	bool one_layout = probe->provider->ctx == SKEP_CTX_TRACEPOINT;
+
+	return (def->uses_args && !one_layout) || probe->provider->ctx == SKEP_CTX_USDT ||
+	       probe->attach_btf_id || (!knows_func && skep_lower_mentions(def, SKEP_BI_func)) ||
 	       skep_lower_mentions(def, SKEP_BI_ifname) ||
 	       (skep_lower_mentions(def, SKEP_BI_probe) && lacks_cookie(l, probe));
 }
@@ -225,7 +235,7 @@ bool skep_lower_same_program(const struct skep_probe *a, const struct skep_probe
 {
 	return a->def == b->def && a->provider == b->provider && a->gather == b->gather &&
 	       (a->gather || a->attach.type == b->attach.type) && a->hook == b->hook &&
-	       a->link == b->link;
+	       a->link == b->link && a->args == b->args;
 }
 
 /* Take every later place of the same body and kind into the program of @first. */
@@ -274,10 +284,12 @@ static int lower_all(struct skep_lower *l, struct skep_check *check)
 		int err = skep_check_probe(check, probe);
 		if (err)
 			return err;
-		if (own)
+		if (own) {
+			skep_lower_type_args(l, probe);
 			probe->attach.prog = lower_program(l, probe, false);
-		else
+		} else {
 			share_program(l, i);
+		}
 	}
 	return l->failed ? -EINVAL : 0;
 }
@@ -340,6 +352,7 @@ static int understand(struct skep_check *check, struct skep_expand *expand,
 
 	if ((err = skep_check_preamble(check)))
 		return err;
+	skep_check_predicates(check);
 	err = skep_expand_script(expand, check->script);
 	program->probes = expand->probes;
 	program->n_probes = expand->n_probes;
@@ -347,7 +360,8 @@ static int understand(struct skep_check *check, struct skep_expand *expand,
 		return err;
 	for (uint32_t i = 0; i < program->n_probes; i++)
 		program->probes[i]->index = i;
-	return skep_check_script(check, program->probes, program->n_probes);
+	err = skep_check_script(check, program->probes, program->n_probes);
+	return err ? err : skep_check_missing(check, program->probes, program->n_probes);
 }
 
 /* BPFTRACE_MAX_STRLEN=200 is config = { max_strlen = 200 }; other names are not ours to judge. */
@@ -370,7 +384,8 @@ static int config_from_env(struct skep_config *config, char *const *env, struct 
 	return 0;
 }
 
-/* "--name" and "--name=value" are for getopt(); the others are $1, $2…. */
+/* "--name" and "--name=value" are for getopt(); the others are $1, $2…. Not where the caller knows
+ * which are which. */
 static struct skep_compile_opts split_params(struct skep_arena *arena,
 					     const struct skep_compile_opts *opts,
 					     struct skep_check *check)
@@ -379,6 +394,10 @@ static struct skep_compile_opts split_params(struct skep_arena *arena,
 	const char **options = skep_arena_array(arena, const char *, opts->n_params + 1);
 	struct skep_compile_opts ret = *opts;
 
+	check->options = opts->options ? opts->options : options;
+	check->n_options = opts->n_options;
+	if (opts->options)
+		return ret;
 	ret.n_params = 0;
 	for (uint32_t i = 0; i < opts->n_params; i++) {
 		if (!strncmp(opts->params[i], "--", 2) && opts->params[i][2])
@@ -387,7 +406,6 @@ static struct skep_compile_opts split_params(struct skep_arena *arena,
 			params[ret.n_params++] = opts->params[i];
 	}
 	ret.params = params;
-	check->options = options;
 	return ret;
 }
 
@@ -399,7 +417,10 @@ int skep_trace_compile(struct skep_arena *arena, const struct skep_source *sourc
 		.types = &ret->types, .arena = arena, .diag = diag, .config = &ret->config};
 	struct skep_compile_opts split = split_params(arena, given, &check);
 	const struct skep_compile_opts *opts = &split;
-	struct skep_params params = {.values = opts->params, .n = opts->n_params};
+	struct skep_params params = {.values = opts->params,
+				     .n = opts->n_params,
+				     .options = check.options,
+				     .n_options = check.n_options};
 	struct skep_expand expand = {.types = &ret->types,
 				     .arena = arena,
 				     .diag = diag,
@@ -434,6 +455,7 @@ int skep_trace_compile(struct skep_arena *arena, const struct skep_source *sourc
 	if (!err)
 		snprintf(ret->object.license, sizeof(ret->object.license), "%s",
 			 ret->config.license);
+	skep_lower_forget_choices(&l);
 	skep_vec_done(&l.events);
 	skep_vec_done(&l.strings);
 	return err;

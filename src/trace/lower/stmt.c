@@ -357,12 +357,11 @@ static void lower_block(struct skep_lower *l, const struct skep_stmt *stmt)
  * What an LSM probe returns is 0, the operation may go on, or the error it fails with. The kernel
  * takes no other numbers; what a script makes of them means 0.
  */
-static void verdict(struct skep_lower *l, const struct skep_expr *value)
+static void verdict(struct skep_lower *l, struct skep_opnd code)
 {
 	struct skep_ir_func *f = l->f;
 	uint32_t is_negative = skep_ir_block(f), refuse = skep_ir_block(f),
 		 allow = skep_ir_block(f);
-	struct skep_opnd code = skep_lower_scalar(l, value);
 
 	skep_ir_branch(f, SKEP_IR_SLT, code, I(0), is_negative, allow);
 	skep_ir_at(f, is_negative);
@@ -373,12 +372,19 @@ static void verdict(struct skep_lower *l, const struct skep_expr *value)
 	skep_ir_exit(f, I(0));
 }
 
+/* The kernel looks at 64 bits to see whether there is a result, the function's callers at those of
+ * its type. */
 static void lower_return(struct skep_lower *l, const struct skep_stmt *stmt)
 {
-	if (stmt->value && l->probe->provider->prog_type == BPF_PROG_TYPE_LSM && !l->in_callback)
-		verdict(l, stmt->value);
-	else
+	if (!stmt->value || !skep_probe_decides(l->probe) || l->in_callback) {
 		skep_lower_leave(l);
+		return;
+	}
+	struct skep_opnd value = skep_lower_scalar(l, stmt->value);
+	if (l->probe->provider->prog_type == BPF_PROG_TYPE_LSM)
+		verdict(l, value);
+	else
+		skep_ir_exit(l->f, skep_lower_fit(l, value, l->probe->retval));
 }
 
 static void (*const lowerers[SKEP_S_N_KINDS])(struct skep_lower *, const struct skep_stmt *) = {

@@ -6,11 +6,14 @@
  *	@x = count()          one per-CPU array for all scalar aggregates, mostly of one element
  *	@x[k] = v             a hash
  *	@x[k] = count()       a per-CPU hash, added to in place
- *	@x[tid] = v           task storage, if every key is tid and nothing walks the map;
- *	                      a hash where the kernel has none
+ *	@x[tid] = v           task storage, if every key is tid, or another thread that a
+ *	                      program knows (thread.c), and nothing walks the map; a hash
+ *	                      where the kernel has none
+ *	@x["a"] = count()     with the scalar aggregates, if all keys are known (choice.c)
+ *	@x[cpu] = v           with the scalar aggregates, under the same conditions
  *
- * A scalar and a thread's value carry a word before them that says whether they
- * are set. Shared maps (globals, per-CPU globals, rings, stacks) are made when
+ * A scalar, a thread's value and a CPU's carry a word before them that says whether
+ * they are set. Shared maps (globals, per-CPU globals, rings, stacks) are made when
  * the first code that needs them is lowered.
  */
 #include <linux/bpf.h>
@@ -25,7 +28,11 @@
 
 #define STACK_ENTRIES      16384
 #define CONTROL_RING_BYTES 65536
-#define MOST_CPU_BYTES     32768 /* of a per-CPU value: the kernel's PCPU_MIN_UNIT_SIZE */
+#define RING_PAGES_MOST    1024 /* of the ring for data, unless the script says otherwise */
+#define RING_PAGES_CPU     128
+#define RING_PAGES_FEW     64
+#define MOST_CPU_BYTES     32768        /* of a per-CPU value: the kernel's PCPU_MIN_UNIT_SIZE */
+#define MOST_AHEAD_BYTES   (512 * 1024) /* of a map whose memory is taken beforehand */
 #define NONE               UINT32_MAX
 
 /* Kernel names allow letters, digits, '_' and '.'. */
@@ -73,19 +80,33 @@ static uint32_t hash_type(const struct skep_map *map, bool per_cpu)
 	return per_cpu ? BPF_MAP_TYPE_PERCPU_HASH : BPF_MAP_TYPE_HASH;
 }
 
+/*
+ * Entries that come and go cost less where their memory is there already, which to take is a
+ * matter of microseconds while it is little. What was declared has it in any case: who watches
+ * kernel memory must take none.
+ */
+static bool takes_memory_later(const struct skep_map *map, const struct skep_object_map *bpf)
+{
+	uint64_t entry = 48 + bpf->key_size + bpf->value_size;
+	bool comes_and_goes = map->is_deleted && bpf->type == BPF_MAP_TYPE_HASH;
+	bool is_hash = bpf->type == BPF_MAP_TYPE_HASH || bpf->type == BPF_MAP_TYPE_PERCPU_HASH;
+
+	return is_hash && !map->decl_kind &&
+	       !(comes_and_goes && entry * bpf->max_entries <= MOST_AHEAD_BYTES);
+}
+
 static void make_hash(struct skep_lower *l, const struct skep_map *map, struct skep_trace_map *ret)
 {
 	bool per_cpu = skep_type_is_agg(map->value);
 	struct skep_object_map bpf = {
 		.type = hash_type(map, per_cpu),
-		.key_size = map->key->size,
+		.key_size = skep_lower_key_bytes(map->key),
 		.value_size = (map->value->size + 7) & ~7u,
 		.max_entries = ret->max_keys,
 	};
 
 	name_map(bpf.name, map->name);
-	bpf.prefer_no_prealloc =
-		bpf.type == BPF_MAP_TYPE_HASH || bpf.type == BPF_MAP_TYPE_PERCPU_HASH;
+	bpf.prefer_no_prealloc = takes_memory_later(map, &bpf);
 	skep_lower_best(l, SKEP_FOR_MAP_READS); /* noted: for the run time */
 	ret->storage = per_cpu ? SKEP_STORE_CPU_HASH : SKEP_STORE_HASH;
 	ret->bpf_map = skep_object_add_map(l->object, &bpf);
@@ -116,16 +137,21 @@ static bool has_hooks(const struct skep_trace_program *program)
 	return false;
 }
 
-static bool may_be_task(const struct skep_lower *l, const struct skep_map *map)
+/* What is kept with a thread or a CPU cannot be walked, nor all of it be removed. */
+static bool is_small_memory(const struct skep_map *map)
 {
-	return map->only_tid_keys && !has_hooks(l->program) && !map->is_iterated &&
-	       !map->is_cleared && !map->decl_kind && !skep_type_is_agg(map->value) &&
-	       skep_type_is_scalar(map->key) && map->value->size <= 256;
+	return !map->is_iterated && !map->is_cleared && !map->decl_kind &&
+	       !skep_type_is_agg(map->value) && skep_type_is_scalar(map->key) &&
+	       map->value->size <= 256;
 }
 
 static bool fits_task(struct skep_lower *l, const struct skep_map *map)
 {
-	return may_be_task(l, map) && skep_lower_best(l, SKEP_FOR_THREAD_VALUES);
+	bool only_threads =
+		map->only_tid_keys || (map->is_deleted && !l->has_other_keys[map->index]);
+
+	return only_threads && !has_hooks(l->program) && is_small_memory(map) &&
+	       skep_lower_best(l, SKEP_FOR_THREAD_VALUES);
 }
 
 static uint32_t take(uint32_t *bytes, uint32_t size)
@@ -149,6 +175,40 @@ static void place_on_page(struct skep_lower *l, uint32_t bytes, struct skep_trac
 		l->longest_page = l->page_bytes;
 }
 
+static bool is_on_page(const struct skep_trace_map *map)
+{
+	return map->storage == SKEP_STORE_CPU_GLOBAL || map->storage == SKEP_STORE_CHOICE ||
+	       map->storage == SKEP_STORE_CPU;
+}
+
+static uint32_t max_keys(const struct skep_lower *l, const struct skep_map *map)
+{
+	if (!map->is_live)
+		return 1;
+	return map->max_keys ? map->max_keys : (uint32_t)l->program->config.max_map_keys;
+}
+
+/* Sums that programs add to and never look at can be cleared by leaving out what they were. */
+static bool only_sums(const struct skep_map *map)
+{
+	return !map->is_used && map->value->kind != SKEP_T_MIN && map->value->kind != SKEP_T_MAX;
+}
+
+static bool place_choice(struct skep_lower *l, const struct skep_map *map,
+			 struct skep_trace_map *ret)
+{
+	uint32_t n = skep_lower_choices(l, map);
+
+	if (!n || n > ret->max_keys)
+		return false;
+	ret->storage = SKEP_STORE_CHOICE;
+	ret->n_choices = n;
+	ret->only_sums = only_sums(map);
+	ret->choices = skep_lower_choice_keys(l, map, n);
+	place_on_page(l, n * skep_choice_stride(map->value), ret);
+	return true;
+}
+
 static void place_map(struct skep_lower *l, const struct skep_map *map, struct skep_trace_map *ret)
 {
 	*ret = (struct skep_trace_map){
@@ -156,8 +216,8 @@ static void place_map(struct skep_lower *l, const struct skep_map *map, struct s
 		.key = map->key,
 		.value = map->value,
 		.bpf_map = NONE,
-		.max_keys =
-			map->max_keys ? map->max_keys : (uint32_t)l->program->config.max_map_keys,
+		.max_keys = max_keys(l, map),
+		.is_off = !map->is_live,
 	};
 	if (!map->value) {
 		ret->value = &skep_type_u64; /* only cleared or deleted, never given a value */
@@ -165,13 +225,17 @@ static void place_map(struct skep_lower *l, const struct skep_map *map, struct s
 		ret->off = take(&l->globals_bytes, 16);
 	} else if (!map->key && skep_type_is_agg(map->value)) {
 		ret->storage = SKEP_STORE_CPU_GLOBAL;
+		ret->only_sums = only_sums(map);
 		place_on_page(l, map->value->size, ret);
 	} else if (!map->key) {
 		ret->storage = SKEP_STORE_GLOBAL;
 		ret->off = take(&l->globals_bytes, 8 + map->value->size);
 	} else if (fits_task(l, map)) {
 		make_task(l, map, ret);
-	} else {
+	} else if (map->only_cpu_keys && is_small_memory(map)) {
+		ret->storage = SKEP_STORE_CPU;
+		place_on_page(l, 8 + map->value->size, ret);
+	} else if (!place_choice(l, map, ret)) {
 		make_hash(l, map, ret);
 	}
 }
@@ -186,6 +250,8 @@ void skep_lower_storage(struct skep_lower *l)
 	program->elapsed_off = take(&l->globals_bytes, 8);
 	program->n_maps = program->script->n_maps;
 	program->maps = skep_arena_array(l->arena, struct skep_trace_map, program->n_maps);
+	skep_lower_find_choices(l);
+	skep_lower_find_threads(l);
 	for (uint32_t i = 0; map; map = map->next, i++)
 		place_map(l, map, &program->maps[map->index]);
 	program->loss_off = take(&l->globals_bytes, 8 * (SKEP_LOSS_CNT + program->n_maps));
@@ -193,7 +259,7 @@ void skep_lower_storage(struct skep_lower *l)
 		struct skep_trace_map *at = &program->maps[i];
 		if (at->storage == SKEP_STORE_GLOBAL)
 			at->bpf_map = skep_lower_globals(l);
-		else if (at->storage == SKEP_STORE_CPU_GLOBAL)
+		else if (is_on_page(at))
 			at->bpf_map = skep_lower_cpu_globals(l);
 	}
 }
@@ -259,14 +325,52 @@ static uint32_t make_ring(struct skep_lower *l, uint32_t *index, const char *nam
 	return *index = skep_object_add_map(l->object, &map);
 }
 
+static uint32_t grow_ring(struct skep_lower *l, uint32_t bytes)
+{
+	struct skep_trace_program *program = l->program;
+	uint32_t index = make_ring(l, &program->ring, "skep.events", bytes);
+
+	if (bytes > program->ring_bytes) {
+		program->ring_bytes = bytes;
+		if (skep_lower_has_ringbuf(l))
+			l->object->maps[index].max_entries = bytes;
+	}
+	return index;
+}
+
+/* As small as it may be, until something is sent that there may be much of: the kernel fills all
+ * of it with zeroes before the script runs. */
 uint32_t skep_lower_ring(struct skep_lower *l)
 {
-	uint32_t bytes = 4096;
+	return grow_ring(l, CONTROL_RING_BYTES);
+}
 
-	while (bytes < l->program->config.perf_rb_pages * 4096 && bytes < 1u << 30)
+/* A loop, or an iterator, sends all it has before anybody can take it. Elsewhere there are as many
+ * records in a moment as CPUs make: few, where one does so now and then. */
+static uint64_t data_pages(const struct skep_lower *l)
+{
+	const struct skep_probe *probe = l->probe;
+	bool is_timer = probe->attach.type == SKEP_ATTACH_PERF && probe->attach.perf.one_cpu;
+	uint64_t pages = RING_PAGES_CPU * skep_possible_cpus();
+
+	if (l->program->config.perf_rb_pages)
+		return l->program->config.perf_rb_pages;
+	if (l->loop || l->in_callback || probe->provider->ctx == SKEP_CTX_ITER)
+		return RING_PAGES_MOST;
+	if (probe->special != SKEP_PROBE_ATTACHED || is_timer)
+		return RING_PAGES_FEW;
+	pages = pages > 2 * RING_PAGES_CPU ? pages : 2 * RING_PAGES_CPU;
+	return pages < RING_PAGES_MOST ? pages : RING_PAGES_MOST;
+}
+
+void skep_lower_ring_for_data(struct skep_lower *l)
+{
+	uint32_t bytes = CONTROL_RING_BYTES;
+	uint64_t pages = data_pages(l);
+
+	while (bytes < pages * 4096 && bytes < 1u << 30)
 		bytes *= 2;
-	l->program->ring_bytes = bytes;
-	return make_ring(l, &l->program->ring, "skep.events", bytes);
+	grow_ring(l, bytes);
 }
 
 uint32_t skep_lower_control_ring(struct skep_lower *l)
@@ -304,7 +408,9 @@ static void erase_copy(struct skep_lower *l, const struct skep_trace_map *map, u
 
 	skep_ir_branch(l->f, SKEP_IR_NE, R(copy), I(0), found, next);
 	skep_ir_at(l->f, found);
-	skep_lower_zero(l, R(copy), (int32_t)map->off, map->value->size);
+	uint32_t bytes =
+		map->n_choices ? map->n_choices * skep_choice_stride(map->value) : map->value->size;
+	skep_lower_zero(l, R(copy), (int32_t)map->off, bytes);
 	skep_ir_jump(l->f, next);
 }
 
@@ -356,8 +462,11 @@ static void erase_if(struct skep_lower *l, uint32_t asked, const struct skep_tra
 
 static bool is_erased(const struct skep_lower *l, const struct skep_map *map)
 {
-	return (map->is_cleared || map->is_deleted) &&
-	       l->program->maps[map->index].storage == SKEP_STORE_CPU_GLOBAL;
+	const struct skep_trace_map *placed = &l->program->maps[map->index];
+	bool is_copied =
+		placed->storage == SKEP_STORE_CPU_GLOBAL || placed->storage == SKEP_STORE_CHOICE;
+
+	return (map->is_cleared || map->is_deleted) && is_copied && !placed->only_sums;
 }
 
 /* Returns the register that holds the index of the map asked for. */

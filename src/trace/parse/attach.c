@@ -4,9 +4,11 @@
  * They are no tokens, since they hold what the language otherwise has no
  * words for: paths, wildcards, addresses, names of C++ functions. Parts are
  * separated by ':'; quotes keep a part together; $1 stands for the first
- * positional parameter, whose text may itself have several parts.
+ * positional parameter, whose text may itself have several parts, and
+ * getopt("name", default) for an option's value.
  *
  *	uprobe:/bin/bash:readline   uprobe:"/a b":f   kprobe:vfs_*   name=interval:1s
+ *	profile:hz:getopt("frequency", 49)
  *
  * A '/' belongs to the attach point only if its kind of probe has paths;
  * anywhere else it begins the predicate: kprobe:f/pid == 1/ needs no blank.
@@ -23,7 +25,7 @@ static const char *const pathless[] = {
 	"kprobe",        "kretprobe", "k",        "kr",  "fentry",   "fexit", "f",          "fr",
 	"kfunc",         "kretfunc",  "interval", "i",   "profile",  "p",     "tracepoint", "t",
 	"rawtracepoint", "rt",        "software", "s",   "hardware", "h",     "begin",      "end",
-	"BEGIN",         "END",       "self",     "lsm",
+	"BEGIN",         "END",       "self",     "lsm", "fmod_ret",
 };
 
 /* The raw text of an attach point and what is made of it. */
@@ -76,7 +78,10 @@ static uint32_t find_end(const struct skep_pp *pp, uint32_t from)
 			break;
 		if (c == '/' && !has_paths(pp->text + from, at - from))
 			break;
-		at = c == '"' ? skip_quotes(pp, at) : at + 1;
+		if (skep_is_spec_option(pp->text + at, pp->len - at))
+			at += skep_spec_option_len(pp->text + at, pp->len - at);
+		else
+			at = c == '"' ? skip_quotes(pp, at) : at + 1;
 	}
 	return at;
 }
@@ -148,6 +153,21 @@ static bool add_param(struct attach *a)
 	return true;
 }
 
+/* getopt("name", default): the value in its place. */
+static bool add_option(struct attach *a)
+{
+	struct skep_span span = {a->off + a->at,
+				 skep_spec_option_len(a->raw + a->at, a->len - a->at)};
+	const char *value = skep_parse_spec_option(a->p, span);
+
+	if (!value)
+		return false;
+	for (; *value; value++)
+		add_char(a, *value);
+	a->at += span.len;
+	return true;
+}
+
 static bool split(struct attach *a)
 {
 	bool ok = true;
@@ -159,6 +179,8 @@ static bool split(struct attach *a)
 			ok = add_quoted(a);
 		else if (c == '$')
 			ok = add_param(a);
+		else if (skep_is_spec_option(a->raw + a->at, a->len - a->at))
+			ok = add_option(a);
 		else
 			add_char(a, a->raw[a->at++]);
 	}

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
@@ -31,12 +32,19 @@
 
 #include "trace/parse.h"
 
-static const struct {
-	const char *name;
-	int64_t value;
-} constants[] = {
-#define CONSTANT(name)      {#name, (int64_t)name},
-#define VALUE(name, number) {#name, number},
+/* Names one behind the other, a NUL before and behind each, and values in the same order: a pointer
+ * to each name would take more room than most names. */
+static const char names[] = "\0"
+#define CONSTANT(name)      #name "\0"
+#define VALUE(name, number) #name "\0"
+#include "trace/parse/constants.def"
+	;
+#undef CONSTANT
+#undef VALUE
+
+static const int64_t values[] = {
+#define CONSTANT(name)      (int64_t) name,
+#define VALUE(name, number) number,
 #include "trace/parse/constants.def"
 #undef CONSTANT
 #undef VALUE
@@ -50,13 +58,27 @@ static bool is_syscall(const char *name, const char *prefix, int64_t *ret)
 	return !strncmp(name, prefix, len) && skep_syscall_find(name + len, ret);
 }
 
+/* How many names stand before the one that begins at @at. */
+static size_t index_of(const char *at)
+{
+	size_t n = 0;
+
+	for (const char *c = names + 1; c < at; c++)
+		n += !*c;
+	return n;
+}
+
 bool skep_constant_find(const char *name, int64_t *ret)
 {
-	for (size_t i = 0; i < sizeof(constants) / sizeof(*constants); i++) {
-		if (strcmp(constants[i].name, name))
-			continue;
-		*ret = constants[i].value;
-		return true;
-	}
-	return is_syscall(name, "__NR_", ret) || is_syscall(name, "SYS_", ret);
+	char wanted[64] = "";
+	size_t len = strlen(name);
+
+	if (!len || len > sizeof(wanted) - 2)
+		return false;
+	snprintf(wanted + 1, sizeof(wanted) - 1, "%s", name);
+	const char *at = memmem(names, sizeof(names), wanted, len + 2);
+	if (!at)
+		return is_syscall(name, "__NR_", ret) || is_syscall(name, "SYS_", ret);
+	*ret = values[index_of(at + 1)];
+	return true;
 }

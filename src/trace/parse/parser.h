@@ -75,6 +75,15 @@ struct skep_parser {
 	struct skep_macro *macro;       /* whose body is being parsed */
 };
 
+/* --- attach_option.c --- */
+
+/** Does @text begin with "getopt("? */
+bool skep_is_spec_option(const char *text, uint32_t len);
+/** How long that getopt(…) is, at most to the end of the line. */
+uint32_t skep_spec_option_len(const char *text, uint32_t len);
+/** The option's value; noted among the script's. NULL: reported. */
+const char *skep_parse_spec_option(struct skep_parser *p, struct skep_span span);
+
 /* --- token.c --- */
 
 const struct skep_token *skep_tok(struct skep_parser *p);

@@ -91,12 +91,54 @@ static void add_all_mapped(struct skep_arena *arena, struct skep_names *ret)
 		closedir(proc);
 }
 
+/* --- Commands ------------------------------------------------------------------------------- */
+
+#define LIBRARIES_MAX 256 /* of one command */
+
+/** What a command will have mapped when it has started. */
+struct loaded {
+	struct skep_arena *arena;
+	struct skep_names *files;
+};
+
+static void add_loaded(void *ctx, const char *name)
+{
+	const struct loaded *loaded = ctx;
+	struct skep_names *files = loaded->files;
+	char path[PATH_MAX];
+
+	if (files->len >= LIBRARIES_MAX || skep_elf_resolve_path(name, path, sizeof(path)))
+		return;
+	for (size_t i = 0; i < files->len; i++) {
+		if (!strcmp(files->data[i], path))
+			return;
+	}
+	skep_vec_push(files, skep_arena_strdup(loaded->arena, path));
+}
+
+/* The program, the libraries it needs, those that they need. */
+static void add_command(struct skep_expand *x, struct skep_names *ret)
+{
+	struct loaded loaded = {x->arena, ret};
+
+	add_loaded(&loaded, x->cmd_path);
+	for (size_t i = 0; i < ret->len; i++) {
+		_cleanup_elf_ struct skep_elf *elf = NULL;
+		if (!skep_elf_open(ret->data[i], &elf, NULL))
+			skep_elf_for_each_needed(elf, add_loaded, &loaded);
+	}
+}
+
+/* --- What a pattern means ------------------------------------------------------------------- */
+
 static int find_mapped(struct skep_expand *x, const struct skep_probe_spec *spec, uint32_t part,
 		       struct skep_names *ret)
 {
 	int err = 0;
 
-	if (x->pid >= 0)
+	if (x->cmd_path)
+		add_command(x, ret);
+	else if (x->pid >= 0)
 		err = skep_binary_mapped(x->arena, x->pid, ret);
 	else
 		add_all_mapped(x->arena, ret);
@@ -212,6 +254,10 @@ static int fail_missing(struct skep_expand *x, const struct skep_probe_spec *spe
 			      "places by source line (BINARY@FILE:LINE) are not supported");
 		return -ENOENT;
 	}
+	if (strchr(target, '/') && access(target, R_OK) && errno != ENOENT) {
+		skep_diag_why(x->diag, "%s", strerror(errno));
+		return -ENOENT;
+	}
 	add_neighbours(x->arena, target, &names);
 	skep_diag_did_you_mean(x->diag, target, names.data, names.len);
 	return -ENOENT;
@@ -264,6 +310,30 @@ static void find_glob(struct skep_expand *x, const char *target, struct skep_nam
 		  skep_arena_printf(x->arena, "%s%s", root_of(x->arena, x->pid), target), ret);
 }
 
+int skep_binary_open(struct skep_expand *x, const char *path, const struct skep_elf **ret,
+		     struct skep_diag *diag)
+{
+	struct skep_elf *elf;
+
+	if (!x->elf || strcmp(x->elf_path, path) != 0) {
+		int err = skep_elf_open(path, &elf, diag);
+		if (err)
+			return err;
+		skep_elf_free(x->elf);
+		x->elf = elf;
+		x->elf_path = path;
+	}
+	*ret = x->elf;
+	return 0;
+}
+
+void skep_binary_close(struct skep_expand *x)
+{
+	skep_elf_free(x->elf);
+	x->elf = NULL;
+	x->target = NULL;
+}
+
 int skep_binary_find(struct skep_expand *x, const struct skep_probe_spec *spec, uint32_t part,
 		     const char *target, struct skep_names *ret)
 {
@@ -272,10 +342,13 @@ int skep_binary_find(struct skep_expand *x, const struct skep_probe_spec *spec, 
 	if (!target[0])
 		return find_program(x, spec, ret);
 	if (!skep_has_wildcard(target)) {
-		const char *path = resolve(x, target);
-		if (!path)
+		if (!x->target || strcmp(x->target, target) != 0) {
+			x->target_path = resolve(x, target);
+			x->target = target;
+		}
+		if (!x->target_path)
 			return fail_missing(x, spec, part, target);
-		skep_vec_push(ret, path);
+		skep_vec_push(ret, x->target_path);
 		return 0;
 	}
 	if (!strcmp(target, "*"))

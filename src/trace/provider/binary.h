@@ -15,6 +15,16 @@
  */
 int skep_binary_find(struct skep_expand *x, const struct skep_probe_spec *spec, uint32_t part,
 		     const char *target, struct skep_names *ret);
+/**
+ * The file at @path, which is on x->arena. It stays open for the next that asks for the same.
+ *
+ * @ret    borrowed; until the next call, or skep_binary_close()
+ * Return  0 | -errno (see @diag)
+ */
+int skep_binary_open(struct skep_expand *x, const char *path, const struct skep_elf **ret,
+		     struct skep_diag *diag);
+/** Close what is open, and forget what names stood for. */
+void skep_binary_close(struct skep_expand *x);
 /** Files that @pid has mapped executable, as paths on @arena; added to @ret.
  *  Return 0 | -errno */
 int skep_binary_mapped(struct skep_arena *arena, pid_t pid, struct skep_names *ret);

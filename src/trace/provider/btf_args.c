@@ -1,15 +1,37 @@
 /*
- * Function parameters from BTF. Programs on raw tracepoints and fentry get them
- * as an array of u64; a narrow parameter fills the low bytes of its slot, and the
- * rest of it is whatever was in the register, so it is read with its own size.
+ * Places by their names in BTF, and function parameters from it. Programs on raw
+ * tracepoints and fentry get them as an array of u64; a narrow parameter fills the
+ * low bytes of its slot, and the rest of it is whatever was in the register, so it
+ * is read with its own size.
  */
 #include "trace/provider/btf_args.h"
 
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/vec.h"
 
 enum { MAX_ARGS = 12, SLOT_BYTES = 8 };
+
+/* A module's ids begin after the kernel's. */
+static uint32_t first_id(struct skep_expand *x, const struct skep_btf *btf)
+{
+	const struct skep_btf *base = skep_types_btf(x->types);
+
+	return btf == base ? 1 : skep_btf_n_types(base) + 1;
+}
+
+void skep_btf_match(struct skep_expand *x, const struct skep_btf *btf, enum skep_btf_kind kind,
+		    const char *prefix, const char *pattern, struct skep_names *names)
+{
+	size_t len = strlen(prefix);
+
+	for (uint32_t id = btf ? first_id(x, btf) : 0; btf && id <= skep_btf_n_types(btf); id++) {
+		const char *name = skep_btf_kind(btf, id) == kind ? skep_btf_name(btf, id) : "";
+		if (!strncmp(name, prefix, len) && skep_wildcard_match(pattern, name + len))
+			skep_vec_push(names, name + len);
+	}
+}
 
 static const struct skep_type *base_type(struct skep_expand *x, uint32_t id)
 {

@@ -1,4 +1,4 @@
-/* Arguments as the kernel's BTF knows them: u64 slots with names and types. */
+/* What the kernel's BTF knows of places: their names, and arguments as u64 slots with types. */
 #ifndef SKEP_TRACE_BTF_ARGS_H
 #define SKEP_TRACE_BTF_ARGS_H
 
@@ -6,6 +6,10 @@
 
 #include "trace/provider/provider.h"
 
+/** Add NAME of every type PREFIXNAME of that kind that matches @pattern; of a module's BTF only its
+ *  own types. Names are @btf's; NULL: none are added. */
+void skep_btf_match(struct skep_expand *x, const struct skep_btf *btf, enum skep_btf_kind kind,
+		    const char *prefix, const char *pattern, struct skep_names *names);
 /**
  * The parameters of prototype @proto of @btf from the @skip-th on, as a record
  * whose fields are at 8 * i of the context, each read with its own size.

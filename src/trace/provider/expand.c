@@ -11,11 +11,13 @@
 #include <linux/bpf.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/fd.h"
 #include "base/strmap.h"
 #include "base/vec.h"
+#include "trace/provider/binary.h"
 
 enum provider_id {
 #define PROVIDER(id, ...) P_##id,
@@ -143,22 +145,48 @@ void skep_probe_close(struct skep_probe *probe)
 		skep_close(&probe->attach_fd);
 }
 
-/* One name may stand for several places: a USDT probe that was inlined. */
-static const char *place_key(const struct skep_expand *x, const struct skep_probe *probe)
+/* Which file @path is, by whatever name. */
+struct file {
+	const char *path;
+	struct stat st;
+};
+
+static void look_at(struct file *file, const char *path)
 {
+	if (path == file->path)
+		return;
+	file->path = path;
+	if (stat(path, &file->st) < 0)
+		file->st = (struct stat){0};
+}
+
+/* One name may stand for several places: a USDT probe that was inlined. And one place may have
+ * several names: those of links to its file. */
+static const char *place_key(const struct skep_expand *x, const struct skep_probe *probe,
+			     struct file *file)
+{
+	const char *target = probe->attach.target;
+
 	if (probe->special != SKEP_PROBE_ATTACHED || probe->attach.type != SKEP_ATTACH_UPROBE)
-		return probe->attach.target;
-	return skep_arena_printf(x->arena, "%s@%llx", probe->attach.target,
+		return target;
+	look_at(file, probe->attach.uprobe.path);
+	if (file->st.st_ino)
+		target = skep_arena_printf(x->arena, "%s:%llx:%llx:%s", probe->provider->name,
+					   (unsigned long long)file->st.st_dev,
+					   (unsigned long long)file->st.st_ino,
+					   strrchr(target, ':'));
+	return skep_arena_printf(x->arena, "%s@%llx", target,
 				 (unsigned long long)probe->attach.uprobe.file_off);
 }
 
 static void drop_duplicates(struct skep_expand *x, uint32_t first)
 {
 	struct skep_strmap seen = {0};
+	struct file file = {0};
 	uint32_t n = first;
 
 	for (uint32_t i = first; i < x->n_probes; i++) {
-		const char *key = place_key(x, x->probes[i]);
+		const char *key = place_key(x, x->probes[i], &file);
 		void **place = skep_strmap_put(&seen, key, strlen(key));
 		if (!*place)
 			x->probes[n++] = x->probes[i];
@@ -244,19 +272,34 @@ static int expand_spec(struct skep_expand *x, const struct skep_probe_spec *spec
 			      (unsigned long long)max_probes(x));
 }
 
+/* missing_probes=any: of the places of one body there must be one. */
+static int fail_if_none(struct skep_expand *x, const struct skep_probe_def *def, uint32_t first)
+{
+	const char *said = x->config ? x->config->missing_probes : NULL;
+
+	if (x->n_probes > first || !said || strcmp(said, "any") != 0)
+		return 0;
+	x->must_find = true;
+	int err = expand_spec(x, def->specs);
+	x->must_find = false;
+	return err;
+}
+
 static int expand_def(struct skep_expand *x, struct skep_probe_def *def)
 {
 	uint32_t first = x->n_probes;
 	int err = 0;
 
 	x->def = def;
+	if (def->is_off)
+		return 0;
 	for (const struct skep_probe_spec *spec = def->specs; spec && !x->over_limit;
 	     spec = spec->next) {
 		if (expand_spec(x, spec))
 			err = -EINVAL;
 	}
 	drop_duplicates(x, first);
-	return err;
+	return err ? err : fail_if_none(x, def, first);
 }
 
 static uint32_t count_specs(const struct skep_script *script)
@@ -270,6 +313,12 @@ static uint32_t count_specs(const struct skep_script *script)
 	return n;
 }
 
+/* With `some`, who knows which probes are meant says which of them are missing. */
+static bool is_told_later(const struct skep_expand *x)
+{
+	return x->config && x->config->missing_probes && !strcmp(x->config->missing_probes, "some");
+}
+
 int skep_expand_script(struct skep_expand *x, struct skep_script *script)
 {
 	int err = 0;
@@ -279,9 +328,10 @@ int skep_expand_script(struct skep_expand *x, struct skep_script *script)
 		if (expand_def(x, def))
 			err = -EINVAL;
 	}
+	skep_binary_close(x);
 	for (uint32_t i = 0; i < x->n_probes; i++)
 		x->probes[i]->index = i;
-	if (!err && !x->n_probes && script->probes)
+	if (!err && !x->n_probes && script->probes && !is_told_later(x))
 		err = skep_diag_fail(x->diag, -EINVAL, SKEP_DIAG_PROBE_NONE, script->probes->span);
 	return err;
 }

@@ -1,8 +1,7 @@
 /*
  * fentry and fexit: entry and return of the kernel's functions by way of a
  * trampoline, which costs a fraction of a breakpoint and knows the arguments with
- * their types; at return, the arguments still. BTF must describe the function, for
- * the program is loaded for it: one program a place.
+ * their types; at return, the arguments still.
  */
 #include <errno.h>
 #include <linux/bpf.h>
@@ -10,60 +9,18 @@
 
 #include "base/arena.h"
 #include "base/vec.h"
-#include "trace/provider/kernel.h"
 #include "trace/provider/kfuncs.h"
-#include "trace/provider/modules.h"
-
-enum { MAX_ARGS = 12, MAX_ARG_BYTES = 16 };
-
-/* --- Which functions ------------------------------------------------------------------------- */
-
-/* What a trampoline cannot pass on: more arguments than it saves, structs in memory, "...". */
-static bool is_traceable(const struct skep_kfunc_type *type)
-{
-	uint32_t n = skep_btf_n_members(type->btf, type->proto);
-	struct skep_btf_member param;
-
-	if (n > MAX_ARGS)
-		return false;
-	for (uint32_t i = 0; i < n; i++) {
-		if (skep_btf_member(type->btf, type->proto, i, &param) || !param.type)
-			return false;
-		if (skep_btf_size(type->btf, param.type) > MAX_ARG_BYTES)
-			return false;
-	}
-	return true;
-}
-
-static bool is_module(const char *name)
-{
-	return strncmp(name, SKEP_BASE_MODULE ":", strlen(SKEP_BASE_MODULE ":")) != 0;
-}
+#include "trace/provider/trampoline.h"
 
 static int add_place(struct skep_expand *x, const struct skep_provider *provider,
 		     const struct skep_probe_spec *spec, const char *name)
 {
+	uint32_t attach_type = provider->is_return ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY;
 	struct skep_kfunc_type type;
 
-	if (!skep_kfunc_type(x, name, &type))
+	if (!skep_kfunc_type(x, name, &type) || !skep_trampoline_fits(&type))
 		return 0;
-	bool fits = is_traceable(&type);
-	skep_kfunc_type_done(&type);
-	if (!fits)
-		return 0;
-	struct skep_probe *probe = skep_expand_add(x, provider, spec);
-	if (!probe)
-		return -E2BIG;
-	probe->kfunc = name;
-	probe->func = strchr(name, ':') + 1;
-	probe->expected_attach_type = provider->is_return ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY;
-	probe->attach_btf_id = type.func;
-	probe->attach.type = SKEP_ATTACH_TRACING;
-	skep_probe_name(x, probe, "%s:%s", provider->name, name);
-	if (is_module(name))
-		probe->attach_fd = skep_module_btf_open(
-			skep_arena_printf(x->arena, "%.*s", (int)strcspn(name, ":"), name));
-	return 0;
+	return skep_trampoline_add(x, provider, spec, name, attach_type) ? 0 : -E2BIG;
 }
 
 /* What else sees the same: a kprobe, if the kernel has them. */
@@ -144,15 +101,8 @@ static int list(struct skep_expand *x, const struct skep_probe_spec *pattern, co
 			  &names);
 	for (size_t i = 0; i < names.len; i++) {
 		struct skep_kfunc_type type;
-		if (!skep_kfunc_type(x, names.data[i], &type))
-			continue;
-		bool fits = is_traceable(&type);
-		skep_kfunc_type_done(&type);
-		if (!fits)
-			continue;
-		skep_buf_printf(out, "%s:%s\n", name, names.data[i]);
-		if (verbose)
-			skep_kfunc_list_args(x, names.data[i], provider->is_return, out);
+		if (skep_kfunc_type(x, names.data[i], &type) && skep_trampoline_fits(&type))
+			skep_trampoline_list(x, provider, names.data[i], verbose, out);
 	}
 	return 0;
 }

@@ -22,16 +22,7 @@
 
 static void match_iters(struct skep_expand *x, const char *pattern, struct skep_names *names)
 {
-	const struct skep_btf *btf = skep_types_btf(x->types);
-	size_t len = strlen(ITER_PREFIX);
-
-	for (uint32_t id = 1; btf && id <= skep_btf_n_types(btf); id++) {
-		if (skep_btf_kind(btf, id) != SKEP_BTF_STRUCT)
-			continue;
-		const char *name = skep_btf_name(btf, id);
-		if (!strncmp(name, ITER_PREFIX, len) && skep_wildcard_match(pattern, name + len))
-			skep_vec_push(names, name + len);
-	}
+	skep_btf_match(x, skep_types_btf(x->types), SKEP_BTF_STRUCT, ITER_PREFIX, pattern, names);
 	skep_spec_names_sort_unique(names);
 }
 

@@ -6,6 +6,7 @@
 #include "trace/provider/kernel.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -14,10 +15,7 @@
 #include "linux/privilege.h"
 #include "trace/provider/btf_args.h"
 #include "trace/provider/kfuncs.h"
-#include "trace/provider/modules.h"
 #include "trace/provider/tracepoint.h"
-
-enum { CAPABILITY_BPF = 39, CAPABILITY_PERFMON = 38 };
 
 /* --- Why not, and what instead -------------------------------------------------------------- */
 
@@ -28,7 +26,7 @@ bool skep_has_kprobes(void)
 
 const char *skep_kfunc_why_not(struct skep_expand *x, enum skep_feature_id id)
 {
-	bool may_try = skep_has_cap(CAPABILITY_BPF) && skep_has_cap(CAPABILITY_PERFMON);
+	bool may_try = skep_has_cap(CAP_BPF) && skep_has_cap(CAP_PERFMON);
 	const struct skep_feature *feature = skep_feature(id);
 	struct skep_feature_result result;
 
@@ -134,24 +132,16 @@ bool skep_kfunc_type(struct skep_expand *x, const char *name, struct skep_kfunc_
 {
 	const char *colon = strchr(name, ':'), *func = colon + 1;
 	const char *module = skep_arena_printf(x->arena, "%.*s", (int)(colon - name), name);
-	struct skep_kfunc_type type = {0};
+	struct skep_kfunc_type type = {.btf = skep_types_module_btf(x->types, module)};
 
-	type.btf = skep_module_btf(x, module, &type.owned);
-	struct skep_btf *btf = type.owned ? type.owned : skep_types_btf(x->types);
 	if (type.btf)
-		type.func = skep_btf_find(btf, func, strlen(func), SKEP_BTF_MASK(SKEP_BTF_FUNC));
-	type.proto = type.func ? skep_btf_target(btf, type.func) : 0;
-	if (!type.proto) {
-		skep_btf_free(type.owned);
-		return false;
-	}
-	*ret = type;
-	return true;
-}
-
-void skep_kfunc_type_done(struct skep_kfunc_type *type)
-{
-	skep_btf_free(type->owned);
+		type.func =
+			skep_btf_find(type.btf, func, strlen(func), SKEP_BTF_MASK(SKEP_BTF_FUNC));
+	if (type.func)
+		type.proto = skep_btf_target(type.btf, type.func);
+	if (type.proto)
+		*ret = type;
+	return type.proto;
 }
 
 bool skep_kfunc_find(struct skep_expand *x, const struct skep_kfunc_spec *kfunc,
@@ -164,7 +154,6 @@ bool skep_kfunc_find(struct skep_expand *x, const struct skep_kfunc_spec *kfunc,
 	    !skep_wildcard_match(kfunc->module, SKEP_BASE_MODULE) ||
 	    !skep_kfunc_type(x, name, &type))
 		return false;
-	skep_kfunc_type_done(&type);
 	skep_vec_push(names, name);
 	return true;
 }
@@ -186,7 +175,6 @@ int skep_kfunc_layout(struct skep_expand *x, struct skep_probe *probe, const cha
 	if (probe->provider->is_return)
 		probe->retval =
 			skep_btf_arg_type(x, type.btf, skep_btf_target(type.btf, type.proto));
-	skep_kfunc_type_done(&type);
 	return 0;
 }
 
@@ -203,5 +191,4 @@ void skep_kfunc_list_args(struct skep_expand *x, const char *name, bool with_ret
 		skep_btf_print_decl(type.btf, skep_btf_target(type.btf, type.proto), NULL, out);
 		skep_buf_puts(out, " retval\n");
 	}
-	skep_kfunc_type_done(&type);
 }

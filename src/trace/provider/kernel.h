@@ -10,8 +10,6 @@
 #include "linux/feature.h"
 #include "trace/provider/provider.h"
 
-#define SKEP_BASE_MODULE "vmlinux"
-
 /** "FUNCTION", "FUNCTION+OFFSET" or "ADDRESS", behind a module or not. */
 struct skep_kfunc_spec {
 	const char *module, *func; /* module "*": any; func NULL: addr */
@@ -36,15 +34,13 @@ bool skep_has_kprobes(void);
 void skep_kfunc_list_args(struct skep_expand *x, const char *name, bool with_retval,
 			  struct skep_buf *out);
 
-/** A function as BTF describes it. */
+/** A function as BTF describes it: the kernel's, or a module's. */
 struct skep_kfunc_type {
-	const struct skep_btf *btf;
-	struct skep_btf *owned; /* a module's, to be freed by skep_kfunc_type_done(); or NULL */
+	struct skep_btf *btf; /* borrowed of the compilation's types */
 	uint32_t func, proto;
 };
-/** Look up "MODULE:FUNCTION". Return whether there is one; if not, there is nothing to free. */
+/** Look up "MODULE:FUNCTION". Return whether there is one. */
 bool skep_kfunc_type(struct skep_expand *x, const char *name, struct skep_kfunc_type *ret);
-void skep_kfunc_type_done(struct skep_kfunc_type *type);
 /** Add the kernel's own function @kfunc if it is no pattern and BTF has it: the usual case, without
  *  a walk through all functions. Return whether it was added. */
 bool skep_kfunc_find(struct skep_expand *x, const struct skep_kfunc_spec *kfunc,

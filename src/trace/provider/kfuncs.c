@@ -13,9 +13,8 @@
 #include "base/vec.h"
 #include "linux/bpf.h"
 
-#define BASE_MODULE "vmlinux"
-#define MAX_BYTES   (64u << 20)
-#define LINE_BYTES  1024
+#define MAX_BYTES  (64u << 20)
+#define LINE_BYTES 1024
 
 /** What is looked for, and where it goes. */
 struct search {
@@ -31,7 +30,7 @@ static const char *module_of(char *word)
 	size_t len = strlen(word);
 
 	if (len < 3 || word[0] != '[' || word[len - 1] != ']')
-		return BASE_MODULE;
+		return SKEP_BASE_MODULE;
 	word[len - 1] = '\0';
 	return word + 1;
 }
@@ -53,7 +52,7 @@ static void match_line(const struct search *search, char *line)
 		func = strtok_r(NULL, " \t\n", &save);
 	}
 	char *word = strtok_r(NULL, " \t\n", &save);
-	const char *module = word ? module_of(word) : BASE_MODULE;
+	const char *module = word ? module_of(word) : SKEP_BASE_MODULE;
 	if (!func || !is_probeable(func) || !skep_wildcard_match(search->func, func) ||
 	    !skep_wildcard_match(search->module, module))
 		return;

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/vec.h"
 #include "linux/lsm.h"
+#include "trace/provider/btf_args.h"
 #include "trace/provider/kernel.h"
 
 #define HOOK_PREFIX "bpf_lsm_"
@@ -23,16 +24,7 @@ static const char *full_name(struct skep_expand *x, const char *hook)
 /* Names without the prefix, sorted. */
 static void match_hooks(struct skep_expand *x, const char *pattern, struct skep_names *names)
 {
-	const struct skep_btf *btf = skep_types_btf(x->types);
-	size_t len = strlen(HOOK_PREFIX);
-
-	for (uint32_t id = 1; btf && id <= skep_btf_n_types(btf); id++) {
-		if (skep_btf_kind(btf, id) != SKEP_BTF_FUNC)
-			continue;
-		const char *name = skep_btf_name(btf, id);
-		if (!strncmp(name, HOOK_PREFIX, len) && skep_wildcard_match(pattern, name + len))
-			skep_vec_push(names, name + len);
-	}
+	skep_btf_match(x, skep_types_btf(x->types), SKEP_BTF_FUNC, HOOK_PREFIX, pattern, names);
 	skep_spec_names_sort_unique(names);
 }
 
@@ -55,7 +47,6 @@ static int add_hook(struct skep_expand *x, const struct skep_probe_spec *spec, c
 
 	if (!skep_kfunc_type(x, name, &type))
 		return 0;
-	skep_kfunc_type_done(&type);
 	probe = skep_expand_add(x, skep_provider_find("lsm"), spec);
 	if (!probe)
 		return -E2BIG;

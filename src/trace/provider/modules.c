@@ -1,7 +1,7 @@
 /*
- * BTF of the kernel's modules: a file each in /sys/kernel/btf to read types from,
- * on top of the kernel's own, and an object of the kernel to name them by when a
- * program is loaded.
+ * The kernel's modules, as far as they have BTF: a file each in /sys/kernel/btf to
+ * read types from (skep_types_module_btf()), and an object of the kernel to name
+ * them by when a program is loaded.
  */
 #include "trace/provider/modules.h"
 
@@ -13,24 +13,9 @@
 #include "base/fd.h"
 #include "base/vec.h"
 #include "linux/bpf.h"
-#include "trace/provider/kernel.h"
 
 #define BTF_DIR    "/sys/kernel/btf"
 #define NAME_BYTES 64
-
-const struct skep_btf *skep_module_btf(struct skep_expand *x, const char *module,
-				       struct skep_btf **ret_owned)
-{
-	struct skep_btf *base = skep_types_btf(x->types);
-
-	*ret_owned = NULL;
-	if (!base || !strcmp(module, SKEP_BASE_MODULE))
-		return base;
-	if (strchr(module, '/'))
-		return NULL;
-	const char *path = skep_arena_printf(x->arena, BTF_DIR "/%s", module);
-	return skep_btf_open(path, base, ret_owned, NULL) ? NULL : *ret_owned;
-}
 
 void skep_modules_match(struct skep_arena *arena, const char *pattern, struct skep_names *names)
 {

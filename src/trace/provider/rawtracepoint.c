@@ -18,29 +18,19 @@
 #include "trace/provider/tracepoint.h"
 
 #define TYPE_PREFIX "btf_trace_"
-#define BASE_MODULE "vmlinux"
 
 /* --- Names --------------------------------------------------------------------------------- */
 
-/* "MODULE:EVENT" for the events of one BTF; a module's ids begin after the kernel's. */
+/* "MODULE:EVENT" for the events of one BTF. */
 static void match_btf(struct skep_expand *x, const char *module, const char *event,
 		      struct skep_names *names)
 {
-	struct skep_btf *owned;
-	const struct skep_btf *btf = skep_module_btf(x, module, &owned);
-	uint32_t first = owned ? skep_btf_n_types(skep_types_btf(x->types)) + 1 : 1;
+	size_t first = names->len;
 
-	for (uint32_t id = first; btf && id <= skep_btf_n_types(btf); id++) {
-		if (skep_btf_kind(btf, id) != SKEP_BTF_TYPEDEF)
-			continue;
-		const char *name = skep_btf_name(btf, id);
-		if (strncmp(name, TYPE_PREFIX, strlen(TYPE_PREFIX)) != 0)
-			continue;
-		name += strlen(TYPE_PREFIX);
-		if (skep_wildcard_match(event, name))
-			skep_vec_push(names, skep_arena_printf(x->arena, "%s:%s", module, name));
-	}
-	skep_btf_free(owned);
+	skep_btf_match(x, skep_types_module_btf(x->types, module), SKEP_BTF_TYPEDEF, TYPE_PREFIX,
+		       event, names);
+	for (size_t i = first; i < names->len; i++)
+		names->data[i] = skep_arena_printf(x->arena, "%s:%s", module, names->data[i]);
 }
 
 /* Without BTF: tracefs knows no modules. Syscall events are made from two raw ones. */
@@ -52,7 +42,7 @@ static void match_tracefs(struct skep_expand *x, const char *event, struct skep_
 		return;
 	for (size_t i = 0; i < events.len; i++) {
 		if (strncmp(events.data[i], "syscalls:", 9) != 0)
-			skep_vec_push(names, skep_arena_printf(x->arena, BASE_MODULE ":%s",
+			skep_vec_push(names, skep_arena_printf(x->arena, SKEP_BASE_MODULE ":%s",
 							       strchr(events.data[i], ':') + 1));
 	}
 }
@@ -79,10 +69,10 @@ static bool find_exact(struct skep_expand *x, const char *module, const char *ev
 	struct skep_btf *btf = skep_types_btf(x->types);
 	const char *type = skep_arena_printf(x->arena, TYPE_PREFIX "%s", event);
 
-	if (!btf || skep_has_wildcard(event) || !skep_wildcard_match(module, BASE_MODULE) ||
+	if (!btf || skep_has_wildcard(event) || !skep_wildcard_match(module, SKEP_BASE_MODULE) ||
 	    !skep_btf_find(btf, type, strlen(type), SKEP_BTF_MASK(SKEP_BTF_TYPEDEF)))
 		return false;
-	skep_vec_push(names, skep_arena_printf(x->arena, BASE_MODULE ":%s", event));
+	skep_vec_push(names, skep_arena_printf(x->arena, SKEP_BASE_MODULE ":%s", event));
 	return true;
 }
 
@@ -152,29 +142,26 @@ static uint32_t find_proto(struct skep_btf *btf, struct skep_arena *arena, const
 }
 
 /* @name: "MODULE:EVENT". The BTF that has it and the prototype; 0: there is none. */
-static uint32_t open_proto(struct skep_expand *x, const char *name, const struct skep_btf **ret,
-			   struct skep_btf **ret_owned)
+static uint32_t open_proto(struct skep_expand *x, const char *name, const struct skep_btf **ret)
 {
 	const char *colon = strchr(name, ':');
 	const char *module = skep_arena_printf(x->arena, "%.*s", (int)(colon - name), name);
+	struct skep_btf *btf = skep_types_module_btf(x->types, module);
 
-	*ret = skep_module_btf(x, module, ret_owned);
-	struct skep_btf *btf = *ret_owned ? *ret_owned : skep_types_btf(x->types);
-	return *ret ? find_proto(btf, x->arena, colon + 1) : 0;
+	*ret = btf;
+	return btf ? find_proto(btf, x->arena, colon + 1) : 0;
 }
 
 int skep_rawtracepoint_layout(struct skep_expand *x, struct skep_probe *probe)
 {
 	const char *name = strchr(probe->attach.target, ':') + 1;
 	const struct skep_btf *btf;
-	struct skep_btf *owned;
-	uint32_t proto = open_proto(x, name, &btf, &owned);
+	uint32_t proto = open_proto(x, name, &btf);
 
-	if (proto)
+	if (proto) {
 		probe->args = skep_btf_args_record(x, btf, proto, 1, probe->attach.target);
-	skep_btf_free(owned);
-	if (proto)
 		return 0;
+	}
 	skep_diag_add(x->diag, SKEP_DIAG_PROBE_FORMAT, probe->spec->span, probe->attach.target);
 	skep_diag_why(x->diag, skep_types_btf(x->types) ? "the kernel's BTF does not describe it"
 							: "this kernel has no BTF");
@@ -187,12 +174,10 @@ int skep_rawtracepoint_layout(struct skep_expand *x, struct skep_probe *probe)
 static void list_args(struct skep_expand *x, const char *name, struct skep_buf *out)
 {
 	const struct skep_btf *btf;
-	struct skep_btf *owned;
-	uint32_t proto = open_proto(x, name, &btf, &owned);
+	uint32_t proto = open_proto(x, name, &btf);
 
 	if (proto)
 		skep_btf_args_list(btf, proto, 1, out);
-	skep_btf_free(owned);
 }
 
 int skep_rawtracepoint_list(struct skep_expand *x, const struct skep_probe_spec *pattern,

@@ -171,9 +171,9 @@ static enum missing_mode missing_mode(const struct skep_expand *x)
 	const char *said =
 		x->config && x->config->missing_probes ? x->config->missing_probes : "warn";
 
-	if (!strcmp(said, "error") || x->n_specs <= 1)
+	if (!strcmp(said, "error") || x->n_specs <= 1 || x->must_find)
 		return MISSING_ERROR;
-	return strcmp(said, "ignore") ? MISSING_WARN : MISSING_IGNORE;
+	return strcmp(said, "warn") ? MISSING_IGNORE : MISSING_WARN;
 }
 
 int skep_expand_missing(struct skep_expand *x, struct skep_span span, const char *what,

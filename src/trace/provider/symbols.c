@@ -184,7 +184,7 @@ bool skep_elf_is_code(const struct skep_elf *elf, uint64_t addr)
 	uint64_t off;
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (!skep_elf_section(elf, i, &section) && (section.flags & SHF_EXECINSTR) &&
+		if (!skep_elf_section_info(elf, i, &section) && (section.flags & SHF_EXECINSTR) &&
 		    addr >= section.addr && addr - section.addr < section.size)
 			return true;
 	}
@@ -212,7 +212,7 @@ static uint64_t find_end(const struct skep_elf *elf, uint64_t addr)
 
 	skep_elf_for_each_symbol(elf, note_next, &find);
 	for (uint32_t i = 0; i < skep_elf_n_sections(elf); i++) {
-		if (skep_elf_section(elf, i, &section) || addr < section.addr ||
+		if (skep_elf_section_info(elf, i, &section) || addr < section.addr ||
 		    addr - section.addr >= section.size)
 			continue;
 		if (section.addr + section.size < find.next)

@@ -285,14 +285,19 @@ static const struct skep_type *loc_type(struct skep_expand *x,
 }
 
 static const struct skep_type *field_type(struct skep_expand *x,
-					  const struct skep_format_field *field, bool is_syscall)
+					  const struct skep_format_field *field, bool of_syscall)
 {
-	bool user = is_syscall || strstr(field->type, "__user");
+	bool user = of_syscall || strstr(field->type, "__user");
 	enum skep_space space = user ? SKEP_SPACE_USER : SKEP_SPACE_KERNEL;
 
 	if (field->is_data_loc || field->is_rel_loc)
 		return loc_type(x, field);
 	return field->is_array ? array_type(x, field, space) : single_type(x, field, space);
+}
+
+static bool is_syscall(const char *target)
+{
+	return !strncmp(target, "tracepoint:syscalls:", 20);
 }
 
 static const struct skep_record *make_record(struct skep_expand *x, const char *target,
@@ -301,7 +306,6 @@ static const struct skep_record *make_record(struct skep_expand *x, const char *
 	struct skep_record *record = skep_arena_new(x->arena, struct skep_record);
 	struct skep_field *fields =
 		skep_arena_array(x->arena, struct skep_field, format->n_fields + 1);
-	bool is_syscall = !strncmp(target, "tracepoint:syscalls:", 20);
 
 	for (uint32_t i = 0; i < format->n_fields; i++) {
 		const struct skep_format_field *from = &format->fields[i];
@@ -309,7 +313,7 @@ static const struct skep_record *make_record(struct skep_expand *x, const char *
 		fields[i].off = from->off;
 		fields[i].is_data_loc = from->is_data_loc;
 		fields[i].is_rel_loc = from->is_rel_loc;
-		fields[i].type = field_type(x, from, is_syscall);
+		fields[i].type = field_type(x, from, is_syscall(target));
 		if (from->off + from->size > record->size)
 			record->size = from->off + from->size;
 	}
@@ -348,14 +352,46 @@ static int read_format(struct skep_expand *x, const char *target, struct skep_sp
 	return err;
 }
 
+/* From the end: what all records have comes first. */
+static bool is_same_format(const struct skep_format *a, const struct skep_format *b)
+{
+	if (a->n_fields != b->n_fields)
+		return false;
+	for (uint32_t i = a->n_fields; i-- > 0;) {
+		const struct skep_format_field *x = &a->fields[i], *y = &b->fields[i];
+		if (x->off != y->off || x->size != y->size || x->is_signed != y->is_signed ||
+		    strcmp(x->decl, y->decl) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* A place of the same body whose records look the same: both may have one program. Who called it
+ * decides whose memory pointers are in. */
+static const struct skep_probe *find_alike(const struct skep_expand *x,
+					   const struct skep_probe *probe)
+{
+	for (uint32_t i = 0; i < x->n_probes; i++) {
+		const struct skep_probe *other = x->probes[i];
+		if (other->def == probe->def && other->format && other != probe &&
+		    is_syscall(other->attach.target) == is_syscall(probe->attach.target) &&
+		    is_same_format(other->format, probe->format))
+			return other;
+	}
+	return NULL;
+}
+
 int skep_tracepoint_layout(struct skep_expand *x, struct skep_probe *probe)
 {
-	struct skep_format format;
-	int err = read_format(x, probe->attach.target, probe->spec->span, &format);
+	struct skep_format *format = skep_arena_new(x->arena, struct skep_format);
+	int err = read_format(x, probe->attach.target, probe->spec->span, format);
 
-	if (!err)
-		probe->args = make_record(x, probe->attach.target, &format);
-	return err;
+	if (err)
+		return err;
+	probe->format = format;
+	const struct skep_probe *alike = find_alike(x, probe);
+	probe->args = alike ? alike->args : make_record(x, probe->attach.target, format);
+	return 0;
 }
 
 /* --- Listing ------------------------------------------------------------------------------ */

@@ -226,10 +226,8 @@ static int expand(struct skep_expand *x, const struct skep_probe_spec *spec, con
 	err = skep_binary_find(x, spec, place.target_part, place.target, &paths);
 	bool glob = skep_has_wildcard(place.target);
 	for (size_t i = 0; i < paths.len && !err; i++) {
-		_cleanup_elf_ struct skep_elf *elf = NULL;
-		err = skep_elf_open(paths.data[i], &elf, glob ? NULL : x->diag);
+		err = skep_binary_open(x, paths.data[i], &place.elf, glob ? NULL : x->diag);
 		place.path = paths.data[i];
-		place.elf = elf;
 		err = err ? (glob ? 0 : err) : add_in_binary(x, &place);
 	}
 	if (err || !glob || x->n_probes > before)

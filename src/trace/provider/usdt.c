@@ -204,21 +204,33 @@ int skep_usdt_layout(struct skep_expand *x, struct skep_probe *probe)
 
 /* --- Listing -------------------------------------------------------------------------------- */
 
-static void list_binary(struct skep_expand *x, const char *path, const char *ns, const char *name,
-			struct skep_buf *out)
+/* "    int32 arg0" for each; nothing if the note cannot be understood. */
+static void list_args(const struct note *note, uint16_t machine, struct skep_buf *out)
 {
-	_cleanup_notes_ struct notes notes = {0};
-	struct search search = {x->arena, ns, name, &notes};
+	struct skep_usdt_arg args[SKEP_USDT_MAX_ARGS];
+	int n = skep_usdt_parse_args(note->args, machine, args, SKEP_USDT_MAX_ARGS);
+
+	for (int i = 0; i < n; i++)
+		skep_buf_printf(out, "    %s%d arg%d\n", args[i].size < 0 ? "int" : "uint",
+				8 * abs(args[i].size), i);
+}
+
+static void list_binary(struct skep_expand *x, const char *path, const struct search *search,
+			bool verbose, struct skep_buf *out)
+{
+	const struct notes *notes = search->ret;
 	uint16_t machine;
 
-	if (read_notes(path, &search, &machine, NULL))
+	if (read_notes(path, search, &machine, NULL))
 		return;
-	for (size_t i = 0; i < notes.len; i++) {
-		const struct note *note = &notes.data[i];
+	for (size_t i = 0; i < notes->len; i++) {
+		const struct note *note = &notes->data[i];
 		if (i && !strcmp(note[-1].provider, note->provider) &&
 		    !strcmp(note[-1].name, note->name))
 			continue;
 		skep_buf_printf(out, "usdt:%s:%s:%s\n", path, note->provider, note->name);
+		if (verbose)
+			list_args(note, machine, out);
 	}
 }
 
@@ -232,9 +244,14 @@ int skep_usdt_list(struct skep_expand *x, const struct skep_probe_spec *pattern,
 	int err = skep_binary_find(x, pattern, has_target, has_target ? pattern->parts[1] : "*",
 				   &paths);
 
-	for (size_t i = 0; i < paths.len; i++)
-		list_binary(x, paths.data[i],
-			    n > 3 && pattern->parts[2][0] ? pattern->parts[2] : "*",
-			    name[0] ? name : "*", out);
+	for (size_t i = 0; i < paths.len; i++) {
+		_cleanup_notes_ struct notes notes = {0};
+		struct search search = {
+			.arena = x->arena,
+			.provider = n > 3 && pattern->parts[2][0] ? pattern->parts[2] : "*",
+			.name = name[0] ? name : "*",
+			.ret = &notes};
+		list_binary(x, paths.data[i], &search, verbose, out);
+	}
 	return err;
 }

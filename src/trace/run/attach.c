@@ -9,6 +9,7 @@
 #include "trace/run/attach.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* No such function, or no place for a probe: instructions that cannot be emulated give several
  * errors, of which one (524) has no name here. */
@@ -75,8 +76,8 @@ static bool is_one_of_many(const struct skep_probe *probe)
 	return probe->attach.type == SKEP_ATTACH_KPROBE && skep_has_wildcard(probe->spec->text);
 }
 
-uint32_t skep_attach_places(struct skep_session *session, const struct skep_probe *probe,
-			    struct skep_diag *diag)
+static uint32_t attach_places(struct skep_session *session, const struct skep_probe *probe,
+			      struct skep_diag *diag)
 {
 	uint32_t places = skep_places_of(probe), attached = 0;
 
@@ -88,4 +89,40 @@ uint32_t skep_attach_places(struct skep_session *session, const struct skep_prob
 		return attached;
 	bool is_quiet = is_one_of_many(probe) && skep_session_n_links(session);
 	return skep_session_attach(session, &probe->attach, is_quiet ? NULL : diag) ? 0 : places;
+}
+
+/*
+ * Probes at one place are to run in the order of the script. The kernel runs
+ * what is attached to an event in that order, but the latest uprobe first.
+ */
+struct skep_attached skep_attach_all(struct skep_session *session,
+				     const struct skep_trace_program *program,
+				     struct skep_diag *diag)
+{
+	struct skep_attached all = {0};
+	uint32_t n = program->n_probes;
+
+	for (uint32_t i = 0; i < 2 * n; i++) {
+		const struct skep_probe *probe = program->probes[i < n ? i : 2 * n - 1 - i];
+		bool is_uprobe = probe->attach.type == SKEP_ATTACH_UPROBE ||
+				 probe->attach.type == SKEP_ATTACH_UPROBE_MULTI;
+		if (is_uprobe != (i >= n))
+			continue;
+		all.wanted += skep_places_of(probe);
+		all.attached += attach_places(session, probe, diag);
+	}
+	return all;
+}
+
+int skep_attached_check(const struct skep_trace_program *program,
+			const struct skep_attached *attached, struct skep_diag *diag)
+{
+	if (attached->attached == attached->wanted)
+		return 0;
+	if (attached->attached && strcmp(program->config.missing_probes, "error") != 0)
+		return 0;
+	if (!attached->attached && diag->n_errors)
+		return -ENOENT; /* of each it was said why */
+	return skep_diag_fail(diag, -ENOENT, SKEP_DIAG_ATTACH_SOME, SKEP_NOWHERE,
+			      attached->wanted - attached->attached, attached->wanted);
 }

@@ -17,13 +17,11 @@
 #include "base/fd.h"
 #include "base/vec.h"
 
-#define WORDS_MOST  256
 #define END_WAIT_MS 1000
 
 struct words {
-	char *text; /* owned: all words, NUL after each */
-	char *argv[WORDS_MOST + 1];
-	uint32_t n;
+	char *text;            /* owned: all words, NUL after each */
+	SKEP_VEC(char *) argv; /* NULL at its end */
 };
 
 static const char *skip_blanks(const char *at)
@@ -55,18 +53,21 @@ static int split(const char *command, struct words *ret)
 	char *to = ret->text = skep_xmalloc(strlen(command) + 2);
 	const char *at = skip_blanks(command);
 
-	while (*at && ret->n < WORDS_MOST) {
-		ret->argv[ret->n++] = to;
+	while (*at) {
+		skep_vec_push(&ret->argv, to);
 		at = take_word(at, &to);
 		if (!at)
 			return -EINVAL;
 		at = skip_blanks(at);
 	}
-	return ret->n && !*at ? 0 : -EINVAL;
+	if (!ret->argv.len)
+		return -EINVAL;
+	skep_vec_push(&ret->argv, (char *)NULL);
+	return 0;
 }
 
 /* In the child: wait at the gate, then become the command. */
-static _Noreturn void become(const char *path, char **argv, int gate_fd)
+static _Noreturn void become(const char *path, char *const *argv, int gate_fd)
 {
 	sigset_t none;
 	char c;
@@ -83,7 +84,7 @@ static _Noreturn void become(const char *path, char **argv, int gate_fd)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static int start(struct skep_child *child, char **argv)
+static int start(struct skep_child *child, char *const *argv)
 {
 	int gate[2];
 
@@ -119,21 +120,31 @@ static int check_program(const char *path)
 	return access(path, X_OK) ? -errno : 0;
 }
 
+int skep_child_start_argv(struct skep_child *child, char *const *argv, struct skep_diag *diag)
+{
+	*child = (struct skep_child){.gate_fd = -1, .pid_fd = -1};
+	int err = skep_elf_resolve_path(argv[0], child->path, sizeof(child->path));
+
+	if (!err)
+		err = check_program(child->path);
+	if (!err)
+		err = start(child, argv);
+	return err ? skep_diag_fail(diag, err, SKEP_DIAG_COMMAND_NONE, SKEP_NOWHERE, argv[0],
+				    strerror(-err))
+		   : 0;
+}
+
 int skep_child_start(struct skep_child *child, const char *command, struct skep_diag *diag)
 {
 	struct words words = {0};
 	int err = split(command, &words);
 
 	*child = (struct skep_child){.gate_fd = -1, .pid_fd = -1};
-	if (err) {
+	if (err)
 		skep_diag_add(diag, SKEP_DIAG_COMMAND_WORDS, SKEP_NOWHERE, command);
-	} else if ((err = skep_elf_resolve_path(words.argv[0], child->path, sizeof(child->path)))) {
-		skep_diag_add(diag, SKEP_DIAG_COMMAND_NONE, SKEP_NOWHERE, words.argv[0],
-			      strerror(-err));
-	} else if ((err = check_program(child->path)) || (err = start(child, words.argv))) {
-		skep_diag_add(diag, SKEP_DIAG_COMMAND_NONE, SKEP_NOWHERE, words.argv[0],
-			      strerror(-err));
-	}
+	else
+		err = skep_child_start_argv(child, words.argv.data, diag);
+	skep_vec_done(&words.argv);
 	free(words.text);
 	return err;
 }

@@ -23,6 +23,8 @@ struct skep_child {
  * Return 0 | -EINVAL bad quoting or empty | -ENOENT no such program | -errno (see @diag)
  */
 int skep_child_start(struct skep_child *child, const char *command, struct skep_diag *diag);
+/** The same of @argv, as execv() takes it: its words stay as they are. */
+int skep_child_start_argv(struct skep_child *child, char *const *argv, struct skep_diag *diag);
 /** Let it run. */
 void skep_child_release(struct skep_child *child);
 /** Has it ended? Collects its status. Does not wait. */

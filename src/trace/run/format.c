@@ -337,6 +337,15 @@ static void run_step(struct skep_output *out, const struct step *step, struct cu
 	}
 }
 
+void skep_format_value(struct skep_output *out, const struct skep_conversion *conv,
+		       const struct skep_view *view, struct skep_buf *buf)
+{
+	struct step step = cut_step(conv->start, conv);
+
+	step.bits = 64;
+	convert(out, &step, view, buf);
+}
+
 /* The event's own format is kept; any other is cut up for this one time. */
 static struct skep_format *known_format(struct skep_output *out, const struct skep_event *event,
 					const char *format)

@@ -1,3 +1,12 @@
+/*
+ * Reading a script's maps, and setting them back, however the compiler has placed them (see
+ * enum skep_storage): among the globals, by CPU, in hashes, with threads, or numbered where all
+ * keys are known. Copies by CPU are folded into one value, and keys are those of the script.
+ *
+ * Sums that programs only add to (only_sums) are never written from here, as an addition under way
+ * would be lost: what they were when they were cleared is kept in the reader, and left out of what
+ * is read from then on. All else is removed, or set to zero by a program in the kernel.
+ */
 #include "trace/run/maps.h"
 
 #include <dirent.h>
@@ -25,6 +34,7 @@ int skep_map_reader_init(struct skep_map_reader *reader, const struct skep_trace
 			 struct skep_session *session)
 {
 	*reader = (struct skep_map_reader){.program = program, .session = session};
+	reader->cleared = skep_xcalloc(program->n_maps + 1, sizeof(*reader->cleared));
 	if (program->globals == NONE)
 		return 0;
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -44,6 +54,10 @@ void skep_map_reader_done(struct skep_map_reader *reader)
 	if (reader->globals)
 		munmap(reader->globals, reader->globals_bytes);
 	reader->globals = NULL;
+	for (uint32_t i = 0; reader->cleared && i < reader->program->n_maps; i++)
+		free(reader->cleared[i]);
+	free(reader->cleared);
+	reader->cleared = NULL;
 }
 
 void skep_map_entries_done(struct skep_map_entries *entries)
@@ -75,6 +89,11 @@ static void fold_copy(const struct skep_type *type, uint64_t *total, const uint6
 		total[0] = copy[0];
 		total[1] = 1;
 	}
+}
+
+void skep_map_fold(const struct skep_type *type, void *total, const void *value)
+{
+	fold_copy(type, total, value);
 }
 
 static void sum_copies(const struct skep_type *type, const uint8_t *copies, size_t stride,
@@ -137,6 +156,11 @@ static bool all_zero(const uint64_t *words, size_t n)
 	return true;
 }
 
+static uint64_t **cleared_of(const struct skep_map_reader *reader, const struct skep_trace_map *map)
+{
+	return &reader->cleared[map - reader->program->maps];
+}
+
 static int read_cpu_global(const struct skep_map_reader *reader, const struct skep_trace_map *map,
 			   bool with_unset, struct skep_map_entries *ret)
 {
@@ -145,18 +169,22 @@ static int read_cpu_global(const struct skep_map_reader *reader, const struct sk
 
 	one_entry(ret, map->value->size);
 	sum_copies(map->value, copies + map->off, stride, ret->values);
+	const uint64_t *cleared = *cleared_of(reader, map);
+	for (uint32_t i = 0; cleared && i < map->value->size / 8; i++)
+		((uint64_t *)ret->values)[i] -= cleared[i];
 	if (!with_unset && all_zero(ret->values, map->value->size / 8))
 		ret->n = 0;
 	return 0;
 }
 
-/* --- Hashes ---------------------------------------------------------------------------------- */
+/* --- Hashes -------------------------------------------------------------------------------- */
 
 struct hash {
 	int fd;
 	const struct skep_trace_map *map;
 	size_t key_bytes, raw_bytes, value_bytes; /* raw: as the kernel copies a value out */
 	bool per_cpu;
+	bool removes; /* what is read leaves the map */
 	struct skep_buf keys, values;
 };
 
@@ -186,7 +214,7 @@ static int read_batches(struct hash *hash)
 	for (bool first = true;; first = false) {
 		n = batch;
 		err = skep_bpf_map_lookup_batch(hash->fd, first ? NULL : &position, &position, keys,
-						raws, &n, false);
+						raws, &n, hash->removes);
 		if (err == -ENOSPC && batch < 1u << 20) { /* a bucket is larger than the batch */
 			batch *= 4;
 			keys = skep_xrealloc(keys, batch * hash->key_bytes);
@@ -203,22 +231,30 @@ static int read_batches(struct hash *hash)
 	}
 }
 
+/* The next key first: there is none behind one that is gone. */
 static int read_one_by_one(struct hash *hash)
 {
-	_cleanup_free_ uint8_t *key = skep_xmalloc(hash->key_bytes);
+	_cleanup_free_ uint8_t *keys = skep_xmalloc(2 * hash->key_bytes);
 	_cleanup_free_ uint8_t *raw = skep_xmalloc(hash->raw_bytes);
-	bool first = true;
+	uint8_t *key = keys, *next = keys + hash->key_bytes;
+	bool more = skep_bpf_map_next_key(hash->fd, NULL, key) == 0;
 
-	while (skep_bpf_map_next_key(hash->fd, first ? NULL : key, key) == 0) {
-		first = false;
-		if (skep_bpf_map_lookup(hash->fd, key, raw, 0) == 0)
+	while (more) {
+		more = skep_bpf_map_next_key(hash->fd, key, next) == 0;
+		if (skep_bpf_map_lookup(hash->fd, key, raw, 0) == 0) {
 			take_entry(hash, key, raw);
+			if (hash->removes)
+				skep_bpf_map_delete(hash->fd, key);
+		}
+		uint8_t *done = key;
+		key = next;
+		next = done;
 	}
 	return 0;
 }
 
 static int read_hash(const struct skep_map_reader *reader, const struct skep_trace_map *map,
-		     struct skep_map_entries *ret)
+		     bool removes, struct skep_map_entries *ret)
 {
 	const struct skep_object_map *bpf = &reader->program->object.maps[map->bpf_map];
 	struct hash hash = {.fd = skep_session_map_fd(reader->session, map->bpf_map),
@@ -226,7 +262,8 @@ static int read_hash(const struct skep_map_reader *reader, const struct skep_tra
 			    .key_bytes = bpf->key_size,
 			    .raw_bytes = (bpf->value_size + 7) & ~7u,
 			    .value_bytes = (map->value->size + 7) & ~7u,
-			    .per_cpu = map->storage == SKEP_STORE_CPU_HASH};
+			    .per_cpu = map->storage == SKEP_STORE_CPU_HASH,
+			    .removes = removes};
 
 	if (hash.per_cpu)
 		hash.raw_bytes *= skep_possible_cpus();
@@ -243,7 +280,107 @@ static int read_hash(const struct skep_map_reader *reader, const struct skep_tra
 	return err;
 }
 
-/* --- Task storage ---------------------------------------------------------------------------- */
+/* --- Keys that are known beforehand ---------------------------------------------------------- */
+
+/* Add what the CPUs have for key @i to @ret, whose entries are those of the keys before. */
+static void take_choice(const struct skep_trace_map *map, uint32_t i, const uint8_t *copies,
+			size_t stride, struct skep_map_entries *ret)
+{
+	size_t step = skep_choice_stride(map->value), key_size = map->key->size, n = 0;
+	const uint8_t *key = map->choices + i * key_size;
+	bool is_set = false;
+
+	copies += map->off + i * step;
+	for (unsigned cpu = 0; cpu < skep_possible_cpus(); cpu++)
+		is_set |= *(const uint64_t *)(copies + cpu * stride) != 0;
+	if (!is_set)
+		return;
+	while (n < ret->n && memcmp(ret->entries[n].key, key, key_size) != 0)
+		n++;
+	uint8_t *total = (uint8_t *)ret->values + n * step;
+	if (n == ret->n) {
+		ret->n++;
+		memset(total, 0, step);
+		memcpy((uint8_t *)ret->keys + n * key_size, key, key_size);
+		ret->entries[n].key = (uint8_t *)ret->keys + n * key_size;
+		ret->entries[n].value = total;
+	}
+	for (unsigned cpu = 0; cpu < skep_possible_cpus(); cpu++) {
+		const uint8_t *copy = copies + cpu * stride;
+		if (*(const uint64_t *)copy)
+			fold_copy(map->value, (uint64_t *)total, (const uint64_t *)(copy + 8));
+	}
+}
+
+static uint32_t choice_number(const struct skep_trace_map *map, const void *key)
+{
+	uint32_t i = 0;
+
+	while (i < map->n_choices && memcmp(map->choices + i * map->key->size, key, map->key->size))
+		i++;
+	return i;
+}
+
+/* Without what was cleared. An entry that was, and to which nothing was added since, is none. */
+static void leave_cleared_out(const struct skep_map_reader *reader,
+			      const struct skep_trace_map *map, struct skep_map_entries *ret)
+{
+	const uint64_t *cleared = *cleared_of(reader, map);
+	uint32_t n = 0, words = map->value->size / 8;
+
+	for (uint32_t i = 0; cleared && i < ret->n; i++) {
+		const uint64_t *was = cleared + choice_number(map, ret->entries[i].key) * words;
+		uint64_t *value = (uint64_t *)ret->entries[i].value;
+		for (uint32_t word = 0; word < words; word++)
+			value[word] -= was[word];
+		if (!all_zero(value, words) || all_zero(was, words))
+			ret->entries[n++] = ret->entries[i];
+	}
+	ret->n = cleared ? n : ret->n;
+}
+
+static int read_choices(const struct skep_map_reader *reader, const struct skep_trace_map *map,
+			struct skep_map_entries *ret)
+{
+	size_t stride;
+	_cleanup_free_ uint8_t *copies = read_cpu_globals(reader, map->page, &stride);
+
+	ret->keys = skep_xcalloc(map->n_choices, map->key->size);
+	ret->values = skep_xcalloc(map->n_choices, skep_choice_stride(map->value));
+	ret->entries = skep_xcalloc(map->n_choices, sizeof(*ret->entries));
+	for (uint32_t i = 0; i < map->n_choices; i++)
+		take_choice(map, i, copies, stride, ret);
+	leave_cleared_out(reader, map, ret);
+	return 0;
+}
+
+/* --- By CPU -------------------------------------------------------------------------------- */
+
+static int read_cpus(const struct skep_map_reader *reader, const struct skep_trace_map *map,
+		     struct skep_map_entries *ret)
+{
+	unsigned n_cpus = skep_possible_cpus();
+	size_t stride, bytes = (map->value->size + 7) & ~7u;
+	_cleanup_free_ uint8_t *copies = read_cpu_globals(reader, map->page, &stride);
+	uint64_t *keys = skep_xcalloc(n_cpus, sizeof(*keys));
+
+	ret->keys = keys;
+	ret->values = skep_xcalloc(n_cpus, bytes);
+	ret->entries = skep_xcalloc(n_cpus, sizeof(*ret->entries));
+	for (unsigned cpu = 0; cpu < n_cpus; cpu++) {
+		const uint8_t *at = copies + cpu * stride + map->off;
+		uint8_t *value = (uint8_t *)ret->values + ret->n * bytes;
+		if (!*(const uint64_t *)at)
+			continue;
+		keys[ret->n] = cpu;
+		memcpy(value, at + 8, map->value->size);
+		ret->entries[ret->n].key = &keys[ret->n];
+		ret->entries[ret->n++].value = value;
+	}
+	return 0;
+}
+
+/* --- Task storage -------------------------------------------------------------------------- */
 
 /* The kernel offers no walk over task storage: every thread there is gets asked. */
 struct tasks {
@@ -326,11 +463,41 @@ int skep_map_read(const struct skep_map_reader *reader, const struct skep_trace_
 	case SKEP_STORE_GLOBAL: return read_global(reader, map, with_unset, ret);
 	case SKEP_STORE_CPU_GLOBAL: return read_cpu_global(reader, map, with_unset, ret);
 	case SKEP_STORE_TASK: return read_tasks(reader, map, ret);
-	default: return read_hash(reader, map, ret);
+	case SKEP_STORE_CHOICE: return read_choices(reader, map, ret);
+	case SKEP_STORE_CPU: return read_cpus(reader, map, ret);
+	default: return read_hash(reader, map, false, ret);
 	}
 }
 
 /* --- Setting back ---------------------------------------------------------------------------- */
+
+/* What has been read is left out from now on. */
+static void leave_out(const struct skep_map_reader *reader, const struct skep_trace_map *map,
+		      const struct skep_map_entries *entries)
+{
+	uint64_t **cleared = cleared_of(reader, map);
+	uint32_t words = map->value->size / 8;
+
+	if (!*cleared)
+		*cleared = skep_xcalloc(map->n_choices ? map->n_choices : 1, map->value->size);
+	for (size_t i = 0; i < entries->n; i++) {
+		const struct skep_map_entry *entry = &entries->entries[i];
+		uint32_t number = map->key ? choice_number(map, entry->key) : 0;
+		for (uint32_t word = 0; word < words; word++)
+			(*cleared)[number * words + word] += ((const uint64_t *)entry->value)[word];
+	}
+}
+
+static int clear_sums(const struct skep_map_reader *reader, const struct skep_trace_map *map)
+{
+	struct skep_map_entries entries;
+	int err = skep_map_read(reader, map, false, &entries);
+
+	if (!err)
+		leave_out(reader, map, &entries);
+	skep_map_entries_done(&entries);
+	return err;
+}
 
 /* A CPU that is not online (-ENXIO) counts nothing now. */
 static int erase_on_each_cpu(const struct skep_map_reader *reader, uint64_t index)
@@ -387,13 +554,75 @@ static int clear_hash(const struct skep_map_reader *reader, const struct skep_tr
 int skep_map_clear(const struct skep_map_reader *reader, const struct skep_trace_map *map,
 		   bool keep_keys)
 {
-	if (map->storage == SKEP_STORE_CPU_GLOBAL)
+	if (map->only_sums)
+		return clear_sums(reader, map);
+	if (map->storage == SKEP_STORE_CPU_GLOBAL || map->storage == SKEP_STORE_CHOICE)
 		return erase_cpu_global(reader, map);
 	if (map->storage == SKEP_STORE_GLOBAL) {
 		erase_global(reader, map, keep_keys);
 		return 0;
 	}
 	return clear_hash(reader, map, keep_keys);
+}
+
+int skep_map_take(const struct skep_map_reader *reader, const struct skep_trace_map *map,
+		  bool with_unset, struct skep_map_entries *ret)
+{
+	*ret = (struct skep_map_entries){0};
+	if (map->storage == SKEP_STORE_HASH || map->storage == SKEP_STORE_CPU_HASH)
+		return read_hash(reader, map, true, ret);
+	int err = skep_map_read(reader, map, with_unset, ret);
+	if (!err && map->only_sums)
+		leave_out(reader, map, ret);
+	else if (!err)
+		err = skep_map_clear(reader, map, false);
+	return err;
+}
+
+/* --- Stacks ----------------------------------------------------------------------------------- */
+
+static int find_unwound(const struct skep_map_reader *reader, uint32_t stack_id,
+			struct skep_unwind_stack *ret)
+{
+	const struct skep_trace_program *program = reader->program;
+
+	if (!program->unwinds)
+		return -ENOENT;
+	return skep_bpf_map_lookup(skep_session_map_fd(reader->session, program->unwind.stacks),
+				   &stack_id, ret, 0);
+}
+
+static int unwound_stack(const struct skep_map_reader *reader, uint32_t stack_id, uint64_t *ret,
+			 uint32_t max)
+{
+	struct skep_unwind_stack stack;
+	int err = find_unwound(reader, stack_id, &stack);
+
+	if (err)
+		return err;
+	uint32_t n = stack.n < max ? stack.n : max;
+	memcpy(ret, stack.pcs, n * sizeof(*ret));
+	return (int)n;
+}
+
+enum skep_unwind_end skep_map_stack_end(const struct skep_map_reader *reader, uint32_t stack_id)
+{
+	struct skep_unwind_stack stack;
+
+	return find_unwound(reader, stack_id, &stack) ? SKEP_UNWIND_ROOT : stack.end;
+}
+
+int skep_map_stack_interp(const struct skep_map_reader *reader, uint32_t stack_id,
+			  struct skep_interp_stack *ret)
+{
+	const struct skep_interp_maps *maps = &reader->program->unwind.interp;
+	struct skep_unwind_stack stack;
+	int err = find_unwound(reader, stack_id, &stack);
+
+	if (err || !stack.interp || !maps->thread_pointer_off)
+		return err ? err : -ENOENT;
+	return skep_bpf_map_lookup(skep_session_map_fd(reader->session, maps->stacks),
+				   &stack.interp, ret, 0);
 }
 
 int skep_map_stack(const struct skep_map_reader *reader, bool user, uint32_t stack_id,
@@ -404,6 +633,8 @@ int skep_map_stack(const struct skep_map_reader *reader, bool user, uint32_t sta
 	_cleanup_free_ uint64_t *frames = NULL;
 	uint32_t n = 0;
 
+	if (user && program->unwinds)
+		return unwound_stack(reader, stack_id, ret, max);
 	if (program->stacks[user] == NONE)
 		return -ENOENT;
 	frames = skep_xcalloc(depth, 8);
@@ -416,4 +647,41 @@ int skep_map_stack(const struct skep_map_reader *reader, bool user, uint32_t sta
 		n++;
 	}
 	return (int)n;
+}
+
+/* -1: there are none of that kind. */
+static int stacks_fd(const struct skep_map_reader *reader, bool user)
+{
+	const struct skep_trace_program *program = reader->program;
+	uint32_t map = user && program->unwinds ? program->unwind.stacks : program->stacks[user];
+
+	return map == NONE ? -1 : skep_session_map_fd(reader->session, map);
+}
+
+/* Another stack that had it, too, has it again when it is next met. */
+static void forget_interp(const struct skep_map_reader *reader, uint32_t stack_id)
+{
+	const struct skep_interp_maps *maps = &reader->program->unwind.interp;
+	struct skep_unwind_stack stack;
+
+	if (maps->thread_pointer_off && !find_unwound(reader, stack_id, &stack) && stack.interp)
+		skep_bpf_map_delete(skep_session_map_fd(reader->session, maps->stacks),
+				    &stack.interp);
+}
+
+int skep_map_stack_forget(const struct skep_map_reader *reader, bool user, uint32_t stack_id)
+{
+	int fd = stacks_fd(reader, user);
+
+	if (user)
+		forget_interp(reader, stack_id);
+	return fd < 0 ? -ENOENT : skep_bpf_map_delete(fd, &stack_id);
+}
+
+int skep_map_stack_next(const struct skep_map_reader *reader, bool user, const uint32_t *stack_id,
+			uint32_t *ret)
+{
+	int fd = stacks_fd(reader, user);
+
+	return fd < 0 ? -ENOENT : skep_bpf_map_next_key(fd, stack_id, ret);
 }

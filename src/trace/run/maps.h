@@ -8,6 +8,8 @@
 
 #include "trace/program.h"
 #include "trace/run/output.h"
+#include "interp/layout.h"
+#include "unwind/walk.h"
 
 struct skep_session;
 
@@ -16,6 +18,9 @@ struct skep_map_reader {
 	struct skep_session *session; /* borrowed */
 	uint8_t *globals;             /* the globals, mapped; NULL: there are none */
 	size_t globals_bytes;
+	/* For each map the sums that it had when it was cleared, which no reading shows; NULL: it
+	 * never was, or is no map of only_sums. */
+	uint64_t **cleared;
 };
 
 /** All entries of a map; one block of heap memory holds them, see skep_map_entries_done(). */
@@ -32,8 +37,17 @@ void skep_map_reader_done(struct skep_map_reader *reader);
  *  Return 0 | -errno; @ret is to be freed with skep_map_entries_done() in any case. */
 int skep_map_read(const struct skep_map_reader *reader, const struct skep_trace_map *map,
 		  bool with_unset, struct skep_map_entries *ret);
+/** Read the entries and remove them: each is seen by one reading. Of a hash, an addition that is
+ *  under way to an entry at the moment of its removal is lost; of a map of only_sums, nothing; of
+ *  others without keys, what is set between the two.
+ *  Return 0 | -errno; @with_unset and @ret as of skep_map_read() */
+int skep_map_take(const struct skep_map_reader *reader, const struct skep_trace_map *map,
+		  bool with_unset, struct skep_map_entries *ret);
 void skep_map_entries_done(struct skep_map_entries *entries);
-/** Remove all entries; @keep_keys: set their values to zero instead. */
+/** Take one aggregate's value into another's @total, as those of several CPUs are. */
+void skep_map_fold(const struct skep_type *type, void *total, const void *value);
+/** Remove all entries; @keep_keys: set their values to zero instead. Sums of only_sums stay where
+ *  they are, and readings leave them out from now on: nothing can be lost. */
 int skep_map_clear(const struct skep_map_reader *reader, const struct skep_trace_map *map,
 		   bool keep_keys);
 /** The loss counter at byte @off of the globals. */
@@ -41,5 +55,16 @@ uint64_t skep_map_loss(const struct skep_map_reader *reader, uint32_t off);
 /** Frames of a stack. Return how many | -errno */
 int skep_map_stack(const struct skep_map_reader *reader, bool user, uint32_t stack_id,
 		   uint64_t *ret, uint32_t max);
+/** Remove a stack: its number may then be given to another. Return 0 | -ENOENT | -errno */
+int skep_map_stack_forget(const struct skep_map_reader *reader, bool user, uint32_t stack_id);
+/** The number of the stack behind *@stack_id; NULL: the first. Return 0 | -ENOENT there is none */
+int skep_map_stack_next(const struct skep_map_reader *reader, bool user, const uint32_t *stack_id,
+			uint32_t *ret);
+/** Why a user stack has no more frames: SKEP_UNWIND_ROOT also where nobody knows, as frame pointers
+ *  do not tell. */
+enum skep_unwind_end skep_map_stack_end(const struct skep_map_reader *reader, uint32_t stack_id);
+/** The frames of the interpreter that a user stack runs in. Return 0 | -ENOENT none | -errno */
+int skep_map_stack_interp(const struct skep_map_reader *reader, uint32_t stack_id,
+			  struct skep_interp_stack *ret);
 
 #endif

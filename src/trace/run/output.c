@@ -34,6 +34,9 @@ void skep_output_done(struct skep_output *out)
 	for (uint32_t i = 0; i < state->n_formats; i++)
 		skep_format_free(state->formats[i]);
 	free(state->formats);
+	for (uint32_t i = 0; state->columns && i < state->n_formats; i++)
+		skep_vec_done(&state->columns[i].list);
+	free(state->columns);
 	skep_buf_done(&state->scratch);
 	skep_records_free(state->records);
 	skep_names_free(state->names);
@@ -194,7 +197,7 @@ void skep_output_event(struct skep_output *out, const struct skep_event *event, 
 		[SKEP_EV_PRINTF] = on_printf,   [SKEP_EV_ERRORF] = on_complaint,
 		[SKEP_EV_WARNF] = on_complaint, [SKEP_EV_PRINT] = on_print,
 		[SKEP_EV_PRINT_KEY] = on_print, [SKEP_EV_JOIN] = on_join,
-		[SKEP_EV_TIME] = on_time,
+		[SKEP_EV_TIME] = on_time,       [SKEP_EV_ROW] = skep_output_row,
 	};
 
 	if (event->kind < SKEP_EV_N_KINDS && handlers[event->kind])

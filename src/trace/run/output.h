@@ -14,8 +14,11 @@
 
 #include "base/buf.h"
 #include "trace/program.h"
+#include "unwind/losses.h"
+#include "unwind/walk.h"
 
 struct skep_ksyms;
+struct skep_lines_trouble;
 struct skep_usyms;
 
 /**
@@ -29,6 +32,8 @@ struct skep_output {
 	bool json;
 	/** Frames of a stack by its id: fills @ret (up to @max); returns how many, or -errno. */
 	int (*stack)(void *ctx, bool user, uint32_t stack_id, uint64_t *ret, uint32_t max);
+	/** Why a user stack has no more frames. */
+	enum skep_unwind_end (*stack_end)(void *ctx, uint32_t stack_id);
 	void *ctx;
 	const struct skep_source *source; /* of the script, for errorf(); borrowed; may be NULL */
 	uint64_t boot_to_wall_ns;         /* add to a boot time for the wall clock (strftime) */
@@ -69,6 +74,22 @@ void skep_output_map(struct skep_output *out, const struct skep_trace_map *map,
  *  the script ends are not shown.) */
 void skep_output_map_unset(struct skep_output *out, const struct skep_trace_map *map,
 			   struct skep_buf *buf);
+/** What one map brings to a table. */
+struct skep_map_part {
+	const struct skep_trace_map *map;
+	const struct skep_map_entry *entries;
+	size_t n;
+};
+/**
+ * table(): maps joined by key, greatest first, or by the column event->sort.
+ *
+ * @parts  event->n_maps (1 to SKEP_TABLE_COLUMNS_MAX), all with keys of the same type
+ * @top    rows at most; 0: all
+ */
+void skep_output_table(struct skep_output *out, const struct skep_event *event,
+		       const struct skep_map_part *parts, uint32_t top, struct skep_buf *buf);
+/** The next table has its heading again. */
+void skep_output_refresh(struct skep_output *out);
 /** What system() and cat() bring: as it is, or as {"type": @type, "data": …}. bpftrace's types
  *  are "syscall" and "cat"; text of the former is followed by a newline. */
 void skep_output_text(struct skep_output *out, const char *type, const char *text, size_t len,
@@ -78,12 +99,20 @@ void skep_output_end(struct skep_output *out, struct skep_buf *buf);
 /** A line that is not the script's own: {"type": "attached_probes", "count": 1, "data":
  *  {"probes": 1}} or "Attached 1 probe" (for the errors). */
 void skep_output_attached(struct skep_output *out, uint32_t n_probes, struct skep_buf *buf);
+/** Where metrics are served: {"type": "metrics", "data": "http://…"} or "Metrics at http://…". */
+void skep_output_serving(struct skep_output *out, const char *url, struct skep_buf *buf);
 /** Losses by cause: "Lost 12 events, …" with what to try, or {"type": "lost_…"}. */
 void skep_output_loss(struct skep_output *out, enum skep_loss loss, uint64_t n,
 		      struct skep_buf *buf);
 void skep_output_map_full(struct skep_output *out, const struct skep_trace_map *map, uint64_t n,
 			  struct skep_buf *buf);
 
+/** What stacks by call frame information lack. */
+void skep_output_unwinding(struct skep_output *out, enum skep_unwind_loss loss, uint64_t n,
+			   struct skep_buf *buf);
+/** A file whose source lines could not be read. */
+void skep_output_lines_trouble(struct skep_output *out, const struct skep_lines_trouble *trouble,
+			       struct skep_buf *buf);
 /** Hits of probes that the kernel left out (recursion, no memory for a return probe). */
 void skep_output_missed(struct skep_output *out, uint64_t n, struct skep_buf *buf);
 

@@ -13,7 +13,9 @@
 #ifndef SKEP_TRACE_OUTPUT_IMPL_H
 #define SKEP_TRACE_OUTPUT_IMPL_H
 
+#include "base/vec.h"
 #include "sink/jsonw.h"
+#include "trace/column.h"
 #include "trace/run/output.h"
 
 #define SKEP_MAX_FRAMES      1024
@@ -43,6 +45,12 @@ struct skep_printer {
 	int depth;
 };
 
+/** The columns of a row() or table(). */
+struct skep_columns_of {
+	SKEP_VEC(struct skep_column) list; /* owned; they point into the event's text */
+	bool is_cut;
+};
+
 struct skep_format; /* format.c */
 struct skep_record_fields;
 struct skep_names;
@@ -50,6 +58,8 @@ struct skep_names;
 struct skep_output_state {
 	struct skep_format **formats; /* by event, made when first used; n_events; owned */
 	uint32_t n_formats;
+	struct skep_columns_of *columns; /* by event; n_formats of them, or NULL; owned */
+	const char *heading;             /* of the table that was printed last; borrowed; NULL */
 	struct skep_buf scratch; /* text on its way to become a JSON string; one at a time */
 	struct skep_record_fields *records; /* output_record.c; owned list */
 	struct skep_names *names;           /* output_name.c: users, control groups; owned */
@@ -102,6 +112,22 @@ void skep_text_now(const char *format, struct skep_buf *buf);
 /** Flags of the page allocator (output_gfp.c). */
 void skep_text_gfp(struct skep_output *out, uint64_t flags, struct skep_buf *buf);
 
+/** @view by the one conversion @conv; numbers with all their 64 bits (format.c). */
+void skep_format_value(struct skep_output *out, const struct skep_conversion *conv,
+		       const struct skep_view *view, struct skep_buf *buf);
+
+/* output_row.c */
+void skep_output_row(struct skep_output *out, const struct skep_event *event, const void *data,
+		     size_t size, struct skep_buf *buf);
+const struct skep_columns_of *skep_output_columns(struct skep_output *out,
+						  const struct skep_event *event);
+/** The heading of @event's table, unless it is the one last printed. */
+void skep_output_heading(struct skep_output *out, const struct skep_event *event,
+			 struct skep_buf *buf);
+/** A row of it, or an object of JSON: @n cells in the order of the columns. */
+void skep_output_cells(struct skep_output *out, const struct skep_event *event,
+		       const struct skep_view *cells, uint32_t n, struct skep_buf *buf);
+
 /** {"type": @type; with @data all up to what follows "data". */
 struct skep_jsonw skep_line_open(const char *type, bool data, struct skep_buf *buf);
 /** Close all that is open, and the line. */
@@ -115,6 +141,10 @@ void skep_format_free(struct skep_format *format);
 
 /** Put entries in the order maps are shown in (sort.c). */
 void skep_sort_entries(const struct skep_trace_map *map, struct skep_map_entry *entries, size_t n);
+/** What orders values of @type, which has its size of bytes at @value. */
+uint64_t skep_rank_value(const struct skep_type *type, const void *value);
+/** Less than, equal to, greater than 0: numbers by value, strings as text. */
+int skep_compare_keys(const struct skep_type *type, const void *a, const void *b);
 /** total / count of AVG and STATS, by the type's sign. */
 uint64_t skep_average(const struct skep_type *type, uint64_t total, uint64_t count);
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <skep/symbol.h>
+
 #include "sink/number.h"
 #include "trace/run/output_impl.h"
 
@@ -67,6 +69,14 @@ void skep_output_attached(struct skep_output *out, uint32_t n_probes, struct ske
 	skep_line_close(&w);
 }
 
+void skep_output_serving(struct skep_output *out, const char *url, struct skep_buf *buf)
+{
+	if (out->json)
+		skep_line_text("metrics", url, strlen(url), buf);
+	else
+		skep_buf_printf(buf, "Metrics at %s\n", url);
+}
+
 /* --- Losses --------------------------------------------------------------------------------- */
 
 struct loss {
@@ -93,28 +103,63 @@ static void add_loss(struct skep_output *out, const struct loss *loss, uint64_t 
 		skep_buf_printf(buf, "  try: %s\n", loss->hint);
 }
 
+/* In JSON a loss's type is lost_ and its cause, and its name the cause, both in lower case. */
+static void add_cause(struct skep_output *out, const char *cause, struct loss it, uint64_t n,
+		      struct skep_buf *buf)
+{
+	char type[64];
+
+	snprintf(type, sizeof(type), "lost_%s", cause);
+	for (char *at = type; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	it.type = type;
+	it.name = type + strlen("lost_");
+	add_loss(out, &it, n, buf);
+}
+
 void skep_output_loss(struct skep_output *out, enum skep_loss loss, uint64_t n,
 		      struct skep_buf *buf)
 {
 	static const struct {
 		const char *cause, *text, *hint;
 	} rows[SKEP_LOSS_CNT] = {
-#define LOSS(name, text, hint) [SKEP_LOSS_##name] = {"lost_" #name, text, hint},
+#define LOSS(name, text, hint) [SKEP_LOSS_##name] = {#name, text, hint},
 #include "trace/losses.def"
 #undef LOSS
 	};
-	char type[64] = "lost_events";
 
 	if (loss >= SKEP_LOSS_CNT)
 		return;
-	struct loss it = {.type = type, .name = type + strlen("lost_"), .hint = rows[loss].hint};
-	if (loss != SKEP_LOSS_EVENT) { /* bpftrace has only those */
+	struct loss it = {.hint = rows[loss].hint};
+	if (loss != SKEP_LOSS_EVENT) /* bpftrace has only those */
 		it.text = rows[loss].text;
-		snprintf(type, sizeof(type), "%s", rows[loss].cause);
-		for (char *at = type; *at; at++)
-			*at = (char)tolower((unsigned char)*at);
-	}
-	add_loss(out, &it, n, buf);
+	add_cause(out, loss == SKEP_LOSS_EVENT ? "events" : rows[loss].cause, it, n, buf);
+}
+
+void skep_output_unwinding(struct skep_output *out, enum skep_unwind_loss loss, uint64_t n,
+			   struct skep_buf *buf)
+{
+	static const char *const causes[] = {
+#define UNWIND_LOSS(name, words) [SKEP_UNWIND_LOST_##name] = "unwind_" #name,
+#include "unwind/losses.def"
+#undef UNWIND_LOSS
+	};
+
+	if (loss < SKEP_UNWIND_LOSS_CNT)
+		add_cause(out, causes[loss],
+			  (struct loss){.text = skep_unwind_loss_words(loss), .hint = ""}, n, buf);
+}
+
+/* One that had an answer for every address still was not read whole. */
+void skep_output_lines_trouble(struct skep_output *out, const struct skep_lines_trouble *trouble,
+			       struct skep_buf *buf)
+{
+	_cleanup_buf_ struct skep_buf text = {0};
+
+	skep_buf_printf(&text, "addresses without source lines, the DWARF of %s is not read: %s",
+			trouble->path, trouble->why);
+	add_cause(out, "lines", (struct loss){.text = text.data, .hint = ""},
+		  trouble->n ? trouble->n : 1, buf);
 }
 
 void skep_output_map_full(struct skep_output *out, const struct skep_trace_map *map, uint64_t n,

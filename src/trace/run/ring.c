@@ -54,6 +54,15 @@ struct taking {
 	bool ended;
 };
 
+static int on_record(void *ctx, const void *data, size_t size)
+{
+	struct taking *taking = ctx;
+	int err = taking->fn(taking->ctx, data, size);
+
+	taking->ended = err < 0;
+	return err;
+}
+
 /* PERF_RECORD_LOST is not looked at: the programs were told, and have counted it. */
 static void on_perf_record(void *ctx, const struct skep_perf_record *record)
 {
@@ -76,8 +85,11 @@ bool skep_event_ring_consume(struct skep_event_ring *ring, bool all, skep_ringbu
 {
 	struct taking taking = {.fn = fn, .ctx = ctx};
 
-	if (ring->buffer)
-		return skep_ringbuf_consume(ring->buffer, 0, fn, ctx) != 0;
+	if (ring->buffer) {
+		int64_t n = skep_ringbuf_consume(ring->buffer, 0, on_record, &taking);
+		ring->err = n < 0 && !taking.ended ? (int)n : 0;
+		return n > 0 || taking.ended;
+	}
 	if (!ring->perf)
 		return false;
 	skep_perfrings_consume(ring->perf, all ? UINT64_MAX : settled_ns(), on_perf_record,

@@ -19,6 +19,7 @@ struct skep_event_ring {
 	struct skep_ringbuf *buffer;
 	struct skep_perfrings *perf;
 	int map_fd; /* borrowed */
+	int err;    /* 0; < 0: it cannot be read any more */
 };
 
 /** @bytes  of the ring, a power of two; of perf buffers, of all of them together
@@ -33,7 +34,8 @@ int skep_event_ring_fd(const struct skep_event_ring *ring);
  * be on its way into another CPU's; @all: nothing is, the programs do not run any more.
  *
  * @fn     as of skep_ringbuf_consume(); where it returns < 0 perf buffers' further events are lost
- * Return  whether to come back soon: something was found, or is not old enough yet
+ * Return  whether to come back soon: something was found, or is not old enough yet; not after an
+ *         error, see @ring
  */
 bool skep_event_ring_consume(struct skep_event_ring *ring, bool all, skep_ringbuf_fn fn, void *ctx);
 /** Is nothing in it that is older than what was taken from it last? */

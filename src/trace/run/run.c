@@ -27,16 +27,22 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
+#include "linux/ending.h"
+#include "trace/column.h"
 #include "trace/run/attach.h"
 #include "trace/run/iter.h"
 #include "trace/run/maps.h"
+#include "trace/run/metrics.h"
 #include "trace/run/output.h"
 #include "trace/run/ring.h"
+#include "trace/run/screen.h"
+#include "trace/run/unwinding.h"
 
 #define NONE             UINT32_MAX
 #define REST_MS          1
 #define FLUSH_BYTES      (64 * 1024)
 #define COMMAND_OUT_MOST (1 << 20)
+#define DRAIN_TRIES      100
 
 struct run {
 	struct skep_trace_program *program;
@@ -45,13 +51,17 @@ struct run {
 	struct skep_session *session;
 	struct skep_map_reader maps;
 	struct skep_output out;
-	struct skep_watch *watch; /* of what processes map; NULL: nobody asks, or not allowed */
+	struct skep_unwinding *unwinding; /* NULL: no such stacks */
+	struct skep_watch *watch;     /* of what processes map; NULL: nobody asks, or not allowed */
+	struct skep_metrics *metrics; /* NULL: nobody asked for them */
 	struct skep_event_ring ring, control;
 	struct skep_buf text, errors;
+	struct skep_screen screen;
+	uint32_t n_attached; /* places */
 	int signal_fd;
 	sigset_t old_mask;
 	uint64_t end_ns; /* 0: open end */
-	bool ending, output_gone;
+	bool ending, output_gone, has_failed;
 	bool detached; /* nothing sends any more */
 	bool exited;   /* by exit(): what was sent after it is not the script's wish any more */
 	int status;
@@ -67,31 +77,18 @@ static uint64_t now_ns(clockid_t clock)
 
 /* --- Output ---------------------------------------------------------------------------------- */
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* A reader that has gone (head) ends the script; anything else is an error worth a word. */
 static void flush(struct run *run)
 {
 	if (run->errors.len)
-		write_all(run->opts->err_fd, run->errors.data, run->errors.len);
+		skep_fd_write(run->opts->err_fd, run->errors.data, run->errors.len);
 	skep_buf_clear(&run->errors);
+	run->screen.from = 0;
 	if (!run->text.len || run->output_gone) {
 		skep_buf_clear(&run->text);
 		return;
 	}
-	int err = write_all(run->opts->out_fd, run->text.data, run->text.len);
+	int err = skep_fd_write(run->opts->out_fd, run->text.data, run->text.len);
 	if (err) {
 		run->output_gone = run->ending = true;
 		if (err != -EPIPE) {
@@ -111,20 +108,6 @@ static struct skep_buf *errors_to(struct run *run)
 
 /* --- Events ---------------------------------------------------------------------------------- */
 
-/* Only print() shows a scalar that was never set. */
-static void print_map(struct run *run, uint32_t index, uint32_t top, uint32_t div, bool asked)
-{
-	const struct skep_trace_map *map = &run->program->maps[index];
-	struct skep_map_entries entries;
-	int err = skep_map_read(&run->maps, map, asked, &entries);
-
-	if (!err && asked && !map->key && !entries.n)
-		skep_output_map_unset(&run->out, map, &run->text);
-	else if (!err)
-		skep_output_map(&run->out, map, entries.entries, entries.n, top, div, &run->text);
-	skep_map_entries_done(&entries);
-}
-
 static uint32_t arg_u32(const struct skep_event *event, uint32_t i, const void *data, size_t size)
 {
 	uint64_t value = 0;
@@ -134,6 +117,77 @@ static uint32_t arg_u32(const struct skep_event *event, uint32_t i, const void *
 	memcpy(&value, (const char *)data + event->args[i].off,
 	       event->args[i].type->size < 8 ? event->args[i].type->size : 8);
 	return (uint32_t)value;
+}
+
+enum { WITH_UNSET = 1, TAKE = 2 };
+
+/* What a map holds, which with TAKE it does not any more then; where that cannot be had it is said,
+ * and nothing printed. */
+static int read_map(struct run *run, const struct skep_trace_map *map, unsigned how,
+		    struct skep_map_entries *ret)
+{
+	bool with_unset = how & WITH_UNSET;
+	int err = how & TAKE ? skep_map_take(&run->maps, map, with_unset, ret)
+			     : skep_map_read(&run->maps, map, with_unset, ret);
+
+	if (err)
+		skep_buf_printf(&run->errors, "%s could not be read: %s\n", map->name,
+				strerror(-err));
+	return err;
+}
+
+static void show_map(struct run *run, const struct skep_trace_map *map,
+		     const struct skep_event *event, const void *data, size_t size)
+{
+	struct skep_map_entries entries;
+	int err = read_map(run, map, WITH_UNSET | (event->takes ? TAKE : 0), &entries);
+
+	if (!err && !map->key && !entries.n)
+		skep_output_map_unset(&run->out, map, &run->text);
+	else if (!err)
+		skep_output_map(&run->out, map, entries.entries, entries.n,
+				arg_u32(event, 0, data, size), arg_u32(event, 1, data, size),
+				&run->text);
+	skep_map_entries_done(&entries);
+}
+
+/* At the end. Only print() shows a scalar that was never set. */
+static void print_map(struct run *run, const struct skep_trace_map *map)
+{
+	struct skep_map_entries entries;
+
+	if (!read_map(run, map, 0, &entries))
+		skep_output_map(&run->out, map, entries.entries, entries.n, 0, 0, &run->text);
+	skep_map_entries_done(&entries);
+}
+
+/* Not more rows than the screen has room for, where it was cleared before. */
+static void print_table(struct run *run, const struct skep_event *event, uint32_t top)
+{
+	struct skep_map_entries entries[SKEP_TABLE_COLUMNS_MAX] = {0};
+	struct skep_map_part parts[SKEP_TABLE_COLUMNS_MAX];
+	uint32_t room = skep_screen_room(&run->screen, &run->text);
+	int err = 0;
+
+	for (uint32_t i = 0; i < event->n_maps; i++) {
+		const struct skep_trace_map *map = &run->program->maps[event->maps[i]];
+		unsigned how = event->takes >> i & 1 ? TAKE : 0;
+		err = err ? err : read_map(run, map, how, &entries[i]);
+		parts[i] = (struct skep_map_part){map, entries[i].entries, entries[i].n};
+	}
+	if (room && (!top || top > room))
+		top = room;
+	if (!err)
+		skep_output_table(&run->out, event, parts, top, &run->text);
+	for (uint32_t i = 0; i < event->n_maps; i++)
+		skep_map_entries_done(&entries[i]);
+}
+
+static void refresh(struct run *run)
+{
+	skep_output_refresh(&run->out);
+	if (!run->opts->json)
+		skep_screen_clear(&run->screen, run->opts->out_fd, &run->text);
 }
 
 static void run_command(struct run *run, const char *command)
@@ -184,9 +238,10 @@ static void on_event(struct run *run, const struct skep_event *event, const void
 		run->status = (int)arg_u32(event, 0, data, size);
 		break;
 	case SKEP_EV_PRINT_MAP:
-		print_map(run, event->map, arg_u32(event, 0, data, size),
-			  arg_u32(event, 1, data, size), true);
+		show_map(run, &run->program->maps[event->map], event, data, size);
 		break;
+	case SKEP_EV_TABLE: print_table(run, event, arg_u32(event, 0, data, size)); break;
+	case SKEP_EV_REFRESH: refresh(run); break;
 	case SKEP_EV_CLEAR:
 	case SKEP_EV_ZERO:
 		skep_map_clear(&run->maps, &run->program->maps[event->map],
@@ -216,16 +271,30 @@ static int on_record(void *ctx, const void *data, size_t size)
 	return run->ending ? -ECANCELED : 0;
 }
 
+/* @ring that cannot be read ends the script: what it holds is not known any more. */
+static bool take(struct run *run, struct skep_event_ring *ring)
+{
+	bool more = skep_event_ring_consume(ring, run->detached, on_record, run);
+
+	if (ring->err) {
+		skep_diag_add(run->diag, SKEP_DIAG_RUN_MAPS, SKEP_NOWHERE, strerror(-ring->err));
+		run->ending = run->has_failed = true;
+		run->status = 1;
+	}
+	return more;
+}
+
 /* Everything that is there now. After exit() nothing more is taken; returns whether to look again
  * soon. */
 static bool consume(struct run *run)
 {
 	bool more = skep_watch_step(run->watch);
 
+	skep_unwinding_step(run->unwinding);
 	if (!run->ending)
-		more |= skep_event_ring_consume(&run->ring, run->detached, on_record, run);
+		more |= take(run, &run->ring);
 	if (!run->ending && skep_event_ring_is_through(&run->ring))
-		more |= skep_event_ring_consume(&run->control, run->detached, on_record, run);
+		more |= take(run, &run->control);
 	flush(run);
 	return more;
 }
@@ -245,6 +314,13 @@ static int stack_of(void *ctx, bool user, uint32_t stack_id, uint64_t *ret, uint
 	const struct run *run = ctx;
 
 	return skep_map_stack(&run->maps, user, stack_id, ret, max);
+}
+
+static enum skep_unwind_end stack_end_of(void *ctx, uint32_t stack_id)
+{
+	const struct run *run = ctx;
+
+	return skep_map_stack_end(&run->maps, stack_id);
 }
 
 static int open_maps(struct run *run)
@@ -270,10 +346,7 @@ static void take_signals(struct run *run)
 {
 	sigset_t mask;
 
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGINT);
-	sigaddset(&mask, SIGTERM);
-	sigaddset(&mask, SIGHUP);
+	skep_ending_signals(&mask);
 	for (uint32_t i = 0; i < run->program->n_probes; i++) {
 		if (run->program->probes[i]->special == SKEP_PROBE_SIGNAL)
 			sigaddset(&mask, run->program->probes[i]->signal);
@@ -299,27 +372,6 @@ static void run_special(struct run *run, enum skep_probe_special special, int si
 	}
 }
 
-/*
- * Probes at one place are to run in the order of the script. The kernel runs
- * what is attached to an event in that order, but the latest uprobe first.
- */
-static uint32_t attach_all(struct run *run, uint32_t *ret_wanted)
-{
-	uint32_t attached = 0, n = run->program->n_probes;
-
-	*ret_wanted = 0;
-	for (uint32_t i = 0; i < 2 * n; i++) {
-		const struct skep_probe *probe = run->program->probes[i < n ? i : 2 * n - 1 - i];
-		bool is_uprobe = probe->attach.type == SKEP_ATTACH_UPROBE ||
-				 probe->attach.type == SKEP_ATTACH_UPROBE_MULTI;
-		if (is_uprobe != (i >= n))
-			continue;
-		*ret_wanted += skep_places_of(probe);
-		attached += skep_attach_places(run->session, probe, run->diag);
-	}
-	return attached;
-}
-
 static bool waits_for_signal(const struct run *run)
 {
 	for (uint32_t i = 0; i < run->program->n_probes; i++) {
@@ -329,22 +381,44 @@ static bool waits_for_signal(const struct run *run)
 	return false;
 }
 
-/* missing_probes decides: none at all is always an error. */
+static struct skep_metrics_source metrics_source(struct run *run)
+{
+	return (struct skep_metrics_source){
+		.program = run->program,
+		.maps = &run->maps,
+		.session = run->session,
+		.watch = run->watch,
+		.out = &run->out,
+		.n_attached = run->n_attached,
+	};
+}
+
+/* Where they are is said to who wants no messages, too: it may be a port that only we know. */
+static void start_metrics(struct run *run)
+{
+	struct skep_metrics_source source = metrics_source(run);
+
+	if (!run->metrics)
+		return;
+	skep_metrics_start(run->metrics, &source);
+	const char *url = skep_metrics_url(run->metrics);
+	if (url)
+		skep_output_serving(&run->out, url, errors_to(run));
+}
+
 static int attach(struct run *run)
 {
-	const char *policy = run->program->config.missing_probes;
-	uint32_t wanted, attached = attach_all(run, &wanted);
+	const struct skep_attached all = skep_attach_all(run->session, run->program, run->diag);
+	int err = skep_attached_check(run->program, &all, run->diag);
 
-	if (!wanted && !waits_for_signal(run) && !run->opts->child)
+	run->n_attached = all.attached;
+	if (!all.wanted && !waits_for_signal(run) && !run->opts->child)
 		run->end_ns = 1; /* BEGIN has run, and nothing else can happen */
-	if (attached == wanted)
-		return 0;
-	if (!attached || !strcmp(policy, "error"))
-		return -ENOENT;
-	if (!strcmp(policy, "warn"))
+	if (!err && all.attached < all.wanted &&
+	    !strcmp(run->program->config.missing_probes, "warn"))
 		skep_buf_printf(&run->errors, "warning: %u of %u probes could not be attached\n",
-				wanted - attached, wanted);
-	return 0;
+				all.wanted - all.attached, all.wanted);
+	return err;
 }
 
 /* Who may not watch has no names of processes that ended, as before. */
@@ -356,10 +430,16 @@ static void watch_processes(struct run *run)
 
 static int start(struct run *run)
 {
-	int err =
-		skep_session_open(&run->program->object, run->opts->log, &run->session, run->diag);
+	int err = 0;
 
-	if (err || (err = open_maps(run)))
+	if (run->opts->prometheus)
+		err = skep_metrics_open(run->program, run->opts->prometheus, run->opts->file,
+					&run->metrics, run->diag);
+	if (!err)
+		err = skep_session_open(&run->program->object, run->opts->log, &run->session,
+					run->diag);
+	if (err || (err = open_maps(run)) ||
+	    (err = skep_unwinding_open(run->program, run->session, &run->unwinding, run->diag)))
 		return err;
 	take_signals(run);
 	watch_processes(run);
@@ -369,6 +449,7 @@ static int start(struct run *run)
 	run_special(run, SKEP_PROBE_BEGIN, 0);
 	if ((err = attach(run)))
 		return err;
+	start_metrics(run);
 	if (run->opts->notify)
 		skep_buf_printf(&run->errors, "%s\n", run->opts->notify);
 	flush(run);
@@ -415,10 +496,16 @@ static void wait_for_more(struct run *run, bool busy)
 		{.fd = busy ? -1 : skep_event_ring_fd(&run->ring), .events = POLLIN},
 		{.fd = busy ? -1 : skep_event_ring_fd(&run->control), .events = POLLIN},
 		{.fd = skep_watch_fd(run->watch), .events = POLLIN},
+		{.fd = skep_unwinding_fd(run->unwinding), .events = POLLIN},
 	};
 	int timeout = wait_ms(run);
 
-	poll(fds, sizeof(fds) / sizeof(fds[0]), busy ? REST_MS : timeout);
+	timeout = busy ? REST_MS : timeout;
+	if (run->metrics)
+		run->ending |=
+			skep_metrics_poll(run->metrics, fds, sizeof(fds) / sizeof(fds[0]), timeout);
+	else
+		poll(fds, sizeof(fds) / sizeof(fds[0]), timeout);
 	if (fds[0].revents)
 		on_signals(run);
 	if (run->opts->child && skep_child_ended(run->opts->child))
@@ -436,6 +523,8 @@ static bool after_some_objects(void *ctx)
 	struct run *run = ctx;
 
 	on_signals(run);
+	if (run->metrics)
+		run->ending |= skep_metrics_poll(run->metrics, NULL, 0, 0);
 	while (!is_over(run) && consume(run))
 		;
 	return !is_over(run);
@@ -482,29 +571,46 @@ static void loop(struct run *run)
 static void print_losses(struct run *run)
 {
 	const struct skep_trace_program *program = run->program;
+	const struct skep_metrics_source source = metrics_source(run);
 
 	for (uint32_t i = 0; i < SKEP_LOSS_CNT; i++) {
-		uint64_t n = skep_map_loss(&run->maps, program->loss_off + 8 * i);
-		if (i == SKEP_LOSS_MAPPING)
-			n += skep_watch_lost(run->watch);
+		uint64_t n = skep_metrics_lost(&source, i);
 		if (n)
 			skep_output_loss(&run->out, i, n, errors_to(run));
 	}
 	for (uint32_t i = 0; i < program->n_maps; i++) {
-		uint64_t n = skep_map_loss(&run->maps, program->loss_off + 8 * (SKEP_LOSS_CNT + i));
+		uint64_t n = skep_metrics_lost(&source, SKEP_LOSS_CNT + i);
 		if (n)
 			skep_output_map_full(&run->out, &program->maps[i], n, errors_to(run));
 	}
+	struct skep_unwind_losses unwinding = skep_unwinding_losses(run->unwinding);
+	for (int i = 0; i < SKEP_UNWIND_LOSS_CNT; i++) {
+		if (unwinding.n[i])
+			skep_output_unwinding(&run->out, i, unwinding.n[i], errors_to(run));
+	}
+	struct skep_lines_trouble trouble;
+	for (size_t i = 0; skep_usyms_lines_trouble(run->out.usyms, i, &trouble); i++)
+		skep_output_lines_trouble(&run->out, &trouble, errors_to(run));
 	uint64_t missed = skep_session_missed(run->session);
 	if (missed)
 		skep_output_missed(&run->out, missed, errors_to(run));
 }
 
+/* Programs that were running when they were taken off may have begun a record, behind which others
+ * wait: it takes them microseconds, unless their CPU is not given to this machine just then. */
 static void drain(struct run *run)
 {
-	run->ending = false;
-	while (consume(run))
-		;
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	run->ending = run->has_failed;
+	for (int tries = 0; !run->ending && tries < DRAIN_TRIES; tries++) {
+		while (consume(run))
+			;
+		if (skep_event_ring_is_through(&run->ring) &&
+		    skep_event_ring_is_through(&run->control))
+			break;
+		nanosleep(&moment, NULL);
+	}
 	run->ending = true;
 }
 
@@ -531,15 +637,18 @@ static void print_all_maps(struct run *run)
 	const struct skep_trace_program *program = run->program;
 	_cleanup_free_ const struct skep_trace_map **maps = NULL;
 
-	if (!program->n_maps)
+	uint32_t n = 0;
+	maps = skep_xcalloc(program->n_maps + 1, sizeof(*maps));
+	for (uint32_t i = 0; i < program->n_maps; i++) {
+		if (!program->maps[i].is_off)
+			maps[n++] = &program->maps[i];
+	}
+	if (!n)
 		return;
-	maps = skep_xcalloc(program->n_maps, sizeof(*maps));
-	for (uint32_t i = 0; i < program->n_maps; i++)
-		maps[i] = &program->maps[i];
-	qsort(maps, program->n_maps, sizeof(*maps), by_name);
+	qsort(maps, n, sizeof(*maps), by_name);
 	skep_output_end(&run->out, &run->text);
-	for (uint32_t i = 0; i < program->n_maps; i++)
-		print_map(run, (uint32_t)(maps[i] - program->maps), 0, 0, false);
+	for (uint32_t i = 0; i < n; i++)
+		print_map(run, maps[i]);
 }
 
 static void finish(struct run *run)
@@ -563,8 +672,10 @@ static void finish(struct run *run)
 
 static void done(struct run *run)
 {
+	skep_metrics_free(run->metrics); /* before what it reads and polls */
 	skep_event_ring_done(&run->ring);
 	skep_event_ring_done(&run->control);
+	skep_unwinding_free(run->unwinding);
 	skep_map_reader_done(&run->maps);
 	skep_session_close(run->session);
 	skep_ksyms_free(run->out.ksyms);
@@ -591,9 +702,12 @@ static void init_output(struct run *run)
 		.json = run->opts->json,
 		.source = run->program->object.source,
 		.stack = stack_of,
+		.stack_end = stack_end_of,
 		.ctx = run,
 		.boot_to_wall_ns = now_ns(CLOCK_REALTIME) - now_ns(skep_trace_clock(run->program)),
 	};
+	if (run->program->config.show_debug_info)
+		skep_usyms_want_lines(run->out.usyms);
 }
 
 int skep_trace_run(struct skep_trace_program *program, const struct skep_run_opts *opts,

@@ -12,12 +12,14 @@
 
 struct skep_run_opts {
 	bool json;
-	bool quiet;               /* no "Attaching…" line */
+	bool quiet;               /* no "Attaching…" line; where metrics are served is said */
 	bool no_warnings;         /* nothing from warnf() */
 	int out_fd, err_fd;       /* borrowed */
 	struct skep_child *child; /* NULL: none */
 	pid_t pid;                /* -p: the one process whose code is named; 0: all */
 	uint64_t for_ns;          /* end by itself after this; 0: not */
+	const char *prometheus;   /* where the maps are served meanwhile; NULL: not */
+	const char *file;         /* what the script was read from: its metrics are named by it */
 	const char *notify;   /* printed to err_fd once all probes are attached; NULL: nothing */
 	struct skep_buf *log; /* -v: the verifier's log is appended; NULL */
 };

@@ -42,7 +42,7 @@ static uint64_t sum_of(const void *buckets, uint32_t n)
 	return sum;
 }
 
-static uint64_t rank_of(const struct skep_type *type, const void *value)
+uint64_t skep_rank_value(const struct skep_type *type, const void *value)
 {
 	struct skep_view view = skep_view_of(type, value, type->size);
 
@@ -82,6 +82,11 @@ static int compare_keys(const struct skep_type *type, const void *a, const void 
 	return 0;
 }
 
+int skep_compare_keys(const struct skep_type *type, const void *a, const void *b)
+{
+	return compare_keys(type, a, b, 0);
+}
+
 static int compare(const void *a, const void *b, void *ctx)
 {
 	const struct sorted *x = a, *y = b;
@@ -101,7 +106,8 @@ void skep_sort_entries(const struct skep_trace_map *map, struct skep_map_entry *
 		return;
 	sorted = skep_xmalloc(n * sizeof(*sorted));
 	for (size_t i = 0; i < n; i++)
-		sorted[i] = (struct sorted){entries[i], rank_of(map->value, entries[i].value)};
+		sorted[i] =
+			(struct sorted){entries[i], skep_rank_value(map->value, entries[i].value)};
 	qsort_r(sorted, n, sizeof(*sorted), compare, &order);
 	for (size_t i = 0; i < n; i++)
 		entries[i] = sorted[i].entry;

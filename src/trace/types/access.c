@@ -192,17 +192,40 @@ static const struct skep_type *wide_enum(struct skep_typer *t, const struct skep
 	return wide;
 }
 
+static struct skep_asked_name *recall(const struct skep_types *types, const char *name)
+{
+	struct skep_asked_name *asked = types->asked;
+
+	while (asked && strcmp(asked->name, name) != 0)
+		asked = asked->next;
+	return asked;
+}
+
+/* To find one takes a third of a millisecond, and scripts are walked several times. */
+static const struct skep_asked_name *ask_kernel(struct skep_types *types, const char *name)
+{
+	struct skep_btf *btf = skep_types_btf(types);
+	struct skep_asked_name *asked = recall(types, name);
+
+	if (asked || !btf)
+		return asked;
+	asked = skep_arena_new(types->arena, struct skep_asked_name);
+	asked->name = name;
+	asked->next = types->asked;
+	skep_btf_find_enumerator(btf, name, strlen(name), &asked->value, &asked->btf_id);
+	return types->asked = asked;
+}
+
 /* An enumerator of the kernel keeps its enum, so that it is printed by name. */
 static const struct skep_type *kernel_enumerator(struct skep_typer *t, struct skep_expr *expr)
 {
-	struct skep_btf *btf = skep_types_btf(t->types);
-	uint32_t id;
+	const struct skep_asked_name *asked = ask_kernel(t->types, expr->text);
 
-	if (!btf ||
-	    skep_btf_find_enumerator(btf, expr->text, strlen(expr->text), &expr->integer, &id))
+	if (!asked || !asked->btf_id)
 		return NULL;
 	expr->is_const = true;
-	return wide_enum(t, skep_type_from_btf(t->types, id, SKEP_SPACE_NONE));
+	expr->integer = asked->value;
+	return wide_enum(t, skep_type_from_btf(t->types, asked->btf_id, SKEP_SPACE_NONE));
 }
 
 static const struct skep_type *unknown_name(struct skep_typer *t, const struct skep_expr *expr)
@@ -222,7 +245,9 @@ const struct skep_type *skep_type_enumerator(struct skep_typer *t, struct skep_e
 {
 	const struct skep_type *type = skep_enumerator_find(t->types, expr->text, &expr->integer);
 
-	if (!type && skep_constant_find(expr->text, &expr->integer))
+	/* The kernel is asked only what is no constant: what it was asked need not be looked up. */
+	if (!type && !recall(t->types, expr->text) &&
+	    skep_constant_find(expr->text, &expr->integer))
 		type = &skep_type_s64;
 	if (!type)
 		return kernel_enumerator(t, expr);

@@ -240,7 +240,7 @@ static const struct skep_type *step_map(struct skep_typer *t, struct skep_expr *
 
 	if (!skep_map_key(t, target))
 		return NULL;
-	target->map->is_read = true;
+	target->map->is_read = target->map->is_used = true;
 	const struct skep_type *held = target->map->value;
 	bool is_ptr = held && held->kind == SKEP_T_PTR;
 	skep_map_add_value(t, target, is_ptr ? held : &skep_type_s64, expr->span);

@@ -80,7 +80,7 @@ static const struct skep_type *type_arg(struct skep_typer *t, struct skep_expr *
 static const struct skep_type *type_retval(struct skep_typer *t, struct skep_expr *expr)
 {
 	if (!t->probe->provider->is_return)
-		return not_here(t, expr, "kretprobe, uretprobe and fexit probes have it");
+		return not_here(t, expr, "kretprobe, uretprobe, fexit and fmod_ret probes have it");
 	if (t->probe->provider->layout && skep_typer_layout(t))
 		return NULL;
 	return t->probe->retval ? t->probe->retval : &skep_type_u64;

@@ -60,7 +60,8 @@ static void walk(struct skep_typer *t)
 	struct skep_scope top = {0};
 
 	t->n_errors = 0;
-	t->loop_depth = t->dead_depth = 0;
+	t->loop_depth = 0;
+	t->dead_depth = t->def->is_off;
 	t->def->n_vars = 0;
 	skep_scope_open(t, &top, NULL);
 	if (t->def->predicate)

@@ -48,6 +48,19 @@ CHECK(is_literal)
 	return answer(call, call->args->kind == SKEP_E_INT || call->args->kind == SKEP_E_STRING);
 }
 
+/* Asked in silence: that it cannot be reached is an answer. */
+CHECK(has_field)
+{
+	struct skep_diag *diag = t->diag;
+	uint32_t n_errors = t->n_errors;
+
+	t->diag = NULL;
+	bool is_there = skep_type_value(t, call->args) != NULL;
+	t->diag = diag;
+	t->n_errors = n_errors;
+	return answer(call, is_there);
+}
+
 CHECK(assert_str)
 {
 	return skep_want_string(t, call, 0) ? &skep_type_none : NULL;

@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "trace/parse.h"
 
 struct skep_script_option {
 	struct skep_script_option *next;
@@ -31,18 +32,16 @@ static void note(struct skep_typer *t, const char *name, const char *fallback, c
 	**tail = (struct skep_script_option){.name = name, .fallback = fallback, .help = help};
 }
 
-/* The last one given counts. NULL: not given; else what is behind its name: "" or "=value". */
 static const char *given(const struct skep_typer *t, const char *name)
 {
-	size_t len = strlen(name);
-	const char *found = NULL;
+	return skep_params_option(t->check->options, t->check->n_options, name);
+}
 
-	for (uint32_t i = 0; i < t->check->n_options; i++) {
-		const char *option = t->check->options[i] + strlen("--");
-		if (!strncmp(option, name, len) && (!option[len] || option[len] == '='))
-			found = option + len;
-	}
-	return found;
+const char *skep_option_given(struct skep_typer *t, const char *name, const char *help)
+{
+	note(t, name, "", help);
+	const char *text = given(t, name);
+	return text && text[0] == '=' ? text + 1 : text;
 }
 
 static bool parse_bool(const char *text, int64_t *ret)
@@ -63,7 +62,8 @@ static const struct skep_type *take_int(struct skep_typer *t, struct skep_expr *
 					const struct skep_type *type, const char *text)
 {
 	bool is_good = type->is_bool ? parse_bool(text, &call->integer)
-				     : skep_parse_number(text, &call->integer);
+				     : skep_parse_number(text, &call->integer) ||
+					       skep_constant_find(text, &call->integer);
 
 	if (!is_good)
 		return bad_value(t, call, text, type->is_bool ? "true or false" : "a number");
@@ -138,6 +138,8 @@ static void list_options(const struct skep_typer *t)
 
 void skep_typer_check_options(struct skep_typer *t)
 {
+	for (const struct skep_spec_option *i = t->check->script->spec_options; i; i = i->next)
+		note(t, i->name, i->fallback, "");
 	for (uint32_t i = 0; i < t->check->n_options; i++) {
 		const char *text = t->check->options[i] + strlen("--");
 		size_t len = strcspn(text, "=");

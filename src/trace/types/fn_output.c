@@ -89,7 +89,7 @@ CHECK(time)
 	return &skep_type_none;
 }
 
-CHECK(join)
+static void want_strings(struct skep_typer *t, const struct skep_expr *call)
 {
 	const struct skep_type *type = call->args->type;
 	bool is_ptr_to_ptr = type && type->kind == SKEP_T_PTR &&
@@ -99,7 +99,20 @@ CHECK(join)
 		skep_bad_arg(t, call, 0, "an array of pointers to text");
 	if (call->n_args > 1)
 		skep_want_text(t, call, 1);
+}
+
+CHECK(join)
+{
+	want_strings(t, call);
 	return &skep_type_none;
+}
+
+CHECK(strjoin)
+{
+	want_strings(t, call);
+	if (call->n_args > 2 && !skep_want_const(t, call, 2, 1, SKEP_STRJOIN_MOST))
+		return NULL;
+	return skep_type_string(t->types, (uint32_t)t->check->config->max_strlen + 1);
 }
 
 CHECK(exit)

@@ -254,7 +254,7 @@ static const struct skep_type *stack(struct skep_typer *t, const struct skep_exp
 	if (call->n_args == 2 && !has_mode)
 		return skep_bad_arg(t, call, 0, "a stack mode");
 	if (skep_arg_is_given(call, has_mode)) {
-		if (!skep_want_const(t, call, has_mode, 1, MAX_STACK_DEPTH))
+		if (!skep_want_const(t, call, has_mode, 0, MAX_STACK_DEPTH))
 			return NULL;
 		depth = (uint32_t)skep_call_arg(call, has_mode)->integer;
 	}
@@ -269,4 +269,22 @@ CHECK(kstack)
 CHECK(ustack)
 {
 	return stack(t, call, true);
+}
+
+CHECK(folded)
+{
+	const struct skep_expr *arg = call->args;
+	int mode = SKEP_STACK_FOLDED;
+
+	if (!arg->type)
+		return NULL;
+	if (!skep_type_is_stack(arg->type))
+		return skep_bad_arg(t, call, 0, "a stack");
+	for (uint32_t i = 1; i < call->n_args; i++) {
+		if (!skep_want_const(t, call, i, 0, 1))
+			return NULL;
+		mode += skep_call_arg(call, i)->integer << (i - 1);
+	}
+	return skep_type_stack(t->types, arg->type->kind == SKEP_T_USTACK,
+			       (enum skep_stack_mode)mode, arg->type->n);
 }

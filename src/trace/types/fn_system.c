@@ -6,11 +6,13 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define CHECK(name)                                                                                \
 	const struct skep_type *skep_check_fn_##name(struct skep_typer *t, struct skep_expr *call)
 
-#define MAX_SIGNAL 64
+#define MAX_SIGNAL        64
+#define KERNEL_MINOR_BITS 20 /* of the kernel's own dev_t */
 
 CHECK(nsecs)
 {
@@ -39,6 +41,44 @@ CHECK(cgroupid)
 	call->is_const = true;
 	call->integer = (int64_t)st.st_ino;
 	return &skep_type_u64;
+}
+
+CHECK(inode)
+{
+	struct stat st;
+
+	if (!skep_want_text(t, call, 0))
+		return NULL;
+	if (stat(call->args->text, &st))
+		return TYPE_ERROR(t, call->args->span, NO_PATH, call->args->text, strerror(errno));
+	call->is_const = true;
+	call->integer = (int64_t)st.st_ino;
+	return &skep_type_u64;
+}
+
+CHECK(devnum)
+{
+	struct stat st;
+
+	if (!skep_want_text(t, call, 0))
+		return NULL;
+	int err = stat(call->args->text, &st) ? errno : 0;
+	if (!err && !S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		err = ENODEV;
+	if (err)
+		return TYPE_ERROR(t, call->args->span, DEVICE_PATH, call->args->text,
+				  strerror(err));
+	call->is_const = true;
+	call->integer = (int64_t)major(st.st_rdev) << KERNEL_MINOR_BITS | minor(st.st_rdev);
+	return &skep_type_u64;
+}
+
+CHECK(in_cgroup)
+{
+	if (!skep_check_fn_cgroupid(t, call))
+		return NULL;
+	call->is_const = false;
+	return &skep_type_bool;
 }
 
 CHECK(cgroup_path)

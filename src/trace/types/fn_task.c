@@ -55,6 +55,13 @@ static const struct skep_type *becomes(struct skep_typer *t, struct skep_expr *c
 	return skep_type_expr(t, call);
 }
 
+CHECK(descends_from)
+{
+	if (!skep_want_int(t, call, 0) || (call->n_args > 1 && !skep_want_address(t, call, 1)))
+		return NULL;
+	return &skep_type_bool;
+}
+
 #define TASK(name, ...)                                                                            \
 	CHECK(name)                                                                                \
 	{                                                                                          \

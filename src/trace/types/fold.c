@@ -5,6 +5,8 @@
  * Invariant: `integer` holds what the node's type holds, sign-extended or
  * zero-extended to 64 bits, so constants of one type compare with ==.
  */
+#include <string.h>
+
 #include "trace/types/typer.h"
 
 bool skep_is_const_int(const struct skep_expr *expr)
@@ -89,10 +91,41 @@ static bool compare(const struct skep_expr *expr, int64_t a, int64_t b)
 	}
 }
 
+/* What is left of && or || decides alone: its right side is never looked at. */
+static bool decides(const struct skep_expr *expr)
+{
+	bool is_and = expr->op == SKEP_OPR_LAND;
+
+	return (is_and || expr->op == SKEP_OPR_LOR) && skep_is_const_int(expr->left) &&
+	       !expr->left->integer == is_and;
+}
+
+/* Of texts only whether they are the same is known; others have been reported. */
+static void fold_texts(struct skep_expr *expr)
+{
+	const struct skep_expr *left = expr->left, *right = expr->right;
+	bool is_same = left->text_len == right->text_len &&
+		       !memcmp(left->text, right->text, left->text_len);
+
+	if (expr->op != SKEP_OPR_EQ && expr->op != SKEP_OPR_NE)
+		return;
+	expr->is_const = true;
+	expr->integer = is_same == (expr->op == SKEP_OPR_EQ);
+}
+
 static void fold_binary(struct skep_expr *expr)
 {
 	const struct skep_expr *left = expr->left, *right = expr->right;
 
+	if (decides(expr)) {
+		expr->is_const = true;
+		expr->integer = expr->op == SKEP_OPR_LOR;
+		return;
+	}
+	if (skep_is_const_string(left) && skep_is_const_string(right)) {
+		fold_texts(expr);
+		return;
+	}
 	if (!skep_is_const_int(left) || !skep_is_const_int(right))
 		return;
 	if ((expr->op == SKEP_OPR_DIV || expr->op == SKEP_OPR_MOD) && !right->integer)

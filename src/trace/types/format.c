@@ -32,7 +32,7 @@ static const char *take_length(const char *p, char length[3])
 
 static const char *take_type(const char *p, struct skep_conversion *conv)
 {
-	if (!*p || !strchr("diuxXopcsrg%", *p))
+	if (!*p || !strchr("diuxXopcsrgf%", *p))
 		return p;
 	if (*p == 'g' && p[1] != 'r')
 		return p;
@@ -88,8 +88,8 @@ static const char *text_of(const struct skep_typer *t, const struct skep_convers
 	return skep_arena_dup(t->arena, conv->start, len);
 }
 
-static void check_value(struct skep_typer *t, const struct skep_conversion *conv,
-			const struct skep_expr *arg)
+void skep_check_conversion(struct skep_typer *t, const struct skep_conversion *conv,
+			   const struct skep_expr *arg)
 {
 	if (!arg->type || can_print(conv, arg->type))
 		return;
@@ -132,7 +132,7 @@ static void check_conversion(struct skep_typer *t, const struct skep_conversion 
 	if (conv->star_precision && (arg = take(cursor)))
 		check_star(t, arg);
 	if ((arg = take(cursor)))
-		check_value(t, conv, arg);
+		skep_check_conversion(t, conv, arg);
 }
 
 void skep_check_format(struct skep_typer *t, const struct skep_expr *call)
@@ -145,7 +145,7 @@ void skep_check_format(struct skep_typer *t, const struct skep_expr *call)
 	while (skep_format_next(&at, &conv)) {
 		if (conv.type == '%')
 			continue;
-		if (!conv.type) {
+		if (!conv.type || conv.type == 'f') {
 			TYPE_ERROR(t, fmt->span, FORMAT_SYNTAX, text_of(t, &conv));
 			if (t->diag)
 				skep_diag_try(t->diag, "a %% itself is written %%%%");

@@ -9,7 +9,8 @@
 struct skep_conversion {
 	const char *start; /* the '%', within the format */
 	size_t len;
-	char type;      /* d i u x X o p c s r g (for gr), % ; '\0': none that there is */
+	char type;      /* d i u x X o p c s r g (for gr), f (in columns), % ; '\0': none that
+			 * there is */
 	char style;     /* of r: 'h' (0a fe), 'x' (\x0a), or '\0' */
 	char length[3]; /* "hh", "h", "l", "ll", "j", "z", "t", or "" */
 	bool star_width, star_precision; /* taken from arguments before the value */

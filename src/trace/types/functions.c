@@ -137,7 +137,9 @@ static bool is_no_value(const struct skep_expr *call, const struct skep_expr *ar
 	case SKEP_FN_nsecs: return is_first && arg->kind == SKEP_E_IDENT;
 	case SKEP_FN_str: return is_first && is_param_text(arg);
 	case SKEP_FN_find: return is_first || is_last;
+	case SKEP_FN_has_field: return true;
 	case SKEP_FN_container_of: return !is_first;
+	case SKEP_FN_table: return arg->kind == SKEP_E_MAP && !arg->args;
 	case SKEP_FN_print:
 	case SKEP_FN_len: return is_first && arg->kind == SKEP_E_MAP;
 	default: return is_first && (skep_functions[call->function].flags & FN_MAP);

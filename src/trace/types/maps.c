@@ -29,7 +29,7 @@ static struct skep_map *new_map(struct skep_typer *t, const struct skep_expr *ex
 	map->name = expr->text;
 	map->span = expr->span;
 	map->index = script->n_maps++;
-	map->only_tid_keys = true;
+	map->only_tid_keys = map->only_cpu_keys = true;
 	if (decl) {
 		map->decl_kind = decl->kind;
 		map->max_keys = (uint32_t)decl->max_keys;
@@ -100,8 +100,8 @@ static void note_key(struct skep_map *map, const struct skep_expr *key)
 {
 	if (!map->key_span.len)
 		map->key_span = key->span;
-	if (key->kind != SKEP_E_IDENT || key->builtin != SKEP_BI_tid)
-		map->only_tid_keys = false;
+	map->only_tid_keys &= key->kind == SKEP_E_IDENT && key->builtin == SKEP_BI_tid;
+	map->only_cpu_keys &= key->kind == SKEP_E_IDENT && key->builtin == SKEP_BI_cpu;
 }
 
 bool skep_map_add_key(struct skep_typer *t, struct skep_map *map, struct skep_expr *key)
@@ -176,7 +176,7 @@ const struct skep_type *skep_type_map_read(struct skep_typer *t, struct skep_exp
 {
 	bool is_keyed = skep_map_key(t, expr);
 
-	expr->map->is_read = true;
+	expr->map->is_read = expr->map->is_used = true;
 	return is_keyed ? skep_map_value(t, expr->map, expr->span) : NULL;
 }
 
@@ -220,12 +220,18 @@ static const struct skep_type *unify_values(struct skep_typer *t, const struct s
 	return skep_type_unify(t, a, b);
 }
 
+void skep_map_assigned(const struct skep_typer *t, struct skep_map *map)
+{
+	map->is_assigned = true;
+	map->is_live |= !t->dead_depth;
+}
+
 void skep_map_add_value(struct skep_typer *t, struct skep_expr *expr, const struct skep_type *type,
 			struct skep_span span)
 {
 	struct skep_map *map = expr->map;
 
-	map->is_assigned = true;
+	skep_map_assigned(t, map);
 	if (!type)
 		return;
 	if (!fits_value(type)) {
@@ -263,7 +269,7 @@ static bool is_percpu(const char *kind)
 static void finish_map(struct skep_typer *t, struct skep_map *map)
 {
 	if (!map->key)
-		map->only_tid_keys = false;
+		map->only_tid_keys = map->only_cpu_keys = false;
 	if (!map->is_assigned) {
 		TYPE_ERROR(t, map->span, MAP_UNASSIGNED, map->name);
 		return;
@@ -271,7 +277,8 @@ static void finish_map(struct skep_typer *t, struct skep_map *map)
 	bool is_known = map->value && (map->key || !map->key_span.len);
 	if (!is_known)
 		TYPE_ERROR(t, map->span, VAR_NO_TYPE, map->name);
-	if (!is_known || !map->decl_kind)
+	/* Where an option leaves it empty, what it would hold is only guessed. */
+	if (!is_known || !map->decl_kind || !map->is_live)
 		return;
 	bool is_agg = skep_type_is_agg(map->value);
 	if (is_agg == is_percpu(map->decl_kind))

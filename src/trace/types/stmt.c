@@ -6,6 +6,8 @@
 
 #include "trace/types/typer.h"
 
+#include <string.h>
+
 #include "base/arena.h"
 
 #define MAX_UNROLL 100
@@ -92,7 +94,8 @@ static void update_map(struct skep_typer *t, struct skep_stmt *stmt)
 	const struct skep_type *value = skep_type_value(t, stmt->value);
 	const struct skep_type *held = number_if_new(map);
 
-	map->is_read = map->is_assigned = true;
+	map->is_read = true;
+	skep_map_assigned(t, map);
 	if (!value)
 		return;
 	if (skep_type_is_agg(held)) {
@@ -178,8 +181,23 @@ static void type_branch(struct skep_typer *t, struct skep_stmt *body, bool is_de
 	t->dead_depth -= is_dead;
 }
 
+/* The branch for kernels with other fields than this one's is taken out, as nothing in it need
+ * make sense here; each walk decides anew, as the place may have other args. */
+static void take_foreign_out(struct skep_typer *t, struct skep_stmt *stmt)
+{
+	if (stmt->foreign)
+		*(stmt->foreign_is_else ? &stmt->else_body : &stmt->body) = stmt->foreign;
+	skep_type_condition(t, stmt->cond);
+	stmt->foreign_is_else = stmt->cond->integer;
+	struct skep_stmt **branch = stmt->foreign_is_else ? &stmt->else_body : &stmt->body;
+	stmt->foreign = *branch;
+	*branch = NULL;
+}
+
 static void type_if(struct skep_typer *t, struct skep_stmt *stmt)
 {
+	if (stmt->cond->kind == SKEP_E_CALL && !strcmp(stmt->cond->text, "has_field"))
+		take_foreign_out(t, stmt);
 	skep_type_condition(t, stmt->cond);
 	bool is_const = skep_is_const_int(stmt->cond);
 	type_branch(t, stmt->body, is_const && !stmt->cond->integer);
@@ -284,7 +302,7 @@ static void type_jump(struct skep_typer *t, struct skep_stmt *stmt)
 			   stmt->kind == SKEP_S_BREAK ? "break" : "continue");
 }
 
-/* An LSM probe that returns a value decides what happens. */
+/* What is returned decides what the kernel does. */
 static void check_verdict(struct skep_typer *t, const struct skep_stmt *stmt)
 {
 	bool is_allowed = t->check->opts && t->check->opts->allow_unsafe;
@@ -304,8 +322,11 @@ static void type_return(struct skep_typer *t, struct skep_stmt *stmt)
 
 	if (type && type->kind != SKEP_T_INT)
 		TYPE_ERROR(t, stmt->value->span, RETURN_TYPE, skep_typer_name(t, type));
-	if (stmt->value && t->probe->provider->prog_type == BPF_PROG_TYPE_LSM)
-		check_verdict(t, stmt);
+	if (!stmt->value || !skep_probe_decides(t->probe))
+		return;
+	check_verdict(t, stmt);
+	if (t->probe->provider->layout)
+		skep_typer_layout(t); /* which says the result's type */
 }
 
 static void type_expr_stmt(struct skep_typer *t, struct skep_stmt *stmt)
@@ -329,6 +350,7 @@ static void (*const typers[SKEP_S_N_KINDS])(struct skep_typer *t, struct skep_st
 
 void skep_type_stmts(struct skep_typer *t, struct skep_stmt *list)
 {
-	for (; list; list = list->next)
-		typers[list->kind](t, list);
+	for (struct skep_stmt *stmt = list; stmt; stmt = stmt->next)
+		typers[stmt->kind](t, stmt);
+	skep_type_taken(list);
 }

@@ -55,8 +55,18 @@ void skep_types_init(struct skep_types *types, struct skep_arena *arena)
 	*types = (struct skep_types){.arena = arena};
 }
 
+#define BTF_DIR "/sys/kernel/btf"
+
+struct skep_module_types {
+	const char *name;     /* arena */
+	struct skep_btf *btf; /* owned; NULL: there is none */
+	struct skep_module_types *next;
+};
+
 void skep_types_done(struct skep_types *types)
 {
+	for (struct skep_module_types *module = types->modules; module; module = module->next)
+		skep_btf_free(module->btf);
 	skep_btf_free(types->btf);
 	*types = (struct skep_types){0};
 }
@@ -66,6 +76,32 @@ struct skep_btf *skep_types_btf(struct skep_types *types)
 	if (!types->btf && !types->btf_err)
 		types->btf_err = skep_btf_open_kernel(&types->btf, NULL);
 	return types->btf;
+}
+
+static struct skep_btf *open_module(struct skep_types *types, const char *name)
+{
+	struct skep_module_types *module = skep_arena_new(types->arena, struct skep_module_types);
+	const char *path = skep_arena_printf(types->arena, BTF_DIR "/%s", name);
+
+	module->name = skep_arena_strdup(types->arena, name);
+	if (!strchr(name, '/'))
+		skep_btf_open(path, types->btf, &module->btf, NULL);
+	module->next = types->modules;
+	types->modules = module;
+	return module->btf;
+}
+
+struct skep_btf *skep_types_module_btf(struct skep_types *types, const char *name)
+{
+	struct skep_btf *base = skep_types_btf(types);
+
+	if (!base || !strcmp(name, SKEP_BASE_MODULE))
+		return base;
+	for (struct skep_module_types *module = types->modules; module; module = module->next) {
+		if (!strcmp(module->name, name))
+			return module->btf;
+	}
+	return open_module(types, name);
 }
 
 const struct skep_type *skep_type_int(uint32_t bytes, bool is_signed)

@@ -15,6 +15,7 @@
 #define SKEP_TRACE_TYPER_H
 
 #include "base/strmap.h"
+#include "trace/types/format.h"
 #include "trace/types/types.h"
 
 struct skep_scope;
@@ -156,6 +157,8 @@ bool skep_map_key(struct skep_typer *t, struct skep_expr *expr);
 /** @key (typed) is used as a key of @map. */
 bool skep_map_add_key(struct skep_typer *t, struct skep_map *map, struct skep_expr *key);
 const struct skep_type *skep_type_map_read(struct skep_typer *t, struct skep_expr *expr);
+/** Something is stored in @map here. */
+void skep_map_assigned(const struct skep_typer *t, struct skep_map *map);
 /** A value of @type is stored in the map of @expr. */
 void skep_map_add_value(struct skep_typer *t, struct skep_expr *expr, const struct skep_type *type,
 			struct skep_span span);
@@ -167,7 +170,15 @@ void skep_maps_guess(struct skep_typer *t);
 /** What is left to be said when all is known: maps never assigned, declared kinds. */
 void skep_maps_finish(struct skep_typer *t);
 
+/* format.c */
+/** Can @conv print the value @arg? Else an error at it. */
+void skep_check_conversion(struct skep_typer *t, const struct skep_conversion *conv,
+			   const struct skep_expr *arg);
+
 /* fn_option.c */
+/** The value of a script's option as given ("" for one without): NULL: not given. It counts as
+ *  one that the script takes. */
+const char *skep_option_given(struct skep_typer *t, const char *name, const char *help);
 /** Options given that no getopt() asked for are an error. */
 void skep_typer_check_options(struct skep_typer *t);
 
@@ -180,6 +191,8 @@ const struct skep_type *skep_type_unify(struct skep_typer *t, const struct skep_
 
 /* stmt.c */
 void skep_type_stmts(struct skep_typer *t, struct skep_stmt *list);
+/** Note in @list, which has been typed, which maps are emptied as they are printed: taken.c. */
+void skep_type_taken(struct skep_stmt *list);
 /** A block of its own. */
 void skep_type_block(struct skep_typer *t, struct skep_stmt *body, struct skep_stmt *map_loop);
 /** A SKEP_E_BLOCK: its statements, then its value, in one scope. */

@@ -11,7 +11,10 @@
 #include "trace/program.h"
 
 /** Size of the string that syscall_name() gives. */
-#define SKEP_SYSCALL_BYTES 32
+#define SKEP_SYSCALL_BYTES   32
+#define SKEP_SYSCALL_UNKNOWN "unknown" /* of numbers that have no name */
+#define SKEP_STRJOIN_USUAL   16        /* strings that strjoin() takes */
+#define SKEP_STRJOIN_MOST    64
 
 /** The kernel's array of where each CPU's copies of variables lie, from the symbols' addresses. */
 #define SKEP_PERCPU_OFFSETS "__per_cpu_offset"
@@ -35,6 +38,9 @@ struct skep_check {
 /** Before anything else: config items, struct definitions (into types->records), map
  *  declarations. Return 0 | -EINVAL */
 int skep_check_preamble(struct skep_check *check);
+/** Probes whose predicate asks only for options and parameters, and is not met, are off: they
+ *  are attached nowhere. Before probes are expanded. */
+void skep_check_predicates(struct skep_check *check);
 /**
  * Type all probes, with maps' types found across all of them (a map may be
  * read before the probe that assigns it: types are settled by repeating until
@@ -46,6 +52,10 @@ int skep_check_preamble(struct skep_check *check);
  * Return 0 | -EINVAL (see diag)
  */
 int skep_check_script(struct skep_check *check, struct skep_probe **probes, uint32_t n_probes);
+/** After that, where config.missing_probes is `some`: whether there is a place that events come
+ *  from. Return 0 | -ENOENT (see diag) */
+int skep_check_missing(const struct skep_check *check, struct skep_probe *const *probes,
+		       uint32_t n);
 /** Annotate @probe->def's tree again for this one place (its args), just before it is lowered.
  *  After skep_check_script() has succeeded; map types no longer change. Return 0 | -EINVAL */
 int skep_check_probe(struct skep_check *check, struct skep_probe *probe);

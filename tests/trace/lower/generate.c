@@ -121,14 +121,19 @@ static void draw_map(struct gen *g)
 
 	*map = (struct gen_map){0};
 	if (gen_one_in(g, 10)) {
-		map->use = GEN_TID;
+		map->use = GEN_HERE;
+		map->here = gen_one_in(g, 2) ? "tid" : "cpu";
 		map->key = gen_scalar_type(GEN_INT);
 		map->value = gen_draw_type(g, 1);
 		return;
 	}
 	if (!gen_one_in(g, 4))
 		map->key = gen_draw_type(g, 2);
-	if (gen_one_in(g, 2))
+	if (gen_one_in(g, 5)) {
+		map->key = gen_scalar_type(gen_one_in(g, 2) ? GEN_INT : GEN_STR);
+		map->is_known = true;
+	}
+	if (map->is_known || gen_one_in(g, 2))
 		draw_aggregate(g, map);
 	else
 		map->value = gen_draw_type(g, 2);
@@ -139,7 +144,7 @@ static void declare_maps(struct gen *g)
 	for (uint32_t i = 0; i < g->n_maps; i++) {
 		const struct gen_map *map = &g->maps[i];
 		bool lru = gen_one_in(g, 2);
-		if (!map->key || map->use == GEN_TID || !gen_one_in(g, 6))
+		if (!map->key || map->use == GEN_HERE || !gen_one_in(g, 6))
 			continue;
 		gen_put(g, "let @m%u = %s%s(%u);\n", i, map->use == GEN_AGG ? "percpu" : "",
 			lru ? "lruhash" : "hash", 1 + gen_below(g, 5000));

@@ -57,14 +57,16 @@ struct gen_var {
 	bool is_narrow;  /* a uint8: larger constants do not fit without a cast */
 };
 
-enum gen_use { GEN_PLAIN, GEN_AGG, GEN_TID };
+enum gen_use { GEN_PLAIN, GEN_AGG, GEN_HERE };
 
 struct gen_map {
 	enum gen_use use;
 	const struct gen_type *key;   /* NULL: none */
-	const struct gen_type *value; /* PLAIN, TID */
+	const struct gen_type *value; /* PLAIN, HERE */
+	const char *here;             /* HERE: its only key, "tid" or "cpu" */
 	const char *agg;              /* "count()", "hist(%)": % is the number */
 	bool is_readable;             /* AGG: gives one number */
+	bool is_known;                /* AGG: keys are constants, or chosen among such */
 };
 
 struct gen {

@@ -254,8 +254,8 @@ static void of_map(struct gen *g, int depth)
 		return;
 	}
 	gen_put(g, "has_key(@m%u, ", i);
-	if (map->use == GEN_TID)
-		gen_put(g, "tid");
+	if (map->use == GEN_HERE)
+		gen_put(g, "%s", map->here);
 	else
 		gen_value(g, map->key, depth - 1);
 	gen_put(g, ")");
@@ -573,14 +573,39 @@ void gen_value(struct gen *g, const struct gen_type *type, int depth)
 	}
 }
 
+static void known_key(struct gen *g, const struct gen_type *type, int depth)
+{
+	static const char *const texts[] = {"\"a\"", "\"a longer one\"", "\"syscall\""};
+
+	if (depth > 0 && gen_one_in(g, 2)) {
+		gen_put(g, "(");
+		gen_int(g, depth - 1);
+		gen_put(g, " > 3 ? ");
+		known_key(g, type, depth - 1);
+		gen_put(g, " : ");
+		known_key(g, type, depth - 1);
+		gen_put(g, ")");
+	} else if (type->kind == GEN_INT) {
+		gen_put(g, "%u", gen_below(g, 4));
+	} else if (gen_one_in(g, 4)) {
+		gen_put(g, "syscall_name(");
+		gen_int(g, depth - 1);
+		gen_put(g, ")");
+	} else {
+		gen_put(g, "%s", GEN_PICK(g, texts));
+	}
+}
+
 void gen_map_ref(struct gen *g, const struct gen_map *map, int depth)
 {
 	gen_put(g, "@m%u", (unsigned)(map - g->maps));
 	if (!map->key)
 		return;
 	gen_put(g, "[");
-	if (map->use == GEN_TID) {
-		gen_put(g, "tid");
+	if (map->use == GEN_HERE) {
+		gen_put(g, "%s", map->here);
+	} else if (map->is_known) {
+		known_key(g, map->key, depth);
 	} else if (map->key->kind == GEN_TUPLE && gen_one_in(g, 2)) {
 		for (uint32_t i = 0; i < map->key->n; i++) {
 			gen_put(g, i ? ", " : "");

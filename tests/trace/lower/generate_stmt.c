@@ -155,7 +155,7 @@ static void drop_map(struct gen *g)
 		gen_put(g, gen_one_in(g, 2) ? "clear(@m%u);\n" : "zero(@m%u);\n", number);
 		return;
 	}
-	if (map->key && map->use != GEN_TID && gen_one_in(g, 2)) {
+	if (map->key && map->use != GEN_HERE && gen_one_in(g, 2)) {
 		gen_put(g, "delete(@m%u, ", number);
 		gen_value(g, map->key, 2);
 	} else {

@@ -48,6 +48,18 @@ static void check_rows(const struct row *rows, size_t n)
 }
 #define CHECK_ROWS(rows) check_rows(rows, sizeof(rows) / sizeof((rows)[0]))
 
+/* What is kept by thread is kept by CPU in the same way, but elsewhere. */
+static void check_by_cpu(const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_buf_ struct skep_buf body = {0};
+		skep_buf_puts(&body, rows[i].body);
+		for (char *at = body.data; (at = strstr(at, "tid"));)
+			memcpy(at, "cpu", 3);
+		check_body(body.data, rows[i].expected);
+	}
+}
+
 /* --- Arithmetic ------------------------------------------------------------------------- */
 
 struct operation {
@@ -409,12 +421,14 @@ static void test_maps(void **state)
 		{"@m[1] = 5; @x = has_key(@m, 1);", "true"},
 		{"@m[1] = 1; @m[2] = 2; @m[1] = 3; @x = len(@m);", "2"},
 		{"@s = 5; delete(@s); @x = @s;", "0"},
-		{"@t[tid] = 7; @x = @t[tid];", "7"},
-		{"@t[tid] = 7; delete(@t[tid]); @x = @t[tid];", "0"},
-		{"@t[tid] = \"text\"; @t[tid] = \"other\"; @x = @t[tid];", "other"},
-		{"@t[tid]++; @t[tid] += 5; @x = @t[tid];", "6"},
 		{"@m[1] = \"a\"; @m[2] = @m[1]; @x = @m[2];", "a"},
 		{"@m[1] = (1, \"a\"); @x = @m[1].1;", "a"},
+		{"@m[1] = (1, \"a\"); @x = @m[2].1;", ""},
+		{"@s = (1, \"a\"); @x = @s.1;", "a"},
+		{"$i = 0; while ($i < 3) { @m[$i == 0 ? \"nine byte\" : $i == 1 ? \"a\" : \"bc\"] "
+		 "= $i; "
+		 "$i++; } @x = (@m[\"nine byte\"], @m[\"a\"], @m[\"bc\"], @m[\"none\"]);",
+		 "(0, 1, 2, 0)"},
 		{"@m[comm, pid] = 3; @x = @m[comm, pid];", "3"},
 		{"@m[-1] = 4; @x = @m[-1];", "4"},
 		{"@c = count(); @c = count(); @x = @c;", "2"},
@@ -432,9 +446,9 @@ static void test_maps(void **state)
 	CHECK_ROWS(rows);
 }
 
-/* Where a condition has found the thread's entry, it is not looked up again: all the same, it is
- * the entry as it is now, there only, and of that map only. */
-static void test_thread_entries(void **state)
+/* Values of threads and CPUs. Where a condition has found the entry, it is not looked up again: all
+ * the same, it is the entry as it is now, there only, and of that map only. */
+static void test_own_entries(void **state)
 {
 	static const struct row rows[] = {
 		{"@t[tid] = 7; if (@t[tid]) { @x = @t[tid]; }", "7"},
@@ -463,9 +477,21 @@ static void test_thread_entries(void **state)
 		 "} "
 		 "@t[tid]++; @x = @x + @t[tid]; }",
 		 "9"},
+		{"@t[tid] = 7; @x = @t[tid];", "7"},
+		{"@t[tid] = 7; delete(@t[tid]); @x = @t[tid];", "0"},
+		{"@t[tid] = \"text\"; @t[tid] = \"other\"; @x = @t[tid];", "other"},
+		{"@t[tid]++; @t[tid] += 5; @x = @t[tid];", "6"},
+		{"@t[tid] = (5, \"bee\"); if (@t[tid].0) { @x = @t[tid].1; }", "bee"},
+		{"@t[tid] = (0, \"bee\"); if (@t[tid].0) { @x = 1; } else { @x = 2; }", "2"},
+		{"@t[tid] = (5, \"bee\"); if (@t[tid].0) { delete(@t, tid); @x = @t[tid].1; }", ""},
+		{"@t[tid] = (1, (2, 3)); if (@t[tid].0) { @x = @t[tid].1.1; }", "3"},
+		{"@t[tid] = (1, \"a\"); if (@t[tid].0) { @t[tid] = (@t[tid].0 + 1, \"b\"); } "
+		 "@x = @t[tid];",
+		 "(2, b)"},
 	};
 
 	CHECK_ROWS(rows);
+	check_by_cpu(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 /* --- Structs over memory --------------------------------------------------------------------- */
@@ -601,7 +627,7 @@ int main(void)
 		cmocka_unit_test(test_tuples),
 		cmocka_unit_test(test_string_limits),
 		cmocka_unit_test(test_maps),
-		cmocka_unit_test(test_thread_entries),
+		cmocka_unit_test(test_own_entries),
 		cmocka_unit_test(test_structs),
 		cmocka_unit_test(test_failed_reads),
 		cmocka_unit_test(test_reading_strings),

@@ -102,7 +102,6 @@ static const struct corpus {
 	uint32_t least;
 } corpora[] = {
 	{TESTS "/data/scripts/*.bt", try_marked, 400},
-	{TESTS "/../tools/*.bt", try_script, 4},
 	{TESTS "/scripts/*.test", try_blocks, 100},
 };
 

@@ -75,6 +75,15 @@ static void test_as_they_are(void **state)
 		{ENTER "* { @[kstack(3)] = count(); }", 1, false, UINT32_MAX},
 		{ENTER "* { $c = ctx; @[probe] = count(); }", 1, false, UINT32_MAX},
 		{"tracepoint:sched:* { @[probe] = count(); }", 1, false, UINT32_MAX},
+		/* records that look the same */
+		{EXIT "read," EXIT "write { @ = args.ret; }", 1, false, UINT32_MAX},
+		{EXIT "read," EXIT "write { @[probe] = args.ret; }", 1, false, UINT32_MAX},
+		{ENTER "read," EXIT "read," EXIT "write { @ = args.__syscall_nr; }", 2, false,
+		 UINT32_MAX},
+		{ENTER "open," ENTER "openat { @ = args.flags; }", 2, false, UINT32_MAX},
+		{"tracepoint:sched:sched_wakeup, tracepoint:sched:sched_wakeup_new { @ = "
+		 "args.pid; }",
+		 1, false, UINT32_MAX},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

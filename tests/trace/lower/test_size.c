@@ -126,12 +126,72 @@ static void test_probes(void **state)
 	      "BEGIN { @x[probe] = count(); } tracepoint:*:*a* { @x[probe] = count(); }");
 }
 
+static bool grows(const struct compiled *c, const char *name)
+{
+	const struct skep_trace_map *map = compiled_find(c, name);
+
+	return c->program.object.maps[map->bpf_map].prefer_no_prealloc;
+}
+
+/* A script that watches the kernel's memory must take none of it by its own maps. */
+static void test_declared_maps_have_their_memory(void **state)
+{
+	struct compiled c;
+
+	assert_int_equal(compiled_open(&c, "let @whole = hash(10); let @counts = percpuhash(10); "
+					   "BEGIN { @whole[1] = 1; @counts[1] = count(); "
+					   "@grown[1] = 1; @grown_counts[pid] = count(); }"),
+			 0);
+	assert_false(grows(&c, "@whole"));
+	assert_false(grows(&c, "@counts"));
+	assert_true(grows(&c, "@grown"));
+	assert_true(grows(&c, "@grown_counts"));
+	compiled_done(&c);
+}
+
+static uint32_t ring_bytes(const char *script)
+{
+	struct compiled c;
+
+	assert_int_equal(compiled_open(&c, script), 0);
+	uint32_t bytes = c.program.ring_bytes;
+	compiled_done(&c);
+	return bytes;
+}
+
+/* As much as is sent before anybody takes it; what a script says holds. */
+static void test_rings(void **state)
+{
+	enum { PAGE = 4096, READ_LEAST = 256 * PAGE, MOST = 1024 * PAGE, FEW = 64 * PAGE };
+	static const char read[] = "tracepoint:syscalls:sys_enter_read { ";
+	_cleanup_buf_ struct skep_buf script = {0};
+
+	assert_int_equal(ring_bytes("BEGIN { print(@x); @x[1] = 1; }"), 16 * PAGE);
+	assert_int_equal(ring_bytes("BEGIN { printf(\"hello\"); }"), FEW);
+	assert_int_equal(ring_bytes("interval:s:1 { printf(\"hello\"); }"), FEW);
+	assert_int_equal(ring_bytes("interval:s:1 { for ($i : 0..9) { printf(\"%d\", $i); } }"),
+			 MOST);
+	assert_int_equal(ring_bytes("END { for ($kv : @x) { print($kv); } @x[1] = 1; }"), MOST);
+	assert_int_equal(ring_bytes("iter:task { printf(\"%d\", ctx.task.pid); }"), MOST);
+	skep_buf_printf(&script, "%sprintf(\"hello\"); }", read);
+	assert_in_range(ring_bytes(script.data), READ_LEAST, MOST);
+	skep_buf_puts(&script, " END { for ($kv : @x) { print($kv); } @x[1] = 1; }");
+	assert_int_equal(ring_bytes(script.data), MOST);
+	skep_buf_clear(&script);
+	skep_buf_printf(&script, "config = { perf_rb_pages = 100 } %sprintf(\"hello\"); }", read);
+	assert_int_equal(ring_bytes(script.data), 128 * PAGE);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_assignments), cmocka_unit_test(test_variables),
-		cmocka_unit_test(test_texts),       cmocka_unit_test(test_long_texts),
-		cmocka_unit_test(test_probes),      cmocka_unit_test(test_ways)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_assignments),
+					   cmocka_unit_test(test_variables),
+					   cmocka_unit_test(test_texts),
+					   cmocka_unit_test(test_long_texts),
+					   cmocka_unit_test(test_probes),
+					   cmocka_unit_test(test_ways),
+					   cmocka_unit_test(test_rings),
+					   cmocka_unit_test(test_declared_maps_have_their_memory)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

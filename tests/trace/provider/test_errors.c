@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "linux/bpf.h"
+#include "linux/feature.h"
 #include "trace/provider/provider.h"
 #include "script.h"
 
@@ -67,13 +68,16 @@ static void check(const char *code, unsigned line, unsigned col, const char *scr
 		 text.data ? text.data : "nothing");
 }
 
-static bool is_here(const char *code)
+/* Whether this machine is one of which the row is true. */
+static bool is_here(const char *code, const char *script)
 {
 	bool no_tracefs = !skep_tracefs() || geteuid() != 0;
 	bool no_kprobes = skep_pmu_type("kprobe") < 0;
 
 	if (no_tracefs || !skep_types_btf(&f.types))
 		return false;
+	if (!strncmp(script, "watchpoint:", strlen("watchpoint:")) && !strcmp(code, "L0120"))
+		return !skep_has_feature(SKEP_FEATURE_WATCHPOINT);
 	return no_kprobes || (strcmp(code, "L0120") != 0 && strcmp(code, "L0121") != 0);
 }
 
@@ -90,7 +94,7 @@ static void data_file(void **state)
 		next = strstr(script, "\n=== ");
 		if (next)
 			*++next = '\0';
-		if (is_here(code))
+		if (is_here(code, script))
 			check(code, line, col, script);
 		if (next)
 			*next = '=';
@@ -108,7 +112,7 @@ static const char *hint(const char *script)
 
 static void hints(void **state)
 {
-	if (!is_here("L0120"))
+	if (!is_here("L0120", "kprobe:"))
 		skip();
 	assert_string_equal(hint("tracepiont:sched:sched_switch {}"), "did you mean tracepoint?");
 	assert_string_equal(hint("t:sched:sched_swich {}"), "did you mean sched_switch?");
@@ -127,7 +131,7 @@ static void hints(void **state)
 /* A kprobe on a kernel without them: why, and the tracepoint that is about the same. */
 static void alternatives(void **state)
 {
-	if (skep_pmu_type("kprobe") >= 0 || !is_here("L0120"))
+	if (skep_pmu_type("kprobe") >= 0 || !is_here("L0120", "kprobe:"))
 		skip();
 	assert_string_equal(hint("kprobe:do_sys_openat2 {}"),
 			    "use tracepoint:syscalls:sys_enter_openat2");

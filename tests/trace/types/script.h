@@ -80,6 +80,11 @@ static const struct skep_provider script_providers[] = {
 	 .ctx = SKEP_CTX_RAW,
 	 .prog_type = BPF_PROG_TYPE_LSM,
 	 .space = SKEP_SPACE_KERNEL},
+	{.name = "fmod_ret",
+	 .ctx = SKEP_CTX_RAW,
+	 .prog_type = BPF_PROG_TYPE_TRACING,
+	 .space = SKEP_SPACE_KERNEL,
+	 .is_return = true},
 	{.name = "uprobe",
 	 .ctx = SKEP_CTX_REGS,
 	 .prog_type = BPF_PROG_TYPE_KPROBE,
@@ -123,6 +128,8 @@ static inline void script_add_places(struct script *s)
 			place->spec = i;
 			place->name = i->text;
 			script_hook(place);
+			if (!strcmp(place->provider->name, "fmod_ret"))
+				place->expected_attach_type = BPF_MODIFY_RETURN;
 			place->attach.type = place->provider->space == SKEP_SPACE_USER
 						     ? SKEP_ATTACH_UPROBE
 						     : SKEP_ATTACH_PERF;

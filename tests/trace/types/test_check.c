@@ -403,7 +403,8 @@ static void maps_note_what_they_are_used_for(void **state)
 		  "END { clear(@d); @o[pid] = 1; print(@o); @p[tid] = 1; @p[5] = 2 }");
 	map = s.script->maps;
 	assert_string_equal(map->name, "@s");
-	assert_true(map->only_tid_keys && map->is_assigned && map->is_read && map->is_deleted);
+	assert_true(map->only_tid_keys && !map->only_cpu_keys && map->is_assigned && map->is_read &&
+		    map->is_deleted);
 	assert_false(map->is_iterated || map->is_cleared);
 	map = map->next;
 	assert_true(map->is_cleared && map->is_assigned);

@@ -89,6 +89,8 @@ static void words_stand_for_booleans(void **state)
 	assert_false(config.cache_user_symbols);
 	assert_int_equal(skep_config_set(&config, "missing_probes", "error"), 0);
 	assert_string_equal(config.missing_probes, "error");
+	assert_int_equal(skep_config_set(&config, "missing_probes", "some"), 0);
+	assert_string_equal(config.missing_probes, "some");
 	assert_int_equal(skep_config_set(&config, "str_trunc_trailer", "~"), 0);
 	assert_string_equal(config.str_trunc_trailer, "~");
 }
