@@ -62,11 +62,20 @@ def open_terminal():
     return ours, theirs
 
 
+def cpu_s(pid):
+    """What all threads of a process have run so far, to the nanosecond."""
+    spent = 0
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # a thread that has ended
+            spent += int(path.read_text(encoding="ascii").split()[0])
+    return spent / 1e9
+
+
 class Attached:
     """A contender running with its probes in place.
 
     It prints to a terminal, and start_s is from exec to the line that says it is
-    attached; or, with @settle_s, to a pipe, and is given so long. After the `with`:
+    attached, start_cpu_s what it ran for that; or, with @settle_s, to a pipe, and is given so long. After the `with`:
     stop_s, peak_kib, cpu_s and output.
     """
 
@@ -91,6 +100,7 @@ class Attached:
                 self.process.wait()
                 raise RuntimeError(f"{self.contender.name} did not attach: {self.output.decode()}")
         self.start_s = time.perf_counter() - begin
+        self.start_cpu_s = cpu_s(self.process.pid)
         self.output = b""
         self.note_peak()
         return self

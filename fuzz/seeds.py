@@ -8,7 +8,8 @@ sequence comes by them, addresses by where they are in the buffer.
 
 Those of verify_program are programs that the verifier accepts, for fuzz/verify_program.c, one for
 each kind of thing that it keeps apart. Those of verify_btf are programs with types, for
-fuzz/verify_btf.c.
+fuzz/verify_btf.c. Those of unwind_records are lives of processes, for fuzz/unwind_records.c.
+Those of archive_segment are blocks of a segment, for fuzz/archive_segment.c.
 """
 
 import struct
@@ -475,6 +476,76 @@ def typed_programs():
     yield "cast", typed(3, ask("bpf_cast_to_kern_ctx") + give, (main,))
 
 
+def record(kind, who, body=b"", time=1):
+    """What fuzz/unwind_records.c reads: process who % 32, and as a parent who // 8."""
+    return bytes([kind | time << 2, len(body), who]) + body
+
+
+def mapping(who, start, size, path, inode=1, off=0):
+    return record(0, who, struct.pack("<8xQQQIIQQII", start, size, off, 8, 1, inode, 0, 5, 2) + path + b"\0")
+
+
+def histories():
+    """Processes as the kernel tells of them."""
+    forked, ended = bytes(16), struct.pack("<8xI4x", 0x70000000 + 1)
+    start = record(3, 1, bytes(8)) + mapping(1, 0x1000, 0x9000, b"/bin/a") + mapping(1, 0x20000, 0x1000, b"[vdso]", 0)
+    yield "life", start + record(1, 8, forked) + record(1, 9, forked) + record(2, 1, ended)
+    yield "overlap", (start + mapping(1, 0x3000, 0x1000, b"//anon", 0) + mapping(1, 0x4000, 0x2000, b"", 0) +
+                      mapping(1, 0x2000, 0x5000, b"/lib/b", 2, 4096) + mapping(1, 0, 1 << 40, b"[uprobes]", 0))
+    yield "many", b"".join(record(3, pid, bytes(8)) + mapping(pid, 4096 * n, 4096, b"/lib/%d" % n, n)
+                           for pid in range(20) for n in range(2, 12, 2))
+    yield "older", start + record(3, 1, bytes(8), time=0) + record(2, 1, ended, time=0)
+
+
+def block(strings, frames, nodes, losses, columns):
+    """What src/archive/segment.h says is in a block, of one type and one module."""
+    out = bytearray()
+
+    def number(n):
+        while n > 127:
+            out.append(n & 127 | 128)
+            n >>= 7
+        out.append(n)
+
+    def signed(*values):
+        for n in values:
+            number((n << 1 ^ n >> 63) & (1 << 64) - 1)
+
+    number(len(strings))
+    for text in strings:
+        number(len(text))
+        out.extend(text)
+    number(len(frames))
+    for *steps, kind in frames:
+        signed(*steps)
+        number(kind)
+    number(len(nodes))
+    for up, frame in nodes:
+        number(up)
+        signed(frame)
+    for n in (1, 2, 3, 1, 4, 5):  # a module and its build; a type and its unit
+        number(n)
+    signed(10101010)
+    for n in (4, 5, 1, len(losses), *(n for loss in losses for n in loss)):
+        number(n)
+    number(len(columns[0]))
+    for column in columns:
+        signed(*column)
+    return struct.pack("<H", len(out)) + bytes(out)
+
+
+def segments():
+    """Blocks as the profiler writes them, the second by numbers of the first."""
+    first = block([b"main", b"/bin/a", b"abcdef", b"cpu", b"nanoseconds", b"nginx", b"/system.slice", b"full"],
+                  [(1, 2, 0, 0, 4096, 0), (0, 0, 1, 7, 16, 2), (5, 0, -1, -7, 0, 1)],
+                  [(1, 1), (1, 1), (2, 1)], [(8, 3)],
+                  [(2, 1), (12, 0), (12, 1), (6, 0), (7, 0), (10101010, 20202020)])
+    second = block([b"read"], [(9, 2, 0, 0, 1, 0)], [(3, 4)], [],
+                   [(4, -3, 1), (12, 1, 0), (0, 0, 0), (6, 0, -6), (0, 7, 0), (1, 2, 3)])
+    yield "two", first + second
+    yield "twice", first + second + block([b"read"], [], [], [], [(), (), (), (), (), ()])
+
+
 def write(folder, each):
     (SEEDS / folder).mkdir(parents=True, exist_ok=True)
     for name, data in each:
@@ -485,6 +556,8 @@ def main():
     write("machine_bpf", ((name, bytes([name in UNVERIFIED]) + data) for name, data in seeds()))
     write("verify_program", programs())
     write("verify_btf", typed_programs())
+    write("unwind_records", histories())
+    write("archive_segment", segments())
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@
 #include <string.h>
 
 const struct skep_command_row skep_commands[SKEP_COMMAND_CNT] = {
-#define COMMAND(name, alias, function, summary)                                                    \
-	[SKEP_COMMAND_##name] = {#name, alias, function, summary, &skep_command_##name},
+#define COMMAND(name, alias, function, in_overlay, summary)                                        \
+	[SKEP_COMMAND_##name] = {#name, alias, function, in_overlay, summary, &skep_command_##name},
 #include "cmd/commands.def"
 #undef COMMAND
 };

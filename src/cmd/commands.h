@@ -6,14 +6,14 @@
 
 #include "cmd/options.h"
 
-#define COMMAND(name, alias, function, summary)                                                    \
+#define COMMAND(name, alias, function, in_overlay, summary)                                        \
 	int function(int argc, char **argv);                                                       \
 	extern const struct skep_command skep_command_##name;
 #include "cmd/commands.def"
 #undef COMMAND
 
 enum {
-#define COMMAND(name, alias, function, summary) SKEP_COMMAND_##name,
+#define COMMAND(name, alias, function, in_overlay, summary) SKEP_COMMAND_##name,
 #include "cmd/commands.def"
 #undef COMMAND
 	SKEP_COMMAND_CNT
@@ -22,6 +22,7 @@ enum {
 struct skep_command_row {
 	const char *name, *alias; /* alias: NULL if it has none */
 	int (*run)(int argc, char **argv);
+	bool in_overlay; /* which is to be loaded before anything of it is used */
 	const char *summary;
 	const struct skep_command *command;
 };

@@ -4,14 +4,20 @@
  */
 #include "cmd/options.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 
-#define LONG_ONLY 256
+#define LONG_ONLY    256
+#define LEFT_COLUMNS 28 /* of an option in the help */
+#define PID_MOST     4194304
+#define STATUS_MOST  65536
 
 /* getopt's two tables, made from ours. */
 struct tables {
@@ -109,7 +115,6 @@ static int refuse_flag_value(const struct skep_command *command, const struct sk
 static int refuse_choice(const struct skep_option *option, const char *value)
 {
 	_cleanup_buf_ struct skep_buf text = {0};
-	struct skep_diag diag = {0};
 	char dashed[40];
 
 	snprintf(dashed, sizeof(dashed), "--%s", option->name);
@@ -123,7 +128,23 @@ static int refuse_choice(const struct skep_option *option, const char *value)
 				(int)len, at);
 		at += len;
 	}
-	skep_diag_add(&diag, SKEP_DIAG_OPTION_VALUE, SKEP_NOWHERE, dashed, text.data, value);
+	return skep_option_wrong(dashed, text.data, value);
+}
+
+int skep_options_extra(const struct skep_command *command, const char *arg)
+{
+	struct skep_diag diag = {0};
+
+	skep_diag_add(&diag, SKEP_DIAG_ARGS_EXTRA, SKEP_NOWHERE, command->name, arg);
+	try_help(command, &diag);
+	return skep_usage_show(&diag);
+}
+
+int skep_option_wrong(const char *option, const char *takes, const char *value)
+{
+	struct skep_diag diag = {0};
+
+	skep_diag_add(&diag, SKEP_DIAG_OPTION_VALUE, SKEP_NOWHERE, option, takes, value);
 	return skep_usage_show(&diag);
 }
 
@@ -199,6 +220,13 @@ static bool is_choice(const char *choices, const char *value)
 	return false;
 }
 
+static void take(struct skep_parsed *parsed, int id, const char *value)
+{
+	parsed->values[id] = value;
+	if (parsed->n_given < SKEP_GIVEN_MOST)
+		parsed->given[parsed->n_given++] = (struct skep_given){id, value};
+}
+
 int skep_options_parse(const struct skep_command *command, int argc, char **argv, bool stop_at_args,
 		       struct skep_parsed *ret)
 {
@@ -215,25 +243,104 @@ int skep_options_parse(const struct skep_command *command, int argc, char **argv
 			return refuse(command, c, argv);
 		if (option->choices && !is_choice(option->choices, optarg))
 			return refuse_choice(option, optarg);
-		ret->values[option->id] = option->arg ? optarg : "";
+		take(ret, option->id, option->arg ? optarg : "");
 	}
 	ret->args = argv + optind;
 	ret->n_args = argc - optind;
 	return 0;
 }
 
+/* --- Values --------------------------------------------------------------------------------- */
+
+bool skep_option_time(const char *text, uint64_t *ret_ns)
+{
+	static const struct {
+		const char *name;
+		double ns;
+	} units[] = {{"", 1e9},   {"s", 1e9},    {"ms", 1e6},   {"us", 1e3},
+		     {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}};
+	char *end;
+	double n = strtod(text, &end);
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (end != text && !strcmp(end, units[i].name) && n > 0 && n * units[i].ns < 9e18) {
+			*ret_ns = (uint64_t)(n * units[i].ns);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool skep_option_number(const char *text, uint64_t most, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	for (const char *at = text; *at; at++) {
+		if (*at < '0' || *at > '9' || __builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, *at - '0', &n))
+			return false;
+	}
+	if (!n || n > most)
+		return false;
+	*ret = n;
+	return true;
+}
+
+bool skep_option_pid(const char *text, pid_t *ret)
+{
+	uint64_t n;
+
+	if (!skep_option_number(text, PID_MOST, &n))
+		return false;
+	*ret = (pid_t)n;
+	return true;
+}
+
+/* The process that a thread is of; 0: there is no such thread. */
+static pid_t process_of(pid_t tid)
+{
+	_cleanup_buf_ struct skep_buf status = {0};
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	if (skep_file_read(path, STATUS_MOST, &status))
+		return kill(tid, 0) && errno == ESRCH ? 0 : tid;
+	const char *tgid = strstr(status.data, "\nTgid:");
+	return tgid ? (pid_t)strtol(tgid + strlen("\nTgid:"), NULL, 10) : tid;
+}
+
+int skep_option_process(const char *option, const char *takes, const char *text, pid_t *ret)
+{
+	struct skep_diag diag = {0};
+	pid_t pid, process;
+
+	if (!skep_option_pid(text, &pid))
+		return skep_option_wrong(option, takes, text);
+	process = process_of(pid);
+	if (!process)
+		skep_diag_add(&diag, SKEP_DIAG_PROCESS_NONE, SKEP_NOWHERE, text);
+	else if (process != pid)
+		skep_diag_add(&diag, SKEP_DIAG_PROCESS_THREAD, SKEP_NOWHERE, text, (int)process);
+	else
+		*ret = pid;
+	return process == pid ? 0 : skep_usage_show(&diag);
+}
+
 /* --- Help ---------------------------------------------------------------------------------- */
 
 static void help_line(const struct skep_option *option, FILE *out)
 {
-	char left[64];
+	char left[80];
 	char dash[5] = "    ";
 
 	if (option->short_name)
 		snprintf(dash, sizeof(dash), "-%c, ", option->short_name);
 	snprintf(left, sizeof(left), "%s--%s%s%s", dash, option->name, option->arg ? " " : "",
 		 option->arg ? option->arg : "");
-	fprintf(out, "  %-28s %s\n", left, option->help);
+	if (strlen(left) > LEFT_COLUMNS)
+		fprintf(out, "  %s\n  %-*s %s\n", left, LEFT_COLUMNS, "", option->help);
+	else
+		fprintf(out, "  %-*s %s\n", LEFT_COLUMNS, left, option->help);
 }
 
 const char *skep_options_exit_status(const struct skep_command *command)
@@ -243,10 +350,16 @@ const char *skep_options_exit_status(const struct skep_command *command)
 
 void skep_options_help(const struct skep_command *command, FILE *out)
 {
-	fprintf(out, "Usage: skep %s %s\n\n%s\n\nOptions:\n", command->name, command->usage,
+	fprintf(out, "Usage: skep %s %s\n\n%s\n", command->name, command->usage,
 		command->description);
+	if (command->arguments)
+		fprintf(out, "\nArguments:\n%s", command->arguments);
+	fputs("\nOptions:\n", out);
 	for (size_t i = 0; i < command->n_options; i++)
 		help_line(&command->options[i], out);
-	fprintf(out, "\nExamples:\n%s\nExit status: %s\n", command->examples,
-		skep_options_exit_status(command));
+	if (command->examples)
+		fprintf(out, "\nExamples:\n%s", command->examples);
+	for (size_t i = 0; i < command->n_sections; i++)
+		fprintf(out, "\n%s:\n%s", command->sections[i].title, command->sections[i].text);
+	fprintf(out, "\nExit status: %s\n", skep_options_exit_status(command));
 }

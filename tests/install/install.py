@@ -10,6 +10,7 @@ clang, shared and static, and what they print; a program in C++; manual pages an
 What is printed has cmocka's form, which tests/run counts.
 """
 
+import json
 import os
 import re
 import struct
@@ -19,6 +20,10 @@ import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path.append(str(TOP / "tests"))
+import checks  # found by the line above
+
 EXAMPLES = TOP / "examples"
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs",
@@ -235,12 +240,16 @@ def check_documents(installed):
     """The program, its manual pages and its completions are where they are looked for."""
     said = output_of([installed.prefix / "bin/skep", "--version"])
     assert re.match(r"skep \d", said), said
-    for page in ("skep", "skep-trace", "skep-doctor", "skep-help"):
+    tools = output_of([installed.prefix / "bin/skep", "tool", "list", "--json"]).splitlines()
+    tools = [tool for tool in map(json.loads, tools) if "tool" not in tool]
+    assert "opensnoop" in [tool["name"] for tool in tools]
+    for page in ("skep", "skep-trace", "skep-doctor", "skep-help",
+                 *(f"skep-{tool['name']}" for tool in tools)):
         text = (installed.prefix / f"share/man/man1/{page}.1").read_text()
         assert text.startswith(f'.TH "{page.upper()}" 1'), page
     for path in ("bash-completion/completions/skep", "zsh/site-functions/_skep",
                  "fish/vendor_completions.d/skep.fish"):
-        assert "trace" in (installed.prefix / "share" / path).read_text(), path
+        assert "opensnoop" in (installed.prefix / "share" / path).read_text(), path
 
 
 CHECKS = [check_headers, check_exports, check_needs, check_embed, check_filter, check_xdp,
@@ -248,24 +257,9 @@ CHECKS = [check_headers, check_exports, check_needs, check_embed, check_filter, 
 
 
 def main():
-    failed = []
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        installed = Installed(Path(sys.argv[1]).resolve(), Path(folder))
-        for check in CHECKS:
-            name = check.__name__.removeprefix("check_")
-            print(f"[ RUN      ] {name}", flush=True)
-            try:
-                check(installed)
-                print(f"[       OK ] {name}", flush=True)
-            except AssertionError as error:
-                print(f"{error}\n[  FAILED  ] {name}", flush=True)
-                failed.append(name)
-    print(f"[==========] {len(CHECKS)} test(s) run.\n"
-          f"[  PASSED  ] {len(CHECKS) - len(failed)} test(s).")
-    if failed:
-        print(f"[  FAILED  ] {len(failed)} test(s), listed below:")
-    return 1 if failed else 0
+        return checks.run(CHECKS, Installed(Path(sys.argv[1]).resolve(), Path(folder)))
 
 
 if __name__ == "__main__":

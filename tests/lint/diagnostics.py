@@ -10,7 +10,7 @@ import re
 from sources import TOP, c_files, text_of, tracked
 
 ROW = re.compile(r'^DIAG\((\w+),\s*"([^"]*)",\s*(NOTE|WARNING|ERROR),\s*"((?:[^"\\]|\\.)*)"', re.M)
-FORM = re.compile(r"[BIYERKLSPTU]\d{4}")
+FORM = re.compile(r"[BIYERKLSPTUF]\d{4}")
 REFUSAL = re.compile(r'^REFUSAL\((\w+), "(\w+)", -\w+, "', re.M)
 REFUSALS = "src/verify/refusals.def"
 UNTESTED = "tests/lint/diagnostics-untested.txt"

@@ -16,18 +16,8 @@
 #include "cmd/options.h"
 #include "linux/choice.h"
 
-enum {
-#define OPTION(id, ...) OPT_##id,
-#include "cmd/doctor/options.def"
-#undef OPTION
-};
-
-static const struct skep_option options[] = {
-#define OPTION(id, short_name, name, arg, choices, help)                                           \
-	{OPT_##id, short_name, name, arg, choices, help},
-#include "cmd/doctor/options.def"
-#undef OPTION
-};
+#define OPTIONS_DEF "cmd/doctor/options.def"
+#include "cmd/options_table.h"
 
 const struct skep_command skep_command_doctor = {
 	.name = "doctor",
@@ -263,15 +253,6 @@ static int run(struct report *report)
 	return usable(report) ? 0 : 1;
 }
 
-static int takes_no(const char *arg)
-{
-	struct skep_diag diag = {0};
-
-	skep_diag_add(&diag, SKEP_DIAG_ARGS_EXTRA, SKEP_NOWHERE, "doctor", arg);
-	skep_diag_try(&diag, "skep doctor --help");
-	return skep_usage_show(&diag);
-}
-
 int skep_cmd_doctor(int argc, char **argv)
 {
 	const char *no_color = getenv("NO_COLOR");
@@ -286,7 +267,7 @@ int skep_cmd_doctor(int argc, char **argv)
 		return 0;
 	}
 	if (given.n_args)
-		return takes_no(given.args[0]);
+		return skep_options_extra(&skep_command_doctor, given.args[0]);
 	const char *format = given.values[OPT_FORMAT];
 	report.json = given.values[OPT_JSON] || (format && !strcmp(format, "json"));
 	report.missing_only = given.values[OPT_MISSING];

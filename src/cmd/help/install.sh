@@ -12,6 +12,11 @@ for command in $("$skep" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p
 	"$skep" help --man "$command" >"$man/skep-$command.1"
 done
 
+# Of tools, and of their other names.
+"$skep" tool list --json | sed 's/^{"name": "\([^"]*\)".*/\1/' | while read -r tool; do
+	"$skep" help --man "$tool" >"$man/skep-$tool.1"
+done
+
 # completion SHELL FILE: where each shell looks
 completion()
 {

@@ -1,7 +1,8 @@
 /*
- * Manual pages from the tables, in the man macros: one page a command and one
- * of skep. Text goes through escape(), so that no word becomes a request.
+ * Manual pages from the tables, in the man macros: one page a command or tool,
+ * and one of skep. Text goes through escape(), so that no word becomes a request.
  */
+#include <ctype.h>
 #include <string.h>
 
 #include "cmd/help/help.h"
@@ -29,7 +30,7 @@ static void escape(struct skep_buf *out, const char *text)
 /* Prose, broken into lines of source at spaces; man fills them again. */
 static void wrap(struct skep_buf *out, const char *text)
 {
-	while (*text) {
+	while (*(text += strspn(text, " "))) {
 		char line[256];
 		size_t len = strcspn(text, "\n");
 		for (size_t at = 0; at < len; at++) {
@@ -43,15 +44,24 @@ static void wrap(struct skep_buf *out, const char *text)
 	}
 }
 
-static void section(struct skep_buf *out, const char *title, const char *text)
+static void title(struct skep_buf *out, const char *text)
 {
-	skep_buf_printf(out, ".SH %s\n", title);
+	skep_buf_puts(out, ".SH ");
+	for (; *text; text++)
+		skep_buf_addc(out, (char)toupper((unsigned char)*text));
+	skep_buf_addc(out, '\n');
+}
+
+static void section(struct skep_buf *out, const char *name, const char *text)
+{
+	title(out, name);
 	wrap(out, text);
 }
 
-static void verbatim(struct skep_buf *out, const char *title, const char *text)
+static void verbatim(struct skep_buf *out, const char *name, const char *text)
 {
-	skep_buf_printf(out, ".SH %s\n.nf\n", title);
+	title(out, name);
+	skep_buf_puts(out, ".nf\n");
 	escape(out, text);
 	if (!out->len || out->data[out->len - 1] != '\n')
 		skep_buf_addc(out, '\n');
@@ -94,25 +104,26 @@ static const char environment[] =
 	".br\n"
 	"SKEP_\\fINAME\\fR or BPFTRACE_\\fINAME\\fR: a setting of the tracing language.\n";
 
-static void see_also(struct skep_buf *out, const struct skep_command_row *self)
+/* Of tools, there are too many to name. */
+static void see_also(struct skep_buf *out, const struct skep_help_topic *topic)
 {
-	const char *sep = "";
-
 	skep_buf_puts(out, ".SH SEE ALSO\n");
-	if (self) {
-		skep_buf_puts(out, "\\fBskep\\fR(1)");
-		sep = ", ";
+	if (topic->command)
+		skep_buf_puts(out, "\\fBskep\\fR(1), ");
+	if (topic->is_tool) {
+		skep_buf_puts(out, "\\fBskep\\-tool\\fR(1), \\fBskep\\-trace\\fR(1)\n");
+		return;
 	}
-	for (size_t i = 0; i < SKEP_COMMAND_CNT; i++) {
-		if (&skep_commands[i] == self)
+	for (size_t i = 0, n = 0; i < SKEP_COMMAND_CNT; i++) {
+		if (skep_commands[i].command == topic->command)
 			continue;
-		skep_buf_printf(out, "%s\\fBskep\\-%s\\fR(1)", sep, skep_commands[i].name);
-		sep = ", ";
+		skep_buf_printf(out, "%s\\fBskep\\-%s\\fR(1)", n++ ? ", " : "",
+				skep_commands[i].name);
 	}
 	skep_buf_addc(out, '\n');
 }
 
-static void overview(struct skep_buf *out)
+static void overview(const struct skep_help_topic *topic, struct skep_buf *out)
 {
 	header(out, "skep", "skep - what this Linux machine is doing, by eBPF");
 	skep_buf_puts(out, ".SH SYNOPSIS\n\\fBskep\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR]\n");
@@ -121,31 +132,36 @@ static void overview(struct skep_buf *out)
 		skep_buf_printf(out, ".TP\n\\fBskep %s\\fR\n", skep_commands[i].name);
 		wrap(out, skep_commands[i].summary);
 	}
-	section(out, "EXIT STATUS",
+	section(out, "exit status",
 		"0 ok, 1 failed, 2 wrong usage; a command may say more of its own.");
 	skep_buf_printf(out, ".SH ENVIRONMENT\n%s", environment);
-	see_also(out, NULL);
+	see_also(out, topic);
 }
 
-void skep_help_man(const struct skep_command_row *row, struct skep_buf *out)
+void skep_help_man(const struct skep_help_topic *topic, struct skep_buf *out)
 {
-	char name[64], summary[256];
+	const struct skep_command *command = topic->command;
+	_cleanup_buf_ struct skep_buf name = {0}, summary = {0};
 
-	if (!row)
-		return overview(out);
-	const struct skep_command *command = row->command;
-	snprintf(name, sizeof(name), "skep-%s", row->name);
-	snprintf(summary, sizeof(summary), "%s - %s", name, row->summary);
-	header(out, name, summary);
-	skep_buf_printf(out, ".SH SYNOPSIS\n\\fBskep %s\\fR ", row->name);
+	if (!command)
+		return overview(topic, out);
+	skep_buf_printf(&name, "skep-%s", topic->name);
+	skep_buf_printf(&summary, "%s - %s", name.data, topic->summary);
+	header(out, name.data, summary.data);
+	skep_buf_printf(out, ".SH SYNOPSIS\n\\fBskep %s\\fR ", command->name);
 	escape(out, command->usage);
 	skep_buf_addc(out, '\n');
-	section(out, "DESCRIPTION", command->description);
+	section(out, "description", command->description);
+	if (command->arguments)
+		verbatim(out, "arguments", command->arguments);
 	skep_buf_puts(out, ".SH OPTIONS\n");
 	for (size_t i = 0; i < command->n_options; i++)
 		option_item(out, &command->options[i]);
-	verbatim(out, "EXAMPLES", command->examples);
-	section(out, "EXIT STATUS", skep_options_exit_status(command));
+	if (command->examples)
+		verbatim(out, "examples", command->examples);
+	for (size_t i = 0; i < command->n_sections; i++)
+		section(out, command->sections[i].title, command->sections[i].text);
+	section(out, "exit status", skep_options_exit_status(command));
 	skep_buf_printf(out, ".SH ENVIRONMENT\n%s", environment);
-	see_also(out, row);
+	see_also(out, topic);
 }

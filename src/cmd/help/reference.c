@@ -9,7 +9,7 @@
 #include "trace/table.h"
 
 /* A cell of a table: a bar would end it, "<" might begin a tag. */
-static void cell(struct skep_buf *out, const char *text)
+void skep_help_cell(struct skep_buf *out, const char *text)
 {
 	for (; *text; text++) {
 		if (*text == '|')
@@ -22,7 +22,7 @@ static void cell(struct skep_buf *out, const char *text)
 }
 
 /* The same in code: there only the bar matters. */
-static void code_cell(struct skep_buf *out, const char *text)
+void skep_help_code_cell(struct skep_buf *out, const char *text)
 {
 	skep_buf_addc(out, '`');
 	for (; *text; text++)
@@ -33,9 +33,9 @@ static void code_cell(struct skep_buf *out, const char *text)
 static void row(struct skep_buf *out, const char *code, const char *text)
 {
 	skep_buf_puts(out, "| ");
-	code_cell(out, code);
+	skep_help_code_cell(out, code);
 	skep_buf_puts(out, " | ");
-	cell(out, text);
+	skep_help_cell(out, text);
 	skep_buf_puts(out, " |\n");
 }
 
@@ -66,11 +66,11 @@ static void config_row(struct skep_buf *out, const char *name, const char *initi
 		       const char *range, const char *help)
 {
 	skep_buf_printf(out, "| `%s` | ", name);
-	code_cell(out, initial);
+	skep_help_code_cell(out, initial);
 	skep_buf_puts(out, " | ");
-	cell(out, range);
+	skep_help_cell(out, range);
 	skep_buf_puts(out, " | ");
-	cell(out, help);
+	skep_help_cell(out, help);
 	skep_buf_puts(out, " |\n");
 }
 
@@ -96,9 +96,9 @@ static void losses(struct skep_buf *out)
 	skep_buf_puts(out, "| what is counted | what to try |\n|---|---|\n");
 #define LOSS(name, what, hint)                                                                     \
 	skep_buf_puts(out, "| ");                                                                  \
-	cell(out, what);                                                                           \
+	skep_help_cell(out, what);                                                                 \
 	skep_buf_puts(out, " | ");                                                                 \
-	cell(out, hint);                                                                           \
+	skep_help_cell(out, hint);                                                                 \
 	skep_buf_puts(out, " |\n");
 #include "trace/losses.def"
 #undef LOSS
@@ -112,11 +112,11 @@ static void choices(struct skep_buf *out)
 		const struct skep_way *way = skep_best_way(i);
 		for (size_t n = skep_n_ways(i); n--; way++) {
 			skep_buf_puts(out, "| ");
-			cell(out, way == skep_best_way(i) ? skep_purpose_name(i) : "");
+			skep_help_cell(out, way == skep_best_way(i) ? skep_purpose_name(i) : "");
 			skep_buf_puts(out, " | ");
-			cell(out, way->by);
+			skep_help_cell(out, way->by);
 			skep_buf_puts(out, " | ");
-			cell(out, way->lost);
+			skep_help_cell(out, way->lost);
 			skep_buf_puts(out, " |\n");
 		}
 	}
@@ -129,7 +129,7 @@ static void provider(struct skep_buf *out, const char *name, const char *const *
 	for (size_t i = 0; i < n && aliases[i]; i++)
 		skep_buf_printf(out, "%s`%s`", i ? ", " : "", aliases[i]);
 	skep_buf_puts(out, " | ");
-	code_cell(out, synopsis);
+	skep_help_code_cell(out, synopsis);
 	skep_buf_puts(out, " |\n");
 }
 
@@ -182,9 +182,9 @@ static void diagnostic(struct skep_buf *out, enum skep_diag_id id)
 {
 	skep_buf_printf(out, "| %s | %s | ", skep_diag_code(id),
 			skep_severity_name(skep_diag_severity(id)));
-	cell(out, skep_diag_format(id));
+	skep_help_cell(out, skep_diag_format(id));
 	skep_buf_puts(out, " | ");
-	cell(out, skep_diag_hint(id));
+	skep_help_cell(out, skep_diag_hint(id));
 	skep_buf_puts(out, " |\n");
 }
 

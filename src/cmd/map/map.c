@@ -24,18 +24,8 @@
 #include "linux/privilege.h"
 #include "sink/columns.h"
 
-enum {
-#define OPTION(id, ...) OPT_##id,
-#include "cmd/map/options.def"
-#undef OPTION
-};
-
-static const struct skep_option options[] = {
-#define OPTION(id, short_name, name, arg, choices, help)                                           \
-	{OPT_##id, short_name, name, arg, choices, help},
-#include "cmd/map/options.def"
-#undef OPTION
-};
+#define OPTIONS_DEF "cmd/map/options.def"
+#include "cmd/options_table.h"
 
 const struct skep_command skep_command_map = {
 	.name = "map",
@@ -381,9 +371,7 @@ static int read_most(struct job *job, uint64_t *ret)
 	*ret = strtoull(text, NULL, 10);
 	if (is_number(text) && *ret)
 		return 0;
-	skep_diag_add(&job->diag, SKEP_DIAG_OPTION_VALUE, SKEP_NOWHERE, "--most",
-		      "a number above 0", text);
-	return 2;
+	return skep_option_wrong("--most", "a number above 0", text);
 }
 
 static int verb_dump(struct job *job)

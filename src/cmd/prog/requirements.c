@@ -56,9 +56,7 @@ int prog_read_target(struct prog_job *job, uint32_t *ret)
 	*ret = 0;
 	if (!text || read_version(text, ret))
 		return 0;
-	skep_diag_add(&job->diag, SKEP_DIAG_OPTION_VALUE, SKEP_NOWHERE, "--target",
-		      "a version of Linux (5.15)", text);
-	return 2;
+	return skep_option_wrong("--target", "a version of Linux (5.15)", text);
 }
 
 static void put_version(uint32_t version, struct skep_buf *out)

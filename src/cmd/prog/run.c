@@ -66,9 +66,7 @@ static int read_repeat(struct prog_job *job, uint64_t *ret)
 	*ret = strtoull(text, &end, 10);
 	if (!errno && *ret && !*end && text[0] != '-')
 		return 0;
-	skep_diag_add(&job->diag, SKEP_DIAG_OPTION_VALUE, SKEP_NOWHERE, "--repeat",
-		      "a number above 0", text);
-	return 2;
+	return skep_option_wrong("--repeat", "a number above 0", text);
 }
 
 static int check_input(struct prog_job *job, const struct skep_testable *kind,

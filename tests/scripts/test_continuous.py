@@ -1,0 +1,417 @@
+"""skep profile --continuous: what is kept is what programs did; the writer may die, the disk be full;
+what is served is what is kept, and to nobody else."""
+
+import gzip
+import http.client
+import http.server
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from profiling import ENV, NOTIFY, SKEP, TIME, Stacks, build, run
+
+WORK = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+static double used(void)
+{
+	struct timespec used;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return used.tv_sec + used.tv_nsec / 1e9;
+}
+void early(double until) { do for (volatile int i = 20000; i; i--); while (used() < until); }
+void late(double until) { do for (volatile int i = 20000; i; i--); while (used() < until); }
+void rest(void) { usleep(3500000); }
+int main(int argc, char **argv)
+{
+	double each = atof(argv[1]);
+	early(each);
+	if (argc > 2)
+		rest();
+	late(2 * each);
+	printf("%f\n", used());
+	return 0;
+}
+"""
+
+
+@contextmanager
+def keeping(store, *args, every="1s"):
+    """A writer at work. What it said is in its `said` once it has ended."""
+    writer = subprocess.Popen(
+        [SKEP, "profile", "--continuous", "--store", store, "--every", every, *map(str, args)],
+        stderr=subprocess.PIPE, text=True, env=ENV | {"SKEP_NOTIFY_ATTACHED": "1"})
+    writer.said = ""
+    try:
+        for line in writer.stderr:
+            writer.said += line
+            if "keeping profiles" in line:
+                break
+        assert NOTIFY in writer.said, writer.said
+        yield writer
+        writer.send_signal(signal.SIGINT)
+        writer.said += writer.communicate(timeout=TIME)[1]
+        assert writer.returncode in (0, -signal.SIGKILL), writer.said
+    finally:
+        writer.kill()
+        writer.wait()
+
+
+def stacks_of(tmp_path, name, *args):
+    path = tmp_path / "window.folded"
+    done = run("show", name, *args, "-o", path)
+    assert done.returncode == 0, done.stderr
+    return Stacks(path), done.stderr
+
+
+def seconds(value):
+    return value / 1e9
+
+
+@pytest.fixture(name="work", scope="module")
+def _work(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("programs") / "keptwork", WORK)
+
+
+def work_for(work, each, *args):
+    return float(subprocess.run([work, str(each), *args], check=True, capture_output=True,
+                                text=True, timeout=TIME).stdout)
+
+
+def test_windows(work, tmp_path):
+    """All intervals together have all its time, and each is in one window."""
+    store = tmp_path / "store"
+    with keeping(store):
+        used = work_for(work, 1.5)
+        time.sleep(1.2)
+    every, said = stacks_of(tmp_path, store, "-n", "keptwork")
+    assert used * 0.85 < seconds(every.total()) < used * 1.15, said
+    assert abs(every.of("early") - every.of("late")) < every.total() / 5
+    middle = time.time() - 2.5
+    first, _ = stacks_of(tmp_path, f"{store}@..@{middle}", "-n", "keptwork")
+    second, _ = stacks_of(tmp_path, store, "--from", f"@{middle}", "-n", "keptwork")
+    assert first.total() and first.total() + second.total() == every.total()
+    nobody, _ = stacks_of(tmp_path, store, "--to", "-1h")
+    assert nobody.total() == 0
+    diff = run("diff", f"{store}@..@{middle}", f"{store}@@{middle}..now", "-n", "keptwork")
+    assert diff.returncode == 0 and "early" in diff.stdout, diff.stderr
+
+
+def test_waits_over_intervals(work, tmp_path):
+    """A stack of a wait that lasts for several intervals is there when it ends."""
+    store = tmp_path / "store"
+    with keeping(store, "--off-cpu", "-n", "keptwork"):
+        work_for(work, 0.05, "rest")
+        time.sleep(1.2)
+    waits, said = stacks_of(tmp_path, store)
+    assert 3.4 < seconds(waits.of("rest")) < 3.9, said
+
+
+def build_id_of(program):
+    notes = subprocess.run(["readelf", "-n", program], check=True, capture_output=True, text=True)
+    return re.search(r"Build ID: (\w+)", notes.stdout)[1].encode()
+
+
+@pytest.mark.skipif(not os.environ.get("SKEP_LONG"), reason="it takes 40 s: SKEP_LONG=1")
+def test_names_for_long(work, tmp_path):
+    """Whatever memory of names begins anew, code has its names, and its builds: in each interval."""
+    store = tmp_path / "store"
+    with keeping(store):
+        process = subprocess.Popen([work, "60"], stdout=subprocess.DEVNULL)
+        time.sleep(37)
+        process.kill()
+        process.wait()
+        time.sleep(1.2)
+    end = time.time()
+    for before in range(4, 36, 4):
+        name = f"{store}@@{end - before - 4}..@{end - before}"
+        stacks, said = stacks_of(tmp_path, name, "-n", "keptwork")
+        assert stacks.total() and stacks.of("main") > 0.9 * stacks.total(), said
+        path = tmp_path / "window.pb.gz"
+        assert run("show", name, "-n", "keptwork", "-o", path).returncode == 0
+        assert build_id_of(work) in gzip.decompress(path.read_bytes())
+
+
+def test_groups(work, tmp_path):
+    roots = [Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")]
+    roots = [root for root in roots if (root / "cgroup.controllers").exists()]
+    if not roots:
+        pytest.skip("no control groups of version 2")
+    root = roots[0]
+    group = root / f"skep-kept-{os.getpid()}"
+    group.mkdir()
+    store = tmp_path / "store"
+    try:
+        with keeping(store):
+            inside = subprocess.Popen(["sh", "-c", f"echo $$ >{group}/cgroup.procs; exec {work} 0.4"],
+                                      stdout=subprocess.DEVNULL)
+            work_for(work, 0.4)
+            inside.wait()
+            time.sleep(1.2)
+    finally:
+        for _ in range(50):
+            try:
+                group.rmdir()
+                break
+            except OSError:
+                time.sleep(0.1)
+    both, _ = stacks_of(tmp_path, store, "-n", "keptwork")
+    one, said = stacks_of(tmp_path, store, "-n", "keptwork", "--cgroup", f"/{group.name}")
+    assert 0.6 < seconds(one.total()) < 1.0, said
+    assert 1.3 < seconds(both.total()) < 1.9
+    pid, _ = stacks_of(tmp_path, store, "-p", str(inside.pid))
+    assert pid.of("early") == one.of("early")
+
+
+def test_killed(work, tmp_path):
+    """What was kept until then is there, and the next writer goes on behind it."""
+    store = tmp_path / "store"
+    with keeping(store) as writer:
+        work_for(work, 1)
+        time.sleep(1.2)
+        writer.kill()
+    before, _ = stacks_of(tmp_path, store, "-n", "keptwork")
+    assert seconds(before.total()) > 1
+    with open(store / "00000001.seg", "ab") as segment:
+        segment.write(b"SBK1 and then the power went")
+    assert "lost: 1 intervals whose writing was cut short" in stacks_of(tmp_path, store)[1]
+    with keeping(store) as writer:
+        time.sleep(1.2)
+    assert "cut off 28 bytes" in writer.said
+    after, said = stacks_of(tmp_path, store, "-n", "keptwork")
+    assert after.total() == before.total() and "cut short" not in said
+
+
+def test_one_writer(tmp_path):
+    store = tmp_path / "store"
+    with keeping(store):
+        other = run("--continuous", "--store", store, "--for", "1s")
+        assert other.returncode == 1 and "F0021" in other.stderr
+        assert run("show", store).returncode == 0
+
+
+@contextmanager
+def many_stacks():
+    """Programs begin and end: an interval that has them does not fit into what is left of a page."""
+    with subprocess.Popen(["sh", "-c", "while :; do ls / >/dev/null; done"]) as process:
+        yield
+        process.kill()
+
+
+def test_full_disk(tmp_path):
+    """Sampling goes on; what could not be kept is said and counted, and kept again is said, too."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", disk],
+                      check=False).returncode:
+        pytest.skip("may not mount")
+    filler = disk / "filler"
+    try:
+        with keeping(disk / "store") as writer, many_stacks():
+            time.sleep(1.3)
+            try:
+                filler.write_bytes(bytes(256 << 10))
+            except OSError:
+                pass
+            time.sleep(3.2)
+            filler.unlink()
+            time.sleep(2.2)
+        said = stacks_of(tmp_path, disk / "store")[1]
+    finally:
+        subprocess.run(["umount", disk], check=True)
+    assert "cannot write into" in writer.said and "No space left" in writer.said
+    lost = re.search(r"kept again; lost: (\d+)", writer.said)
+    assert lost and int(lost[1]) >= 1, writer.said
+    assert f"could not be written: {lost[1]}\n" in writer.said
+    assert f"lost: {lost[1]} intervals that could not be written" in said
+
+
+def ask(port, path, host=None, method="GET"):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIME)
+    connection.putrequest(method, path, skip_host=True)
+    connection.putheader("Host", host or f"127.0.0.1:{port}")
+    connection.endheaders()
+    reply = connection.getresponse()
+    body = reply.read()
+    connection.close()
+    return reply.status, body
+
+
+def port_of(said):
+    return int(re.search(r"served at http://127\.0\.0\.1:(\d+)/", said)[1])
+
+
+def check_answers(port, tmp_path, used):
+    line = json.loads(ask(port, "/timeline?from=-1h")[1])
+    assert line["has_writer"] and line["intervals"] >= 2
+    assert sum(point[1] for point in line["points"]) > 2000
+    summary = json.loads(ask(port, "/summary?from=-1h&comm=keptwork")[1])
+    assert used * 0.85 < seconds(summary["total"]) < used * 1.15
+    assert [row[0] for row in summary["names"]] == ["keptwork"]
+    path = tmp_path / "window.pb.gz"
+    path.write_bytes(ask(port, "/pprof?from=-1h&comm=keptwork")[1])
+    assert stacks_of(tmp_path, path)[0].total() == summary["total"]
+    status, graph = ask(port, "/flame?from=-1h&comm=keptwork")
+    assert status == 200 and b"early" in graph
+    status, graph = ask(port, "/diff?from=-2s&base_from=-1h&base_to=-2s&comm=keptwork")
+    assert status == 200 and b"more than before" in graph
+    assert b"<title>skep profile</title>" in ask(port, "/")[1]
+
+
+def test_served(work, tmp_path):
+    with keeping(tmp_path / "store", "--serve", ":0") as writer:
+        port = port_of(writer.said)
+        used = work_for(work, 0.7)
+        time.sleep(2.2)
+        check_answers(port, tmp_path, used)
+        for path, status in {"/none": 404, "/../../etc/passwd": 404, "/flame?from=then": 400,
+                             "/flame?pid=x": 400, "/flame?from=-1s&to=-2s": 400,
+                             "/debug/pprof/profile?seconds=0": 400}.items():
+            assert ask(port, path)[0] == status, path
+        assert ask(port, "/", method="POST")[0] in (405, 501)
+        assert ask(port, "/", method="HEAD") == (200, b"")
+        for host, status in {"evil.example": 403, f"evil.example:{port}": 403, "localhost": 200,
+                             f"localhost:{port}": 200, f"[::1]:{port}": 200}.items():
+            assert ask(port, "/timeline", host=host)[0] == status, host
+        child = subprocess.Popen([work, "0.8"], stdout=subprocess.DEVNULL)
+        status, body = ask(port, "/debug/pprof/profile?seconds=5")
+        child.wait()
+        assert status == 200
+        (tmp_path / "live.pb.gz").write_bytes(body)
+        assert seconds(stacks_of(tmp_path, tmp_path / "live.pb.gz")[0].of("early")) > 0.05
+    with pytest.raises(OSError):
+        ask(port, "/")
+
+
+def test_served_alone(tmp_path):
+    """What nobody writes any more."""
+    store = tmp_path / "store"
+    with keeping(store):
+        time.sleep(1.2)
+    with subprocess.Popen([SKEP, "profile", "--serve", ":0", "--store", store], text=True,
+                          stderr=subprocess.PIPE, env=ENV) as server:
+        port = port_of(server.stderr.readline())
+        assert not json.loads(ask(port, "/timeline")[1])["has_writer"]
+        assert ask(port, "/debug/pprof/profile?seconds=1")[0] == 503
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=TIME) == 0
+
+
+class Receiver:
+    """Takes what is posted; answers with what `statuses` has next, then 200."""
+
+    def __init__(self, *statuses, port=0):
+        self.posts, self.statuses = [], list(statuses)
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                status = receiver.statuses.pop(0) if receiver.statuses else 200
+                receiver.posts.append((status, self.path, self.headers["Content-Type"], body))
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def taken(self):
+        return [post for post in self.posts if post[0] == 200]
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def sent_and_not(said):
+    found = re.search(r"(\d+) intervals were sent to \S+, (\d+) were not", said)
+    return int(found[1]), int(found[2])
+
+
+def test_pushed_as_pprof(work, tmp_path):
+    """Each interval comes once, whatever the receiver answered at first; what it refuses is counted."""
+    receiver = Receiver(503, 400)
+    store = tmp_path / "store"
+    with keeping(store, "--push", f"http://127.0.0.1:{receiver.port}/ingest") as writer:
+        work_for(work, 0.7)
+        time.sleep(4)
+    receiver.close()
+    sent, lost = sent_and_not(writer.said)
+    assert lost == 1 and sent == len(receiver.taken()) >= 3, writer.said
+    assert "answers 503" in writer.said and "answers 400" in writer.said
+    total, starts = 0, []
+    for status, path, kind, body in receiver.posts[1:]:
+        assert path.startswith("/ingest?name=skep&format=pprof&from=") and "until=" in path
+        assert kind == "application/octet-stream"
+        starts.append(re.search(r"from=(\d+)", path)[1])
+        (tmp_path / "one.pb.gz").write_bytes(body)
+        total += stacks_of(tmp_path, tmp_path / "one.pb.gz")[0].of("keptwork", "late")
+    assert total == stacks_of(tmp_path, store)[0].of("keptwork", "late") > 0
+
+
+def test_pushed_as_otlp(tmp_path):
+    receiver = Receiver()
+    with keeping(tmp_path / "store", "--push", f"http://127.0.0.1:{receiver.port}") as writer:
+        time.sleep(3)
+    receiver.close()
+    assert sent_and_not(writer.said) == (len(receiver.taken()), 0)
+    for _, path, kind, body in receiver.taken():
+        assert (path, kind) == ("/v1development/profiles", "application/x-protobuf")
+        assert body[0] == 0x0a and b"nanoseconds" in body
+
+
+def test_push_to_nobody(tmp_path):
+    """Who does not answer is tried again, told of once, and takes it all when there."""
+    receiver = Receiver()
+    port = receiver.port
+    receiver.close()
+    with keeping(tmp_path / "store", "--push", f"http://127.0.0.1:{port}") as writer:
+        time.sleep(3.5)
+        receiver = Receiver(port=port)
+        time.sleep(5)
+    receiver.close()
+    assert writer.said.count("does not answer") == 1, writer.said
+    assert "takes profiles again" in writer.said
+    sent, lost = sent_and_not(writer.said)
+    assert lost == 0 and sent == len(receiver.taken()) >= 6
+
+
+@pytest.mark.parametrize("args, code, words", [
+    (["--continuous"], 2, "a folder for what is kept"),
+    (["--store", "x"], 2, "--continuous with --store"),
+    (["--every", "1s"], 2, "--continuous with --every"),
+    (["--continuous", "--store", "x", "--every", "1ms"], 2, "from 1s to 1h"),
+    (["--continuous", "--store", "x", "--keep", "long"], 2, "a time like 7d"),
+    (["--continuous", "--store", "x", "--keep-size", "1k"], 2, "at least 1M"),
+    (["--continuous", "--store", "x", "-o", "x.svg"], 2, "exclude each other"),
+    (["--continuous", "--store", "x", "--leaks", "-p", str(os.getpid())], 2, "exclude each other"),
+    (["--continuous", "--store", "x", "--", "true"], 2, "exclude each other"),
+    (["--continuous", "--store", "/proc/none/x"], 1, "F0020"),
+    (["--push", "http://127.0.0.1:1"], 2, "--continuous with --push"),
+    (["--continuous", "--store", "STORE", "--push", "https://127.0.0.1"], 1, "U0040"),
+    (["--continuous", "--store", "STORE", "--push", "nowhere"], 1, "U0040"),
+    (["--from", "-1h"], 2, "show or diff with --from"),
+    (["--serve", ":0"], 2, "a folder of what is kept"),
+    (["--serve", "nowhere", "--store", "/tmp"], 1, "F0022"),
+    (["show", "/tmp"], 1, "F0022"),
+    (["show", __file__, "--from", "-1h"], 2, "a folder with --from"),
+])
+def test_usage(args, code, words, tmp_path):
+    done = run(*(str(tmp_path / "store") if arg == "STORE" else arg for arg in args), cwd=tmp_path)
+    assert done.returncode == code and words in done.stderr, done.stderr
+    assert not (tmp_path / "x").exists()

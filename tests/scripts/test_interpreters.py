@@ -1,0 +1,630 @@
+"""What interpreters run is in stacks as the program itself sees it: functions, files and lines."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from profiling import Profile, Stacks, folded, run
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "interp"))
+import pythons  # noqa: E402  pylint: disable=wrong-import-position
+
+PYTHONS = pythons.installed()
+EVALUATORS = ("_PyEval_EvalFrameDefault", "execute_ex", "rb_vm_exec")
+
+# Each stop prints what its stack is, then sleeps in the same line: some times, as a thread that has to
+# make room for another one just before it would sleep may find that the time is over.
+STOPS = r"""
+import asyncio, ctypes, functools, json, os, re, sys, threading, time
+
+# Tables of what was mapped just now come some milliseconds after the first stacks.
+for _ in range(4):
+    time.sleep(0.2)
+
+nap = functools.partial(time.sleep, 0.02)
+
+def stack(frame):
+    rows = []
+    while frame:
+        code = frame.f_code
+        rows.append([getattr(code, "co_qualname", code.co_name), frame.f_lineno])
+        frame = frame.f_back
+    return rows
+
+def stop(label):
+    os.write(1, (json.dumps([label, stack(sys._getframe())]) + "\n").encode()); nap(); nap(); nap()
+
+def recurse(n):
+    if n:
+        return recurse(n - 1)
+    stop("recursion")
+
+def numbers(label):
+    for i in range(2):
+        stop(label)
+        yield i
+
+def delegate():
+    yield from numbers("delegated")
+
+def key(label, x):
+    stop(label)
+    return x
+
+class Thing:
+    stop("class body")
+
+    def __repr__(self):
+        stop("repr")
+        return ""
+
+    def __del__(self):
+        stop("del")
+
+    @property
+    def value(self):
+        return stop("property")
+
+@functools.lru_cache
+def cached(x):
+    stop("cached")
+
+async def inner():
+    await asyncio.sleep(0)
+    stop("coroutine")
+
+async def outer():
+    async for _ in numbers_later():
+        await inner()
+
+async def numbers_later():
+    stop("asynchronous generator")
+    yield 1
+
+def many_lines(
+    label,
+    number,
+):
+    return [
+        number,
+        stop(
+            label,
+        ),
+        number,
+    ]
+
+def compare(a, b):
+    stop("from C")
+    return 0
+
+def sort_in_c():
+    values = (ctypes.c_int * 2)(2, 1)
+    kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+    ctypes.CDLL(None).qsort(values, 2, 4, kind(compare))
+
+def worker(n):
+    stop(f"thread {n}")
+
+def main():
+    recurse(30)
+    list(numbers("generator"))
+    list(delegate())
+    sorted([2, 1], key=lambda x: key("key", x))
+    [stop("comprehension") for _ in range(1)]
+    list(map(functools.partial(key, "map"), [1]))
+    re.sub("a", lambda match: stop("sub") or "", "a")
+    repr([Thing()])
+    Thing().value
+    cached(1)
+    json.dumps({1: object()}, default=lambda it: stop("default"))
+    many_lines(
+        "many lines",
+        1,
+    )
+    exec("\n\nstop('exec')")
+    try:
+        raise ValueError
+    except ValueError:
+        stop("except")
+    finally:
+        stop("finally")
+    sort_in_c()
+    asyncio.run(outer())
+    threads = [threading.Thread(target=worker, args=(n,)) for n in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+main()
+"""
+
+BUSY = r"""
+import sys, time
+
+def leaf(n):
+    total = 0
+    for i in range(n):
+        total += i * i
+    return total
+
+def key(x):
+    return -leaf(100 + x)
+
+def values(n):
+    for i in range(n):
+        yield leaf(100) + i
+
+class Worker:
+    def work(self, depth):
+        if depth:
+            return self.work(depth - 1)
+        return sum(values(20)) + len(sorted(range(20), key=key))
+
+def whole():
+    end = time.process_time() + float(sys.argv[1])
+    while time.process_time() < end:
+        Worker().work(5)
+
+whole()
+"""
+
+
+@pytest.fixture(params=sorted(PYTHONS), ids=lambda version: "python%d.%d" % version)
+def python(request):
+    return PYTHONS[request.param]
+
+
+def interpreted(sample):
+    """The program's frames of it, innermost first, and those of Python's own function."""
+    return tuple((frame["name"], frame.get("line", 0)) for frame in sample["frames"]
+                 if frame["kind"] == "interpreted" or frame["name"].startswith(EVALUATORS))
+
+
+def samples_of(path):
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    return [line for line in lines if line["type"] == "stack"]
+
+
+def check_stops(command, tmp_path, least):
+    """The program prints its stacks; @least of them, all of which must have been seen."""
+    out = tmp_path / "out.json"
+    with Profile("--off-cpu", "-U", "-f", "json", "-o", out, "--", *command) as profile:
+        text, errors = profile.process.communicate(timeout=100)
+    told = [json.loads(line) for line in text.splitlines()]
+    found = {interpreted(sample) for sample in samples_of(out)}
+    assert len(told) >= least
+    missing = [(label, rows) for label, rows in told if tuple(map(tuple, rows)) not in found]
+    near = [stack for stack in found if "stop" in {name for name, _ in stack}]
+    assert not missing, f"{missing}\n{near}\n{errors}"
+
+
+def test_stacks_are_those_that_the_program_sees(python, tmp_path):
+    program = tmp_path / "stops.py"
+    program.write_text(STOPS)
+    check_stops([python, program], tmp_path, 25)
+
+
+def test_share_of_whole_stacks(python, tmp_path):
+    program, out = tmp_path / "busy.py", tmp_path / "out.json"
+    program.write_text(BUSY)
+    done = run("-F", "997", "-U", "-o", out, "--", python, program, "2")
+    assert done.returncode == 0, done.stderr
+    total = good = 0
+    for sample in samples_of(out):
+        names = [name for name, _ in interpreted(sample)][::-1]
+        if "whole" not in names:  # it begins, or ends
+            continue
+        total += sample["samples"]
+        works = sum(name in ("work", "Worker.work") for name in names)
+        good += (sample["samples"] if names[:2] == ["<module>", "whole"]
+                 and "[not read]" not in names and (works == 6 or "leaf" not in names) else 0)
+    assert total > 1200, done.stderr
+    assert good >= 0.99 * total, (good, total, done.stderr)
+
+
+def test_interpreters_own_frames(python, tmp_path):
+    program = tmp_path / "busy.py"
+    program.write_text(BUSY)
+    stacks, _ = folded(tmp_path, "--no-interpreters", "-U", command=[python, program, "0.3"])
+    assert not stacks.of("leaf") and not stacks.of("whole", "<module>")
+
+
+def test_processes_that_were_there_before_and_many_at_once(tmp_path):
+    python = PYTHONS[sorted(PYTHONS)[-1]]
+    program, out = tmp_path / "busy.py", tmp_path / "out.folded"
+    program.write_text(BUSY)
+    children = [subprocess.Popen([python, program, "1"]) for _ in range(4)]
+    try:
+        pids = ",".join(str(child.pid) for child in children)
+        done = run("-U", "-p", pids, "--per-process", "-o", out)
+        assert done.returncode == 0, done.stderr
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+    stacks = Stacks(out)
+    roots = {frames[0] for frames, _ in stacks.rows if "leaf" in frames}
+    assert {root.rsplit("-", 1)[1] for root in roots} == {str(child.pid) for child in children}
+    assert stacks.of("leaf") > 0.5 * stacks.total()
+
+
+PHP = r"""<?php
+function stack($line) {
+    $rows = [];
+    foreach (array_slice(debug_backtrace(), 1) as $call) {
+        $name = isset($call["class"]) ? "$call[class]::$call[function]" : $call["function"];
+        $rows[] = [$name, $line];
+        $line = $call["line"] ?? 0;
+    }
+    return [...$rows, ["{main}", $line]];
+}
+
+function stop($label) {
+    echo json_encode([$label, [["usleep", 0], ...stack(__LINE__)]]), "\n"; usleep(20000); usleep(20000); usleep(20000);
+}
+
+function recurse($n) {
+    if ($n)
+        return recurse($n - 1);
+    stop("recursion");
+}
+
+function numbers() {
+    stop("generator");
+    yield 1;
+}
+
+class Base {
+    function method($label) {
+        stop($label);
+    }
+
+    static function of_class() {
+        stop("static");
+    }
+
+    function __toString() {
+        stop("string");
+        return "";
+    }
+
+    function __get($name) {
+        stop("get");
+    }
+
+    function __destruct() {
+        stop("destructor");
+    }
+}
+
+class Derived extends Base {
+}
+
+function main() {
+    recurse(30);
+    foreach (numbers() as $i)
+        ;
+    (new Derived)->method("method");
+    Base::of_class();
+    array_map(fn($x) => stop("map"), [1]);
+    $values = [2, 1];
+    usort($values, function ($a, $b) {
+        stop("sort");
+        return $a - $b;
+    });
+    $object = new Base;
+    $text = "a" . $object;
+    $object->nothing;
+    preg_replace_callback("/a/", fn($found) => stop("replace") ?? "",
+                          "a");
+    call_user_func_array("stop", ["call"]);
+    eval("\n\nstop('eval');");
+    try {
+        throw new Exception;
+    } catch (Exception $e) {
+        stop("catch");
+    } finally {
+        stop("finally");
+    }
+    $object = null;
+}
+
+main();
+"""
+
+
+@pytest.mark.skipif(not shutil.which("php"), reason="not here: php")
+def test_php(tmp_path):
+    program = tmp_path / "stops.php"
+    program.write_text(PHP)
+    check_stops(["php", program], tmp_path, 15)
+
+
+# Methods that are written in C are on the stack of the processor, not on this one.
+RUBY = r"""
+require "json"
+
+OWN = /^block|^<|^stop$|^recurse$|^key$|^numbers$|^by_class$|^lines$|^main$|^method_missing$|^rescue|^ensure|^define/
+
+def rows(locations)
+  locations.select { |at| at.label =~ OWN }.map { |at| [at.label, at.lineno] }
+end
+
+def stop(name)
+  $stdout.syswrite(JSON.generate([name, rows(caller_locations(0))]) + "\n"); sleep 0.02; sleep 0.02; sleep 0.02
+end
+
+def recurse(n)
+  return recurse(n - 1) if n > 0
+  stop("recursion")
+end
+
+def key(x)
+  stop("key")
+  x
+end
+
+def numbers
+  yield 1
+  stop("yielded")
+end
+
+class Thing
+  stop("class")
+
+  def self.by_class
+    stop("of class")
+  end
+
+  define_method(:defined) { stop("defined") }
+
+  def method_missing(name, *args)
+    name == :nothing ? stop("missing") : super
+  end
+
+  def respond_to_missing?(*)
+    false
+  end
+end
+
+def lines(name,
+          number)
+  [
+    number,
+    stop(
+      name
+    ),
+    number
+  ]
+end
+
+def main
+  recurse(30)
+  [2, 1].sort_by { |x| key(x) }
+  [1].map { |x| stop("block") }
+  [1].each do |x|
+    [2].each { |y| stop("nested") }
+  end
+  numbers { |x| stop("in") }
+  Thing.by_class
+  Thing.new.defined
+  Thing.new.nothing
+  lines("lines", 1)
+  "a".gsub("a") { stop("gsub") || "" }
+  ->(x) { stop("lambda") }.call(1)
+  eval("\n\nstop('eval')")
+  begin
+    raise "no"
+  rescue StandardError
+    stop("rescue")
+  ensure
+    stop("ensure")
+  end
+  Fiber.new { stop("fiber") }.resume
+  Enumerator.new { |to| stop("enumerator"); to << 1 }.next
+  Hash.new { |hash, k| stop("default") }[1]
+  big = 0
+  big += 0
+  big += 1
+  big += 2
+  big += 3
+  big += 4
+  big += 5
+  big += 6
+  big += 7
+  big += 8
+  big += 9
+  big += 10
+  big += 11
+  big += 12
+  big += 13
+  big += 14
+  big += 15
+  big += 16
+  big += 17
+  big += 18
+  big += 19
+  big += 20
+  big += 21
+  big += 22
+  big += 23
+  big += 24
+  big += 25
+  big += 26
+  big += 27
+  big += 28
+  big += 29
+  big += 30
+  big += 31
+  big += 32
+  big += 33
+  big += 34
+  big += 35
+  big += 36
+  big += 37
+  big += 38
+  big += 39
+  big += 40
+  big += 41
+  big += 42
+  big += 43
+  big += 44
+  big += 45
+  big += 46
+  big += 47
+  big += 48
+  big += 49
+  big += 50
+  big += 51
+  big += 52
+  big += 53
+  big += 54
+  big += 55
+  big += 56
+  big += 57
+  big += 58
+  big += 59
+  big += 60
+  big += 61
+  big += 62
+  big += 63
+  big += 64
+  big += 65
+  big += 66
+  big += 67
+  big += 68
+  big += 69
+  big += 70
+  big += 71
+  big += 72
+  big += 73
+  big += 74
+  big += 75
+  big += 76
+  big += 77
+  big += 78
+  big += 79
+  big += 80
+  big += 81
+  big += 82
+  big += 83
+  big += 84
+  big += 85
+  big += 86
+  big += 87
+  big += 88
+  big += 89
+  big += 90
+  big += 91
+  big += 92
+  big += 93
+  big += 94
+  big += 95
+  big += 96
+  big += 97
+  big += 98
+  big += 99
+  big += 100
+  big += 101
+  big += 102
+  big += 103
+  big += 104
+  big += 105
+  big += 106
+  big += 107
+  big += 108
+  big += 109
+  big += 110
+  big += 111
+  big += 112
+  big += 113
+  big += 114
+  big += 115
+  big += 116
+  big += 117
+  big += 118
+  big += 119
+  big += 120
+  big += 121
+  big += 122
+  big += 123
+  big += 124
+  big += 125
+  big += 126
+  big += 127
+  big += 128
+  big += 129
+  big += 130
+  big += 131
+  big += 132
+  big += 133
+  big += 134
+  big += 135
+  big += 136
+  big += 137
+  big += 138
+  big += 139
+  big += 140
+  big += 141
+  big += 142
+  big += 143
+  big += 144
+  big += 145
+  big += 146
+  big += 147
+  big += 148
+  big += 149
+  stop("far")
+  (1..3).map { |n| Thread.new(n) { |m| stop("thread #{m}") } }.each(&:join)
+end
+
+main
+"""
+
+
+@pytest.mark.skipif(not shutil.which("ruby"), reason="not here: ruby")
+def test_ruby(tmp_path):
+    program = tmp_path / "stops.rb"
+    program.write_text(RUBY)
+    check_stops(["ruby", "--disable-gems", program], tmp_path, 20)
+
+
+JAVASCRIPT = r"""
+function leaf(n) { let s = 0; for (let i = 0; i < n; i++) s += Math.sqrt(i * i + s) % 7; return s; }
+class Work {
+  method(depth) { return depth ? this.method(depth - 1) : [1, 2].map(x => leaf(20000 + x)).length; }
+}
+function whole() {
+  const end = Date.now() + 2500;
+  while (Date.now() < end) new Work().method(3);
+}
+whole();
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="not here: node")
+def test_javascript(tmp_path):
+    program, out = tmp_path / "work.js", tmp_path / "out.json"
+    program.write_text(JAVASCRIPT)
+    done = run("-U", "-F", "499", "-o", out, "--", "node", "--perf-basic-prof",
+               "--interpreted-frames-native-stack", "--no-logfile-per-isolate",
+               f"--logfile={tmp_path}/v8.log", program)
+    assert done.returncode == 0, done.stderr
+    total = good = 0
+    for sample in samples_of(out):
+        frames = [(frame["name"], Path(frame["file"]).name, frame["line"], frame["kind"])
+                  for frame in sample["frames"] if "file" in frame][::-1]
+        Path(f"/tmp/perf-{sample['pid']}.map").unlink(missing_ok=True)
+        if ("whole", "work.js", 6, "jit") not in frames:  # it begins, or ends
+            continue
+        total += sample["samples"]
+        own = [frame[:3] for frame in frames if frame[1] == "work.js"]
+        path = [("whole", "work.js", 6)] + [("method", "work.js", 4)] * 4
+        good += sample["samples"] * (own[1:len(path) + 1] == path[:len(own) - 1])
+    assert total > 10, done.stderr
+    assert good >= 0.95 * total, (good, total, done.stderr)
