@@ -147,8 +147,9 @@ def programs(_):
 def signals(scene):
     target = scene.start("sleep", "60")
     scene.words["target"] = target.pid
+    # Popen.send_signal() would not send the second, once the first has ended the target.
     for number in (signal.SIGUSR1, signal.SIGUSR2):
-        target.send_signal(number)
+        os.kill(target.pid, number)
 
 
 def shared_memory(scene):
