@@ -141,19 +141,14 @@ static void of_many(void **state)
 /* --- Memory that does not come ---------------------------------------------------------------- */
 
 /* It costs its names, and those of nobody else; and who let us wait is not asked again. */
-static void of_one_that_never_answers(void **state)
+static void expect_others(pid_t pid, void *page)
 {
-	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct skep_interp_names *names = skep_interp_names_new();
 	const struct skep_interp_stack f = stack_of("f");
 	struct skep_interp_stack silent = f;
 	uint32_t self = (uint32_t)getpid();
 	struct skep_interp_name name;
 
-	assert_ptr_not_equal(page, MAP_FAILED);
-	pid_t pid = fork_silent(page);
-	if (!pid)
-		skip(); /* no userfaultfd() */
 	silent.frames[0].code = (uint64_t)(uintptr_t)page;
 	for (int i = 0; i < 3; i++)
 		skep_interp_names_note(names, (uint32_t)pid, &silent);
@@ -165,8 +160,44 @@ static void of_one_that_never_answers(void **state)
 	assert_string_equal(name.function, "f");
 	skep_interp_names_free(names);
 	kill(pid, SIGKILL);
+}
+
+static void *map_page(void)
+{
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(page, MAP_FAILED);
+	return page;
+}
+
+static void of_memory_that_nobody_gives(void **state)
+{
+	void *page = map_page();
+	pid_t pid = fork_silent(page, NULL);
+
+	if (!pid)
+		skip(); /* no userfaultfd() */
+	expect_others(pid, page);
 	assert_int_equal(waitpid(-1, NULL, 0), pid); /* and there is no other child of ours */
 	assert_int_equal(waitpid(-1, NULL, 0), -1);
+	munmap(page, PAGE);
+}
+
+/* Not even to kill helps against this one. */
+static void of_a_file_that_does_not_come(void **state)
+{
+	void *page = map_page();
+	struct silent_files files;
+
+	if (!silent_files_begin(&files))
+		skip(); /* no FUSE */
+	pid_t pid = fork_silent(page, files.path);
+	assert_int_not_equal(pid, 0);
+	expect_others(pid, page);
+	silent_files_end(&files);
+	waitpid(pid, NULL, 0);
+	while (waitpid(-1, NULL, 0) > 0) /* they all end now */
+		;
 	munmap(page, PAGE);
 }
 
@@ -176,7 +207,8 @@ int main(void)
 		cmocka_unit_test(of_a_process),
 		cmocka_unit_test(of_one_that_was_replaced),
 		cmocka_unit_test(of_many),
-		cmocka_unit_test(of_one_that_never_answers),
+		cmocka_unit_test(of_memory_that_nobody_gives),
+		cmocka_unit_test(of_a_file_that_does_not_come),
 	};
 
 	skep_interp_names_free(NULL);
