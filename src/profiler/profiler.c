@@ -10,7 +10,7 @@
 #include "profiler/impl.h"
 
 #define RENEW_EACH  32                                         /* intervals */
-#define LOSSES_MOST (SKEP_LOSS_CNT + SKEP_UNWIND_LOSS_CNT + 6) /* see tell_losses() */
+#define LOSSES_MOST (SKEP_LOSS_CNT + SKEP_UNWIND_LOSS_CNT + 7) /* see tell_losses() */
 
 struct skep_profiler {
 	struct skep_profiler_wish wish;
@@ -184,6 +184,9 @@ static void tell_losses(struct skep_profiler *profiler, struct skep_profile *pro
 		lose(profile, skep_unwind_loss_words(i), losses.unwinding.n[i], told++);
 	lose(profile, "frames of interpreted functions whose names could not be read",
 	     profiler->namer.n_unread, told++);
+	lose(profile, "readings of such names that were given up: the memory did not answer",
+	     profiler->namer.interp ? skep_interp_names_given_up(profiler->namer.interp) : 0,
+	     told++);
 	lose(profile, "frames of interpreted functions that may not stand where they belong",
 	     profiler->namer.n_displaced, told++);
 	lose(profile, causes[SKEP_LOSS_MAPPING],

@@ -37,6 +37,7 @@ void skep_files_init(struct skep_files *files)
 	files->clock = files->n_open = files->memory = 0;
 	files->wants_lines = false;
 	files->next_gen = 1;
+	skep_vdso_reading_init(&files->reading);
 }
 
 static void slot_init(struct skep_file *file)
@@ -62,6 +63,7 @@ void skep_files_done(struct skep_files *files)
 {
 	for (size_t i = 0; i < files->n_slots; i++)
 		slot_clear(files, &files->slots[i]);
+	skep_keeper_done(&files->reading);
 }
 
 static bool same_key(const struct skep_file_key *a, const struct skep_file_key *b)
@@ -239,7 +241,7 @@ static struct skep_file *add_vdso(struct skep_files *files, pid_t pid, const str
 	_cleanup_elf_ struct skep_elf *elf = NULL;
 	struct skep_file *file;
 
-	if (skep_vdso_read(pid, m, &image) < 0)
+	if (skep_vdso_read(&files->reading, pid, m, &image) < 0)
 		return NULL;
 	key.size = image.len;
 	key.inode = skep_hash_bytes(image.data, image.len);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/keeper.h"
 #include "linux/maps.h"
 #include "symbol/lines.h"
 #include "symbol/table.h"
@@ -46,6 +47,7 @@ struct skep_files {
 	size_t memory;    /* of all tables */
 	bool wants_lines;
 	uint32_t next_gen;
+	struct skep_keeper reading; /* of what is in no file, see linux/vdso.h */
 };
 
 void skep_files_init(struct skep_files *files);
