@@ -155,5 +155,6 @@ def check(block):
                      if not expectation_met(kind, run.fill(value), output, FOLDER / "expect")]
     if problems:
         what = block.PROG or block.FILE or block.RUN
-        pytest.fail(f"{block.place}: {block.NAME}\n{what}\n--- unmet\n" + "\n".join(problems) +
-                    f"\n--- output\n{output}", pytrace=False)
+        # The first line has to tell enough where no more than it is shown.
+        pytest.fail(f"{block.place}: {problems[0]}\n{block.NAME}\n{what}\n--- unmet\n" +
+                    "\n".join(problems) + f"\n--- output\n{output}", pytrace=False)
