@@ -69,6 +69,7 @@ struct skep_spots {
 	SKEP_VEC(struct asked) asked;
 	SKEP_VEC(struct skep_spot *) order;
 	SKEP_VEC(struct skep_pass_place) places;
+	struct skep_keeper memory_reading; /* of a vdso that is not like ours */
 	char text[TEXT_BYTES];
 	uint64_t all_paid_ns, all_next_ns; /* see pay() */
 	uint64_t n_unread;
@@ -90,6 +91,7 @@ struct skep_spots *skep_spots_new(bool demangle)
 	struct skep_spots *spots = skep_xcalloc(1, sizeof(*spots));
 
 	spots->demangle = demangle;
+	skep_vdso_reading_init(&spots->memory_reading);
 	return spots;
 }
 
@@ -100,6 +102,7 @@ void skep_spots_free(struct skep_spots *spots)
 	skep_vec_done(&spots->asked);
 	skep_vec_done(&spots->order);
 	skep_vec_done(&spots->places);
+	skep_keeper_done(&spots->memory_reading);
 	free(spots);
 }
 
@@ -161,7 +164,7 @@ static void read_vdso(struct skep_spots *spots, struct reading *reading)
 	_cleanup_buf_ struct skep_buf image = {0};
 	_cleanup_elf_ struct skep_elf *elf = NULL;
 
-	if (skep_vdso_read(reading->pid, &reading->mapping, &image) == 0 &&
+	if (skep_vdso_read(&spots->memory_reading, reading->pid, &reading->mapping, &image) == 0 &&
 	    skep_elf_parse(image.data, image.len, &elf, NULL) == 0)
 		skep_pass(elf, NULL, spots->places.data, spots->places.len);
 	put_answers(spots, reading);
