@@ -3,8 +3,8 @@
  * samples of an interval whose stack came before need it still. What one interval has seen and the
  * next has not is nobody's: unless it comes in the moment between the reading of samples and its
  * removal. Now and then all that there are count as seen, so that those go, too, whose sample was
- * lost. What an interpreter runs is a stack of its own, to which several refer: it is seen with each
- * of these.
+ * lost. What an interpreter runs is a stack of its own, to which several refer: it is seen with
+ * each of these.
  */
 #include "profiler/impl.h"
 

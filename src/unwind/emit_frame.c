@@ -42,8 +42,8 @@ static uint32_t find_file(const struct emit_func *at, uint32_t addr)
 	return GET(at, file);
 }
 
-/* Is the frame in the file whose interpreter is the last that was met? Without a branch: less than 0
- * is only what is one less than 0. */
+/* Is the frame in the file whose interpreter is the last that was met? Without a branch: less than
+ * 0 is only what is one less than 0. */
 static void note_interpreter(const struct emit_func *at, uint32_t index, uint32_t file)
 {
 	uint32_t other = skep_emit_alu(at, SKEP_IR_XOR, file, R(GET(at, runtime))), bit, to, bits;

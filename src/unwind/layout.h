@@ -92,9 +92,9 @@ struct skep_unwind_stack {
 	uint32_t check;  /* more of the hash: tells stacks of one number apart */
 	uint32_t interp; /* the number of its interpreter's frames (interp/layout.h); 0: none */
 	uint32_t unused;
-	uint64_t in_interpreter[SKEP_UNWIND_FRAME_WORDS]; /* of each frame a bit: is it in the file
-							   * whose interpreter's frames these are? */
-	uint64_t pcs[SKEP_UNWIND_FRAMES_MOST];            /* innermost first */
+	/* of each frame a bit: is it in the file whose interpreter's frames these are? */
+	uint64_t in_interpreter[SKEP_UNWIND_FRAME_WORDS];
+	uint64_t pcs[SKEP_UNWIND_FRAMES_MOST]; /* innermost first */
 };
 
 /** What a walk wanted and had not: the key of the hash map `asked`. */

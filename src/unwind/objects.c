@@ -63,7 +63,7 @@ static void count_live(struct skep_unwind_objects *objects, const struct skep_un
 		stored_of(objects, object->file)->n_live += is_live ? 1 : -1u;
 }
 
-/* Does another file that had the same inode, which has been given anew, begin at the same page? Then
+/* Does another file that has the same inode, which was given anew, begin at the same page? Then
  * what is said there is of that one. */
 static bool is_of_other(struct skep_unwind_objects *objects,
 			const struct skep_unwind_object *object, uint64_t start)

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <sys/mman.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "interp/python.h"
 #include "memory.h"
@@ -171,8 +171,8 @@ static void garbage(void **state)
 	assert_true(n_good > 100);
 }
 
-/* Where a table's bytes end memory ends, and what a step adds is known: two bytes of which one is the
- * change. */
+/* Where a table's bytes end memory ends, and what a step adds is known: two bytes of which one is
+ * the change. */
 static void garbage_tables(void **state)
 {
 	const size_t page = 4096, most = 64;

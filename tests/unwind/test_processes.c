@@ -443,8 +443,8 @@ static uint32_t ask_at(struct bench *b, uint64_t pc)
 	return bench_look(b, tgid, pc);
 }
 
-/* An interpreter that is known by its build-id under a name that does not say what it is: who maps it
- * under its own name has its frames, too. */
+/* An interpreter that is known by its build-id under a name that does not say what it is: who maps
+ * it under its own name has its frames, too. */
 static void interpreter_by_two_names(void **state)
 {
 	char folder[] = "/tmp/skep-test-XXXXXX", path[2][64], from[PATH_MAX];
@@ -479,7 +479,7 @@ static struct {
 } told;
 
 static void tell_code(void *ctx, const struct skep_unwind_code_key *key,
-		     const struct skep_unwind_code *code)
+		      const struct skep_unwind_code *code)
 {
 	(void)ctx;
 	(void)key;

@@ -368,8 +368,8 @@ static void vdso(void **state)
 	assert_true(look(b, getpid(), at) >= SKEP_UNWIND_FILE_FIRST);
 }
 
-/* However many steps there are, all processes are looked at once a second: so between the first of
- * some looks and the last there are as many seconds, at least, as there are looks behind the first. */
+/* However many steps there are, all processes are looked at once a second: so there are as many
+ * seconds, at least, as there are looks behind the first of some. */
 static void sweeps_seldom(struct tracked *b)
 {
 	const uint64_t n_wanted = 2, least_ns = 1000000000;
