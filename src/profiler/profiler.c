@@ -10,7 +10,7 @@
 #include "profiler/impl.h"
 
 #define RENEW_EACH  32                                         /* intervals */
-#define LOSSES_MOST (SKEP_LOSS_CNT + SKEP_UNWIND_LOSS_CNT + 7) /* see tell_losses() */
+#define LOSSES_MOST (SKEP_LOSS_CNT + SKEP_UNWIND_LOSS_CNT + 8) /* see tell_losses() */
 
 struct skep_profiler {
 	struct skep_profiler_wish wish;
@@ -19,6 +19,7 @@ struct skep_profiler {
 	struct skep_live *live;
 	struct skep_namer namer;
 	struct skep_watch *watch;    /* of what processes map; NULL: not allowed */
+	uint64_t n_unwatched;        /* that were lost by those before it */
 	uint64_t began_ns, start_ns; /* by CLOCK_MONOTONIC, and since 1970 */
 	struct skep_groups groups;
 	struct skep_stacks_seen seen;
@@ -171,6 +172,11 @@ static void lose(struct skep_profile *profile, const char *what, uint64_t n, uin
 	*told = n;
 }
 
+static uint64_t n_unwatched(const struct skep_profiler *profiler)
+{
+	return profiler->n_unwatched + (profiler->watch ? skep_watch_lost(profiler->watch) : 0);
+}
+
 static void tell_losses(struct skep_profiler *profiler, struct skep_profile *profile)
 {
 	static const char *const causes[SKEP_LOSS_CNT] = {
@@ -189,14 +195,15 @@ static void tell_losses(struct skep_profiler *profiler, struct skep_profile *pro
 	for (int i = 0; i < SKEP_UNWIND_LOSS_CNT; i++)
 		lose(profile, skep_unwind_loss_words(i), losses.unwinding.n[i], told++);
 	lose(profile, "frames of interpreted functions whose names could not be read",
-	     profiler->namer.n_unread, told++);
+	     profiler->namer.lost.n_unread, told++);
+	lose(profile, "stacks without what the interpreter ran, which was not kept",
+	     profiler->namer.lost.n_chainless, told++);
 	lose(profile, "readings of such names that were given up: the memory did not answer",
 	     profiler->namer.interp ? skep_interp_names_given_up(profiler->namer.interp) : 0,
 	     told++);
 	lose(profile, "frames of interpreted functions that may not stand where they belong",
-	     profiler->namer.n_displaced, told++);
-	lose(profile, causes[SKEP_LOSS_MAPPING],
-	     profiler->watch ? skep_watch_lost(profiler->watch) : 0, told);
+	     profiler->namer.lost.n_displaced, told++);
+	lose(profile, causes[SKEP_LOSS_MAPPING], n_unwatched(profiler), told);
 }
 
 /* One that had an answer for every address still was not read whole. */
@@ -279,10 +286,10 @@ int skep_profiler_finish(struct skep_profiler *profiler, struct skep_profile *re
  * begins anew: with modules of the kernel that have come since, too. */
 static void renew_names(struct skep_profiler *profiler)
 {
+	profiler->n_unwatched = n_unwatched(profiler);
 	skep_watch_free(profiler->watch);
 	profiler->watch = NULL;
-	skep_namer_done(&profiler->namer);
-	skep_namer_init(&profiler->namer, profiler->wish.with_lines);
+	skep_namer_renew(&profiler->namer);
 	watch(profiler);
 }
 
