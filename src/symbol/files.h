@@ -62,6 +62,8 @@ bool skep_files_pin(struct skep_files *files, pid_t pid, const struct skep_maps 
 		    struct skep_mapping *m);
 /** Take the file for @m that another mapping of the same inode led to. False: none is known. */
 bool skep_files_share(struct skep_files *files, struct skep_mapping *m);
+/** Is it for want of a descriptor that @m led to no file? */
+bool skep_files_lacks_fd(const struct skep_mapping *m);
 /** The table of mapping @m of @pid; good until the next call. NULL: no file, or unreadable. */
 const struct skep_table *skep_files_table(struct skep_files *files, pid_t pid,
 					  const struct skep_maps *maps, struct skep_mapping *m);
