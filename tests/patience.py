@@ -42,14 +42,14 @@ class Patience:
                 return False
         return True
 
-    def waits_for(self, process):
-        """Whether @process comes to its end; subprocess.Popen's."""
+    def waits_for(self, process, *others):
+        """Whether @process, or one of the @others, comes to its end; subprocess.Popen's."""
         def has_ended(seconds):
             try:
-                process.wait(seconds)
+                process.wait(0.05 if others else seconds)
                 return True
             except subprocess.TimeoutExpired:
-                return False
+                return any(other.poll() is not None for other in others)
 
         return self.waits(has_ended)
 

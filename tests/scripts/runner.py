@@ -2,7 +2,8 @@
 
 Order: REQUIRES (else skipped), SETUP, BEFORE (running beside), skep; once skep says
 that its probes are attached, AFTER; when AFTER has ended, SIGINT to skep, which must
-then have printed everything that happened. A block without AFTER ends by itself.
+then have printed everything that happened. Where skep ends before, so does AFTER. A block
+without AFTER ends by itself.
 """
 
 import os
@@ -127,14 +128,14 @@ class Run:
             time.sleep(0.01)
 
     def trigger(self, skep, output):
-        """AFTER, once attached; then the end."""
+        """AFTER, once attached; then the end, unless the script has ended itself meanwhile."""
         assert self.patience.waits(output.attached.wait), "not attached in time"
         if skep.poll() is not None:
             return
         after = shell(self.fill(self.block.AFTER), stdout=subprocess.DEVNULL,
                       stderr=subprocess.DEVNULL)
         self.started.append(after)
-        assert self.patience.waits_for(after), "AFTER does not end"
+        assert self.patience.waits_for(after, skep), "neither AFTER nor the script ends"
         if skep.poll() is None:
             skep.send_signal(signal.SIGINT)
 
