@@ -117,12 +117,10 @@ int skep_ksyms_build_id(const char *module, struct skep_buf *ret);
 #define SKEP_SPOT_BYTES 64
 /** An address of a process, and what is there. */
 struct skep_spot {
-	pid_t pid;     /* asked, … */
-	uint64_t addr; /* … left as they are */
-	bool is_named; /* answered: name is a function's */
-	char name
-		[SKEP_SPOT_BYTES]; /* else of the file it lies in, without its folder; "": not known.
-				       Longer ones are cut, control characters are '?' */
+	pid_t pid; /* asked, as is addr */
+	uint64_t addr;
+	bool is_named; /* name is a function's; else that of the file, without its folder, or "" */
+	char name[SKEP_SPOT_BYTES]; /* cut where it is longer; control characters are '?' */
 };
 
 struct skep_spots;
