@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "interp/hotspot_layout.h"
 #include "interp/v8.h"
 #include "profiler/impl.h"
 
@@ -283,17 +284,12 @@ static void get(struct skep_namer *namer, struct stack *stack)
 
 /* --- What an interpreter runs ----------------------------------------------------------------- */
 
-/* Lay the interpreter's frames beside the stack's. */
-static void merge(struct skep_namer *namer, struct stack *stack)
+/* Lay the interpreter's frames beside the stack's, by the names of these. */
+static void merge_by_names(struct skep_namer *namer, const struct stack *stack)
 {
 	bool is_evaluator[SKEP_PROFILER_FRAMES_MOST];
 	enum skep_unwind_end end = skep_map_stack_end(namer->maps, stack->key->stack_id);
 
-	stack->is_interpreted =
-		stack->n && stack->is_user && namer->interp &&
-		!skep_map_stack_interp(namer->maps, stack->key->stack_id, &namer->interp_stack);
-	if (!stack->is_interpreted)
-		return;
 	for (uint32_t i = 0; i < stack->n; i++) {
 		const struct place place = place_at(namer, stack, i);
 		struct skep_symbol symbol;
@@ -305,7 +301,31 @@ static void merge(struct skep_namer *namer, struct stack *stack)
 		end == SKEP_UNWIND_ROOT || end == SKEP_UNWIND_GUESSED, namer->runs);
 	namer->outer = rest.outer;
 	namer->n_displaced += rest.n_displaced;
+}
+
+static void merge(struct skep_namer *namer, struct stack *stack)
+{
+	stack->is_interpreted =
+		stack->n && stack->is_user && namer->interp &&
+		!skep_map_stack_interp(namer->maps, stack->key->stack_id, &namer->interp_stack);
+	if (!stack->is_interpreted)
+		return;
+	namer->outer = (struct skep_interp_run){0};
+	if (namer->interp_stack.version == SKEP_INTERP_HOTSPOT)
+		skep_interp_place(&namer->interp_stack, stack->n, namer->runs);
+	else
+		merge_by_names(namer, stack);
 	skep_interp_names_note(namer->interp, stack->key->pid, &namer->interp_stack);
+}
+
+/* Of Java, each says itself what it is. */
+static enum skep_frame_kind kind_of_interpreted(const struct skep_namer *namer,
+						const struct skep_interp_frame *at)
+{
+	bool is_compiled = namer->interp_stack.version == SKEP_INTERP_HOTSPOT &&
+			   at->at & SKEP_HOTSPOT_COMPILED;
+
+	return is_compiled ? SKEP_FRAME_JIT : SKEP_FRAME_INTERPRETED;
 }
 
 static uint32_t add_interpreted(struct skep_namer *namer, const struct stack *stack, uint32_t i,
@@ -322,7 +342,7 @@ static uint32_t add_interpreted(struct skep_namer *namer, const struct stack *st
 		.module = skep_profile_text(namer->profile, name.file),
 		.file = skep_profile_text(namer->profile, name.file),
 		.line = name.line,
-		.kind = SKEP_FRAME_INTERPRETED,
+		.kind = (uint8_t)kind_of_interpreted(namer, at),
 	};
 	return skep_profile_node(namer->profile, node, skep_profile_frame(namer->profile, &frame));
 }
