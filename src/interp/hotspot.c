@@ -3,7 +3,10 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/arena.h"
 
 #define SEGMENTS_MOST 64
 #define DYNAMIC_MOST  256   /* entries */
@@ -13,6 +16,51 @@
 #define OFFSET_MOST   0xffff
 #define HEAP_MOST     (1ull << 36)
 #define SHIFT_MOST    20
+#define PAGE_BYTES    4096
+#define PAGES         64 /* that are kept while tables are read */
+
+/* Tables and their texts are read in many small pieces of few pages. */
+struct pages {
+	const struct skep_interp_memory *memory;
+	struct page {
+		uint64_t addr; /* 0: none */
+		uint8_t bytes[PAGE_BYTES];
+	} at[PAGES];
+};
+
+static int get_page(struct pages *pages, uint64_t addr, const struct page **ret)
+{
+	struct page *page = &pages->at[addr / PAGE_BYTES % PAGES];
+	int err = 0;
+
+	*ret = page;
+	if (page->addr == addr && addr)
+		return 0;
+	page->addr = addr;
+	err = pages->memory->read(pages->memory->ctx, addr, page->bytes, PAGE_BYTES);
+	if (err)
+		page->addr = 0;
+	return err;
+}
+
+static int read_paged(void *ctx, uint64_t addr, void *ret, size_t n)
+{
+	uint8_t *to = ret;
+
+	while (n) {
+		uint64_t in = addr % PAGE_BYTES;
+		size_t some = n < PAGE_BYTES - in ? n : PAGE_BYTES - in;
+		const struct page *page;
+		int err = get_page(ctx, addr - in, &page);
+		if (err)
+			return err;
+		memcpy(to, page->bytes + in, some);
+		to += some;
+		addr += some;
+		n -= some;
+	}
+	return 0;
+}
 
 /* A text at an address is no longer than there is memory to read: what lies at the end of it. */
 static int read_text(const struct skep_interp_memory *m, uint64_t addr, char ret[TEXT_BYTES])
@@ -113,8 +161,8 @@ static const char *const variables[] = {
 };
 
 /* The values of those that @sym may be one of. */
-static void take_symbol(const struct skep_interp_memory *m, const struct file *file, const Elf64_Sym *sym,
-			uint64_t values[VARIABLE_CNT])
+static void take_symbol(const struct skep_interp_memory *m, const struct file *file,
+			const Elf64_Sym *sym, uint64_t values[VARIABLE_CNT])
 {
 	char name[TEXT_BYTES];
 
@@ -129,7 +177,8 @@ static void take_symbol(const struct skep_interp_memory *m, const struct file *f
 }
 
 /* In the file, the texts lie behind the symbols. */
-static int read_variables(const struct skep_interp_memory *m, uint64_t base, uint64_t values[VARIABLE_CNT])
+static int read_variables(const struct skep_interp_memory *m, uint64_t base,
+			  uint64_t values[VARIABLE_CNT])
 {
 	struct file file;
 	int err = find_symbols(m, base, &file);
@@ -369,17 +418,28 @@ static int read_heaps(const struct skep_interp_memory *m, const struct found *fo
 	return err;
 }
 
+static int read_tables(const struct skep_interp_memory *memory, uint64_t base, struct found *ret)
+{
+	struct pages *pages = skep_xcalloc(1, sizeof(*pages));
+	const struct skep_interp_memory paged = {.read = read_paged, .ctx = pages};
+	uint64_t variables_of[VARIABLE_CNT];
+
+	pages->memory = memory;
+	int err = read_variables(&paged, base, variables_of);
+	if (!err)
+		err = read_fields(&paged, variables_of, ret);
+	if (!err)
+		err = read_sizes(&paged, variables_of, ret);
+	free(pages);
+	return err;
+}
+
 int skep_hotspot_read(const struct skep_interp_memory *memory, uint64_t base,
 		      struct skep_hotspot *ret, const char **ret_missing)
 {
-	uint64_t variables_of[VARIABLE_CNT];
 	struct found found = {0};
-	int err = read_variables(memory, base, variables_of);
+	int err = read_tables(memory, base, &found);
 
-	if (!err)
-		err = read_fields(memory, variables_of, &found);
-	if (!err)
-		err = read_sizes(memory, variables_of, &found);
 	if (err)
 		return err;
 	*ret_missing = check(&found);

@@ -27,7 +27,7 @@
  * @ret_missing  static: what it does not say, as "CodeBlob._name"; NULL: all is there
  * Return        0 | -ENOENT it is no such file, or does not describe itself | -ENOTSUP something
  *               is missing, or is not as it should be | -errno
- * Cost          some thousand system calls
+ * Cost          some hundred system calls
  */
 int skep_hotspot_read(const struct skep_interp_memory *memory, uint64_t base,
 		      struct skep_hotspot *ret, const char **ret_missing);

@@ -148,7 +148,6 @@ static void want(struct skep_interp_names *names, struct unknown *unknown, const
 	struct skep_interp_seen seen = {
 		.addr = key->addr, .check = key->check, .version = stack->version};
 
-
 	for (uint32_t i = 0; i < unknown->n; i++) {
 		if (unknown->of[i].addr == key->addr && unknown->of[i].check == key->check)
 			return; /* it calls itself */

@@ -47,7 +47,7 @@ uint64_t skep_interp_names_given_up(const struct skep_interp_names *names);
  * @ret    untouched on error
  * Return  0 | -ENOTSUP it does not say, or something that is needed is missing | -EAGAIN its memory
  *         did not answer
- * Cost    some thousand system calls of another process; at most a second
+ * Cost    some hundred system calls of another process; at most a second
  */
 int skep_interp_names_machine(struct skep_interp_names *names, uint32_t tgid, uint64_t base,
 			      struct skep_hotspot *ret);

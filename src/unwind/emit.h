@@ -32,6 +32,7 @@ enum { PT_RBP = 4, PT_RIP = 16, PT_CS = 17, PT_RSP = 19, PT_WORDS = 21 };
 /* What is known of a process's HotSpot, and of its code that was met last. */
 struct skep_walk_java {
 	uint64_t is_looked_for;
+	uint64_t is_asked_for;          /* nothing is known yet */
 	uint64_t blob_code, blob_bytes; /* where its code is; 0: none was met yet */
 	uint64_t name;                  /* its first eight characters */
 	uint64_t low, map, shift;       /* of the heap, */
@@ -68,7 +69,7 @@ struct walk {
 	uint32_t runtime, unused_too;  /* which is of this one; 0: none was met */
 	uint32_t key;                  /* the stack's number */
 	struct skep_unwind_asked asked;
-	uint64_t one;                       /* first value of an entry of `asked` */
+	uint64_t one; /* first value of an entry of `asked` */
 	uint64_t below[BELOW_BYTES / 8];
 	uint64_t mm, entry; /* the kernel's: of the process; where in its tree of mappings, */
 	uint64_t node[SKEP_UNWIND_NODE_BYTES / 8]; /* and what was read there: see emit_vma.c */

@@ -30,13 +30,14 @@
 enum { IN_METHOD, IN_LAST_SP, IN_SENDER_SP, IN_FP, IN_PC, IN_WORDS };
 #define IN_BELOW_BYTES 24
 
-#define MOVED_MOST (1u << 20) /* bytes of arguments */
+#define MOVED_MOST     (1u << 20) /* bytes of arguments */
+#define PUSHED_MOST    5          /* words below a frame, and one more */
 
 /* The first characters of names of code, as a word. */
 #define WORD(a, b, c, d, e, f, g, h)                                                               \
-	((int64_t)((uint64_t)(a) | (uint64_t)(b) << 8 | (uint64_t)(c) << 16 | (uint64_t)(d) << 24 | \
-		   (uint64_t)(e) << 32 | (uint64_t)(f) << 40 | (uint64_t)(g) << 48 |               \
-		   (uint64_t)(h) << 56))
+	((int64_t)((uint64_t)(a) | (uint64_t)(b) << 8 | (uint64_t)(c) << 16 |                      \
+		   (uint64_t)(d) << 24 | (uint64_t)(e) << 32 | (uint64_t)(f) << 40 |               \
+		   (uint64_t)(g) << 48 | (uint64_t)(h) << 56))
 #define NMETHOD     WORD('n', 'm', 'e', 't', 'h', 'o', 'd', 0)
 #define NATIVE      WORD('n', 'a', 't', 'i', 'v', 'e', ' ', 'n')
 #define INTERPRETER WORD('I', 'n', 't', 'e', 'r', 'p', 'r', 'e')
@@ -75,6 +76,28 @@ static void leave(const struct emit_func *at, uint32_t cfa, uint32_t pc)
 	skep_ir_exit(at->f, I(0));
 }
 
+/* (walk, address): is it in any heap? Code in one is called from such code only, but for the first. */
+static struct skep_ir_func *in_heap(const struct emit *e)
+{
+	struct emit_func at = skep_emit_begin(e, "unwind_in_heap", 2);
+	uint32_t addr = skep_ir_param(at.f, 1), is = skep_ir_block(at.f);
+
+	for (uint32_t i = 0; i < SKEP_HOTSPOT_HEAPS; i++) {
+		int32_t heap = FIELD(&at, java.hotspot.heaps) +
+			       (int32_t)(i * sizeof(struct skep_hotspot_heap));
+		uint32_t low = skep_ir_load(at.f, 8, R(at.w), heap);
+		uint32_t n_bytes =
+			skep_ir_load(at.f, 8, R(at.w),
+				     heap + (int32_t)offsetof(struct skep_hotspot_heap, n_bytes));
+		if_is(&at, SKEP_IR_ULT, skep_emit_alu(&at, SKEP_IR_SUB, addr, R(low)), R(n_bytes),
+		      is);
+	}
+	skep_ir_exit(at.f, I(0));
+	skep_ir_at(at.f, is);
+	skep_ir_exit(at.f, I(1));
+	return at.f;
+}
+
 /* --- What was interrupted --------------------------------------------------------------------- */
 
 /* The eight bytes before the instruction, and those from it on. */
@@ -105,8 +128,8 @@ static uint32_t was(const struct emit_func *at, uint32_t n)
 
 /* Where to go on, by what of a frame there is. */
 struct shapes {
-	uint32_t bare;   /* block: only the return address */
-	uint32_t pushed; /* the frame pointer, too */
+	uint32_t bare;           /* block: only the return address */
+	uint32_t pushed;         /* the frame pointer, too */
 	uint32_t unsaved, whole; /* the frame, without the frame pointer in it, or with it */
 };
 
@@ -116,11 +139,11 @@ static void tell_end(const struct emit_func *at, const struct shapes *to)
 	uint32_t first = now(at, 1), three = now(at, 3), jump = skep_ir_block(at->f);
 	uint32_t other = skep_ir_block(at->f);
 
-	if_is(at, SKEP_IR_EQ, first, I(0x5d), to->pushed);      /* pop rbp */
-	if_is(at, SKEP_IR_EQ, first, I(0xc3), to->bare);        /* ret */
-	if_is(at, SKEP_IR_EQ, three, I(0xa73b49), to->bare);    /* cmp rsp, [r15+disp32] */
-	if_is(at, SKEP_IR_EQ, three, I(0x673b49), to->bare);    /* cmp rsp, [r15+disp8] */
-	if_is(at, SKEP_IR_EQ, now(at, 2), I(0x870f), jump);     /* ja, of that one? */
+	if_is(at, SKEP_IR_EQ, first, I(0x5d), to->pushed);   /* pop rbp */
+	if_is(at, SKEP_IR_EQ, first, I(0xc3), to->bare);     /* ret */
+	if_is(at, SKEP_IR_EQ, three, I(0xa73b49), to->bare); /* cmp rsp, [r15+disp32] */
+	if_is(at, SKEP_IR_EQ, three, I(0x673b49), to->bare); /* cmp rsp, [r15+disp8] */
+	if_is(at, SKEP_IR_EQ, now(at, 2), I(0x870f), jump);  /* ja, of that one? */
 	skep_ir_jump(at->f, other);
 	skep_ir_at(at->f, jump);
 	if_is(at, SKEP_IR_EQ, skep_emit_alu(at, SKEP_IR_AND, was(at, 7), I(0xffffff)), I(0xa73b49),
@@ -137,18 +160,18 @@ static void tell_begin(const struct emit_func *at, const struct shapes *to)
 	uint32_t three = now(at, 3), four = now(at, 4), two = now(at, 2);
 	uint32_t sub = skep_ir_block(at->f);
 
-	if_is(at, SKEP_IR_EQ, three, I(0xec8348), sub);             /* sub rsp, imm8 */
-	if_is(at, SKEP_IR_EQ, three, I(0xec8148), sub);             /* sub rsp, imm32 */
-	if_is(at, SKEP_IR_EQ, four, I(0x246c8948), to->unsaved);    /* mov [rsp+disp8], rbp */
-	if_is(at, SKEP_IR_EQ, four, I(0x24ac8948), to->unsaved);    /* mov [rsp+disp32], rbp */
-	if_is(at, SKEP_IR_EQ, three, I(0x7f8141), to->whole);       /* cmp [r15+…], …: a barrier */
-	if_is(at, SKEP_IR_EQ, two, I(0x850f), to->whole);           /* jne, of that */
-	if_is(at, SKEP_IR_EQ, two, I(0x840f), to->whole);           /* je */
-	if_is(at, SKEP_IR_EQ, three, I(0xec8b48), to->pushed);      /* mov rbp, rsp */
+	if_is(at, SKEP_IR_EQ, three, I(0xec8348), sub);          /* sub rsp, imm8 */
+	if_is(at, SKEP_IR_EQ, three, I(0xec8148), sub);          /* sub rsp, imm32 */
+	if_is(at, SKEP_IR_EQ, four, I(0x246c8948), to->unsaved); /* mov [rsp+disp8], rbp */
+	if_is(at, SKEP_IR_EQ, four, I(0x24ac8948), to->unsaved); /* mov [rsp+disp32], rbp */
+	if_is(at, SKEP_IR_EQ, three, I(0x7f8141), to->whole);    /* cmp [r15+…], …: a barrier */
+	if_is(at, SKEP_IR_EQ, two, I(0x850f), to->whole);        /* jne, of that */
+	if_is(at, SKEP_IR_EQ, two, I(0x840f), to->whole);        /* je */
+	if_is(at, SKEP_IR_EQ, three, I(0xec8b48), to->pushed);   /* mov rbp, rsp */
 	skep_ir_jump(at->f, to->bare);
 	skep_ir_at(at->f, sub);
-	if_is(at, SKEP_IR_EQ, was(at, 1), I(0x55), to->pushed);        /* push rbp */
-	if_is(at, SKEP_IR_EQ, was(at, 4), I(0xec8b4855), to->pushed);  /* push rbp; mov rbp, rsp */
+	if_is(at, SKEP_IR_EQ, was(at, 1), I(0x55), to->pushed);       /* push rbp */
+	if_is(at, SKEP_IR_EQ, was(at, 4), I(0xec8b4855), to->pushed); /* push rbp; mov rbp, rsp */
 	skep_ir_jump(at->f, to->bare);
 }
 
@@ -178,6 +201,28 @@ static struct skep_ir_func *interrupted(const struct emit *e)
 	PUT(&at, java.keeps_fp, I(1));
 	skep_ir_jump(at.f, to.whole);
 	skep_ir_at(at.f, to.whole);
+	skep_ir_exit(at.f, I(0));
+	return at.f;
+}
+
+/* (walk): some code keeps a few words below its frame for a moment (comparing strings does). Then
+ * what is taken for the return address is none; the next ones are tried. */
+static struct skep_ir_func *settle(const struct emit *e)
+{
+	struct emit_func at = skep_emit_begin(e, "unwind_settle", 1);
+	uint32_t done = skep_ir_block(at.f), cfa = GET(&at, cfa);
+
+	for (int32_t i = 0; i < PUSHED_MOST; i++) {
+		uint32_t from = skep_emit_alu(&at, SKEP_IR_ADD, cfa, I(8 * i - 16));
+		uint32_t failed = skep_emit_read(&at, ADDRESS(&at, java.below), 16, from);
+		if_is(&at, SKEP_IR_NE, failed, I(0), done);
+		PUT(&at, cfa, R(skep_emit_alu(&at, SKEP_IR_ADD, cfa, I(8 * i))));
+		if_is(&at, SKEP_IR_NE, CALL(&at, in_heap(e), R(GET(&at, java.below[1]))), I(0),
+		      done);
+	}
+	PUT(&at, cfa, R(cfa));
+	skep_ir_jump(at.f, done);
+	skep_ir_at(at.f, done);
 	skep_ir_exit(at.f, I(0));
 	return at.f;
 }
@@ -216,6 +261,7 @@ static struct skep_ir_func *compiled(const struct emit *e)
 	skep_ir_branch(at.f, SKEP_IR_EQ, R(GET(&at, back)), I(0), now_in, go);
 	skep_ir_at(at.f, now_in);
 	CALL(&at, interrupted(e));
+	CALL(&at, settle(e));
 	skep_ir_jump(at.f, go);
 	skep_ir_at(at.f, go);
 	cfa = GET(&at, cfa);
@@ -245,24 +291,7 @@ static struct skep_ir_func *bare(const struct emit *e)
 	return at.f;
 }
 
-/* Is it in any heap? To @then if not. */
-static void if_no_code(const struct emit_func *at, uint32_t addr, uint32_t then)
-{
-	uint32_t is = skep_ir_block(at->f);
-
-	for (uint32_t i = 0; i < SKEP_HOTSPOT_HEAPS; i++) {
-		int32_t heap = FIELD(at, java.hotspot.heaps) +
-			       (int32_t)(i * sizeof(struct skep_hotspot_heap));
-		uint32_t low = skep_ir_load(at->f, 8, R(at->w), heap);
-		uint32_t n_bytes = skep_ir_load(at->f, 8, R(at->w), heap + 8);
-		if_is(at, SKEP_IR_ULT, skep_emit_alu(at, SKEP_IR_SUB, addr, R(low)), R(n_bytes), is);
-	}
-	skep_ir_jump(at->f, then);
-	skep_ir_at(at->f, is);
-}
-
-/* What was interrupted before it had a frame of its own, or after; code in a heap is called from
- * such code only, but for what is called first. */
+/* What was interrupted before it had a frame of its own, or after. */
 static void leave_interrupted(const struct emit_func *at, uint32_t is_read)
 {
 	uint32_t top = skep_ir_block(at->f), on = skep_ir_block(at->f), name = GET(at, java.name);
@@ -278,7 +307,7 @@ static void leave_interrupted(const struct emit_func *at, uint32_t is_read)
 	if_is(at, SKEP_IR_EQ, name, I(HANDLES), top);
 	if_is(at, SKEP_IR_EQ, is_read, I(0), top);
 	if_is(at, SKEP_IR_ULT, GET(at, fp), R(GET(at, sp)), top);
-	if_no_code(at, GET(at, java.below[IN_PC]), top);
+	if_is(at, SKEP_IR_EQ, CALL(at, in_heap(at->e), R(GET(at, java.below[IN_PC]))), I(0), top);
 	skep_ir_jump(at->f, on);
 	skep_ir_at(at->f, top);
 	skep_ir_exit(at->f, R(CALL(at, bare(at->e))));

@@ -34,8 +34,8 @@ struct skep_ir_func *skep_emit_hotspot(const struct emit *e)
 	struct emit_func at = skep_emit_begin(e, "unwind_hotspot", 1);
 	uint32_t known = skep_ir_block(at.f), unknown = skep_ir_block(at.f);
 	uint32_t map = skep_ir_map(at.f, e->maps->of[SKEP_UNWIND_MAP_HOTSPOTS]);
-	uint32_t entry = skep_ir_calln(at.f, BPF_FUNC_map_lookup_elem, R(map),
-				       R(ADDRESS(&at, asked.tgid)));
+	uint32_t entry =
+		skep_ir_calln(at.f, BPF_FUNC_map_lookup_elem, R(map), R(ADDRESS(&at, asked.tgid)));
 
 	PUT(&at, java.is_looked_for, I(1));
 	PUT(&at, java.blob_bytes, I(0));
@@ -47,6 +47,7 @@ struct skep_ir_func *skep_emit_hotspot(const struct emit *e)
 	begin_methods(&at);
 	skep_ir_exit(at.f, I(0));
 	skep_ir_at(at.f, unknown);
+	PUT(&at, java.is_asked_for, I(1));
 	PUT(&at, asked.number, I(SKEP_UNWIND_ASK_MACHINE));
 	skep_emit_ask(&at);
 	skep_ir_exit(at.f, I(0));
@@ -126,7 +127,8 @@ static uint32_t blob_word(const struct emit_func *at, uint32_t off)
 /* Is @addr in the code of the blob that was read? */
 static void take_blob(const struct emit_func *at, uint32_t addr)
 {
-	uint32_t code = BLOB(at, code), n_bytes = skep_emit_alu(at, SKEP_IR_SUB, BLOB(at, end), R(code));
+	uint32_t code = BLOB(at, code),
+		 n_bytes = skep_emit_alu(at, SKEP_IR_SUB, BLOB(at, end), R(code));
 	uint32_t off = skep_emit_alu(at, SKEP_IR_SUB, addr, R(code));
 	uint32_t failed = skep_emit_read(at, ADDRESS(at, java.name), 8, BLOB(at, name));
 
@@ -148,8 +150,8 @@ struct skep_ir_func *skep_emit_blob(const struct emit *e)
 	PUT(&at, java.is_start, I(0));
 	find_segment(&at, addr);
 	skep_ir_store(at.f, 8, S(box, 0), 0, R(at.w));
-	skep_ir_calln(at.f, BPF_FUNC_loop, I(SEGMENT_STEPS), R(skep_ir_func_addr(at.f, one_step(e))),
-		      S(box, 0), I(0));
+	skep_ir_calln(at.f, BPF_FUNC_loop, I(SEGMENT_STEPS),
+		      R(skep_ir_func_addr(at.f, one_step(e))), S(box, 0), I(0));
 	exit_if(&at, SKEP_IR_EQ, GET(&at, java.is_start), I(0), 1);
 	from = skep_emit_alu(&at, SKEP_IR_SHL, GET(&at, java.segment), R(GET(&at, java.shift)));
 	from = skep_emit_alu(&at, SKEP_IR_ADD, from, R(GET(&at, java.low)));
@@ -212,7 +214,8 @@ struct skep_ir_func *skep_emit_method(const struct emit *e)
 	struct emit_func at = skep_emit_begin(e, "unwind_method", 2);
 	uint32_t method = GET(&at, java.method), place, word, from;
 
-	from = skep_emit_alu(&at, SKEP_IR_ADD, method, R(GET(&at, java.hotspot.names.const_method)));
+	from = skep_emit_alu(&at, SKEP_IR_ADD, method,
+			     R(GET(&at, java.hotspot.names.const_method)));
 	exit_if(&at, SKEP_IR_NE, skep_emit_read(&at, ADDRESS(&at, java.part), 8, from), I(0), 0);
 	from = skep_emit_alu(&at, SKEP_IR_ADD, GET(&at, java.part),
 			     R(GET(&at, java.hotspot.names.constants)));

@@ -110,6 +110,7 @@ static void take_registers(const struct emit_func *at)
 	PUT(at, guessed, I(0));
 	PUT(at, runtime, I(0));
 	PUT(at, java.is_looked_for, I(0));
+	PUT(at, java.is_asked_for, I(0));
 	PUT(at, java.stack.n, I(0));
 	PUT(at, stack.end, I(SKEP_UNWIND_FULL));
 }
@@ -185,8 +186,9 @@ static void take_interpreter(const struct emit_func *at)
 	maps.lost_off = at->e->lost.off;
 	skep_ir_branch(at->f, SKEP_IR_NE, R(GET(at, java.stack.n)), I(0), methods, none);
 	skep_ir_at(at->f, methods);
-	PUT(at, stack.interp, R(skep_ir_call_func(at->f, skep_emit_methods(at->e), 1,
-						  (struct skep_opnd[]){R(at->w)})));
+	PUT(at, stack.interp,
+	    R(skep_ir_call_func(at->f, skep_emit_methods(at->e), 1,
+				(struct skep_opnd[]){R(at->w)})));
 	skep_ir_jump(at->f, done);
 	skep_ir_at(at->f, none);
 	const struct skep_opnd args[] = {R(GET(at, runtime)), R(GET(at, runtime_bias))};
@@ -196,6 +198,24 @@ static void take_interpreter(const struct emit_func *at)
 	    R(skep_ir_call_func(at->f, skep_interp_program(at->e->prog, &maps), 2, args)));
 	skep_ir_jump(at->f, done);
 	skep_ir_at(at->f, done);
+}
+
+/* Code made at run time had no frame pointers; perhaps it will be known what it has. */
+static void judge_asked(const struct emit_func *at)
+{
+	struct skep_ir_func *f = at->f;
+	uint32_t see = skep_ir_block(f), asked = skep_ir_block(f), done = skep_ir_block(f);
+
+	skep_ir_branch(f, SKEP_IR_NE, R(GET(at, java.is_asked_for)), I(0), see, done);
+	skep_ir_at(f, see);
+	branch_on_end(at, SKEP_UNWIND_UNREADABLE, asked);
+	branch_on_end(at, SKEP_UNWIND_UNMAPPED, asked);
+	branch_on_end(at, SKEP_UNWIND_STUCK, asked);
+	skep_ir_jump(f, done);
+	skep_ir_at(f, asked);
+	PUT(at, stack.end, I(SKEP_UNWIND_ASKED));
+	skep_ir_jump(f, done);
+	skep_ir_at(f, done);
 }
 
 /* A thread that ends, or executes another program, has no stack any more before it stops having
@@ -250,6 +270,7 @@ struct skep_ir_func *skep_unwind_program(struct skep_ir_func *prog,
 	skep_ir_calln(at.f, BPF_FUNC_loop, R(skep_ir_param(at.f, 0)),
 		      R(skep_ir_func_addr(at.f, skep_emit_frame(&e))), S(box, 0), I(0));
 	judge_guess(&at);
+	judge_asked(&at);
 	if (maps->mm.is_known)
 		judge_gone(&at);
 	take_interpreter(&at);

@@ -143,29 +143,6 @@ int skep_unwinding_fd(const struct skep_unwinding *unwinding)
 	return unwinding ? unwinding->epoll_fd : -1;
 }
 
-/* A stack leads through several files: what else the process has mapped is sure to be asked for,
- * but only one at a time, and each time a stack would be cut short. */
-static void load_rest(const struct skep_unwinding *unwinding, uint32_t tgid)
-{
-	const struct skep_unwind_arrays *arrays = &unwinding->maps.arrays;
-	struct skep_unwind_process_entry entry;
-
-	if (skep_bpf_map_lookup(unwinding->maps.fds[SKEP_UNWIND_MAP_PROCESSES], &tgid, &entry, 0))
-		return;
-	for (uint32_t i = 0; i < entry.n && i < FILES_AT_ONCE; i++) {
-		const struct skep_unwind_mapping *mapping = &arrays->mappings[entry.first + i];
-		if (mapping->file == SKEP_UNWIND_FILE_ASK &&
-		    !skep_unwind_tracker_expect(unwinding->tracker, tgid, mapping->number))
-			return;
-	}
-}
-
-void skep_unwinding_prepare(struct skep_unwinding *unwinding, pid_t pid)
-{
-	if (unwinding && skep_unwind_tracker_ask(unwinding->tracker, (uint32_t)pid, UINT32_MAX))
-		load_rest(unwinding, (uint32_t)pid);
-}
-
 /* --- Machines of Java ------------------------------------------------------------------------- */
 
 /* Where libjvm.so begins; 0: it has none. */
@@ -202,6 +179,33 @@ static void answer_machine(struct skep_unwinding *unwinding, uint32_t tgid)
 }
 
 /* --- Questions -------------------------------------------------------------------------------- */
+
+/* A stack leads through several files: what else the process has mapped is sure to be asked for,
+ * but only one at a time, and each time a stack would be cut short. */
+static void load_rest(const struct skep_unwinding *unwinding, uint32_t tgid)
+{
+	const struct skep_unwind_arrays *arrays = &unwinding->maps.arrays;
+	struct skep_unwind_process_entry entry;
+
+	if (skep_bpf_map_lookup(unwinding->maps.fds[SKEP_UNWIND_MAP_PROCESSES], &tgid, &entry, 0))
+		return;
+	for (uint32_t i = 0; i < entry.n && i < FILES_AT_ONCE; i++) {
+		const struct skep_unwind_mapping *mapping = &arrays->mappings[entry.first + i];
+		if (mapping->file == SKEP_UNWIND_FILE_ASK &&
+		    !skep_unwind_tracker_expect(unwinding->tracker, tgid, mapping->number))
+			return;
+	}
+}
+
+void skep_unwinding_prepare(struct skep_unwinding *unwinding, pid_t pid)
+{
+	if (!unwinding)
+		return;
+	if (skep_unwind_tracker_ask(unwinding->tracker, (uint32_t)pid, SKEP_UNWIND_ASK_PROCESS))
+		load_rest(unwinding, (uint32_t)pid);
+	if (find_machine((uint32_t)pid)) /* if not, there may be one later */
+		answer_machine(unwinding, (uint32_t)pid);
+}
 
 /* Whatever came of it, it may be asked for again: what waits for room is known to be waited for. */
 static int answer(void *ctx, const void *data, size_t size)
