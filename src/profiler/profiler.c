@@ -140,7 +140,7 @@ bool skep_profiler_step(struct skep_profiler *profiler)
 
 /* --- The end --------------------------------------------------------------------------------- */
 
-static void name_types(const struct skep_profiler_wish *wish, struct skep_profile *profile)
+void skep_profiler_types(const struct skep_profiler_wish *wish, struct skep_profile *profile)
 {
 	const struct skep_profiler_source_info *source = &skep_profiler_sources[wish->source];
 
@@ -150,6 +150,12 @@ static void name_types(const struct skep_profiler_wish *wish, struct skep_profil
 		skep_profile_add_type(profile, source->total, source->unit);
 	if (source->n[0])
 		skep_profile_add_type(profile, source->n, "count");
+	/* Each hit of that. */
+	if (wish->event) {
+		profile->period = 1;
+		profile->period_type.name = skep_profile_text(profile, wish->event);
+		profile->period_type.unit = skep_profile_text(profile, "count");
+	}
 	if (!(source->flags & SKEP_PROFILER_IS_SAMPLED))
 		return;
 	profile->period = 1000000000 / wish->hertz;
@@ -231,7 +237,7 @@ static int collect(struct skep_profiler *profiler, const struct moment *end,
 	skep_profile_init(&profile);
 	profile.start_ns = profiler->start_ns;
 	profile.duration_ns = end->ns - profiler->began_ns;
-	name_types(&profiler->wish, &profile);
+	skep_profiler_types(&profiler->wish, &profile);
 	const struct skep_collect collect = {
 		.namer = &profiler->namer,
 		.wish = &profiler->wish,

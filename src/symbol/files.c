@@ -172,9 +172,8 @@ static int open_checked(int root_fd, const char *path, const struct skep_mapping
 	return TAKE_FD(fd);
 }
 
-static int open_mapping(pid_t pid, const struct skep_maps *maps, const struct skep_mapping *m)
+int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m)
 {
-	const char *path = maps->paths + m->path;
 	_cleanup_close_ int root_fd = -1;
 	char link[128];
 	int fd;
@@ -195,7 +194,7 @@ static int open_mapping(pid_t pid, const struct skep_maps *maps, const struct sk
 	return fd;
 }
 
-static bool key_of(int fd, struct skep_file_key *ret)
+bool skep_files_key(int fd, struct skep_file_key *ret)
 {
 	struct stat st;
 
@@ -216,7 +215,7 @@ static struct skep_file *add_file(struct skep_files *files, pid_t pid, const cha
 	struct skep_file_key key;
 	struct skep_file *file;
 
-	if (!key_of(fd, &key))
+	if (!skep_files_key(fd, &key))
 		return NULL;
 	file = find_key(files, &key);
 	if (file) {
@@ -266,7 +265,7 @@ static struct skep_file *resolve(struct skep_files *files, pid_t pid, const stru
 		return add_vdso(files, pid, m);
 	if (!m->inode)
 		return NULL;
-	fd = open_mapping(pid, maps, m);
+	fd = skep_files_open(pid, path, m);
 	return fd < 0 ? NULL : add_file(files, pid, path, fd);
 }
 

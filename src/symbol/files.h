@@ -50,6 +50,11 @@ struct skep_files {
 	struct skep_keeper reading; /* of what is in no file, see linux/vdso.h */
 };
 
+/** The file of mapping @m of @pid, whose path there is @path, for reading; -1: it is not to be had. */
+int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m);
+/** What tells a file from others, and from what it was before it was written. False: nothing can. */
+bool skep_files_key(int fd, struct skep_file_key *ret);
+
 void skep_files_init(struct skep_files *files);
 void skep_files_done(struct skep_files *files);
 /** Make sure that the file of mapping @m of @pid is known (open, at least). False: no file. */

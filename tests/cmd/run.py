@@ -6,6 +6,7 @@ import importlib.machinery
 import importlib.util
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -163,6 +164,32 @@ def check_lint():
                    "three": lambda: ["b.c: those"]}
     got = said_by(LINT.main)[-3:]
     assert got == ["failed: one: a.c:1: this", "failed: three: b.c: those", "1 passed, 2 failed"], got
+
+
+SOURCES = {
+    "fine.c": "int fine(int n) { return n + 1; }",
+    "unused.c": "void unused(void) { int n = 1; }",
+    "absent.c": "#include <no_such_header.h>",
+    "assembler.c": 'void assembler(void) { __asm__("no_such_instruction %eax"); }',
+    "other.c": "int other(void) { char *text = 5; return !text; }",
+}
+
+
+def check_clang():
+    """Files that are compiled together: each is, whatever is wrong with those before it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in SOURCES.items():
+            Path(folder, name).write_text(text + "\n")
+        commands = [{"file": name, "command": f"clang -I{folder}/{name}.p -Wall -Werror -O0 -MD -MQ "
+                                              f"{name}.o -MF {name}.d -o {name}.o -c {name}"}
+                    for name in SOURCES]
+        work = LINT.clang.batches(commands)
+        found = LINT.clang.findings_of(commands, folder, 2)
+        left = sorted(path.name for path in Path(folder).iterdir())
+    assert [sorted(files) for _, files in work] == [sorted(SOURCES)], work
+    places = {line.split(":")[0] for line in found if re.search(r":\d+: (fatal )?error: ", line)}
+    assert places == set(SOURCES) - {"fine.c"}, found
+    assert left == sorted(SOURCES), left
 
 
 DEV = """\
