@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "interp/hotspot.h"
 #include "interp/php.h"
 #include "interp/python.h"
 #include "interp/ruby.h"
@@ -13,6 +14,28 @@ struct interpreter {
 		    struct skep_interp_code *code);
 	uint32_t (*line)(const struct skep_interp_code *code, uint32_t at);
 };
+
+/* The machine itself: where it keeps what is its table. What it lacks is its name, if any. */
+static int read_machine(const struct skep_interp_memory *memory, uint64_t base, uint32_t check,
+			struct skep_interp_code *code)
+{
+	struct skep_hotspot hotspot;
+	const char *missing = NULL;
+	int err = skep_hotspot_read(memory, base, &hotspot, &missing);
+
+	if (err && !missing)
+		return err;
+	if (missing)
+		skep_buf_add(&code->function, missing, strlen(missing));
+	else
+		skep_buf_add(&code->lines, (const char *)&hotspot, sizeof(hotspot));
+	return 0;
+}
+
+static uint32_t no_line(const struct skep_interp_code *code, uint32_t at)
+{
+	return 0;
+}
 
 static const struct interpreter interpreters[SKEP_INTERP_VERSION_CNT] = {
 #define PYTHON(major, minor, ...)                                                                  \
@@ -27,6 +50,8 @@ static const struct interpreter interpreters[SKEP_INTERP_VERSION_CNT] = {
 	[SKEP_INTERP_RUBY_##major##_##minor] = {skep_ruby_read, skep_ruby_code_line},
 #include "interp/rubies.def"
 #undef RUBY
+	[SKEP_INTERP_HOTSPOT] = {NULL, no_line}, /* skep_hotspot_read_method() */
+	[SKEP_INTERP_HOTSPOT_MACHINE] = {read_machine, no_line},
 };
 
 int skep_interp_code_read(const struct skep_interp_memory *memory, uint32_t version, uint64_t addr,
@@ -34,7 +59,7 @@ int skep_interp_code_read(const struct skep_interp_memory *memory, uint32_t vers
 {
 	struct skep_interp_code code = {.version = version};
 
-	if (version == SKEP_INTERP_NONE || version >= SKEP_INTERP_VERSION_CNT)
+	if (version >= SKEP_INTERP_VERSION_CNT || !interpreters[version].read)
 		return -EINVAL;
 	int err = interpreters[version].read(memory, addr, check, &code);
 	if (err)

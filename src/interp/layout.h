@@ -35,6 +35,8 @@ enum skep_interp_version {
 #define RUBY(major, minor, ...) SKEP_INTERP_RUBY_##major##_##minor,
 #include "interp/rubies.def"
 #undef RUBY
+	SKEP_INTERP_HOTSPOT,         /* of any version: hotspot_layout.h */
+	SKEP_INTERP_HOTSPOT_MACHINE, /* no frames, but where that keeps what: reading.h */
 	SKEP_INTERP_VERSION_CNT
 };
 

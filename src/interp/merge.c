@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "interp/hotspot_layout.h"
+
 enum language { NONE, PYTHON, PHP, RUBY };
 
 static const enum language languages[SKEP_INTERP_VERSION_CNT] = {
@@ -128,4 +130,16 @@ struct skep_interp_rest skep_interp_merge(const struct skep_interp_stack *stack,
 	if (is_whole)
 		rest.n_displaced += n_frames_of(&runs, at, runs.n);
 	return rest;
+}
+
+/* The first entry is no frame. */
+void skep_interp_place(const struct skep_interp_stack *stack, uint32_t n,
+		       struct skep_interp_run *ret_runs)
+{
+	memset(ret_runs, 0, n * sizeof(*ret_runs));
+	for (uint32_t i = 1; i < n_of(stack); i++) {
+		uint32_t place = stack->frames[i].at & SKEP_HOTSPOT_PLACE;
+		if (place < n)
+			ret_runs[place] = (struct skep_interp_run){.first = (uint16_t)i, .n = 1};
+	}
 }

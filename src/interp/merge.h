@@ -46,4 +46,13 @@ struct skep_interp_rest skep_interp_merge(const struct skep_interp_stack *stack,
 					  const bool *is_evaluator, uint32_t n, bool is_whole,
 					  struct skep_interp_run *ret_runs);
 
+/**
+ * The same for a stack of HotSpot's, each of whose frames says itself where it stands.
+ *
+ * @n         native frames
+ * @ret_runs  @n of them
+ */
+void skep_interp_place(const struct skep_interp_stack *stack, uint32_t n,
+		       struct skep_interp_run *ret_runs);
+
 #endif

@@ -1,7 +1,9 @@
 /* See names.h. */
 #include "interp/names.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/strmap.h"
@@ -241,13 +243,18 @@ static void read_all(struct skep_interp_names *names, struct unknown *unknown)
 }
 
 static void want(struct skep_interp_names *names, struct unknown *unknown, const struct key *key,
-		 uint32_t version)
+		 const struct skep_interp_stack *stack)
 {
+	struct skep_interp_seen seen = {
+		.addr = key->addr, .check = key->check, .version = stack->version};
+
 	for (uint32_t i = 0; i < unknown->n; i++) {
 		if (unknown->of[i].addr == key->addr && unknown->of[i].check == key->check)
 			return; /* it calls itself */
 	}
-	unknown->of[unknown->n++] = (struct skep_interp_seen){key->addr, key->check, version};
+	if (stack->version == SKEP_INTERP_HOTSPOT)
+		memcpy(&seen.names, &stack->frames[0], sizeof(seen.names));
+	unknown->of[unknown->n++] = seen;
 	if (unknown->n == SKEP_INTERP_READ_MOST)
 		read_all(names, unknown);
 }
@@ -259,7 +266,9 @@ void skep_interp_names_note(struct skep_interp_names *names, uint32_t tgid,
 {
 	struct unknown unknown = {.process = get_process(names, tgid)};
 
-	for (uint32_t i = 0; i < stack->n && i < SKEP_INTERP_FRAMES_MOST; i++) {
+	for (uint32_t i = stack->version == SKEP_INTERP_HOTSPOT; i < stack->n; i++) {
+		if (i == SKEP_INTERP_FRAMES_MOST)
+			break;
 		const struct skep_interp_frame *frame = &stack->frames[i];
 		const struct key key = {frame->code, frame->check, 0};
 		if (!frame->code || find(&unknown.process->young, &key))
@@ -268,10 +277,27 @@ void skep_interp_names_note(struct skep_interp_names *names, uint32_t tgid,
 		if (known)
 			add(names, unknown.process, known);
 		else
-			want(names, &unknown, &key, stack->version);
+			want(names, &unknown, &key, stack);
 	}
 	read_all(names, &unknown);
 	bound(names, unknown.process);
+}
+
+int skep_interp_names_machine(struct skep_interp_names *names, uint32_t tgid, uint64_t base,
+			      struct skep_hotspot *ret)
+{
+	const struct skep_interp_seen seen = {.addr = base, .version = SKEP_INTERP_HOTSPOT_MACHINE};
+	struct skep_interp_code code;
+
+	if (skep_interp_read(&names->keeper, tgid, &seen, 1, &code)) {
+		names->n_given_up++;
+		return -EAGAIN;
+	}
+	bool is_told = code.lines.len == sizeof(*ret);
+	if (is_told)
+		memcpy(ret, code.lines.data, sizeof(*ret));
+	skep_interp_code_done(&code);
+	return is_told ? 0 : -ENOTSUP;
 }
 
 uint64_t skep_interp_names_given_up(const struct skep_interp_names *names)

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "interp/layout.h"
+#include "interp/hotspot_layout.h"
 
 struct skep_interp_names;
 
@@ -43,6 +43,16 @@ bool skep_interp_names_find(const struct skep_interp_names *names, uint32_t tgid
 			    const struct skep_interp_frame *frame, struct skep_interp_name *ret);
 /** How often reading was given up as the process's memory did not answer, or had not before. */
 uint64_t skep_interp_names_given_up(const struct skep_interp_names *names);
+/**
+ * Read where HotSpot keeps what in process @tgid, whose libjvm.so begins at @base. Nothing is kept.
+ *
+ * @ret    untouched on error
+ * Return  0 | -ENOTSUP it does not say, or something that is needed is missing | -EAGAIN its memory
+ *         did not answer
+ * Cost    some hundred system calls of another process; at most a second
+ */
+int skep_interp_names_machine(struct skep_interp_names *names, uint32_t tgid, uint64_t base,
+			      struct skep_hotspot *ret);
 size_t skep_interp_names_memory(const struct skep_interp_names *names);
 
 #endif

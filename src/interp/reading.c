@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "interp/hotspot.h"
 #include "interp/memory.h"
 
 #define ANSWER_MS 1000
@@ -46,6 +47,18 @@ static bool give(const struct skep_interp_code *code)
 	       skep_work_give(code->lines.data, head.lines);
 }
 
+static int read_seen(const struct skep_interp_memory *memory, const struct skep_interp_seen *seen,
+		     struct skep_interp_code *code)
+{
+	if (seen->version != SKEP_INTERP_HOTSPOT)
+		return skep_interp_code_read(memory, seen->version, seen->addr, seen->check, code);
+	code->version = seen->version;
+	int err = skep_hotspot_read_method(memory, &seen->names, seen->addr, seen->check, code);
+	if (err)
+		skep_interp_code_done(code);
+	return err;
+}
+
 static bool answer(const struct question *question, uint32_t i)
 {
 	pid_t pid = (pid_t)question->tgid;
@@ -53,7 +66,7 @@ static bool answer(const struct question *question, uint32_t i)
 	const struct skep_interp_seen *seen = &question->of[i];
 	struct skep_interp_code code = {0};
 
-	if (skep_interp_code_read(&memory, seen->version, seen->addr, seen->check, &code))
+	if (read_seen(&memory, seen, &code))
 		code = (struct skep_interp_code){.version = SKEP_INTERP_NONE};
 	bool is_wanted = give(&code);
 	skep_interp_code_done(&code);

@@ -8,6 +8,7 @@
 
 #include "base/keeper.h"
 #include "interp/code.h"
+#include "interp/hotspot_layout.h"
 
 #define SKEP_INTERP_READ_MOST 16 /* functions at once: 1.6 MiB, if they are such */
 
@@ -15,6 +16,7 @@
 struct skep_interp_seen {
 	uint64_t addr;
 	uint32_t check, version; /* enum skep_interp_version */
+	struct skep_hotspot_names names; /* of HOTSPOT; MACHINE: addr is where libjvm.so begins */
 };
 
 /** The process is begun with the first reading. skep_keeper_done() */

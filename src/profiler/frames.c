@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "interp/hotspot_layout.h"
 #include "interp/v8.h"
 #include "profiler/impl.h"
 
@@ -293,21 +294,13 @@ static void get(struct skep_namer *namer, struct stack *stack)
 
 /* --- What an interpreter runs ----------------------------------------------------------------- */
 
-/* Lay the interpreter's frames beside the stack's. */
-static void merge(struct skep_namer *namer, struct stack *stack)
+/* Lay the interpreter's frames beside the stack's, by the names of those that are in its @frames. */
+static void merge_by_names(struct skep_namer *namer, const struct stack *stack,
+			   const uint64_t *frames)
 {
 	bool is_evaluator[SKEP_PROFILER_FRAMES_MOST];
-	uint64_t frames[SKEP_UNWIND_FRAME_WORDS];
 	enum skep_unwind_end end = skep_map_stack_end(namer->maps, stack->key->stack_id);
 
-	if (!stack->n || !stack->is_user || !namer->interp)
-		return;
-	int err = skep_map_stack_interp(namer->maps, stack->key->stack_id, frames,
-					&namer->interp_stack);
-	namer->lost.n_chainless += err && err != -ENOENT;
-	stack->is_interpreted = !err;
-	if (err)
-		return;
 	for (uint32_t i = 0; i < stack->n; i++) {
 		const struct place place = place_at(namer, stack, i);
 		struct skep_symbol symbol;
@@ -323,7 +316,36 @@ static void merge(struct skep_namer *namer, struct stack *stack)
 		end == SKEP_UNWIND_ROOT || end == SKEP_UNWIND_GUESSED, namer->runs);
 	namer->outer = rest.outer;
 	namer->lost.n_displaced += rest.n_displaced;
+}
+
+static void merge(struct skep_namer *namer, struct stack *stack)
+{
+	uint64_t frames[SKEP_UNWIND_FRAME_WORDS];
+
+	if (!stack->n || !stack->is_user || !namer->interp)
+		return;
+	int err = skep_map_stack_interp(namer->maps, stack->key->stack_id, frames,
+					&namer->interp_stack);
+	namer->lost.n_chainless += err && err != -ENOENT;
+	stack->is_interpreted = !err;
+	if (err)
+		return;
+	namer->outer = (struct skep_interp_run){0};
+	if (namer->interp_stack.version == SKEP_INTERP_HOTSPOT)
+		skep_interp_place(&namer->interp_stack, stack->n, namer->runs);
+	else
+		merge_by_names(namer, stack, frames);
 	skep_interp_names_note(namer->interp, stack->key->pid, &namer->interp_stack);
+}
+
+/* Of Java, each says itself what it is. */
+static enum skep_frame_kind kind_of_interpreted(const struct skep_namer *namer,
+						const struct skep_interp_frame *at)
+{
+	bool is_compiled = namer->interp_stack.version == SKEP_INTERP_HOTSPOT &&
+			   at->at & SKEP_HOTSPOT_COMPILED;
+
+	return is_compiled ? SKEP_FRAME_JIT : SKEP_FRAME_INTERPRETED;
 }
 
 static uint32_t add_interpreted(struct skep_namer *namer, const struct stack *stack, uint32_t i,
@@ -340,7 +362,7 @@ static uint32_t add_interpreted(struct skep_namer *namer, const struct stack *st
 		.module = skep_profile_text(namer->profile, name.file),
 		.file = skep_profile_text(namer->profile, name.file),
 		.line = name.line,
-		.kind = SKEP_FRAME_INTERPRETED,
+		.kind = (uint8_t)kind_of_interpreted(namer, at),
 	};
 	return skep_profile_node(namer->profile, node, skep_profile_frame(namer->profile, &frame));
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "interp/hotspot_layout.h"
 #include "linux/bpf.h"
 
 /* An array is the only value of its map: so a program reads it without a call, and elements of four
@@ -50,6 +51,9 @@ struct skep_unwind_map_shape skep_unwind_map_shape(enum skep_unwind_map map,
 	case SKEP_UNWIND_MAP_CODE:
 		return hash("uw_code", sizes->files, sizeof(struct skep_unwind_code_key),
 			    sizeof(struct skep_unwind_code));
+	case SKEP_UNWIND_MAP_HOTSPOTS:
+		return hash("uw_hotspots", sizes->processes, sizeof(uint32_t),
+			    sizeof(struct skep_hotspot));
 	default:
 		return hash("uw_processes", sizes->processes, sizeof(uint32_t),
 			    sizeof(struct skep_unwind_process_entry));
@@ -75,8 +79,10 @@ static int set_process(void *ctx, uint32_t tgid, const struct skep_unwind_proces
 	const struct skep_unwind_maps *maps = ctx;
 	int fd = maps->fds[SKEP_UNWIND_MAP_PROCESSES];
 
-	return entry ? skep_bpf_map_update(fd, &tgid, entry, BPF_ANY)
-		     : skep_bpf_map_delete(fd, &tgid);
+	if (entry)
+		return skep_bpf_map_update(fd, &tgid, entry, BPF_ANY);
+	skep_bpf_map_delete(maps->fds[SKEP_UNWIND_MAP_HOTSPOTS], &tgid);
+	return skep_bpf_map_delete(fd, &tgid);
 }
 
 static void set_code(void *ctx, const struct skep_unwind_code_key *key,

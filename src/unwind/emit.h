@@ -6,6 +6,8 @@
  *	emit_odd.c    what a frame has seldom: signals, other registers, ends
  *	emit_find.c   the mapping and the rule of an address
  *	emit_vma.c    the mapping by the kernel's tree of them
+ *	emit_code.c   frames of code that was made at run time: by pointers, and HotSpot's
+ *	emit_hotspot.c  what HotSpot knows of its code, and methods kept by their names
  *	emit.c        a few words of all these
  *
  * All that a walk knows lies in one struct walk, in memory of the program's own of
@@ -17,6 +19,7 @@
 
 #include <stddef.h>
 
+#include "interp/hotspot_layout.h"
 #include "unwind/program.h"
 #include "unwind/walk.h"
 
@@ -25,6 +28,32 @@ enum { PT_RBP = 4, PT_RIP = 16, PT_CS = 17, PT_RSP = 19, PT_WORDS = 21 };
 
 #define BELOW_BYTES 64 /* below a CFA are read at once: that is where registers are saved */
 #define PCS_MASK    SKEP_UNWIND_FRAMES_MOST
+
+/* What is known of a process's HotSpot, and of its code that was met last. */
+struct skep_walk_java {
+	uint64_t is_looked_for;
+	uint64_t is_asked_for;          /* nothing is known yet */
+	uint64_t blob_code, blob_bytes; /* where its code is; 0: none was met yet */
+	uint64_t name;                  /* its first eight characters */
+	uint64_t low, map, shift;       /* of the heap, */
+	uint64_t segment;               /* and the one that is looked at */
+	uint64_t is_start;              /* it is where its block begins */
+	uint64_t keeps_fp;              /* the frame has not saved the frame pointer */
+	uint64_t was, now;              /* bytes before the instruction, and of it */
+	uint64_t hash;
+	uint64_t method, part; /* that is to be kept; the address of its constant part */
+	uint64_t words[SKEP_INTERP_CHECK_WORDS];
+	uint64_t below[5]; /* of an interpreted frame, up to its return address */
+	uint8_t hop, unused[7];
+	struct skep_hotspot hotspot;
+	uint8_t blob[SKEP_HOTSPOT_BLOB_BYTES];
+	uint64_t behind; /* so that a masked offset stays inside */
+	struct skep_interp_fresh fresh;
+	uint32_t key, unused_too;
+	struct skep_interp_stack stack;
+};
+_Static_assert(SKEP_UNWIND_FRAMES_MOST < SKEP_INTERP_FRAMES_MOST, "and the entry before them");
+_Static_assert(SKEP_UNWIND_FRAMES_MOST <= SKEP_HOTSPOT_PLACE, "it says which");
 
 struct walk {
 	uint64_t pc, sp, fp;
@@ -40,14 +69,14 @@ struct walk {
 	uint32_t runtime, unused_too;  /* which is of this one; 0: none was met */
 	uint32_t key;                  /* the stack's number */
 	struct skep_unwind_asked asked;
-	uint64_t one;                       /* first value of an entry of `asked` */
-	struct skep_unwind_rule by_pointer; /* the rule of code that no table describes */
+	uint64_t one; /* first value of an entry of `asked` */
 	uint64_t below[BELOW_BYTES / 8];
 	uint64_t mm, entry; /* the kernel's: of the process; where in its tree of mappings, */
 	uint64_t node[SKEP_UNWIND_NODE_BYTES / 8]; /* and what was read there: see emit_vma.c */
 	struct skep_unwind_code_key code;          /* which file is mapped, */
 	uint64_t code_size;                        /* and which version of it */
 	uint32_t code_generation;
+	struct skep_walk_java java;
 	uint64_t regs[PT_WORDS];
 	struct skep_unwind_stack stack;
 	uint64_t unused; /* so that a masked index stays inside */
@@ -128,6 +157,20 @@ struct skep_ir_func *skep_emit_vma(const struct emit *e);
 struct skep_ir_func *skep_emit_leaving(const struct emit *e);
 /** In line: the rule's number in `rules`. */
 uint32_t skep_emit_rule(const struct emit_func *at, uint32_t addr);
+
+/** (walk): leaves a frame of code that was made at run time. May end. */
+struct skep_ir_func *skep_emit_code_frame(const struct emit *e);
+/** (walk): sets java.hotspot to that of the process, and asks for it if that is not known. Returns
+ *  0. */
+struct skep_ir_func *skep_emit_hotspot(const struct emit *e);
+/** (walk, address): sets java.blob to the code that is there. 1: there is none. */
+struct skep_ir_func *skep_emit_blob(const struct emit *e);
+/** (walk, what to add to the place): keeps java.method for the frame. Returns 0. */
+struct skep_ir_func *skep_emit_method(const struct emit *e);
+/** (walk): the number of the stack of methods; 0: there are none, or it could not be kept. */
+struct skep_ir_func *skep_emit_methods(const struct emit *e);
+/** In line: ask for what `asked` says, once. */
+void skep_emit_ask(const struct emit_func *at);
 
 /** (walk): no table is here: asks for it if there could be one. Ends. */
 struct skep_ir_func *skep_emit_missing(const struct emit *e);

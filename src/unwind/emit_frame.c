@@ -59,7 +59,7 @@ static void note_interpreter(const struct emit_func *at, uint32_t index, uint32_
 	skep_ir_store(at->f, 8, R(to), FIELD(at, stack.in_interpreter), R(bits));
 }
 
-/* Where the rule for @addr is. Code made at run time has frame pointers, we hope. */
+/* Where the rule for @addr is; code made at run time has none. */
 static uint32_t find_rule(const struct emit_func *at, uint32_t index, uint32_t addr)
 {
 	struct emit_array rules = {at->e->maps->of[SKEP_UNWIND_MAP_RULES], at->e->maps->sizes.rules,
@@ -76,8 +76,7 @@ static uint32_t find_rule(const struct emit_func *at, uint32_t index, uint32_t a
 	skep_ir_jump(at->f, found);
 	skep_ir_at(at->f, special);
 	skep_ir_branch_cold(at->f, SKEP_IR_NE, R(file), I(SKEP_UNWIND_FILE_FRAMES), missing);
-	skep_ir_set(at->f, rule, R(ADDRESS(at, by_pointer)));
-	skep_ir_jump(at->f, found);
+	skep_ir_exit(at->f, R(CALL(at, skep_emit_code_frame(at->e))));
 	skep_ir_at(at->f, missing);
 	skep_ir_exit(at->f, R(CALL(at, skep_emit_missing(at->e))));
 	skep_ir_at(at->f, found);

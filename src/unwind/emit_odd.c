@@ -59,7 +59,7 @@ static void ask_first(const struct emit_func *at, uint32_t key)
 	skep_ir_at(at->f, told);
 }
 
-static void ask(const struct emit_func *at)
+void skep_emit_ask(const struct emit_func *at)
 {
 	struct skep_ir_func *f = at->f;
 	uint32_t again = skep_ir_block(f), first = skep_ir_block(f), done = skep_ir_block(f);
@@ -83,7 +83,7 @@ struct skep_ir_func *skep_emit_missing(const struct emit *e)
 	skep_emit_end_if(&at, SKEP_IR_NE, GET(&at, file), I(SKEP_UNWIND_FILE_ASK),
 			 SKEP_UNWIND_UNMAPPED);
 	PUT(&at, asked.number, R(GET(&at, number)));
-	ask(&at);
+	skep_emit_ask(&at);
 	skep_emit_end(&at, SKEP_UNWIND_ASKED);
 	return at.f;
 }

@@ -12,6 +12,7 @@
  *	rows        struct skep_unwind_table's
  *	rules       struct skep_unwind_table's
  *	runtimes    at the index in `files`: the interpreter in it (interp/layout.h)
+ *	hotspots    hash: tgid -> its virtual machine of Java (interp/hotspot_layout.h)
  *
  * and what it writes:
  *
@@ -102,6 +103,8 @@ struct skep_unwind_asked {
 	uint32_t tgid;
 	uint32_t number; /* of the mapping whose file has no table yet */
 };
-#define SKEP_UNWIND_ASK_PROCESS UINT32_MAX /* as `number`: nothing is known of the process */
+/* As `number`: */
+#define SKEP_UNWIND_ASK_PROCESS UINT32_MAX       /* nothing is known of the process */
+#define SKEP_UNWIND_ASK_MACHINE (UINT32_MAX - 1) /* is there a HotSpot in it? */
 
 #endif

@@ -274,6 +274,7 @@ void skep_unwind_processes_on_exec(struct skep_unwind_processes *processes, uint
 	known->has_threads = false;
 	set_leader_ended(processes, known, false);
 	known->scan = processes->scan;
+	hide(processes, known); /* with what was found in its memory */
 	set_block(processes, known, skep_unwind_block_new(&processes->blocks));
 }
 

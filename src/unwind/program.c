@@ -111,16 +111,10 @@ static void take_registers(const struct emit_func *at)
 	PUT(at, runtime, I(0));
 	for (int i = 0; i < SKEP_UNWIND_FRAME_WORDS; i++)
 		PUT(at, stack.in_interpreter[i], I(0));
+	PUT(at, java.is_looked_for, I(0));
+	PUT(at, java.is_asked_for, I(0));
+	PUT(at, java.stack.n, I(0));
 	PUT(at, stack.end, I(SKEP_UNWIND_FULL));
-}
-
-static void put_rule(const struct emit_func *at, const struct skep_unwind_rule *rule)
-{
-	uint64_t words[2];
-
-	memcpy(words, rule, sizeof(words));
-	skep_ir_store(at->f, 8, R(at->w), FIELD(at, by_pointer), I((int64_t)words[0]));
-	skep_ir_store(at->f, 8, R(at->w), FIELD(at, by_pointer) + 8, I((int64_t)words[1]));
 }
 
 /* Of a process that is not known there are no mappings. */
@@ -183,6 +177,7 @@ static void judge_guess(const struct emit_func *at)
 static void take_interpreter(const struct emit_func *at)
 {
 	uint32_t some = skep_ir_block(at->f), done = skep_ir_block(at->f);
+	uint32_t methods = skep_ir_block(at->f), none = skep_ir_block(at->f);
 	struct skep_interp_maps maps = at->e->maps->interp;
 
 	PUT(at, stack.interp, I(0));
@@ -191,6 +186,13 @@ static void take_interpreter(const struct emit_func *at)
 		return;
 	maps.lost_map = at->e->lost.map;
 	maps.lost_off = at->e->lost.off;
+	skep_ir_branch(at->f, SKEP_IR_NE, R(GET(at, java.stack.n)), I(0), methods, none);
+	skep_ir_at(at->f, methods);
+	PUT(at, stack.interp,
+	    R(skep_ir_call_func(at->f, skep_emit_methods(at->e), 1,
+				(struct skep_opnd[]){R(at->w)})));
+	skep_ir_jump(at->f, done);
+	skep_ir_at(at->f, none);
 	const struct skep_opnd args[] = {R(GET(at, runtime)), R(GET(at, runtime_bias))};
 	skep_ir_branch(at->f, SKEP_IR_NE, args[0], I(0), some, done);
 	skep_ir_at(at->f, some);
@@ -198,6 +200,24 @@ static void take_interpreter(const struct emit_func *at)
 	    R(skep_ir_call_func(at->f, skep_interp_program(at->e->prog, &maps), 2, args)));
 	skep_ir_jump(at->f, done);
 	skep_ir_at(at->f, done);
+}
+
+/* Code made at run time had no frame pointers; perhaps it will be known what it has. */
+static void judge_asked(const struct emit_func *at)
+{
+	struct skep_ir_func *f = at->f;
+	uint32_t see = skep_ir_block(f), asked = skep_ir_block(f), done = skep_ir_block(f);
+
+	skep_ir_branch(f, SKEP_IR_NE, R(GET(at, java.is_asked_for)), I(0), see, done);
+	skep_ir_at(f, see);
+	branch_on_end(at, SKEP_UNWIND_UNREADABLE, asked);
+	branch_on_end(at, SKEP_UNWIND_UNMAPPED, asked);
+	branch_on_end(at, SKEP_UNWIND_STUCK, asked);
+	skep_ir_jump(f, done);
+	skep_ir_at(f, asked);
+	PUT(at, stack.end, I(SKEP_UNWIND_ASKED));
+	skep_ir_jump(f, done);
+	skep_ir_at(f, done);
 }
 
 /* A thread that ends, or executes another program, has no stack any more before it stops having
@@ -246,11 +266,6 @@ struct skep_ir_func *skep_unwind_program(struct skep_ir_func *prog,
 					 const struct skep_unwind_walk_maps *maps,
 					 struct skep_unwind_counter lost)
 {
-	static const struct skep_unwind_rule by_pointer = {.cfa = SKEP_CFA_FP,
-							   .fp = SKEP_CFI_AT_CFA,
-							   .ra = SKEP_CFI_AT_CFA,
-							   .cfa_off = 16,
-							   .fp_off = -16};
 	const struct emit e = {.prog = prog, .maps = maps, .lost = lost};
 	struct emit_func at = {.e = &e, .f = skep_ir_subprog(prog, "unwind", 1)};
 	uint32_t walk = skep_ir_slot(at.f, sizeof(struct walk), 8);
@@ -259,11 +274,11 @@ struct skep_ir_func *skep_unwind_program(struct skep_ir_func *prog,
 	at.w = skep_ir_addr(at.f, S(walk, 0), 0);
 	take_registers(&at);
 	take_process(&at);
-	put_rule(&at, &by_pointer);
 	skep_ir_store(at.f, 8, S(box, 0), 0, R(at.w));
 	skep_ir_calln(at.f, BPF_FUNC_loop, R(skep_ir_param(at.f, 0)),
 		      R(skep_ir_func_addr(at.f, skep_emit_frame(&e))), S(box, 0), I(0));
 	judge_guess(&at);
+	judge_asked(&at);
 	if (maps->mm.is_known)
 		judge_gone(&at);
 	take_interpreter(&at);

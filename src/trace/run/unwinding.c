@@ -11,7 +11,9 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
+#include "interp/hotspot.h"
 #include "linux/bpf.h"
+#include "linux/maps.h"
 #include "linux/ringbuf.h"
 #include "unwind/bpfmaps.h"
 
@@ -26,6 +28,7 @@ struct skep_unwinding {
 	int asked_fd;                        /* the session's, as the next */
 	int interp_fd;                       /* of interpreters' stacks */
 	int epoll_fd;                        /* owned */
+	uint64_t n_machines_lost;
 };
 
 static int take_maps(struct skep_unwinding *unwinding, const struct skep_unwind_walk_maps *walk,
@@ -140,6 +143,43 @@ int skep_unwinding_fd(const struct skep_unwinding *unwinding)
 	return unwinding ? unwinding->epoll_fd : -1;
 }
 
+/* --- Machines of Java ------------------------------------------------------------------------- */
+
+/* Where libjvm.so begins; 0: it has none. */
+static uint64_t find_machine(uint32_t tgid)
+{
+	const size_t end_len = strlen(SKEP_HOTSPOT_FILE);
+	struct skep_maps maps;
+	uint64_t base = 0;
+
+	if (skep_maps_read((pid_t)tgid, &maps))
+		return 0;
+	for (size_t i = 0; i < maps.n && !base; i++) {
+		const char *path = maps.paths + maps.data[i].path;
+		size_t len = strlen(path);
+		if (!maps.data[i].off && len >= end_len &&
+		    !strcmp(path + len - end_len, SKEP_HOTSPOT_FILE))
+			base = maps.data[i].start;
+	}
+	skep_maps_done(&maps);
+	return base;
+}
+
+/* Whatever it is, it is said: so it is not asked for again, until the process executes another
+ * program. */
+static void answer_machine(struct skep_unwinding *unwinding, uint32_t tgid)
+{
+	struct skep_hotspot hotspot = {.version = SKEP_INTERP_NONE};
+	uint64_t base = unwinding->names ? find_machine(tgid) : 0;
+
+	if (base && skep_interp_names_machine(unwinding->names, tgid, base, &hotspot))
+		unwinding->n_machines_lost++;
+	skep_bpf_map_update(unwinding->maps.fds[SKEP_UNWIND_MAP_HOTSPOTS], &tgid, &hotspot,
+			    BPF_ANY);
+}
+
+/* --- Questions -------------------------------------------------------------------------------- */
+
 /* A stack leads through several files: what else the process has mapped is sure to be asked for,
  * but only one at a time, and each time a stack would be cut short. */
 static void load_rest(const struct skep_unwinding *unwinding, uint32_t tgid)
@@ -159,19 +199,25 @@ static void load_rest(const struct skep_unwinding *unwinding, uint32_t tgid)
 
 void skep_unwinding_prepare(struct skep_unwinding *unwinding, pid_t pid)
 {
-	if (unwinding && skep_unwind_tracker_ask(unwinding->tracker, (uint32_t)pid, UINT32_MAX))
+	if (!unwinding)
+		return;
+	if (skep_unwind_tracker_ask(unwinding->tracker, (uint32_t)pid, SKEP_UNWIND_ASK_PROCESS))
 		load_rest(unwinding, (uint32_t)pid);
+	if (find_machine((uint32_t)pid)) /* if not, there may be one later */
+		answer_machine(unwinding, (uint32_t)pid);
 }
 
 /* Whatever came of it, it may be asked for again: what waits for room is known to be waited for. */
 static int answer(void *ctx, const void *data, size_t size)
 {
-	const struct skep_unwinding *unwinding = ctx;
+	struct skep_unwinding *unwinding = ctx;
 	const struct skep_unwind_asked *asked = data;
 
 	if (size < sizeof(*asked))
 		return 0;
-	if (skep_unwind_tracker_ask(unwinding->tracker, asked->tgid, asked->number))
+	if (asked->number == SKEP_UNWIND_ASK_MACHINE)
+		answer_machine(unwinding, asked->tgid);
+	else if (skep_unwind_tracker_ask(unwinding->tracker, asked->tgid, asked->number))
 		load_rest(unwinding, asked->tgid);
 	skep_bpf_map_delete(unwinding->asked_fd, asked);
 	return 0;
@@ -208,7 +254,9 @@ struct skep_unwind_losses skep_unwinding_losses(const struct skep_unwinding *unw
 {
 	struct skep_unwind_counts counts = {0};
 
-	if (unwinding)
+	if (unwinding) {
 		skep_unwind_tracker_counts(unwinding->tracker, &counts);
+		counts.losses.n[SKEP_UNWIND_LOST_MACHINES] += unwinding->n_machines_lost;
+	}
 	return counts.losses;
 }
