@@ -170,6 +170,12 @@ static int open_checked(int root_fd, const char *path, const struct skep_mapping
 	return TAKE_FD(fd);
 }
 
+static void map_link(pid_t pid, const struct skep_mapping *m, char *ret, size_t size)
+{
+	snprintf(ret, size, "/proc/%d/map_files/%llx-%llx", (int)pid, (unsigned long long)m->start,
+		 (unsigned long long)m->end);
+}
+
 static int open_mapping(pid_t pid, const struct skep_maps *maps, const struct skep_mapping *m)
 {
 	const char *path = maps->paths + m->path;
@@ -177,8 +183,7 @@ static int open_mapping(pid_t pid, const struct skep_maps *maps, const struct sk
 	char link[128];
 	int fd;
 
-	snprintf(link, sizeof(link), "/proc/%d/map_files/%llx-%llx", (int)pid,
-		 (unsigned long long)m->start, (unsigned long long)m->end);
+	map_link(pid, m, link, sizeof(link));
 	fd = open_checked(-1, link, m);
 	if (fd >= 0)
 		return fd;
@@ -193,19 +198,42 @@ static int open_mapping(pid_t pid, const struct skep_maps *maps, const struct sk
 	return fd;
 }
 
+static struct skep_file_key key_from(const struct stat *st)
+{
+	return (struct skep_file_key){
+		.dev = st->st_dev,
+		.inode = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.mtime_ns = st->st_mtim.tv_sec * 1000000000LL + st->st_mtim.tv_nsec,
+	};
+}
+
 static bool key_of(int fd, struct skep_file_key *ret)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return false;
-	*ret = (struct skep_file_key){
-		.dev = st.st_dev,
-		.inode = st.st_ino,
-		.size = (uint64_t)st.st_size,
-		.mtime_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec,
-	};
+	*ret = key_from(&st);
 	return true;
+}
+
+/* The very file, if it is known: looked at, not opened. Most that processes map are, and where the
+ * file system has no generations each process that begins asks for all of its own. */
+static struct skep_file *find_mapped(struct skep_files *files, pid_t pid,
+				     const struct skep_mapping *m)
+{
+	char link[128];
+	struct stat st;
+
+	map_link(pid, m, link, sizeof(link));
+	if (stat(link, &st) < 0 || st.st_ino != m->inode)
+		return NULL;
+	const struct skep_file_key key = key_from(&st);
+	struct skep_file *file = find_key(files, &key);
+	if (file)
+		file->last_use = ++files->clock;
+	return file;
 }
 
 static struct skep_file *add_file(struct skep_files *files, pid_t pid, const char *path, int fd)
@@ -264,6 +292,9 @@ static struct skep_file *resolve(struct skep_files *files, pid_t pid, const stru
 		return add_vdso(files, pid, m);
 	if (!m->inode)
 		return NULL;
+	struct skep_file *known = find_mapped(files, pid, m);
+	if (known)
+		return known;
 	fd = open_mapping(pid, maps, m);
 	return fd < 0 ? NULL : add_file(files, pid, path, fd);
 }
