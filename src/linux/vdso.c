@@ -51,8 +51,8 @@ static size_t find_own_bytes(void)
 	return bytes;
 }
 
-/* The kernel put it there, and it stays: looked for once, as whoever follows processes asks for each
- * that begins. 0: there is none. */
+/* The kernel put it there, and it stays: looked for once, as whoever follows processes asks for
+ * each that begins. 0: there is none. */
 static size_t own_bytes(void)
 {
 	static _Atomic size_t found; /* + 1; two threads that look find the same */

@@ -175,6 +175,12 @@ static int open_checked(int root_fd, const char *path, const struct skep_mapping
 	return fstat(fd, &st) < 0 || st.st_ino != m->inode ? -ENOENT : TAKE_FD(fd);
 }
 
+static void map_link(pid_t pid, const struct skep_mapping *m, char *ret, size_t size)
+{
+	snprintf(ret, size, "/proc/%d/map_files/%llx-%llx", (int)pid, (unsigned long long)m->start,
+		 (unsigned long long)m->end);
+}
+
 /* Return it | -errno */
 int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m)
 {
@@ -182,8 +188,7 @@ int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m)
 	char link[128];
 	int fd;
 
-	snprintf(link, sizeof(link), "/proc/%d/map_files/%llx-%llx", (int)pid,
-		 (unsigned long long)m->start, (unsigned long long)m->end);
+	map_link(pid, m, link, sizeof(link));
 	fd = open_checked(-1, link, m);
 	if (fd >= 0 || skep_fd_is_short(fd))
 		return fd;
@@ -198,19 +203,42 @@ int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m)
 	return fd;
 }
 
+static struct skep_file_key key_from(const struct stat *st)
+{
+	return (struct skep_file_key){
+		.dev = st->st_dev,
+		.inode = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.mtime_ns = st->st_mtim.tv_sec * 1000000000LL + st->st_mtim.tv_nsec,
+	};
+}
+
 bool skep_files_key(int fd, struct skep_file_key *ret)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return false;
-	*ret = (struct skep_file_key){
-		.dev = st.st_dev,
-		.inode = st.st_ino,
-		.size = (uint64_t)st.st_size,
-		.mtime_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec,
-	};
+	*ret = key_from(&st);
 	return true;
+}
+
+/* The very file, if it is known: looked at, not opened. Most that processes map are, and where the
+ * file system has no generations each process that begins asks for all of its own. */
+static struct skep_file *find_mapped(struct skep_files *files, pid_t pid,
+				     const struct skep_mapping *m)
+{
+	char link[128];
+	struct stat st;
+
+	map_link(pid, m, link, sizeof(link));
+	if (stat(link, &st) < 0 || st.st_ino != m->inode)
+		return NULL;
+	const struct skep_file_key key = key_from(&st);
+	struct skep_file *file = find_key(files, &key);
+	if (file)
+		file->last_use = ++files->clock;
+	return file;
 }
 
 static struct skep_file *add_file(struct skep_files *files, pid_t pid, const char *path, int fd)
@@ -271,6 +299,9 @@ static struct skep_file *resolve(struct skep_files *files, pid_t pid, const stru
 		return add_vdso(files, pid, m);
 	if (!m->inode)
 		return NULL;
+	struct skep_file *known = find_mapped(files, pid, m);
+	if (known)
+		return known;
 	fd = skep_files_open(pid, path, m);
 	if (skep_fd_is_short(fd))
 		*ret_none = NO_FD;
