@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/vec.h"
 #include "profiler/impl.h"
 
 #define RENEW_EACH  32                                         /* intervals */
@@ -24,6 +25,8 @@ struct skep_profiler {
 	struct skep_groups groups;
 	struct skep_stacks_seen seen;
 	uint64_t told[LOSSES_MOST]; /* losses that a profile had */
+	/* The same of trouble with lines, two each, of the names that there are now. */
+	SKEP_VEC(uint64_t) told_lines;
 };
 
 static uint64_t now_ns(clockid_t clock)
@@ -124,6 +127,7 @@ void skep_profiler_close(struct skep_profiler *profiler)
 	skep_stacks_seen_done(&profiler->seen);
 	skep_buf_done(&profiler->text);
 	skep_buf_done(&profiler->allocator);
+	skep_vec_done(&profiler->told_lines);
 	free(profiler);
 }
 
@@ -141,7 +145,7 @@ bool skep_profiler_step(struct skep_profiler *profiler)
 
 /* --- The end --------------------------------------------------------------------------------- */
 
-static void name_types(const struct skep_profiler_wish *wish, struct skep_profile *profile)
+void skep_profiler_types(const struct skep_profiler_wish *wish, struct skep_profile *profile)
 {
 	const struct skep_profiler_source_info *source = &skep_profiler_sources[wish->source];
 
@@ -151,6 +155,12 @@ static void name_types(const struct skep_profiler_wish *wish, struct skep_profil
 		skep_profile_add_type(profile, source->total, source->unit);
 	if (source->n[0])
 		skep_profile_add_type(profile, source->n, "count");
+	/* Each hit of that. */
+	if (wish->event) {
+		profile->period = 1;
+		profile->period_type.name = skep_profile_text(profile, wish->event);
+		profile->period_type.unit = skep_profile_text(profile, "count");
+	}
 	if (!(source->flags & SKEP_PROFILER_IS_SAMPLED))
 		return;
 	profile->period = 1000000000 / wish->hertz;
@@ -200,18 +210,25 @@ static void tell_losses(struct skep_profiler *profiler, struct skep_profile *pro
 	lose(profile, causes[SKEP_LOSS_MAPPING], n_unwatched(profiler), told);
 }
 
-/* One that had an answer for every address still was not read whole. */
-static void tell_trouble_with_lines(const struct skep_profiler *profiler,
-				    struct skep_profile *profile)
+static void lose_lines(struct skep_profile *profile, const struct skep_lines_trouble *trouble,
+		       bool is_partial, uint64_t *told)
+{
+	_cleanup_buf_ struct skep_buf what = {0};
+
+	skep_lines_trouble_words(trouble, is_partial, &what);
+	lose(profile, what.data, is_partial ? trouble->n_partial : trouble->n, told);
+}
+
+static void tell_trouble_with_lines(struct skep_profiler *profiler, struct skep_profile *profile)
 {
 	struct skep_lines_trouble trouble;
 
 	for (size_t i = 0; skep_usyms_lines_trouble(profiler->namer.usyms, i, &trouble); i++) {
-		_cleanup_buf_ struct skep_buf what = {0};
-		skep_buf_printf(&what,
-				"addresses without source lines, the DWARF of %s is not read: %s",
-				trouble.path, trouble.why);
-		skep_profile_lose(profile, what.data, trouble.n ? trouble.n : 1);
+		while (profiler->told_lines.len < 2 * (i + 1))
+			skep_vec_push(&profiler->told_lines, 0);
+		uint64_t *told = profiler->told_lines.data + 2 * i;
+		lose_lines(profile, &trouble, false, told);
+		lose_lines(profile, &trouble, true, told + 1);
 	}
 }
 
@@ -238,7 +255,7 @@ static int collect(struct skep_profiler *profiler, const struct moment *end,
 	skep_profile_init(&profile);
 	profile.start_ns = profiler->start_ns;
 	profile.duration_ns = end->ns - profiler->began_ns;
-	name_types(&profiler->wish, &profile);
+	skep_profiler_types(&profiler->wish, &profile);
 	const struct skep_collect collect = {
 		.namer = &profiler->namer,
 		.wish = &profiler->wish,
@@ -256,8 +273,7 @@ static int collect(struct skep_profiler *profiler, const struct moment *end,
 		return skep_diag_fail(diag, err, SKEP_DIAG_RUN_MAPS, SKEP_NOWHERE, strerror(-err));
 	}
 	tell_losses(profiler, &profile);
-	if (!seen)
-		tell_trouble_with_lines(profiler, &profile);
+	tell_trouble_with_lines(profiler, &profile);
 	profiler->began_ns = end->ns;
 	profiler->start_ns = end->real_ns;
 	*ret = profile;
@@ -284,6 +300,7 @@ static void renew_names(struct skep_profiler *profiler)
 	skep_watch_free(profiler->watch);
 	profiler->watch = NULL;
 	skep_namer_renew(&profiler->namer);
+	profiler->told_lines.len = 0;
 	watch(profiler);
 }
 

@@ -50,6 +50,11 @@ struct skep_files {
 	struct skep_keeper reading; /* of what is in no file, see linux/vdso.h */
 };
 
+/** The file of mapping @m of @pid, which @path is there, for reading; -1: there is none. */
+int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m);
+/** What tells a file from others, and from what it was before it was written. False: nothing can. */
+bool skep_files_key(int fd, struct skep_file_key *ret);
+
 void skep_files_init(struct skep_files *files);
 void skep_files_done(struct skep_files *files);
 /** Make sure that the file of mapping @m of @pid is known (open, at least). False: no file. */
@@ -57,6 +62,8 @@ bool skep_files_pin(struct skep_files *files, pid_t pid, const struct skep_maps 
 		    struct skep_mapping *m);
 /** Take the file for @m that another mapping of the same inode led to. False: none is known. */
 bool skep_files_share(struct skep_files *files, struct skep_mapping *m);
+/** Is it for want of a descriptor that @m led to no file? */
+bool skep_files_lacks_fd(const struct skep_mapping *m);
 /** The table of mapping @m of @pid; good until the next call. NULL: no file, or unreadable. */
 const struct skep_table *skep_files_table(struct skep_files *files, pid_t pid,
 					  const struct skep_maps *maps, struct skep_mapping *m);

@@ -40,8 +40,8 @@ int skep_map_reader_init(struct skep_map_reader *reader, const struct skep_trace
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t bytes = program->object.maps[program->globals].value_size;
 	bytes = (bytes + page - 1) / page * page;
-	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			skep_session_map_fd(session, program->globals), 0);
+	void *at = skep_bpf_mmap(bytes, PROT_READ | PROT_WRITE,
+				 skep_session_map_fd(session, program->globals), 0);
 	if (at == MAP_FAILED)
 		return -errno;
 	reader->globals = at;
