@@ -37,7 +37,8 @@ struct skep_worker_job {
 	int fds[SKEP_WORKER_FDS_MOST]; /* -1: none; borrowed for the start */
 	uint32_t n_fds;
 	int ending_fd;        /* when it is readable nobody waits for answers; -1: none; borrowed */
-	uint32_t answer_ms;   /* for an answer, whole, from the question on */
+	uint32_t answer_ms;   /* for an answer, whole, from the question on; */
+	uint32_t busy_ms;     /* as much more as worker and asker were busy, or had no processor */
 	uint32_t cpu_seconds; /* for all of them, then SIGXCPU; 0: not bounded */
 };
 

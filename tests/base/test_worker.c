@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -148,6 +149,44 @@ static void test_ends(void **state)
 	expect_error(spin, PATIENT_MS, -EPIPE, &status);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGXCPU);
+}
+
+/* Busy for longer than an answer may take, and for ever. */
+static void answer_late(void *ctx)
+{
+	struct timespec used = {0};
+
+	(void)ctx;
+	while (used.tv_sec == 0 && used.tv_nsec < 4 * HASTY_MS * 1000000L)
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	skep_work_give("!", 1);
+	pause();
+}
+
+static void test_busy(void **state)
+{
+	const struct skep_worker_job job = {.run = answer_late,
+					    .ending_fd = -1,
+					    .answer_ms = HASTY_MS,
+					    .busy_ms = PATIENT_MS},
+				     endless = {.run = spin,
+						.ending_fd = -1,
+						.answer_ms = HASTY_MS,
+						.busy_ms = HASTY_MS};
+	struct skep_worker *worker = NULL;
+	char answer = 0;
+
+	assert_int_equal(skep_worker_start(&job, &worker), 0);
+	assert_int_equal(skep_worker_ask(worker, "?", 1), 0);
+	assert_int_equal(skep_worker_receive(worker, &answer, 1), 0);
+	assert_int_equal(answer, '!');
+	assert_int_equal(skep_worker_receive(worker, &answer, 1), -ETIMEDOUT);
+	skep_worker_free(worker);
+	assert_int_equal(skep_worker_start(&endless, &worker), 0);
+	assert_int_equal(skep_worker_ask(worker, "?", 1), 0);
+	assert_int_equal(skep_worker_receive(worker, &answer, 1), -ETIMEDOUT);
+	skep_worker_free(worker);
+	assert_int_equal(child(), 0);
 }
 
 /* More than the socket holds, to one that reads nothing. */
@@ -457,10 +496,11 @@ static void test_sealed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answers),       cmocka_unit_test(test_late),
-		cmocka_unit_test(test_ends),          cmocka_unit_test(test_late_to_ask),
-		cmocka_unit_test(test_we_are_to_end), cmocka_unit_test(test_fds),
-		cmocka_unit_test(test_no_fds),        cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_answers), cmocka_unit_test(test_late),
+		cmocka_unit_test(test_ends),    cmocka_unit_test(test_late_to_ask),
+		cmocka_unit_test(test_busy),    cmocka_unit_test(test_we_are_to_end),
+		cmocka_unit_test(test_fds),     cmocka_unit_test(test_no_fds),
+		cmocka_unit_test(test_sealed),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(test_memory),
 #endif

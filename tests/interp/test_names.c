@@ -170,7 +170,7 @@ static void of_one_that_has_most(void **state)
 	}
 	skep_interp_names_note(names, self, &f);
 	stack.n = AT_ONCE;
-	for (uint32_t i = 0; i < 10 * AT_ONCE; i += AT_ONCE) {
+	for (uint32_t i = 0; i < 6 * AT_ONCE; i += AT_ONCE) {
 		for (uint32_t k = 0; k < AT_ONCE; k++)
 			stack.frames[k] = (struct skep_interp_frame){
 				.code = (uint64_t)(uintptr_t)objects[i + k],
