@@ -1,7 +1,7 @@
 /*
  * A segment of an archive: its blocks, inflated, each behind its length of 16 bits. What checksums
  * and deflating would hide is left out of the way. Whatever was read is written, and read again;
- * and the same bytes as a file, as they are.
+ * once more with limits so low that few bytes reach them; and the same bytes as a file, as they are.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -63,7 +63,18 @@ static void check_again(const struct skep_profile *table)
 	skep_segment_reader_done(&reader);
 }
 
-static void read_blocks(const uint8_t *data, size_t size)
+static void check_limits(const struct skep_segment_reader *reader)
+{
+	const struct skep_segment_most *most = &reader->most;
+	const struct skep_profile *table = &reader->table;
+
+	if (table->n_strings > most->strings || table->n_frames > most->frames ||
+	    table->n_nodes > most->nodes || table->n_samples > most->samples ||
+	    table->n_losses > most->losses || reader->text_bytes > most->text_bytes)
+		abort();
+}
+
+static void read_blocks(const uint8_t *data, size_t size, const struct skep_segment_most *most)
 {
 	_cleanup_profile_ struct skep_profile sum = {0};
 	struct skep_segment_reader reader;
@@ -72,12 +83,15 @@ static void read_blocks(const uint8_t *data, size_t size)
 
 	skep_profile_init(&sum);
 	skep_segment_reader_init(&reader);
+	reader.most = *most;
 	skep_profile_merger_init(&merger, &reader.table, &sum);
 	start(&stream);
 	while (size > 2) {
 		size_t bytes = data[0] | (size_t)data[1] << 8;
 		bytes = bytes < size - 2 ? bytes : size - 2;
-		if (read_block(&reader, &stream, data + 2, bytes))
+		int err = read_block(&reader, &stream, data + 2, bytes);
+		check_limits(&reader);
+		if (err)
 			break;
 		check_again(&reader.table);
 		if (!skep_profile_merge_head(&merger))
@@ -96,9 +110,11 @@ static void read_file(const uint8_t *data, size_t size)
 	_cleanup_buf_ struct skep_buf stored = {0};
 	struct skep_segment_reader reader;
 	struct skep_block_head head;
-	uint64_t at = sizeof(struct skep_segment_head);
+	struct skep_segment_head first;
+	uint64_t at = sizeof(first);
 
-	if (fd < 0 || skep_fd_write(fd, data, size) || skep_segment_begins(fd) <= 0)
+	if (fd < 0 || skep_fd_write(fd, data, size) ||
+	    skep_segment_kind(fd, &first) != SKEP_SEGMENT_OURS)
 		return;
 	skep_segment_reader_init(&reader);
 	while (skep_block_next(fd, size, at, &head) > 0) {
@@ -113,7 +129,10 @@ static void read_file(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	read_blocks(data, size);
+	static const struct skep_segment_most low = {8, 6, 10, 4, 2, 40};
+
+	read_blocks(data, size, &skep_segment_most);
+	read_blocks(data, size, &low);
 	read_file(data, size);
 	return 0;
 }

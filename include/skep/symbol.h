@@ -114,6 +114,40 @@ int skep_usyms_build_id(struct skep_usyms *syms, pid_t pid, uint64_t addr, struc
 /** The same of the kernel (@module is NULL), or of a module by its name. Return 0 | -errno */
 int skep_ksyms_build_id(const char *module, struct skep_buf *ret);
 
+#define SKEP_SPOT_BYTES 64
+/** An address of a process, and what is there. */
+struct skep_spot {
+	pid_t pid;     /* asked, … */
+	uint64_t addr; /* … left as they are */
+	bool is_named; /* answered: name is a function's */
+	char name
+		[SKEP_SPOT_BYTES]; /* else of the file it lies in, without its folder; "": not known.
+				       Longer ones are cut, control characters are '?' */
+};
+
+struct skep_spots;
+/**
+ * Names addresses as skep_usyms_lookup() does, for whoever asks for some of them now and then, for
+ * as long as the machine runs: in memory that does not grow. 0.6 MB hold what was answered (4096
+ * pieces of files, 8 mappings of 64 processes), the least recently used leaves first; no file is
+ * held open. Of processes that have ended what was answered of them before has names.
+ * Not for several threads at a time.
+ */
+struct skep_spots *skep_spots_new(bool demangle);
+void skep_spots_free(struct skep_spots *spots);
+/**
+ * Name @n of them at once.
+ *
+ * Cost  some us each; what was not answered before one pass over the symbols of its file. A file is
+ *       read for a hundredth of the time at most, all of them for a twentieth: see
+ *       skep_spots_unread()
+ */
+void skep_spots_name(struct skep_spots *spots, struct skep_spot *asked, size_t n);
+/** How many were given the name of their file only, as it had been read too short a while ago. */
+uint64_t skep_spots_unread(const struct skep_spots *spots);
+/** How many answers, and processes, had to leave for others. */
+uint64_t skep_spots_evicted(const struct skep_spots *spots);
+
 struct skep_watch;
 /**
  * Have the kernel report what processes map from now on, so that addresses of

@@ -4,11 +4,12 @@
  *
  *	DIR/00000001.seg  intervals; begun, appended to, never changed
  *	DIR/00000002.seg  …
- *	DIR/lock          held by the one process that writes
+ *	DIR/skep.lock     held by the one process that writes
  *
  * A segment keeps each string, frame and stack once, and is one deflated stream, so an interval
  * takes what is new in it and its samples. A writer that is killed leaves at most one interval
  * that is cut; checksums tell. Who reads needs no lock: what is not whole yet is not there yet.
+ * What has a segment's name and is none, or one of another version, is left as it is, and told.
  *
  * Read next: segment.h, the layout.
  */
@@ -47,7 +48,7 @@ struct skep_archive_writer;
 
 /**
  * Begin to write; @dir is made if it is not there. What a writer before left unfinished is cut off,
- * which @ret_cut_bytes counts.
+ * which @ret_cut_bytes counts. Files that are not of this version count for no limit and stay.
  *
  * Return  0 | -EWOULDBLOCK another process writes | -errno; see @diag
  */
@@ -68,6 +69,8 @@ int skep_archive_append(struct skep_archive_writer *writer, const struct skep_pr
 uint64_t skep_archive_lost(const struct skep_archive_writer *writer);
 /** NULL is fine. */
 void skep_archive_close(struct skep_archive_writer *writer);
+/** The same, where it came to nothing: what skep_archive_create() made goes, if it is empty. */
+void skep_archive_undo(struct skep_archive_writer *writer);
 
 /* --- Reading --------------------------------------------------------------------------------- */
 
@@ -75,7 +78,8 @@ struct skep_archive_interval {
 	struct skep_archive_note note;
 	int64_t totals[SKEP_PROFILE_VALUES_MOST]; /* of all samples, by type */
 	uint64_t lost;                            /* of all causes together */
-	uint32_t segment;                         /* its number */
+	uint64_t kind;                            /* skep_profile_kind() */
+	uint32_t segment, at;                     /* its number; how many are before it there */
 	uint32_t samples;                         /* different ones */
 };
 
@@ -83,7 +87,10 @@ struct skep_archive_segment {
 	uint32_t number;
 	uint64_t bytes; /* that are whole */
 	uint64_t torn_bytes;
-	uint32_t first, n; /* of the archive's intervals */
+	uint64_t created_ns; /* since 1970; tells it from another one of this number */
+	bool is_other;       /* of another version */
+	bool is_none;        /* no segment, or its head is broken */
+	uint32_t first, n;   /* of the archive's intervals */
 };
 
 struct skep_archive {
@@ -96,20 +103,41 @@ struct skep_archive {
 /** Return  0 | -ENOENT no archive is there | -errno; see @diag */
 int skep_archive_open(const char *dir, struct skep_archive *ret, struct skep_diag *diag);
 void skep_archive_done(struct skep_archive *archive);
-/** What came and went since. Cost O(what came), and a look at each segment. Return 0 | -errno */
+/**
+ * What came and went since. Cost O(what came), and a list of the folder.
+ *
+ * Return  0 | -errno; what could be looked at is there then
+ */
 int skep_archive_refresh(struct skep_archive *archive, struct skep_diag *diag);
+
+/** Behind so many intervals of that segment, and all of those before it. */
+struct skep_archive_place {
+	uint32_t segment, n;
+};
+/** Behind all that is there. */
+struct skep_archive_place skep_archive_end(const struct skep_archive *archive);
 
 /** Intervals that begin at @from_ns or later, and before @to_ns; since 1970. */
 struct skep_archive_window {
 	uint64_t from_ns, to_ns;
+	struct skep_archive_place first, end; /* and lie between them; 0: open */
+	uint64_t kind;                        /* skep_profile_kind(); 0: of the last one of these */
 };
+/** Is it in the window? Of any kind. */
+bool skep_archive_is_in(const struct skep_archive_interval *interval,
+			const struct skep_archive_window *window);
+/** The kind that is shown of it. 0: it has no interval */
+uint64_t skep_archive_kind(const struct skep_archive *archive,
+			   const struct skep_archive_window *window);
+
+#define SKEP_ARCHIVE_WINDOW_MOST (1u << 23) /* different samples of one profile */
 
 /**
  * The profile of a window.
  *
  * @filter  NULL: everybody
- * @ret     skep_profile_done(). What is broken, has gone meanwhile or counts other things than the
- *          window's last interval is among its losses
+ * @ret     skep_profile_done(); it has no types if nothing could be read. What is broken, has gone
+ *          meanwhile, counts other things or is more than a profile holds is among its losses
  */
 void skep_archive_read(const struct skep_archive *archive, const struct skep_archive_window *window,
 		       const struct skep_profile_filter *filter, struct skep_profile *ret);

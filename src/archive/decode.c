@@ -1,7 +1,7 @@
 /*
  * A segment's blocks back into a profile, see segment.h. Whatever the bytes are, no number is used
- * before it was found to be one of something there is; and as a block holds no more of anything
- * than it has bytes, it cannot ask for memory out of proportion.
+ * before it was found to be one of something there is; and there is no more of anything than
+ * skep_segment_most says, however little room deflating leaves it.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 /* What is left of a block. Once something was wrong all numbers are 0. */
 struct cursor {
 	struct skep_proto_field field;
-	bool is_broken;
+	bool is_broken, is_large;
 };
 
 static uint64_t take(struct cursor *cursor)
@@ -56,6 +56,17 @@ static uint32_t take_count(struct cursor *cursor, uint32_t bytes)
 	return take_below(cursor, left / bytes + 1);
 }
 
+/* The same, if what there is then is no more than @most. */
+static uint32_t take_some(struct cursor *cursor, uint32_t bytes, uint64_t there, uint64_t most)
+{
+	uint32_t n = take_count(cursor, bytes);
+
+	if (there + n <= most)
+		return n;
+	cursor->is_broken = cursor->is_large = true;
+	return 0;
+}
+
 /* The one that differs so much from @before; below @limit. */
 static uint64_t take_step(struct cursor *cursor, uint64_t *before, uint64_t limit)
 {
@@ -83,21 +94,28 @@ static const char *take_text(struct cursor *cursor, uint32_t len)
 }
 
 /* Each has to get the number that whoever wrote it gave it: equal ones would share one. */
-static void add_strings(struct skep_profile *table, struct cursor *cursor)
+static void add_strings(struct skep_segment_reader *reader, struct cursor *cursor)
 {
-	for (uint32_t n = take_count(cursor, 1); n && !cursor->is_broken; n--) {
-		uint32_t len = take_count(cursor, 1), next = table->n_strings;
+	struct skep_profile *table = &reader->table;
+	uint32_t n = take_some(cursor, 1, table->n_strings, reader->most.strings);
+
+	for (; n && !cursor->is_broken; n--) {
+		uint32_t next = table->n_strings;
+		uint32_t len = take_some(cursor, 1, reader->text_bytes, reader->most.text_bytes);
+		reader->text_bytes += len;
 		const char *text = take_text(cursor, len);
 		if (!text || skep_profile_string(table, text, len) != next)
 			cursor->is_broken = true;
 	}
 }
 
-static void add_frames(struct skep_profile *table, struct cursor *cursor)
+static void add_frames(struct skep_segment_reader *reader, struct cursor *cursor)
 {
+	struct skep_profile *table = &reader->table;
 	uint64_t name = 0, module = 0, file = 0, line = 0, addr = 0;
+	uint32_t n = take_some(cursor, FRAME_BYTES, table->n_frames, reader->most.frames);
 
-	for (uint32_t n = take_count(cursor, FRAME_BYTES); n && !cursor->is_broken; n--) {
+	for (; n && !cursor->is_broken; n--) {
 		struct skep_profile_frame frame = {
 			.name = (uint32_t)take_step(cursor, &name, table->n_strings),
 			.module = (uint32_t)take_step(cursor, &module, table->n_strings),
@@ -113,16 +131,17 @@ static void add_frames(struct skep_profile *table, struct cursor *cursor)
 	}
 }
 
-static void add_nodes(struct skep_profile *table, struct cursor *cursor)
+static void add_nodes(struct skep_segment_reader *reader, struct cursor *cursor)
 {
+	struct skep_profile *table = &reader->table;
 	uint64_t frame = 0;
+	uint32_t n = take_some(cursor, 2, table->n_nodes, reader->most.nodes);
 
-	for (uint32_t n = take_count(cursor, 2); n && !cursor->is_broken; n--) {
+	for (; n && !cursor->is_broken; n--) {
 		uint32_t next = table->n_nodes;
 		uint32_t up = take_below(cursor, (uint64_t)next + 1);
 		uint32_t of = (uint32_t)take_step(cursor, &frame, table->n_frames);
-		if (cursor->is_broken || !up || next >= SKEP_SEGMENT_MOST_NODES ||
-		    skep_profile_node(table, next - up, of) != next)
+		if (cursor->is_broken || !up || skep_profile_node(table, next - up, of) != next)
 			cursor->is_broken = true;
 	}
 }
@@ -147,6 +166,17 @@ static void add_types(struct skep_profile *table, struct cursor *cursor)
 		table->types[i] = take_type(table, cursor);
 }
 
+static void add_losses(struct skep_segment_reader *reader, struct cursor *cursor)
+{
+	struct skep_profile *table = &reader->table;
+	uint32_t n = take_some(cursor, 2, 0, reader->most.losses);
+
+	for (; n && !cursor->is_broken; n--) {
+		uint32_t what = take_below(cursor, table->n_strings);
+		skep_profile_lose(table, table->strings[what], take(cursor));
+	}
+}
+
 static void add_head(struct skep_profile *table, struct cursor *cursor)
 {
 	for (uint32_t n = take_count(cursor, 2); n && !cursor->is_broken; n--) {
@@ -158,10 +188,6 @@ static void add_head(struct skep_profile *table, struct cursor *cursor)
 	table->period = take_signed(cursor);
 	table->period_type = take_type(table, cursor);
 	table->title = take_below(cursor, table->n_strings);
-	for (uint32_t n = take_count(cursor, 2); n && !cursor->is_broken; n--) {
-		uint32_t what = take_below(cursor, table->n_strings);
-		skep_profile_lose(table, table->strings[what], take(cursor));
-	}
 }
 
 #define TAKE_COLUMN(cursor, samples, count, field, limit)                                          \
@@ -171,9 +197,10 @@ static void add_head(struct skep_profile *table, struct cursor *cursor)
 			(samples)[i].field = (uint32_t)take_step(cursor, &before, limit);          \
 	} while (0)
 
-static void add_samples(struct skep_profile *table, struct cursor *cursor)
+static void add_samples(struct skep_segment_reader *reader, struct cursor *cursor)
 {
-	uint32_t n = take_count(cursor, SAMPLE_BYTES);
+	struct skep_profile *table = &reader->table;
+	uint32_t n = take_some(cursor, SAMPLE_BYTES, 0, reader->most.samples);
 	struct skep_profile_sample *samples = skep_xcalloc(n + 1, sizeof(*samples));
 
 	TAKE_COLUMN(cursor, samples, n, node, table->n_nodes);
@@ -194,7 +221,7 @@ static void add_samples(struct skep_profile *table, struct cursor *cursor)
 
 void skep_segment_reader_init(struct skep_segment_reader *reader)
 {
-	*reader = (struct skep_segment_reader){0};
+	*reader = (struct skep_segment_reader){.most = skep_segment_most};
 	skep_profile_init(&reader->table);
 	if (inflateInit2(&reader->stream, -MAX_WBITS) != Z_OK)
 		skep_oom();
@@ -238,11 +265,12 @@ int skep_segment_read(struct skep_segment_reader *reader, const void *stored,
 	struct cursor cursor = {
 		.field = {.wire = SKEP_WIRE_BYTES, .bytes = {plain, plain + reader->plain.len}}};
 	skep_profile_clear(table);
-	add_strings(table, &cursor);
-	add_frames(table, &cursor);
-	add_nodes(table, &cursor);
+	add_strings(reader, &cursor);
+	add_frames(reader, &cursor);
+	add_nodes(reader, &cursor);
 	add_head(table, &cursor);
+	add_losses(reader, &cursor);
 	if (with_samples)
-		add_samples(table, &cursor);
-	return cursor.is_broken ? -EINVAL : 0;
+		add_samples(reader, &cursor);
+	return cursor.is_large ? -E2BIG : cursor.is_broken ? -EINVAL : 0;
 }

@@ -3,27 +3,58 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define DIGITS 8
+#include "base/fd.h"
+
+#define DIGITS    8
+#define FILE_MODE 0600
+
+/* Far above what the writer lets grow before it begins another one; see write.c. */
+const struct skep_segment_most skep_segment_most = {
+	.strings = 1u << 20,
+	.frames = 1u << 20,
+	.nodes = 1u << 22,
+	.samples = 1u << 20,
+	.losses = 1u << 12,
+	.text_bytes = 64u << 20,
+};
 
 void skep_segment_path(const char *dir, uint32_t number, struct skep_buf *out)
 {
 	skep_buf_printf(out, "%s/%0*u" SKEP_SEGMENT_SUFFIX, dir, DIGITS, number);
 }
 
-/* Return 0: it is no segment's name. */
+/* Return 0: it is no segment's name, to the digit. */
 static uint32_t number_of(const char *name)
 {
-	char *end;
-	unsigned long number = strtoul(name, &end, 10);
+	char again[32];
+	unsigned long number = strtoul(name, NULL, 10);
 
-	if (end - name < DIGITS || strcmp(end, SKEP_SEGMENT_SUFFIX) != 0 || number > UINT32_MAX ||
-	    strspn(name, "0123456789") != (size_t)(end - name))
-		return 0;
-	return (uint32_t)number;
+	snprintf(again, sizeof(again), "%0*lu" SKEP_SEGMENT_SUFFIX, DIGITS, number);
+	return number > UINT32_MAX || strcmp(name, again) != 0 ? 0 : (uint32_t)number;
+}
+
+int skep_segment_open(const char *dir, uint32_t number, int flags)
+{
+	_cleanup_buf_ struct skep_buf path = {0};
+	struct stat info;
+
+	skep_segment_path(dir, number, &path);
+	_cleanup_close_ int fd =
+		open(path.data, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, FILE_MODE);
+	if (fd < 0)
+		return errno == ELOOP || errno == ENXIO || errno == ENODEV || errno == EISDIR
+			       ? -EINVAL
+			       : -errno;
+	if (fstat(fd, &info))
+		return -errno;
+	return S_ISREG(info.st_mode) ? TAKE_FD(fd) : -EINVAL;
 }
 
 static int by_number(const void *a, const void *b)
@@ -77,13 +108,22 @@ void skep_segment_head_make(uint64_t created_ns, struct skep_segment_head *ret)
 	ret->crc = crc_of_segment(*ret);
 }
 
-int skep_segment_head_check(const struct skep_segment_head *head)
+static enum skep_segment_kind kind_of(const struct skep_segment_head *head)
 {
-	return memcmp(head->magic, SKEP_SEGMENT_MAGIC, sizeof(head->magic)) ||
-			       head->version != SKEP_SEGMENT_VERSION ||
-			       head->crc != crc_of_segment(*head)
-		       ? -EINVAL
-		       : 0;
+	if (memcmp(head->magic, SKEP_SEGMENT_MAGIC, sizeof(head->magic)) != 0 ||
+	    head->crc != crc_of_segment(*head))
+		return SKEP_SEGMENT_NONE;
+	return head->version == SKEP_SEGMENT_VERSION ? SKEP_SEGMENT_OURS : SKEP_SEGMENT_OTHER;
+}
+
+/* Of the first @bytes of a head: they may be those of ours. */
+static bool may_begin(const struct skep_segment_head *head, size_t bytes)
+{
+	struct skep_segment_head ours;
+	const size_t fixed = offsetof(struct skep_segment_head, crc);
+
+	skep_segment_head_make(0, &ours);
+	return !memcmp(head, &ours, bytes < fixed ? bytes : fixed);
 }
 
 void skep_block_head_seal(struct skep_block_head *head)
@@ -96,7 +136,7 @@ int skep_block_head_check(const struct skep_block_head *head)
 {
 	return head->magic != SKEP_BLOCK_MAGIC || head->crc != crc_of_block(*head) ||
 			       head->plain_bytes > SKEP_BLOCK_MOST_BYTES ||
-			       head->stored_bytes > SKEP_BLOCK_MOST_BYTES
+			       head->stored_bytes > SKEP_BLOCK_MOST_STORED
 		       ? -EINVAL
 		       : 0;
 }
@@ -117,14 +157,24 @@ static int read_at(int fd, void *to, size_t bytes, uint64_t at)
 	return 0;
 }
 
-int skep_segment_begins(int fd)
+int skep_segment_kind(int fd, struct skep_segment_head *ret_head)
 {
-	struct skep_segment_head head;
-	int err = read_at(fd, &head, sizeof(head), 0);
+	struct skep_segment_head head = {0};
+	struct stat info;
 
-	if (!err)
-		err = skep_segment_head_check(&head);
-	return err == -EINVAL ? 0 : err ? err : 1;
+	if (fstat(fd, &info))
+		return -errno;
+	bool is_whole = (uint64_t)info.st_size >= sizeof(head);
+	size_t bytes = is_whole ? sizeof(head) : (size_t)info.st_size;
+	int err = read_at(fd, &head, bytes, 0);
+	if (err)
+		return err == -EINVAL ? SKEP_SEGMENT_NONE : err;
+	if (!is_whole)
+		return may_begin(&head, bytes) ? SKEP_SEGMENT_CUT : SKEP_SEGMENT_NONE;
+	enum skep_segment_kind kind = kind_of(&head);
+	if (kind == SKEP_SEGMENT_OURS)
+		*ret_head = head;
+	return (int)kind;
 }
 
 int skep_block_next(int fd, uint64_t bytes, uint64_t at, struct skep_block_head *ret)

@@ -6,6 +6,8 @@
  *	struct skep_block_head, stored_bytes of payload
  *	struct skep_block_head, …
  *
+ * The first head is the same in every version, so files of others are known to be theirs.
+ *
  * All numbers are as the machine has them. The payloads of a segment's blocks are one raw deflate
  * stream, flushed behind each, so a block is read after all that come before it. Inflated, a
  * payload is a row of numbers as Protocol Buffers write them (signed ones zigzag), in this order;
@@ -34,15 +36,23 @@
 #include "archive/archive.h"
 #include "base/buf.h"
 
-#define SKEP_SEGMENT_MAGIC   "skepseg\n"
-#define SKEP_SEGMENT_VERSION 1
-#define SKEP_BLOCK_MAGIC     0x314b4253u /* "SBK1" */
-#define SKEP_SEGMENT_SUFFIX  ".seg"
-#define SKEP_SEGMENT_LOCK    "lock"
+#define SKEP_SEGMENT_MAGIC    "skepseg\n"
+#define SKEP_SEGMENT_VERSION  2
+#define SKEP_BLOCK_MAGIC      0x324b4253u /* "SBK2" */
+#define SKEP_SEGMENT_SUFFIX   ".seg"
+#define SKEP_SEGMENT_LOCK     "skep.lock"
 
-/* Of what is read. */
-#define SKEP_BLOCK_MOST_BYTES   (16u << 20) /* inflated */
-#define SKEP_SEGMENT_MOST_NODES (1u << 24)
+#define SKEP_BLOCK_MOST_BYTES (16u << 20) /* inflated */
+/* What does not get smaller gets a little larger: five bytes each 16 KiB, at most. */
+#define SKEP_BLOCK_MOST_STORED (SKEP_BLOCK_MOST_BYTES + (SKEP_BLOCK_MOST_BYTES >> 10))
+
+/* What a segment holds at most: none with more is written, nor read. */
+struct skep_segment_most {
+	uint32_t strings, frames, nodes;
+	uint32_t samples, losses; /* of one interval */
+	uint64_t text_bytes;      /* of all strings */
+};
+extern const struct skep_segment_most skep_segment_most;
 
 struct skep_segment_head {
 	char magic[8];
@@ -61,12 +71,21 @@ struct skep_block_head {
 	struct skep_archive_note note;
 	int64_t totals[SKEP_PROFILE_VALUES_MOST];
 	uint64_t lost;
+	uint64_t kind; /* skep_profile_kind() */
 };
-_Static_assert(sizeof(struct skep_block_head) == 120, "a file's layout");
+_Static_assert(sizeof(struct skep_block_head) == 128, "a file's layout");
 
 /* --- segment.c: heads, names, whole blocks --------------------------------------------------- */
 
 void skep_segment_path(const char *dir, uint32_t number, struct skep_buf *out);
+/**
+ * Open what has the name of segment @number, if it is a file: what somebody else put there under
+ * that name is not followed, waited for, or woken up.
+ *
+ * @flags  of open()
+ * Return  a descriptor | -EINVAL it is no file | -errno
+ */
+int skep_segment_open(const char *dir, uint32_t number, int flags);
 /** Numbers of the segments in @dir, rising; pushed. Return 0 | -errno */
 struct skep_segment_numbers {
 	SKEP_VEC(uint32_t) of;
@@ -75,14 +94,18 @@ int skep_segment_list(const char *dir, struct skep_segment_numbers *ret);
 
 uint32_t skep_segment_crc(const void *data, size_t bytes);
 void skep_segment_head_make(uint64_t created_ns, struct skep_segment_head *ret);
-/** Return 0 | -EINVAL it is none */
-int skep_segment_head_check(const struct skep_segment_head *head);
 /** Fill in what tells that the head is whole. */
 void skep_block_head_seal(struct skep_block_head *head);
 /** Return 0 | -EINVAL it is none */
 int skep_block_head_check(const struct skep_block_head *head);
-/** Return 1 | 0 it has no whole head of a segment | -errno */
-int skep_segment_begins(int fd);
+enum skep_segment_kind {
+	SKEP_SEGMENT_OURS,
+	SKEP_SEGMENT_CUT, /* shorter than a head: what there is of it may be the beginning of ours */
+	SKEP_SEGMENT_OTHER, /* of another version */
+	SKEP_SEGMENT_NONE,  /* anything else, or its head is damaged */
+};
+/** What is in a file, by its head. @ret_head: of OURS only.  Return one of these | -errno */
+int skep_segment_kind(int fd, struct skep_segment_head *ret_head);
 /** The next head of segment @fd, of @bytes, at @at. Return 1 | 0 there is no whole block more |
  *  -errno */
 int skep_block_next(int fd, uint64_t bytes, uint64_t at, struct skep_block_head *ret);
@@ -108,6 +131,8 @@ void skep_segment_encode(const struct skep_profile *table, const struct skep_seg
 
 /** A segment that is read, block after block. */
 struct skep_segment_reader {
+	struct skep_segment_most most;
+	uint64_t text_bytes;
 	struct skep_profile table; /* of the last block its samples and losses */
 	z_stream stream;
 	struct skep_buf plain;
@@ -118,7 +143,8 @@ void skep_segment_reader_done(struct skep_segment_reader *reader);
  * Take in a block's payload.
  *
  * @with_samples  else only what later blocks need
- * Return         0 | -EINVAL it is broken, and the segment cannot be read on
+ * Return         0 | -EINVAL it is broken | -E2BIG it has more than a segment holds; in either case
+ *                the segment cannot be read on
  */
 int skep_segment_read(struct skep_segment_reader *reader, const void *stored,
 		      const struct skep_block_head *head, bool with_samples);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -30,6 +31,7 @@ struct skep_worker {
 	int fd; /* owned */
 	int ending_fd;
 	uint64_t answer_ns, late_ns;
+	uint64_t asked_ns, busy_ns; /* when it was asked; what both had been busy by then */
 };
 
 /* --- The child ------------------------------------------------------------------------------- */
@@ -188,6 +190,37 @@ int skep_worker_start(const struct skep_worker_job *job, struct skep_worker **re
 	return 0;
 }
 
+/* For how long a process has run, or would have if there had been a processor. 0: not known */
+static uint64_t busy_ns(const char *who)
+{
+	_cleanup_buf_ struct skep_buf text = {0};
+	unsigned long long ran = 0, stood = 0;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%s/schedstat", who);
+	if (skep_file_read(path, 4096, &text) || !text.data ||
+	    sscanf(text.data, "%llu %llu", &ran, &stood) != 2)
+		return 0;
+	return ran ? ran + stood : 0;
+}
+
+static uint64_t both_busy_ns(const struct skep_worker *worker)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", (int)worker->pid);
+	uint64_t other = busy_ns(pid);
+	return other ? other + busy_ns("self") : 0;
+}
+
+uint64_t skep_worker_waited_ns(const struct skep_worker *worker)
+{
+	uint64_t busy = both_busy_ns(worker), since = skep_clock_ns() - worker->asked_ns;
+
+	busy = busy > worker->busy_ns && worker->busy_ns ? busy - worker->busy_ns : 0;
+	return since > busy ? since - busy : 0;
+}
+
 /* Until the worker may be read or written. Return 0 | -ETIMEDOUT | -ECANCELED */
 static int wait_for(const struct skep_worker *worker, short events)
 {
@@ -225,7 +258,9 @@ int skep_worker_ask(struct skep_worker *worker, const void *question, size_t len
 	const uint8_t *at = question;
 	int go = 1;
 
-	worker->late_ns = skep_clock_ns() + worker->answer_ns;
+	worker->busy_ns = both_busy_ns(worker);
+	worker->asked_ns = skep_clock_ns();
+	worker->late_ns = worker->asked_ns + worker->answer_ns;
 	while (len && go > 0) {
 		ssize_t n = send(worker->fd, at, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		go = move(worker, n, POLLOUT);
@@ -267,26 +302,34 @@ static bool is_gone(pid_t pid, int *ret_status)
 	return true;
 }
 
+static bool free_if_gone(struct skep_worker **worker, int *ret_status)
+{
+	if (!is_gone((*worker)->pid, ret_status))
+		return false;
+	free(TAKE_PTR(*worker));
+	return true;
+}
+
 bool skep_worker_stop(struct skep_worker **worker, int *ret_status)
 {
 	const struct timespec while_it_ends = {.tv_nsec = NS_IN_MS};
-	struct skep_worker *it = worker ? *worker : NULL;
 	bool is_over;
 
-	if (!it)
+	if (!worker || !*worker)
 		return true;
-	skep_close(&it->fd);
-	kill(it->pid, SIGKILL);
-	is_over = is_gone(it->pid, ret_status);
+	skep_close(&(*worker)->fd);
+	kill((*worker)->pid, SIGKILL);
+	is_over = free_if_gone(worker, ret_status);
 	for (int i = 0; i < WAITS && !is_over; i++) {
 		nanosleep(&while_it_ends, NULL);
-		is_over = is_gone(it->pid, ret_status);
-	}
-	if (is_over) {
-		free(it);
-		*worker = NULL;
+		is_over = free_if_gone(worker, ret_status);
 	}
 	return is_over;
+}
+
+bool skep_worker_is_over(struct skep_worker **worker)
+{
+	return !*worker || free_if_gone(worker, NULL);
 }
 
 void skep_worker_free(struct skep_worker *worker)

@@ -58,6 +58,12 @@ int skep_worker_ask(struct skep_worker *worker, const void *question, size_t len
  */
 int skep_worker_receive(struct skep_worker *worker, void *to, size_t len);
 /**
+ * For how long since the last question neither it nor we had anything to do, but wait: nanoseconds.
+ * Where the kernel does not tell, how long it is since then. So what a busy machine does is not
+ * taken for the worker's doing.
+ */
+uint64_t skep_worker_waited_ns(const struct skep_worker *worker);
+/**
  * Kill it, and wait for its end. One that is in the midst of a call to the kernel that nothing can
  * break, as the reading of a file system that does not answer, ends when that does.
  *
@@ -67,6 +73,8 @@ int skep_worker_receive(struct skep_worker *worker, void *to, size_t len);
  * Return       true: it is gone | false: not yet; call again, later
  */
 bool skep_worker_stop(struct skep_worker **worker, int *ret_status);
+/** The same of one that was stopped, without waiting: is it gone by now? */
+bool skep_worker_is_over(struct skep_worker **worker);
 /** Stop it, and free it in any case: one that is not gone will be when we are. NULL is fine. */
 void skep_worker_free(struct skep_worker *worker);
 

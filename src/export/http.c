@@ -190,31 +190,60 @@ static void on_gone(struct evhttp_connection *connection, void *ctx)
 	request->request = NULL;
 }
 
+/* NAME=VALUE&…; a NUL in it would end what is compared. */
+static bool take_query(const struct evhttp_request *asked, struct evkeyvalq *ret)
+{
+	const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(asked));
+
+	TAILQ_INIT(ret);
+	if (!query || !query[0])
+		return true;
+	if (!strstr(query, "%00") && !evhttp_parse_query_str(query, ret))
+		return true;
+	TAILQ_INIT(ret);
+	return false;
+}
+
+static void refuse(struct skep_http_request *request, int status, const char *why)
+{
+	skep_http_answer(request, status, "text/plain; charset=utf-8", why, strlen(why));
+}
+
 static void on_request(struct evhttp_request *asked, void *ctx)
 {
 	const struct handler *handler = ctx;
 	struct skep_http_request *request = skep_xcalloc(1, sizeof(*request));
-	const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(asked));
+	bool is_whole = take_query(asked, &request->query);
 
 	request->http = handler->http;
 	request->request = asked;
-	TAILQ_INIT(&request->query);
-	if (query && evhttp_parse_query_str(query, &request->query))
-		TAILQ_INIT(&request->query); /* half of one means nothing */
 	evhttp_connection_set_closecb(evhttp_request_get_connection(asked), on_gone, request);
 	set_waiting(handler->http, asked, true);
-	if (handler->http->checks_host && !is_own_host(skep_http_header(request, "Host"))) {
-		static const char why[] = "this is served to those who ask for this machine by an "
-					  "address, or as localhost\n";
-		skep_http_answer(request, 403, "text/plain; charset=utf-8", why, sizeof(why) - 1);
-		return;
-	}
-	handler->fn(handler->ctx, request);
+	if (handler->http->checks_host && !is_own_host(skep_http_header(request, "Host")))
+		refuse(request, 403,
+		       "this is served to those who ask for this machine by an address, or as "
+		       "localhost\n");
+	else if (!is_whole)
+		refuse(request, 400, "what follows \"?\" is NAME=VALUE&NAME=VALUE…\n");
+	else
+		handler->fn(handler->ctx, request);
 }
 
 static void on_other(struct evhttp_request *request, void *ctx)
 {
 	evhttp_send_error(request, HTTP_NOTFOUND, NULL);
+}
+
+/* evhttp tells of what it notices, which is not while there is nothing to be read or written. */
+bool skep_http_is_gone(const struct skep_http_request *request)
+{
+	char byte;
+
+	if (!request->request)
+		return true;
+	struct evhttp_connection *connection = evhttp_request_get_connection(request->request);
+	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 const char *skep_http_header(const struct skep_http_request *request, const char *name)

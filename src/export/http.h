@@ -33,7 +33,10 @@ void skep_http_on(struct skep_http *http, const char *path, skep_http_fn fn, voi
  */
 void skep_http_check_host(struct skep_http *http);
 
-/** A header, or what follows "?" by its name, decoded; NULL: it is not there. */
+/** Has who asked closed the connection? Then its answer goes nowhere. */
+bool skep_http_is_gone(const struct skep_http_request *request);
+/** A header, or what follows "?" by its name, decoded; NULL: it is not there. Who has anything else
+ *  behind "?" than NAME=VALUE&… is answered 400. */
 const char *skep_http_header(const struct skep_http_request *request, const char *name);
 const char *skep_http_query(const struct skep_http_request *request, const char *name);
 /** For the answer. */

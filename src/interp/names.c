@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/strmap.h"
-#include "interp/code.h"
+#include "interp/reading.h"
 
 /* Of each half. */
 #define CODES_MOST  32768
@@ -30,11 +30,16 @@ struct half {
 /* What is met goes to the younger half; when that is full, the older one goes. */
 struct skep_interp_names {
 	struct half young, old;
+	struct skep_keeper keeper;
+	uint64_t n_given_up;
 };
 
 struct skep_interp_names *skep_interp_names_new(void)
 {
-	return skep_xcalloc(1, sizeof(struct skep_interp_names));
+	struct skep_interp_names *names = skep_xcalloc(1, sizeof(*names));
+
+	skep_interp_reading_init(&names->keeper);
+	return names;
 }
 
 static void half_done(struct half *half)
@@ -55,6 +60,7 @@ void skep_interp_names_free(struct skep_interp_names *names)
 		return;
 	half_done(&names->young);
 	half_done(&names->old);
+	skep_keeper_done(&names->keeper);
 	free(names);
 }
 
@@ -100,33 +106,76 @@ static struct known *take_old(struct skep_interp_names *names, const struct key 
 	return copy;
 }
 
-static struct known *read_new(const struct key *key, uint32_t version)
-{
-	pid_t pid = (pid_t)key->tgid;
-	const struct skep_interp_memory memory = skep_interp_memory_of(&pid);
-	struct skep_interp_code code;
+/* --- Functions that nobody has met ------------------------------------------------------------ */
 
-	if (skep_interp_code_read(&memory, version, key->addr, key->check, &code))
-		return NULL;
+struct unknown {
+	struct skep_interp_seen of[SKEP_INTERP_READ_MOST];
+	uint32_t tgid, n;
+};
+
+static void keep(struct skep_interp_names *names, uint32_t tgid,
+		 const struct skep_interp_seen *seen, const struct skep_interp_code *code)
+{
 	struct known *known = skep_xcalloc(1, sizeof(*known));
-	*known = (struct known){*key, code};
-	return known;
+
+	*known = (struct known){{seen->addr, tgid, seen->check}, *code};
+	add(names, known);
 }
+
+static void read_all(struct skep_interp_names *names, struct unknown *unknown)
+{
+	struct skep_interp_code codes[SKEP_INTERP_READ_MOST];
+	uint32_t n = unknown->n;
+
+	unknown->n = 0;
+	if (!n)
+		return;
+	if (skep_interp_read(&names->keeper, unknown->tgid, unknown->of, n, codes)) {
+		names->n_given_up++;
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (codes[i].version != SKEP_INTERP_NONE)
+			keep(names, unknown->tgid, &unknown->of[i], &codes[i]);
+	}
+}
+
+static void want(struct skep_interp_names *names, struct unknown *unknown, const struct key *key,
+		 uint32_t version)
+{
+	for (uint32_t i = 0; i < unknown->n; i++) {
+		if (unknown->of[i].addr == key->addr && unknown->of[i].check == key->check)
+			return; /* it calls itself */
+	}
+	unknown->of[unknown->n++] = (struct skep_interp_seen){key->addr, key->check, version};
+	if (unknown->n == SKEP_INTERP_READ_MOST)
+		read_all(names, unknown);
+}
+
+/* --- Notes ------------------------------------------------------------------------------------ */
 
 void skep_interp_names_note(struct skep_interp_names *names, uint32_t tgid,
 			    const struct skep_interp_stack *stack)
 {
+	struct unknown unknown = {.tgid = tgid};
+
 	for (uint32_t i = 0; i < stack->n && i < SKEP_INTERP_FRAMES_MOST; i++) {
 		const struct skep_interp_frame *frame = &stack->frames[i];
 		const struct key key = {frame->code, tgid, frame->check};
 		if (!frame->code || find(&names->young, &key))
 			continue;
 		struct known *known = take_old(names, &key);
-		if (!known)
-			known = read_new(&key, stack->version);
 		if (known)
 			add(names, known);
+		else
+			want(names, &unknown, &key, stack->version);
 	}
+	read_all(names, &unknown);
+}
+
+uint64_t skep_interp_names_given_up(const struct skep_interp_names *names)
+{
+	return names->n_given_up;
 }
 
 bool skep_interp_names_find(const struct skep_interp_names *names, uint32_t tgid,

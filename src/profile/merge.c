@@ -2,7 +2,11 @@
 #include "profile/merge.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
+
+#include "base/buf.h"
+#include "base/strmap.h"
 
 void skep_profile_merger_init(struct skep_profile_merger *merger, const struct skep_profile *from,
 			      struct skep_profile *to)
@@ -124,6 +128,28 @@ static void merge_builds(struct skep_profile_merger *merger)
 	}
 }
 
+/* With its end: "ab", "c" is not "a", "bc". */
+static void put_text(struct skep_buf *out, const struct skep_profile *profile,
+		     skep_profile_str text)
+{
+	skep_buf_add(out, profile->strings[text], strlen(profile->strings[text]) + 1);
+}
+
+uint64_t skep_profile_kind(const struct skep_profile *profile)
+{
+	_cleanup_buf_ struct skep_buf words = {0};
+
+	for (uint32_t i = 0; i < profile->n_types; i++) {
+		put_text(&words, profile, profile->types[i].name);
+		put_text(&words, profile, profile->types[i].unit);
+	}
+	skep_buf_printf(&words, "%" PRId64, profile->period);
+	put_text(&words, profile, profile->period_type.name);
+	put_text(&words, profile, profile->period_type.unit);
+	uint64_t kind = skep_hash_bytes(words.data, words.len);
+	return kind ? kind : 1;
+}
+
 int skep_profile_merge_head(struct skep_profile_merger *merger)
 {
 	const struct skep_profile *from = merger->from;
@@ -135,13 +161,8 @@ int skep_profile_merge_head(struct skep_profile_merger *merger)
 		to->period = from->period;
 		to->period_type = type_of(merger, from->period_type);
 		to->title = string_of(merger, from->title);
-	}
-	if (to->n_types != from->n_types)
+	} else if (skep_profile_kind(from) != skep_profile_kind(to)) {
 		return -EINVAL;
-	for (uint32_t i = 0; i < from->n_types; i++) {
-		struct skep_profile_value_type type = type_of(merger, from->types[i]);
-		if (memcmp(&type, &to->types[i], sizeof(type)) != 0)
-			return -EINVAL;
 	}
 	merge_builds(merger);
 	return 0;

@@ -43,6 +43,9 @@ struct skep_profile_merger {
 void skep_profile_merger_init(struct skep_profile_merger *merger, const struct skep_profile *from,
 			      struct skep_profile *to);
 void skep_profile_merger_done(struct skep_profile_merger *merger);
+/** What its values count, as a number: names and units of its types, its period, and of what that
+ *  is. The same in each run. Never 0. */
+uint64_t skep_profile_kind(const struct skep_profile *profile);
 /**
  * Types, period and title of @from, if @to has no types yet; the builds of its modules.
  * Return 0 | -EINVAL the two count different things

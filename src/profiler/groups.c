@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "profiler/impl.h"
 
-#define GROUPS_MOST   4096
+#define GROUPS_MOST   (SKEP_GROUPS_SLOTS / 2)
 #define HANDLE_KERNFS 0xfe /* FILEID_KERNFS of the kernel's exportfs.h */
 
 void skep_groups_init(struct skep_groups *groups)
@@ -35,12 +35,14 @@ static void forget_all(struct skep_groups *groups)
 {
 	skep_vec_foreach (struct skep_group, group, &groups->of)
 		free(group->path);
-	skep_vec_done(&groups->of);
+	groups->of.len = 0;
+	memset(groups->slots, 0, sizeof(groups->slots));
 }
 
 void skep_groups_done(struct skep_groups *groups)
 {
 	forget_all(groups);
+	skep_vec_done(&groups->of);
 	skep_close(&groups->root_fd);
 }
 
@@ -57,29 +59,67 @@ static int open_group(const struct skep_groups *groups, uint64_t id)
 		       : open_by_handle_at(groups->root_fd, &handle.head, O_PATH | O_CLOEXEC);
 }
 
-/* "": it is not there any more, or we may not ask. */
+/* Is it not known for want of something that there may be the next time? */
+static bool is_passing(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM || err == EINTR;
+}
+
+/* The kernel's mark for one that was removed since it was opened: its path is what it was. */
+static void cut_mark(char *path, size_t len)
+{
+	static const char mark[] = " (deleted)";
+	const size_t mark_len = sizeof(mark) - 1;
+
+	if (len > mark_len && !strcmp(path + len - mark_len, mark) && access(path, F_OK))
+		path[len - mark_len] = '\0';
+}
+
+/* For free(). "": it is not there any more, or we may not ask; NULL: not known this time. */
 static char *find_path(const struct skep_groups *groups, uint64_t id)
 {
 	_cleanup_close_ int fd = open_group(groups, id);
 	size_t root = strlen(groups->root);
 	char link[64], path[PATH_MAX];
 
+	if (fd < 0)
+		return groups->root_fd >= 0 && is_passing(errno) ? NULL : skep_xstrdup("");
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	ssize_t len = fd < 0 ? -1 : readlink(link, path, sizeof(path) - 1);
-	if (len < 0 || strncmp(path, groups->root, root) != 0)
+	ssize_t len = readlink(link, path, sizeof(path) - 1);
+	if (len < 0 || len == sizeof(path) - 1)
 		return skep_xstrdup("");
 	path[len] = '\0';
+	cut_mark(path, (size_t)len);
+	/* Outside of what we see of the file system it has no path. */
+	if (strncmp(path, groups->root, root) != 0 || (path[root] && path[root] != '/'))
+		return skep_xstrdup("");
 	return skep_xstrdup(path[root] ? path + root : "/");
+}
+
+/* Where the number of @id is, or is to be; 0: it is not known. */
+static uint16_t *slot_of(struct skep_groups *groups, uint64_t id)
+{
+	size_t at = (id * 0x9e3779b97f4a7c15u >> 32) % SKEP_GROUPS_SLOTS;
+
+	while (groups->slots[at] && groups->of.data[groups->slots[at] - 1].id != id)
+		at = (at + 1) % SKEP_GROUPS_SLOTS;
+	return &groups->slots[at];
 }
 
 const char *skep_groups_path(struct skep_groups *groups, uint64_t id)
 {
-	skep_vec_foreach (struct skep_group, group, &groups->of) {
-		if (group->id == id)
-			return group->path;
-	}
-	if (groups->of.len >= GROUPS_MOST)
+	uint16_t *slot = slot_of(groups, id);
+
+	if (*slot)
+		return groups->of.data[*slot - 1].path;
+	char *path = find_path(groups, id);
+	if (!path)
+		return "";
+	if (groups->of.len >= GROUPS_MOST) {
 		forget_all(groups);
-	skep_vec_push(&groups->of, ((struct skep_group){id, find_path(groups, id)}));
-	return skep_vec_last(&groups->of)->path;
+		slot = slot_of(groups, id);
+	}
+	skep_vec_push(&groups->of, ((struct skep_group){id, path}));
+	*slot = (uint16_t)groups->of.len;
+	return path;
 }

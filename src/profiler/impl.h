@@ -71,13 +71,15 @@ uint32_t skep_namer_waker(struct skep_namer *namer, const struct skep_stacks *st
 			  const char *comm, uint32_t node);
 
 /* groups.c: control groups by their ids. */
+#define SKEP_GROUPS_SLOTS 8192
 struct skep_groups {
 	SKEP_VEC(struct skep_group {
 		uint64_t id;
 		char *path; /* owned; "": not known */
 	})
 	of;
-	int root_fd; /* of the file system; -1: there is none */
+	uint16_t slots[SKEP_GROUPS_SLOTS]; /* numbers of these + 1, by their ids; 0: none */
+	int root_fd;                       /* of the file system; -1: there is none */
 	char root[64];
 };
 void skep_groups_init(struct skep_groups *groups);

@@ -11,7 +11,7 @@
 #include "profiler/impl.h"
 
 #define RENEW_EACH  32                                         /* intervals */
-#define LOSSES_MOST (SKEP_LOSS_CNT + SKEP_UNWIND_LOSS_CNT + 6) /* see tell_losses() */
+#define LOSSES_MOST (SKEP_LOSS_CNT + SKEP_UNWIND_LOSS_CNT + 7) /* see tell_losses() */
 
 struct skep_profiler {
 	struct skep_profiler_wish wish;
@@ -144,7 +144,7 @@ bool skep_profiler_step(struct skep_profiler *profiler)
 
 /* --- The end --------------------------------------------------------------------------------- */
 
-static void name_types(const struct skep_profiler_wish *wish, struct skep_profile *profile)
+void skep_profiler_types(const struct skep_profiler_wish *wish, struct skep_profile *profile)
 {
 	const struct skep_profiler_source_info *source = &skep_profiler_sources[wish->source];
 
@@ -154,6 +154,12 @@ static void name_types(const struct skep_profiler_wish *wish, struct skep_profil
 		skep_profile_add_type(profile, source->total, source->unit);
 	if (source->n[0])
 		skep_profile_add_type(profile, source->n, "count");
+	/* Each hit of that. */
+	if (wish->event) {
+		profile->period = 1;
+		profile->period_type.name = skep_profile_text(profile, wish->event);
+		profile->period_type.unit = skep_profile_text(profile, "count");
+	}
 	if (!(source->flags & SKEP_PROFILER_IS_SAMPLED))
 		return;
 	profile->period = 1000000000 / wish->hertz;
@@ -188,6 +194,9 @@ static void tell_losses(struct skep_profiler *profiler, struct skep_profile *pro
 		lose(profile, skep_unwind_loss_words(i), losses.unwinding.n[i], told++);
 	lose(profile, "frames of interpreted functions whose names could not be read",
 	     profiler->namer.n_unread, told++);
+	lose(profile, "readings of such names that were given up: the memory did not answer",
+	     profiler->namer.interp ? skep_interp_names_given_up(profiler->namer.interp) : 0,
+	     told++);
 	lose(profile, "frames of interpreted functions that may not stand where they belong",
 	     profiler->namer.n_displaced, told++);
 	lose(profile, causes[SKEP_LOSS_MAPPING],
@@ -239,7 +248,7 @@ static int collect(struct skep_profiler *profiler, const struct moment *end,
 	skep_profile_init(&profile);
 	profile.start_ns = profiler->start_ns;
 	profile.duration_ns = end->ns - profiler->began_ns;
-	name_types(&profiler->wish, &profile);
+	skep_profiler_types(&profiler->wish, &profile);
 	const struct skep_collect collect = {
 		.namer = &profiler->namer,
 		.wish = &profiler->wish,

@@ -66,6 +66,12 @@ struct skep_profiler_wish {
 /** The script that is run for @wish, appended. */
 void skep_profiler_script(const struct skep_profiler_wish *wish, struct skep_buf *out);
 
+/**
+ * What the values of its profile count: types, a period, and of what that is. Profiles of which
+ * skep_profile_kind() is the same can be added up.
+ */
+void skep_profiler_types(const struct skep_profiler_wish *wish, struct skep_profile *profile);
+
 struct skep_profiler;
 
 /**

@@ -38,6 +38,7 @@ void skep_files_init(struct skep_files *files)
 	files->clock = files->n_open = files->memory = 0;
 	files->wants_lines = false;
 	files->next_gen = 1;
+	skep_vdso_reading_init(&files->reading);
 }
 
 static void slot_init(struct skep_file *file)
@@ -63,6 +64,7 @@ void skep_files_done(struct skep_files *files)
 {
 	for (size_t i = 0; i < files->n_slots; i++)
 		slot_clear(files, &files->slots[i]);
+	skep_keeper_done(&files->reading);
 }
 
 static bool same_key(const struct skep_file_key *a, const struct skep_file_key *b)
@@ -173,10 +175,8 @@ static int open_checked(int root_fd, const char *path, const struct skep_mapping
 	return fstat(fd, &st) < 0 || st.st_ino != m->inode ? -ENOENT : TAKE_FD(fd);
 }
 
-/* Return it | -errno */
-static int open_mapping(pid_t pid, const struct skep_maps *maps, const struct skep_mapping *m)
+int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m)
 {
-	const char *path = maps->paths + m->path;
 	_cleanup_close_ int root_fd = -1;
 	char link[128];
 	int fd;
@@ -197,7 +197,7 @@ static int open_mapping(pid_t pid, const struct skep_maps *maps, const struct sk
 	return fd;
 }
 
-static bool key_of(int fd, struct skep_file_key *ret)
+bool skep_files_key(int fd, struct skep_file_key *ret)
 {
 	struct stat st;
 
@@ -218,7 +218,7 @@ static struct skep_file *add_file(struct skep_files *files, pid_t pid, const cha
 	struct skep_file_key key;
 	struct skep_file *file;
 
-	if (!key_of(fd, &key))
+	if (!skep_files_key(fd, &key))
 		return NULL;
 	file = find_key(files, &key);
 	if (file) {
@@ -243,7 +243,7 @@ static struct skep_file *add_vdso(struct skep_files *files, pid_t pid, const str
 	_cleanup_elf_ struct skep_elf *elf = NULL;
 	struct skep_file *file;
 
-	if (skep_vdso_read(pid, m, &image) < 0)
+	if (skep_vdso_read(&files->reading, pid, m, &image) < 0)
 		return NULL;
 	key.size = image.len;
 	key.inode = skep_hash_bytes(image.data, image.len);
@@ -270,7 +270,7 @@ static struct skep_file *resolve(struct skep_files *files, pid_t pid, const stru
 		return add_vdso(files, pid, m);
 	if (!m->inode)
 		return NULL;
-	fd = open_mapping(pid, maps, m);
+	fd = skep_files_open(pid, path, m);
 	if (skep_fd_is_short(fd))
 		*ret_none = NO_FD;
 	return fd < 0 ? NULL : add_file(files, pid, path, fd);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/keeper.h"
 #include "linux/maps.h"
 #include "symbol/lines.h"
 #include "symbol/table.h"
@@ -46,7 +47,14 @@ struct skep_files {
 	size_t memory;    /* of all tables */
 	bool wants_lines;
 	uint32_t next_gen;
+	struct skep_keeper reading; /* of what is in no file, see linux/vdso.h */
 };
+
+/** The file of mapping @m of @pid, whose path there is @path, for reading; -errno: it is not to
+ *  be had. */
+int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m);
+/** What tells a file from others, and from what it was before it was written. False: nothing can. */
+bool skep_files_key(int fd, struct skep_file_key *ret);
 
 void skep_files_init(struct skep_files *files);
 void skep_files_done(struct skep_files *files);

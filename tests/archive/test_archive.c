@@ -261,6 +261,172 @@ static void test_other_types(void **state)
 	folder_free(dir);
 }
 
+static void append_each(struct skep_archive_writer *writer, int64_t period, const char *of)
+{
+	_cleanup_profile_ struct skep_profile interval = {0};
+	const struct skep_archive_note note = note_of(1);
+
+	skep_profile_init(&interval);
+	assert_int_equal(skep_profile_add_type(&interval, "events", "count"), 0);
+	interval.period = period;
+	interval.period_type.name = skep_profile_text(&interval, of);
+	skep_profile_add(&interval, &(struct skep_profile_sample){.pid = 1, .values = {period}});
+	assert_int_equal(skep_archive_append(writer, &interval, &note), 0);
+}
+
+/* Values of the same name that are of other events, or so often, are not added up. Each can be
+ * chosen. */
+static void test_kinds(void **state)
+{
+	char *dir = folder_new();
+	struct skep_archive_writer *writer = writer_new(dir, LARGE, NULL);
+	struct skep_archive_window window = {0, UINT64_MAX};
+	struct skep_archive archive;
+	static const struct {
+		int64_t period;
+		const char *of;
+	} kinds[] = {{1, "write"}, {1, "read"}, {10, "cpu"}, {20, "cpu"}};
+
+	for (size_t i = 0; i < 12; i++)
+		append_each(writer, kinds[i % 4].period, kinds[i % 4].of);
+	skep_archive_close(writer);
+	assert_int_equal(skep_archive_open(dir, &archive, NULL), 0);
+	assert_int_equal(archive.intervals.len, 12);
+	for (size_t i = 0; i <= 4; i++) {
+		_cleanup_profile_ struct skep_profile profile = {0};
+		/* Last: none was chosen, which is the newest. */
+		const size_t want = i < 4 ? i : 3;
+		window.kind = i < 4 ? archive.intervals.data[i].kind : 0;
+		skep_archive_read(&archive, &window, NULL, &profile);
+		assert_int_equal(skep_profile_total(&profile, 0), 3 * kinds[want].period);
+		assert_string_equal(profile.strings[profile.period_type.name], kinds[want].of);
+		assert_int_equal(profile.n_losses, 1);
+		assert_int_equal(profile.losses[0].n, 9);
+		assert_non_null(strstr(profile.strings[profile.losses[0].what], "--event"));
+	}
+	skep_archive_done(&archive);
+	folder_free(dir);
+}
+
+static void assert_same_index(const struct skep_archive *one, const struct skep_archive *other)
+{
+	assert_int_equal(one->segments.len, other->segments.len);
+	assert_int_equal(one->intervals.len, other->intervals.len);
+	if (one->segments.len)
+		assert_memory_equal(one->segments.data, other->segments.data,
+				    one->segments.len * sizeof(*one->segments.data));
+	if (one->intervals.len)
+		assert_memory_equal(one->intervals.data, other->intervals.data,
+				    one->intervals.len * sizeof(*one->intervals.data));
+}
+
+/* Whatever came and went, it is as if it had been opened now. */
+static void test_refresh(void **state)
+{
+	char *dir = folder_new(), path[128];
+	struct skep_archive archive;
+	uint64_t seed = 5;
+
+	skep_archive_close(writer_new(dir, LARGE, NULL));
+	assert_int_equal(skep_archive_open(dir, &archive, NULL), 0);
+	for (uint32_t i = 0; i < 200; i++) {
+		struct skep_archive now;
+		struct skep_archive_writer *writer = writer_new(dir, LARGE, NULL);
+		for (uint32_t k = random_below(&seed, 4); k; k--)
+			assert_int_equal(append(writer, random_below(&seed, 90)), 0);
+		skep_archive_close(writer);
+		/* Any of them, and sometimes all: then numbers begin anew. */
+		for (uint32_t n = 1; n < 300; n++) {
+			snprintf(path, sizeof(path), "%s/%08u.seg", dir, n);
+			if (i % 31 == 30 || !random_below(&seed, 16))
+				unlink(path);
+		}
+		assert_int_equal(skep_archive_refresh(&archive, NULL), 0);
+		assert_int_equal(skep_archive_open(dir, &now, NULL), 0);
+		assert_same_index(&archive, &now);
+		skep_archive_done(&now);
+	}
+	skep_archive_done(&archive);
+	folder_free(dir);
+}
+
+/* What lies behind a place, and what lies before one. */
+static void test_places(void **state)
+{
+	char *dir = folder_new();
+	struct skep_archive_place places[21];
+	struct skep_archive archive;
+
+	skep_archive_close(writer_new(dir, LARGE, NULL));
+	assert_int_equal(skep_archive_open(dir, &archive, NULL), 0);
+	places[0] = skep_archive_end(&archive);
+	for (uint32_t i = 0; i < 20; i += 5) {
+		struct skep_archive_writer *writer = writer_new(dir, LARGE, NULL);
+		for (uint32_t k = i; k < i + 5; k++) {
+			assert_int_equal(append(writer, 3), 0);
+			assert_int_equal(skep_archive_refresh(&archive, NULL), 0);
+			places[k + 1] = skep_archive_end(&archive);
+		}
+		skep_archive_close(writer);
+	}
+	for (uint32_t from = 0; from <= 20; from++) {
+		for (uint32_t to = from; to <= 20; to += 4) {
+			_cleanup_profile_ struct skep_profile profile = {0};
+			const struct skep_archive_window window = {
+				.to_ns = UINT64_MAX, .first = places[from], .end = places[to]};
+			skep_archive_read(&archive, &window, NULL, &profile);
+			assert_int_equal(profile.duration_ns / EVERY, to ? to - from : 20 - from);
+		}
+	}
+	skep_archive_done(&archive);
+	folder_free(dir);
+}
+
+/* Another file of the same number is not taken for the one that the index is of. */
+static void test_another_of_its_name(void **state)
+{
+	char *dir = folder_new(), path[128];
+	const struct skep_archive_window all = {0, UINT64_MAX};
+	_cleanup_profile_ struct skep_profile profile = {0};
+	struct skep_archive archive;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct skep_archive_writer *writer = writer_new(dir, LARGE, NULL);
+		assert_int_equal(append(writer, i), 0);
+		assert_int_equal(append(writer, i), 0);
+		skep_archive_close(writer);
+		snprintf(path, sizeof(path), "%s/00000001.seg", dir);
+		if (!i) {
+			assert_int_equal(skep_archive_open(dir, &archive, NULL), 0);
+			assert_int_equal(unlink(path), 0);
+		}
+	}
+	skep_archive_read(&archive, &all, NULL, &profile);
+	assert_int_equal(profile.duration_ns, 0);
+	assert_int_equal(profile.n_losses, 1);
+	assert_int_equal(profile.losses[0].n, 2);
+	skep_archive_done(&archive);
+	folder_free(dir);
+}
+
+/* Of a writer that came to nothing nothing is left; what was there before is. */
+static void test_undo(void **state)
+{
+	char *dir = folder_new(), inner[160], lock[192];
+
+	snprintf(inner, sizeof(inner), "%s/new", dir);
+	skep_archive_undo(writer_new(inner, LARGE, NULL));
+	assert_int_equal(access(inner, F_OK), -1);
+	assert_int_equal(mkdir(inner, 0700), 0);
+	skep_archive_undo(writer_new(inner, LARGE, NULL));
+	assert_int_equal(rmdir(inner), 0); /* it was empty */
+	snprintf(lock, sizeof(lock), "%s/skep.lock", dir);
+	skep_archive_close(writer_new(dir, LARGE, NULL));
+	skep_archive_undo(writer_new(dir, LARGE, NULL));
+	assert_int_equal(access(lock, F_OK), 0);
+	folder_free(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +440,11 @@ int main(void)
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_clock_set_back),
 		cmocka_unit_test(test_other_types),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_refresh),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_another_of_its_name),
+		cmocka_unit_test(test_undo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,8 +115,15 @@ class Run:
         for command in self.block.BEFORE:
             self.started.append(shell("exec " + self.fill(command), stdout=subprocess.DEVNULL,
                                       stderr=subprocess.DEVNULL))
-        if self.started:
-            time.sleep(0.1)  # until bash has become the workload
+            self.wait_until_begun(self.started[-1])
+
+    def wait_until_begun(self, process):
+        """Until bash has become the workload."""
+        while process.poll() is None:
+            if Path(f"/proc/{process.pid}/cmdline").read_bytes()[:8] not in (b"", b"bash\0-c\0"):
+                return
+            assert time.monotonic() < self.deadline, "the workload does not begin"
+            time.sleep(0.01)
 
     def trigger(self, skep, output):
         """AFTER, once attached; then the end."""
@@ -155,5 +162,6 @@ def check(block):
                      if not expectation_met(kind, run.fill(value), output, FOLDER / "expect")]
     if problems:
         what = block.PROG or block.FILE or block.RUN
-        pytest.fail(f"{block.place}: {block.NAME}\n{what}\n--- unmet\n" + "\n".join(problems) +
-                    f"\n--- output\n{output}", pytrace=False)
+        # The first line has to tell enough where no more than it is shown.
+        pytest.fail(f"{block.place}: {problems[0]}\n{block.NAME}\n{what}\n--- unmet\n" +
+                    "\n".join(problems) + f"\n--- output\n{output}", pytrace=False)

@@ -8,9 +8,11 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import threading
 import time
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -105,6 +107,95 @@ def test_windows(work, tmp_path):
     assert nobody.total() == 0
     diff = run("diff", f"{store}@..@{middle}", f"{store}@@{middle}..now", "-n", "keptwork")
     assert diff.returncode == 0 and "early" in diff.stdout, diff.stderr
+    # Of a file nothing is left out: whose samples are wanted would be of one side only.
+    file = tmp_path / "every.pb.gz"
+    assert run("show", store, "-o", file).returncode == 0
+    for names in ([file, store], [store, file]):
+        one = run("diff", *names, "-n", "keptwork")
+        assert one.returncode == 2 and "--comm and a file beside DIR exclude" in one.stderr
+        assert run("diff", *names, "--from", "-1h").returncode == 0
+    for window, words in {("--from", f"@{middle}", "--to", f"@{middle}"): "F0023",
+                          ("--from", "-1h", "--to", "-2h"): "F0023",
+                          ("--from", "9999-12-31"): "a moment",
+                          ("--from", "@18446744074"): "a moment"}.items():
+        for verb in (["show", store], ["diff", store, store]):
+            wrong = run(*verb, *window)
+            assert wrong.returncode == 2 and words in wrong.stderr, wrong.stderr
+    twice = run("show", f"{store}@-1h..now", "--from", "-2h")
+    assert twice.returncode == 2 and "exclude each other" in twice.stderr
+
+
+def test_kinds(work, tmp_path):
+    """What counts other things is not added up: the newest is shown, and options choose."""
+    store = tmp_path / "store"
+    events = [("--event", f"tracepoint:syscalls:sys_enter_{name}") for name in ("read", "getpid")]
+    kinds = [("-F", "99"), ("-F", "49"), *events, ("--off-cpu",)]
+    for kind in kinds:
+        with keeping(store, *kind):
+            work_for(work, 0.3)
+            time.sleep(1.2)
+    newest, said = stacks_of(tmp_path, store)
+    assert re.search(r"intervals that count other things \(--cpu, --off-cpu, --event, -F", said)
+    chosen = [stacks_of(tmp_path, store, *kind) for kind in kinds]
+    assert chosen[-1][0].total() == newest.total()
+    for kind, (stacks, said) in zip(kinds[:2], chosen):
+        assert 0.2 < seconds(stacks.of("early")) < 0.45, (kind, said)
+        lines = run("show", store, *kind, "-f", "json").stdout.splitlines()
+        assert json.loads(lines[0])["period"] == 1000000000 // int(kind[1]), lines[0]
+    assert chosen[2][0].total() > 0 and chosen[2][0].total() != chosen[3][0].total()
+    none = run("show", store, "--event", "tracepoint:syscalls:sys_enter_write")
+    assert none.returncode == 0 and "count other things" in none.stdout + none.stderr
+    refused = run("show", store, "--event", "tracepoint:syscalls:sys_enter_read", "--off-cpu")
+    assert refused.returncode == 2 and "exclude each other" in refused.stderr
+
+
+def test_lines_are_kept(work, tmp_path):
+    """If they are asked for."""
+    for args, has in {("--lines",): True, (): False}.items():
+        with keeping(tmp_path / f"store{has}", *args):
+            work_for(work, 0.3)
+            time.sleep(1.2)
+        shown = run("show", tmp_path / f"store{has}", "-n", "keptwork", "-f", "json").stdout
+        assert ("keptwork.c" in shown) == has and "early" in shown
+
+
+def test_ends_with_its_process(tmp_path):
+    """Of a process that has ended there is nothing more to see."""
+    with subprocess.Popen(["sleep", "2"]) as process:
+        done = run("--continuous", "--store", tmp_path / "store", "--every", "1h", "-p",
+                   process.pid)
+        assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "store").glob("*.seg"))) == 1
+
+
+def test_start_that_fails_leaves_nothing(tmp_path):
+    for args in (["--event", "tracepoint:no:such"], ["--serve", "nowhere"], ["--push", "nowhere"]):
+        done = run("--continuous", "--store", tmp_path / "store", *args)
+        assert done.returncode == 1, done.stderr
+        assert not (tmp_path / "store").exists(), args
+
+
+def children_of(pid):
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(child) for child in listed.split()]
+
+
+def test_server_that_dies(tmp_path):
+    """It is told, and profiles are kept."""
+    with keeping(tmp_path / "store", "--serve", ":0") as writer:
+        os.kill(children_of(writer.pid)[0], signal.SIGKILL)
+        time.sleep(3.2)
+    assert writer.said.count("what serves them was ended by signal 9") == 1, writer.said
+    assert stacks_of(tmp_path, tmp_path / "store")[0].total() > 0
+
+
+def test_sender_that_hangs(tmp_path):
+    """Ctrl-C ends all of it."""
+    with keeping(tmp_path / "store", "--push", "http://127.0.0.1:1") as writer:
+        sender = children_of(writer.pid)[0]
+        os.kill(sender, signal.SIGSTOP)
+    assert "what sends them on does not end, and is killed" in writer.said
+    assert not Path(f"/proc/{sender}").exists()
 
 
 def test_waits_over_intervals(work, tmp_path):
@@ -216,35 +307,69 @@ def test_one_writer(tmp_path):
         assert run("show", store).returncode == 0
 
 
+# Of src/archive/segment.h; of a block: magic, crc, bytes, inflated, crc, samples, begin, the rest.
+HEAD, BLOCK = struct.Struct("<8sIIQ"), struct.Struct("<4sIIIIIQ96s")
+
+
+def set_begin(segment, begin_ns):
+    """All intervals of the segment begin then. Returns how many those are."""
+    content, at, n = segment.read_bytes(), HEAD.size, 0
+    with open(segment, "r+b") as file:
+        while at + BLOCK.size <= len(content):
+            magic, _, stored, *middle, _, rest = BLOCK.unpack_from(content, at)
+            sealed = zlib.crc32(BLOCK.pack(magic, 0, stored, *middle, begin_ns, rest))
+            file.seek(at)
+            file.write(BLOCK.pack(magic, sealed, stored, *middle, begin_ns, rest))
+            at, n = at + BLOCK.size + stored, n + 1
+    return n
+
+
 @contextmanager
 def many_stacks():
     """Programs begin and end: an interval that has them does not fit into what is left of a page."""
     with subprocess.Popen(["sh", "-c", "while :; do ls / >/dev/null; done"]) as process:
-        yield
-        process.kill()
+        try:
+            yield
+        finally:
+            process.kill()
 
 
-def test_full_disk(tmp_path):
-    """Sampling goes on; what could not be kept is said and counted, and kept again is said, too."""
-    disk = tmp_path / "disk"
+def wait_for(what):
+    end = time.monotonic() + TIME
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@contextmanager
+def small_disk(disk):
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", disk],
                       check=False).returncode:
         pytest.skip("may not mount")
-    filler = disk / "filler"
     try:
-        with keeping(disk / "store") as writer, many_stacks():
-            time.sleep(1.3)
-            try:
-                filler.write_bytes(bytes(256 << 10))
-            except OSError:
-                pass
-            time.sleep(3.2)
-            filler.unlink()
-            time.sleep(2.2)
-        said = stacks_of(tmp_path, disk / "store")[1]
+        yield disk
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+def fill(filler):
+    try:
+        filler.write_bytes(bytes(256 << 10))
+    except OSError:
+        pass
+
+
+def test_full_disk(tmp_path):
+    """Sampling goes on; what could not be kept is said and counted, and kept again is said, too."""
+    with small_disk(tmp_path / "disk") as disk:
+        with keeping(disk / "store") as writer, many_stacks():
+            time.sleep(1.3)
+            fill(disk / "filler")
+            time.sleep(3.2)
+            (disk / "filler").unlink()
+            time.sleep(2.2)
+        said = stacks_of(tmp_path, disk / "store")[1]
     assert "cannot write into" in writer.said and "No space left" in writer.said
     lost = re.search(r"kept again; lost: (\d+)", writer.said)
     assert lost and int(lost[1]) >= 1, writer.said
@@ -277,6 +402,10 @@ def check_answers(port, tmp_path, used):
     path = tmp_path / "window.pb.gz"
     path.write_bytes(ask(port, "/pprof?from=-1h&comm=keptwork")[1])
     assert stacks_of(tmp_path, path)[0].total() == summary["total"]
+    # The last hour, if it does not say; and all before a window, or an hour before it.
+    assert json.loads(ask(port, "/summary?comm=keptwork")[1])["total"] == summary["total"]
+    assert json.loads(ask(port, "/summary?comm=keptwork&to=-1h")[1])["total"] == 0
+    assert ask(port, "/diff?from=-2s&comm=keptwork")[0] == 200
     status, graph = ask(port, "/flame?from=-1h&comm=keptwork")
     assert status == 200 and b"early" in graph
     status, graph = ask(port, "/diff?from=-2s&base_from=-1h&base_to=-2s&comm=keptwork")
@@ -290,6 +419,10 @@ def test_served(work, tmp_path):
         used = work_for(work, 0.7)
         time.sleep(2.2)
         check_answers(port, tmp_path, used)
+        for path in ("/flame?from", "/pprof?=x", "/summary?from=-1h&&comm=x", "/summary?comm=a%00b",
+                     "/pprof?comm=nginx&from"):
+            assert ask(port, path)[0] == 400, path
+        assert ask(port, "/pprof?")[0] == 200
         for path, status in {"/none": 404, "/../../etc/passwd": 404, "/flame?from=then": 400,
                              "/flame?pid=x": 400, "/flame?from=-1s&to=-2s": 400,
                              "/debug/pprof/profile?seconds=0": 400}.items():
@@ -307,6 +440,56 @@ def test_served(work, tmp_path):
         assert seconds(stacks_of(tmp_path, tmp_path / "live.pb.gz")[0].of("early")) > 0.05
     with pytest.raises(OSError):
         ask(port, "/")
+
+
+def test_gone_waiters_leave_their_places(tmp_path):
+    with keeping(tmp_path / "store", "--serve", ":0") as writer:
+        port = port_of(writer.said)
+        for _ in range(20):
+            gone = http.client.HTTPConnection("127.0.0.1", port, timeout=TIME)
+            gone.request("GET", "/debug/pprof/profile?seconds=3000")
+            time.sleep(0.02)
+            gone.close()
+        assert ask(port, "/debug/pprof/profile?seconds=1")[0] == 200
+
+
+def test_live_without_writer(tmp_path):
+    """Who waits is told when nobody writes any more."""
+    store = tmp_path / "store"
+    with keeping(store):
+        with subprocess.Popen([SKEP, "profile", "--serve", ":0", "--store", store], text=True,
+                              stderr=subprocess.PIPE, env=ENV) as server:
+            port = port_of(server.stderr.readline())
+            answers = []
+            waits = threading.Thread(target=lambda: answers.append(
+                ask(port, "/debug/pprof/profile?seconds=3000")))
+            waits.start()
+            time.sleep(0.5)
+            # The writer's end, as keeping() would have it.
+            for link in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    words = link.read_bytes().split(b"\0")
+                except OSError:
+                    continue
+                if b"--continuous" in words and str(store).encode() in words:
+                    os.kill(int(link.parent.name), signal.SIGKILL)
+            waits.join(timeout=TIME)
+            assert answers and answers[0][0] == 503 and b"any more" in answers[0][1]
+            server.send_signal(signal.SIGINT)
+            assert server.wait(timeout=TIME) == 0
+
+
+def test_live_has_only_what_came_since(work, tmp_path):
+    """Intervals that say a time to come, as their clock was set back, were there before."""
+    store = tmp_path / "store"
+    with keeping(store, "--serve", ":0") as writer:
+        port = port_of(writer.said)
+        work_for(work, 0.5)
+        time.sleep(1.5)
+        assert set_begin(store / "00000001.seg", int((time.time() + 0.7) * 1e9)) >= 2
+        body = ask(port, "/debug/pprof/profile?seconds=2")[1]
+    (tmp_path / "live.pb.gz").write_bytes(body)
+    assert stacks_of(tmp_path, tmp_path / "live.pb.gz")[0].of("keptwork") == 0
 
 
 def test_served_alone(tmp_path):
@@ -345,6 +528,9 @@ class Receiver:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def paths(self):
+        return [post[1] for post in self.posts]
 
     def taken(self):
         return [post for post in self.posts if post[0] == 200]
@@ -407,8 +593,53 @@ def test_push_to_nobody(tmp_path):
     assert lost == 0 and sent == len(receiver.taken()) >= 6
 
 
+def test_push_goes_on_behind_what_is_broken(tmp_path):
+    """It is not sent, it is counted and said, and those of the next segment are sent."""
+    receiver = Receiver(503, 503)
+    with small_disk(tmp_path / "disk") as disk:
+        store, filler = disk / "store", disk / "filler"
+        with keeping(store, "--push", f"http://127.0.0.1:{receiver.port}") as writer, many_stacks():
+            wait_for(lambda: receiver.posts)
+            with open(store / "00000001.seg", "r+b") as file:
+                file.seek(HEAD.size + BLOCK.size + 20)
+                file.write(b"and here the disk is at its end")
+            fill(filler)
+            time.sleep(3.2)
+            filler.unlink()
+            wait_for(lambda: (store / "00000002.seg").exists() and len(receiver.taken()) >= 2)
+    receiver.close()
+    sent, lost = sent_and_not(writer.said)
+    assert writer.said.count("cannot be read") == 1 and lost >= 1, writer.said
+    assert sent == len(receiver.taken()) >= 2, writer.said
+
+
+@pytest.mark.parametrize("suffix, has, has_not", [
+    ("/ingest?name=mine&format=pprof", "/ingest?name=mine&format=pprof&format=", "name=skep"),
+    ("/ingest?a=b", "/ingest?a=b&name=skep&format=pprof&from=", "??"),
+    ("?token=1", "/v1development/profiles?token=1", "pprof"),
+])
+def test_push_keeps_the_query(tmp_path, suffix, has, has_not):
+    receiver = Receiver()
+    with keeping(tmp_path / "store", "--push", f"http://127.0.0.1:{receiver.port}{suffix}"):
+        time.sleep(1.5)
+    receiver.close()
+    assert receiver.paths() and all(has in path for path in receiver.paths()), receiver.paths()
+    assert not any(has_not in path for path in receiver.paths())
+
+
 @pytest.mark.parametrize("args, code, words", [
     (["--continuous"], 2, "a folder for what is kept"),
+    (["--serve", ":0", "--store", "x", "-n", "nginx"], 2, "--serve and --comm exclude"),
+    (["--serve", ":0", "--store", "x", "-F", "49"], 2, "--serve and --frequency exclude"),
+    (["--serve", ":0", "--store", "x", "--off-cpu"], 2, "--serve and --off-cpu exclude"),
+    (["--serve", ":0", "--store", "x", "--script"], 2, "--serve and --script exclude"),
+    (["show", "/tmp", "--serve", ":0"], 2, "--serve and show exclude"),
+    (["show", "/tmp", "--push", "http://127.0.0.1:1"], 2, "--push and show exclude"),
+    (["--continuous", "--store", "x", "--health"], 2, "--continuous and --health exclude"),
+    (["--continuous", "--store", "x", "--value", "cpu"], 2, "--continuous and --value exclude"),
+    (["--continuous", "--store", "x", "-i"], 2, "--continuous and --inverted exclude"),
+    (["--continuous", "--store", "x", "--json"], 2, "--continuous and --json exclude"),
+    (["--continuous", "--store", "STORE", "--push", "http://me:secret@127.0.0.1"], 1, "U0040"),
     (["--store", "x"], 2, "--continuous with --store"),
     (["--every", "1s"], 2, "--continuous with --every"),
     (["--continuous", "--store", "x", "--every", "1ms"], 2, "from 1s to 1h"),
@@ -430,4 +661,5 @@ def test_push_to_nobody(tmp_path):
 def test_usage(args, code, words, tmp_path):
     done = run(*(str(tmp_path / "store") if arg == "STORE" else arg for arg in args), cwd=tmp_path)
     assert done.returncode == code and words in done.stderr, done.stderr
+    assert "secret" not in done.stderr
     assert not (tmp_path / "x").exists()

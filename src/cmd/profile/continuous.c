@@ -18,6 +18,7 @@
 #include "profiler/health.h"
 
 #define BUSY_MS   1
+#define OWN_FDS   (1 + SKEP_PROFILER_FDS)
 #define SECOND_NS 1000000000ull
 
 struct continuous {
@@ -26,7 +27,8 @@ struct continuous {
 	struct skep_profiler *profiler;
 	struct skep_archive_writer *writer;
 	int signal_fd;
-	pid_t server, sender;       /* 0: none */
+	struct skep_profile_targets targets;
+	struct skep_profile_beside server, sender;
 	uint64_t next_ns, end_ns;   /* by CLOCK_MONOTONIC; end_ns 0: open */
 	uint64_t own_ns, kernel_ns; /* of CPU, until the last interval */
 	int failed;                 /* why the last interval could not be written */
@@ -140,15 +142,16 @@ static int wait_ms(const struct continuous *continuous, bool busy)
 /* Return whether it is to end. */
 static bool wait_for_more(struct continuous *continuous, bool busy)
 {
-	struct pollfd fds[1 + SKEP_PROFILER_FDS] = {
+	struct pollfd fds[OWN_FDS + SKEP_PROFILE_PIDS_MOST] = {
 		{.fd = continuous->signal_fd, .events = POLLIN}};
 	int profiler_fds[SKEP_PROFILER_FDS];
 
 	skep_profiler_fds(continuous->profiler, profiler_fds);
 	for (int i = 0; i < SKEP_PROFILER_FDS; i++)
 		fds[1 + i] = (struct pollfd){.fd = busy ? -1 : profiler_fds[i], .events = POLLIN};
-	poll(fds, 1 + SKEP_PROFILER_FDS, wait_ms(continuous, busy));
-	return fds[0].revents ||
+	uint32_t n = skep_profile_targets_fds(&continuous->targets, fds + OWN_FDS);
+	poll(fds, OWN_FDS + n, wait_ms(continuous, busy));
+	return fds[0].revents || skep_profile_targets_ended(&continuous->targets, fds + OWN_FDS) ||
 	       (continuous->end_ns && now_ns(CLOCK_MONOTONIC) >= continuous->end_ns);
 }
 
@@ -166,6 +169,8 @@ static int loop(struct continuous *continuous, struct skep_diag *diag)
 		if (ends) /* the next one ends what that takes */
 			skep_ending_take(continuous->signal_fd);
 		err = take_interval(continuous, diag);
+		skep_profile_beside_look(&continuous->server);
+		skep_profile_beside_look(&continuous->sender);
 		set_next(continuous);
 	}
 	return err;
@@ -186,6 +191,26 @@ static void say_begin(const struct continuous *continuous, uint64_t cut_bytes)
 		continuous->kept->store, (double)continuous->kept->every_ns / 1e9);
 }
 
+/* Before anything is in the kernel: they are to have nothing of it. */
+static int start_beside(struct continuous *continuous, struct skep_diag *diag)
+{
+	const struct skep_profile_kept *kept = continuous->kept;
+	int err = 0;
+
+	if (kept->serve)
+		err = skep_profile_serve_beside(kept->store, kept->serve, &continuous->server,
+						diag);
+	if (!err && kept->push)
+		err = skep_profile_push_beside(kept->store, kept->push, &continuous->sender, diag);
+	return err;
+}
+
+void skep_profile_continuous_wish(struct skep_profiler_wish *wish)
+{
+	wish->but = getpid();
+	wish->with_groups = wish->is_taken = wish->with_threads = true;
+}
+
 static int start(struct continuous *continuous, struct skep_diag *diag)
 {
 	struct skep_profiler_wish *wish = &continuous->job->wish;
@@ -193,14 +218,11 @@ static int start(struct continuous *continuous, struct skep_diag *diag)
 	int err = skep_archive_create(continuous->kept->store, &continuous->kept->limits,
 				      &continuous->writer, &cut_bytes, diag);
 
-	if (!err && continuous->kept->serve)
-		err = skep_profile_serve_beside(continuous->kept->store, continuous->kept->serve,
-						&continuous->server, diag);
-	if (!err && continuous->kept->push)
-		err = skep_profile_push_beside(continuous->kept->store, continuous->kept->push,
-					       &continuous->sender, diag);
-	wish->but = getpid();
-	wish->with_groups = wish->is_taken = wish->with_threads = true;
+	if (!err)
+		err = start_beside(continuous, diag);
+	if (!err)
+		err = skep_profile_targets_open(&continuous->targets, wish, diag);
+	skep_profile_continuous_wish(wish);
 	if (!err)
 		err = skep_profiler_open(wish, &continuous->profiler, diag);
 	if (err)
@@ -220,6 +242,7 @@ int skep_profile_continuous(struct skep_profile_live_job *job, const struct skep
 {
 	struct continuous continuous = {.job = job, .kept = kept, .signal_fd = skep_ending_fd()};
 	int err = start(&continuous, diag);
+	bool has_begun = !err;
 
 	if (!err)
 		err = loop(&continuous, diag);
@@ -227,10 +250,14 @@ int skep_profile_continuous(struct skep_profile_live_job *job, const struct skep
 		fprintf(stderr,
 			"skep profile: intervals lost, as they could not be written: %llu\n",
 			(unsigned long long)skep_archive_lost(continuous.writer));
-	skep_profile_beside_end(continuous.server);
-	skep_profile_beside_end(continuous.sender);
+	skep_profile_beside_end(&continuous.server);
+	skep_profile_beside_end(&continuous.sender);
 	skep_profiler_close(continuous.profiler);
-	skep_archive_close(continuous.writer);
+	skep_profile_targets_done(&continuous.targets);
+	if (has_begun)
+		skep_archive_close(continuous.writer);
+	else
+		skep_archive_undo(continuous.writer);
 	skep_close(&continuous.signal_fd);
 	return err;
 }

@@ -15,14 +15,6 @@
 #define KEEP_NS    (7 * 86400 * SECOND_NS)
 #define KEEP_BYTES (1ull << 30)
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
-
 /* --- Options --------------------------------------------------------------------------------- */
 
 /* "500M", "1G", "1.5GiB"; plain numbers are bytes. */
@@ -93,8 +85,7 @@ static bool moment_of_day(const char *text, uint64_t now, uint64_t *ret)
 		if (!is_date(text, formats[i], &when))
 			continue;
 		time_t seconds = mktime(&when);
-		*ret = (uint64_t)seconds * SECOND_NS;
-		return seconds >= 0;
+		return seconds >= 0 && !__builtin_mul_overflow((uint64_t)seconds, SECOND_NS, ret);
 	}
 	return false;
 }
@@ -103,9 +94,10 @@ bool skep_profile_moment(const char *text, uint64_t now, uint64_t *ret_ns)
 {
 	uint64_t before;
 
-	*ret_ns = now;
-	if (!strcmp(text, "now"))
+	if (!strcmp(text, "now")) {
+		*ret_ns = now;
 		return true;
+	}
 	if (text[0] == '@')
 		return skep_option_time(text + 1, ret_ns);
 	if (text[0] != '-')
@@ -168,14 +160,32 @@ static int take_window(const struct skep_profile_pick *pick, const char *window,
 		strndup(window, dots ? (size_t)(dots - window) : strlen(window));
 	const char *from = first && first[0] ? first : pick->from;
 	const char *to = dots && dots[2] ? dots + 2 : pick->to;
-	uint64_t now = now_ns();
 
-	*ret = (struct skep_archive_window){0, UINT64_MAX};
-	if (from && !skep_profile_moment(from, now, &ret->from_ns))
+	*ret = (struct skep_archive_window){.to_ns = UINT64_MAX, .kind = pick->kind};
+	if (from && !skep_profile_moment(from, pick->now_ns, &ret->from_ns))
 		return wrong("--from", from, diag);
-	if (to && strcmp(to, "now") != 0 && !skep_profile_moment(to, now, &ret->to_ns))
+	if (to && strcmp(to, "now") != 0 && !skep_profile_moment(to, pick->now_ns, &ret->to_ns))
 		return wrong("--to", to, diag);
-	return 0;
+	if (ret->from_ns < ret->to_ns)
+		return 0;
+	skep_diag_add(diag, SKEP_DIAG_ARCHIVE_WINDOW, SKEP_NOWHERE, from ? from : "", to);
+	return -EINVAL;
+}
+
+int skep_profile_kept_check(const char *name, const struct skep_profile_pick *pick,
+			    struct skep_diag *diag)
+{
+	const char *words;
+	_cleanup_free_ char *folder = folder_of(name, &words);
+	struct skep_archive_window window;
+	const char *dots = strstr(words, "..");
+
+	if ((pick->from && words[0] && dots != words) || (pick->to && dots && dots[2])) {
+		skep_diag_add(diag, SKEP_DIAG_OPTION_BOTH, SKEP_NOWHERE,
+			      pick->from ? "--from" : "--to", name);
+		return -EINVAL;
+	}
+	return folder ? take_window(pick, words, &window, diag) : 0;
 }
 
 int skep_profile_kept_read(const char *name, const struct skep_profile_pick *pick,

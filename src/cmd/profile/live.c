@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,8 +27,8 @@ struct live {
 	struct skep_profiler *profiler;
 	struct skep_child child;
 	int signal_fd;
-	int pid_fds[SKEP_PROFILE_PIDS_MOST]; /* -1: it has ended */
-	uint64_t end_ns;                     /* 0: open */
+	struct skep_profile_targets targets;
+	uint64_t end_ns; /* 0: open */
 };
 
 static uint64_t now_ns(void)
@@ -41,20 +40,6 @@ static uint64_t now_ns(void)
 }
 
 /* --- Start ----------------------------------------------------------------------------------- */
-
-/* One that is not there any more has ended; of any other it has to be known when it does. */
-static int watch_targets(struct live *live, struct skep_diag *diag)
-{
-	const struct skep_profiler_wish *wish = &live->job->wish;
-
-	for (uint32_t i = 0; i < wish->n_pids; i++) {
-		live->pid_fds[i] = (int)syscall(SYS_pidfd_open, wish->pids[i], 0);
-		if (live->pid_fds[i] < 0 && errno != ESRCH)
-			return skep_diag_fail(diag, -errno, SKEP_DIAG_PROCESS_WAIT, SKEP_NOWHERE,
-					      (int)wish->pids[i], strerror(errno));
-	}
-	return 0;
-}
 
 static int start_command(struct live *live, struct skep_diag *diag)
 {
@@ -85,7 +70,7 @@ static int start(struct live *live, struct skep_diag *diag)
 
 	live->job->wish.but = getpid();
 	if (!err)
-		err = watch_targets(live, diag);
+		err = skep_profile_targets_open(&live->targets, &live->job->wish, diag);
 	if (!err)
 		err = skep_profiler_open(&live->job->wish, &live->profiler, diag);
 	if (err)
@@ -111,19 +96,6 @@ static int wait_ms(const struct live *live, bool busy)
 	return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
-/* Have all that were asked for ended? */
-static bool targets_ended(struct live *live, const struct pollfd *fds)
-{
-	uint32_t n = live->job->wish.n_pids, ended = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		if (fds[i].fd >= 0 && fds[i].revents)
-			skep_close(&live->pid_fds[i]);
-		ended += live->pid_fds[i] < 0;
-	}
-	return n && ended == n;
-}
-
 /* Return whether it is over. */
 static bool wait_for_more(struct live *live, bool busy)
 {
@@ -131,17 +103,16 @@ static bool wait_for_more(struct live *live, bool busy)
 		{.fd = live->signal_fd, .events = POLLIN},
 		{.fd = live->child.pid_fd, .events = POLLIN},
 	};
-	uint32_t n = live->job->wish.n_pids;
 	int profiler_fds[SKEP_PROFILER_FDS];
 
 	skep_profiler_fds(live->profiler, profiler_fds);
 	for (uint32_t i = 0; i < SKEP_PROFILER_FDS; i++)
 		fds[2 + i] = (struct pollfd){.fd = busy ? -1 : profiler_fds[i], .events = POLLIN};
-	for (uint32_t i = 0; i < n; i++)
-		fds[OWN_FDS + i] = (struct pollfd){.fd = live->pid_fds[i], .events = POLLIN};
+	uint32_t n = skep_profile_targets_fds(&live->targets, fds + OWN_FDS);
 	poll(fds, OWN_FDS + n, wait_ms(live, busy));
 	return fds[0].revents || (live->child.pid && skep_child_ended(&live->child)) ||
-	       targets_ended(live, fds + OWN_FDS) || (live->end_ns && now_ns() >= live->end_ns);
+	       skep_profile_targets_ended(&live->targets, fds + OWN_FDS) ||
+	       (live->end_ns && now_ns() >= live->end_ns);
 }
 
 /*
@@ -208,8 +179,6 @@ int skep_profile_live(struct skep_profile_live_job *job, int *ret_status, struct
 	live.signal_fd = skep_ending_fd();
 	int err = skep_profile_outputs_open(job->outputs, live.signal_fd, diag);
 
-	for (uint32_t i = 0; i < SKEP_PROFILE_PIDS_MOST; i++)
-		live.pid_fds[i] = -1;
 	if (!err)
 		err = start(&live, diag);
 	if (!err) {
@@ -219,8 +188,7 @@ int skep_profile_live(struct skep_profile_live_job *job, int *ret_status, struct
 	}
 	skep_profiler_close(live.profiler);
 	skep_child_done(&live.child);
-	for (uint32_t i = 0; i < SKEP_PROFILE_PIDS_MOST; i++)
-		skep_close(&live.pid_fds[i]);
+	skep_profile_targets_done(&live.targets);
 	skep_close(&live.signal_fd);
 	return err;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/fd.h"
 #include "cmd/commands.h"
@@ -344,14 +345,41 @@ static int check_kept(struct job *job)
 			     "skep profile show DIR --from -1h");
 	for (size_t i = 0; i < sizeof(details) / sizeof(details[0]); i++) {
 		snprintf(words, sizeof(words), "--continuous with --%s", name_of(details[i]));
-		bool is_served = given(job, OPT_SERVE) && details[i] == OPT_STORE;
-		if (given(job, details[i]) && !given(job, OPT_CONTINUOUS) && !is_served)
+		if (given(job, details[i]) && !given(job, OPT_CONTINUOUS))
 			return needs(job, words, "--continuous --store DIR");
 	}
 	return 0;
 }
 
-/* What is kept is written nowhere else, and has no end that a command's could be. */
+static bool is_one_of(int option, const int *options_of, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (options_of[i] == option)
+			return true;
+	}
+	return false;
+}
+
+/* How it is shown is said when it is; and it has no end that a command's could be. */
+static int check_continuous(struct job *job)
+{
+	static const int others[] = {OPT_OUTPUT, OPT_FORMAT, OPT_JSON,     OPT_VALUE, OPT_THREADS,
+				     OPT_PIDS,   OPT_BY,     OPT_INVERTED, OPT_MARKS, OPT_TITLE,
+				     OPT_LEAST,  OPT_HEALTH, OPT_WAKERS};
+	const struct skep_profiler_wish *wish = &job->live.wish;
+
+	if (job->given.n_args)
+		return exclude(job, "--continuous", "-- COMMAND");
+	for (int i = 0; i < job->given.n_given; i++) {
+		int option = job->given.given[i].id;
+		if (is_one_of(option, others, sizeof(others) / sizeof(others[0])))
+			return exclude_options(job, OPT_CONTINUOUS, option);
+	}
+	if (skep_profiler_sources[wish->source].flags & SKEP_PROFILER_OF_PROCESS)
+		return exclude_options(job, OPT_CONTINUOUS, OPT_SOURCE_CPU + (int)wish->source);
+	return 0;
+}
+
 static int run_continuous(struct job *job)
 {
 	const struct skep_profile_kept_words words = {
@@ -360,19 +388,10 @@ static int run_continuous(struct job *job)
 		.keep = given(job, OPT_KEEP),
 		.keep_size = given(job, OPT_KEEP_SIZE),
 	};
-	const struct skep_profiler_wish *wish = &job->live.wish;
 	struct skep_profile_kept kept;
 
 	if (!words.store)
 		return needs(job, "a folder for what is kept", "--continuous --store DIR");
-	if (job->outputs.files.len)
-		return exclude_options(job, OPT_CONTINUOUS, OPT_OUTPUT);
-	if (job->given.n_args)
-		return exclude(job, "--continuous", "-- COMMAND");
-	if (wish->with_wakers)
-		return exclude_options(job, OPT_CONTINUOUS, OPT_WAKERS);
-	if (skep_profiler_sources[wish->source].flags & SKEP_PROFILER_OF_PROCESS)
-		return exclude_options(job, OPT_CONTINUOUS, OPT_SOURCE_CPU + (int)wish->source);
 	if (skep_profile_kept_take(&words, &kept))
 		return 2;
 	kept.serve = given(job, OPT_SERVE);
@@ -380,21 +399,28 @@ static int run_continuous(struct job *job)
 	return skep_profile_continuous(&job->live, &kept, &job->diag) ? 1 : 0;
 }
 
-/* What another process keeps, or kept. */
+/* What another process keeps, or kept; what of it each request says. */
 static int run_serve(struct job *job)
 {
 	if (!given(job, OPT_STORE))
 		return needs(job, "a folder of what is kept", "--serve :PORT --store DIR");
 	if (job->given.n_args)
 		return exclude(job, "--serve", "-- COMMAND");
+	for (int i = 0; i < job->given.n_given; i++) {
+		int option = job->given.given[i].id;
+		if (option != OPT_SERVE && option != OPT_STORE)
+			return exclude_options(job, OPT_SERVE, option);
+	}
 	return skep_profile_serve(given(job, OPT_STORE), given(job, OPT_SERVE), &job->diag) ? 1 : 0;
 }
 
 static int run_live(struct job *job)
 {
 	_cleanup_buf_ struct skep_buf script = {0};
-	int status = take_source(job);
 
+	if (given(job, OPT_SERVE) && !given(job, OPT_CONTINUOUS))
+		return run_serve(job);
+	int status = take_source(job);
 	if (!status)
 		status = take_whom(job);
 	if (!status)
@@ -402,11 +428,15 @@ static int run_live(struct job *job)
 	if (status)
 		return status;
 	status = check_kept(job);
+	if (!status && given(job, OPT_CONTINUOUS))
+		status = check_continuous(job);
 	if (status)
 		return status;
 	if (given(job, OPT_SCRIPT) && given(job, OPT_OUTPUT))
 		return exclude_options(job, OPT_SCRIPT, OPT_OUTPUT);
 	if (given(job, OPT_SCRIPT)) {
+		if (given(job, OPT_CONTINUOUS))
+			skep_profile_continuous_wish(&job->live.wish);
 		job->live.wish.cpid = job->live.command ? 1 : 0;
 		skep_profiler_script(&job->live.wish, &script);
 		fwrite(script.data, 1, script.len, stdout);
@@ -414,9 +444,12 @@ static int run_live(struct job *job)
 	}
 	if (given(job, OPT_CONTINUOUS))
 		return run_continuous(job);
-	if (given(job, OPT_SERVE))
-		return run_serve(job);
 	return skep_profile_live(&job->live, &status, &job->diag) ? 1 : status;
+}
+
+static bool is_source(int option)
+{
+	return option >= OPT_SOURCE_CPU && option < OPT_SOURCE_CPU + SKEP_PROFILER_SOURCE_CNT;
 }
 
 /* Options of a live profile. Nothing of what a file holds is left out by them. */
@@ -426,30 +459,59 @@ static bool is_of_live(int option)
 				     OPT_PID,     OPT_TID,       OPT_COMM,       OPT_CGROUP,
 				     OPT_ALL,     OPT_FOR,       OPT_UNWIND,     OPT_NO_KERNEL,
 				     OPT_NO_USER, OPT_SCRIPT,    OPT_CONTINUOUS, OPT_STORE,
-				     OPT_EVERY,   OPT_KEEP,      OPT_KEEP_SIZE,  OPT_LINES};
+				     OPT_EVERY,   OPT_KEEP,      OPT_KEEP_SIZE,  OPT_LINES,
+				     OPT_SERVE,   OPT_PUSH};
 
-	if (option >= OPT_SOURCE_CPU && option < OPT_SOURCE_CPU + SKEP_PROFILER_SOURCE_CNT)
-		return true;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		if (option == others[i])
-			return true;
-	}
-	return false;
+	return is_source(option) || is_one_of(option, others, sizeof(others) / sizeof(others[0]));
 }
 
-/* @is_kept  whose samples are wanted can be said */
-static int check_no_live(struct job *job, const char *verb, bool is_kept)
+/* Of what is kept: whose, and what it counts. */
+static bool is_of_pick(int option)
+{
+	static const int picks[] = {OPT_PID, OPT_TID, OPT_COMM, OPT_CGROUP, OPT_SUM, OPT_FREQUENCY};
+
+	return (is_source(option) && option != OPT_SOURCE_CPU + SKEP_PROFILER_ALLOC &&
+		option != OPT_SOURCE_CPU + SKEP_PROFILER_LEAKS) ||
+	       is_one_of(option, picks, sizeof(picks) / sizeof(picks[0]));
+}
+
+/* @n_kept, @n_files  of the names: of a file nothing is left out, it would be of one side only */
+static int check_no_live(struct job *job, const char *verb, int n_kept, int n_files)
 {
 	char word[64];
 
 	for (int i = 0; i < job->given.n_given; i++) {
 		int option = job->given.given[i].id;
 		snprintf(word, sizeof(word), "--%s", name_of(option));
-		bool says_whose = option == OPT_PID || option == OPT_TID || option == OPT_COMM ||
-				  option == OPT_CGROUP;
-		if (is_of_live(option) && !(is_kept && says_whose))
-			return exclude(job, word, verb);
+		if (!is_of_live(option) || (is_of_pick(option) && n_kept && !n_files))
+			continue;
+		return is_of_pick(option) && n_kept ? exclude(job, word, "a file beside DIR")
+						    : exclude(job, word, verb);
 	}
+	return 0;
+}
+
+/* What is wanted of several things that were counted; 0: the newest. */
+static int take_kind(struct job *job, uint64_t *ret)
+{
+	_cleanup_profile_ struct skep_profile types = {0};
+	bool is_asked = false;
+
+	for (int i = 0; i < job->given.n_given; i++)
+		is_asked |= is_source(job->given.given[i].id) ||
+			    job->given.given[i].id == OPT_FREQUENCY ||
+			    job->given.given[i].id == OPT_SUM;
+	*ret = 0;
+	if (!is_asked)
+		return 0;
+	int status = take_source(job);
+	if (!status)
+		status = check_details(job);
+	if (status)
+		return status;
+	skep_profile_init(&types);
+	skep_profiler_types(&job->live.wish, &types);
+	*ret = skep_profile_kind(&types);
 	return 0;
 }
 
@@ -478,17 +540,28 @@ static int take_filter(struct job *job, struct skep_profile_filter *ret)
 
 static int take_pick(struct job *job, const char *verb, struct skep_profile_pick *ret)
 {
-	bool is_kept = false;
-	int status = 0;
+	int n_kept = 0, n = job->given.n_args;
+	struct timespec now;
 
-	*ret = (struct skep_profile_pick){.from = given(job, OPT_FROM), .to = given(job, OPT_TO)};
-	for (int i = 0; i < job->given.n_args; i++)
-		is_kept |= skep_profile_is_kept(job->given.args[i]);
-	if (!is_kept && (ret->from || ret->to))
+	clock_gettime(CLOCK_REALTIME, &now);
+	*ret = (struct skep_profile_pick){
+		.from = given(job, OPT_FROM),
+		.to = given(job, OPT_TO),
+		.now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
+	};
+	for (int i = 0; i < n; i++)
+		n_kept += skep_profile_is_kept(job->given.args[i]);
+	if (!n_kept && (ret->from || ret->to))
 		return needs(job, "a folder with --from and --to",
 			     "skep profile show DIR --from -1h");
-	status = check_no_live(job, verb, is_kept);
-	return status ? status : take_filter(job, &ret->filter);
+	int status = check_no_live(job, verb, n_kept, n - n_kept);
+	if (!status)
+		status = take_filter(job, &ret->filter);
+	if (!status)
+		status = take_kind(job, &ret->kind);
+	for (int i = 0; i < n && !status; i++)
+		status = skep_profile_kept_check(job->given.args[i], ret, &job->diag) ? 2 : 0;
+	return status;
 }
 
 static int run_show(struct job *job)

@@ -1,7 +1,8 @@
 /*
  * What is kept, sent on, by a process of its own: the queue is the archive itself, so a receiver
  * that is away costs no memory, and the profiler does not wait for it. An interval is sent until it
- * is taken; of those that wait only the newest are kept waiting, and the others are counted.
+ * is taken; of those that wait only the newest are kept waiting. Those that are not, that were
+ * removed for lack of room before, or that are broken on disk, are counted.
  *
  *	http://HOST:4318                          OTLP, to /v1development/profiles
  *	http://HOST:4040/ingest                   pprof, as Pyroscope takes it
@@ -11,14 +12,11 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include "base/fd.h"
 #include "cmd/profile/profile.h"
 #include "export/post.h"
-#include "linux/ending.h"
 
 #define OTLP_PATH    "/v1development/profiles"
 #define INGEST       "/ingest"
@@ -28,20 +26,16 @@
 #define PAUSE_MOST_S 60
 #define SECOND_NS    UINT64_C(1000000000)
 
-/* The interval that is next: so many of that segment, and of those before it, are done with. */
-struct place {
-	uint32_t segment, n;
-};
-
 struct push {
-	const char *url;
+	const char *url, *store;
 	struct skep_post *post;
 	struct skep_loop loop;
 	struct skep_archive archive;
-	struct place done;
+	struct skep_archive_place done, sending; /* sending: the one that is under way */
 	uint64_t sent, lost;
 	uint64_t wait_until_ns, pause_s; /* by CLOCK_MONOTONIC */
 	int said;                        /* the status that was told of; 0: all is well */
+	bool said_broken;
 };
 
 static uint64_t now_ns(void)
@@ -54,41 +48,53 @@ static uint64_t now_ns(void)
 
 /* --- Which one is next ----------------------------------------------------------------------- */
 
-static bool is_done(const struct push *push, const struct skep_archive_segment *segment, uint32_t i)
+/* How many of a segment are before @place. */
+static uint32_t count_before(const struct skep_archive_segment *segment,
+			     struct skep_archive_place place)
 {
-	return segment->number < push->done.segment ||
-	       (segment->number == push->done.segment && i < push->done.n);
+	if (segment->number != place.segment)
+		return segment->number < place.segment ? segment->n : 0;
+	return place.n < segment->n ? place.n : segment->n;
 }
 
-/* How many wait, and the first of them; the segment's number of it. */
-static uint64_t find_next(const struct push *push, struct place *ret_place,
-			  const struct skep_archive_interval **ret)
+/* How many there are from @push's place to @end. */
+static uint64_t count_waiting(const struct push *push, struct skep_archive_place end)
 {
 	uint64_t waiting = 0;
 
 	skep_vec_foreach (struct skep_archive_segment, segment, &push->archive.segments) {
-		for (uint32_t i = 0; i < segment->n; i++) {
-			if (is_done(push, segment, i) || waiting++)
-				continue;
-			*ret_place = (struct place){segment->number, i};
-			*ret = &push->archive.intervals.data[segment->first + i];
-		}
+		uint32_t done = count_before(segment, push->done);
+		uint32_t all = count_before(segment, end);
+		waiting += all > done ? all - done : 0;
 	}
 	return waiting;
 }
 
-static void done_with(struct push *push, struct place place)
+/* Return the place behind the next but @skipped that wait; there are so many. */
+static struct skep_archive_place place_behind(const struct push *push, uint64_t skipped)
 {
-	push->done = (struct place){place.segment, place.n + 1};
+	skep_vec_foreach (struct skep_archive_segment, segment, &push->archive.segments) {
+		uint32_t done = count_before(segment, push->done);
+		if (skipped < segment->n - done)
+			return (struct skep_archive_place){segment->number,
+							   done + (uint32_t)skipped + 1};
+		skipped -= segment->n - done;
+	}
+	return push->done;
 }
 
-static void skip_all(struct push *push)
+/* What there is now. What waited and has gone was not sent. */
+static int refresh(struct push *push)
 {
-	const struct skep_archive_interval *interval;
-	struct place place;
+	struct skep_archive_place end = skep_archive_end(&push->archive);
+	uint64_t before = count_waiting(push, end);
+	int err = skep_archive_refresh(&push->archive, NULL);
 
-	while (find_next(push, &place, &interval))
-		done_with(push, place);
+	if (err)
+		return err;
+	uint64_t now = count_waiting(push, end);
+	push->lost += before > now ? before - now : 0;
+	return 0;
 }
 
 /* --- Sending --------------------------------------------------------------------------------- */
@@ -110,9 +116,7 @@ static void say(struct push *push, int status)
 static void on_answer(void *ctx, int status)
 {
 	struct push *push = ctx;
-	const struct skep_archive_interval *interval;
 	bool is_refused = status >= 400 && status < 500 && status != 408 && status != 429;
-	struct place place;
 
 	if (status >= 200 && status < 300) {
 		push->sent++;
@@ -129,26 +133,40 @@ static void on_answer(void *ctx, int status)
 		say(push, status ? status : -1);
 		return;
 	}
-	if (find_next(push, &place, &interval))
-		done_with(push, place);
+	push->done = push->sending;
+}
+
+static bool has_name(const char *query)
+{
+	return !strncmp(query, "name=", 5) || strstr(query, "&name=");
 }
 
 static void put_path(const struct push *push, const struct skep_profile *profile, bool is_ingest,
 		     struct skep_buf *out)
 {
-	const char *path = skep_post_path(push->post);
+	const char *path = skep_post_path(push->post), *query = skep_post_query(push->post);
 
 	skep_buf_puts(out, path[0] && strcmp(path, "/") != 0 ? path : OTLP_PATH);
-	if (is_ingest)
-		skep_buf_printf(out, "?name=skep&format=pprof&from=%" PRIu64 "&until=%" PRIu64,
-				profile->start_ns / SECOND_NS,
-				(profile->start_ns + profile->duration_ns) / SECOND_NS);
+	if (query[0])
+		skep_buf_printf(out, "?%s", query);
+	if (!is_ingest)
+		return;
+	skep_buf_puts(out, query[0] ? "&" : "?");
+	if (!has_name(query))
+		skep_buf_puts(out, "name=skep&");
+	skep_buf_printf(out, "format=pprof&from=%" PRIu64 "&until=%" PRIu64,
+			profile->start_ns / SECOND_NS,
+			(profile->start_ns + profile->duration_ns) / SECOND_NS);
 }
 
-static int send(struct push *push, const struct skep_archive_interval *interval)
+/* Return 0 | -EINVAL it cannot be read, now or later | -errno */
+static int send(struct push *push)
 {
-	const uint64_t begin = interval->note.begin_ns;
-	const struct skep_archive_window window = {begin, begin + 1};
+	const struct skep_archive_window window = {
+		.to_ns = UINT64_MAX,
+		.first = {push->sending.segment, push->sending.n - 1},
+		.end = push->sending,
+	};
 	_cleanup_profile_ struct skep_profile profile = {0};
 	_cleanup_buf_ struct skep_buf body = {0}, path = {0};
 	const char *end = strrchr(skep_post_path(push->post), '/');
@@ -156,42 +174,57 @@ static int send(struct push *push, const struct skep_archive_interval *interval)
 
 	skep_archive_read(&push->archive, &window, NULL, &profile);
 	put_path(push, &profile, is_ingest, &path);
-	int err = skep_profile_write(&profile, is_ingest ? SKEP_PROFILE_PPROF : SKEP_PROFILE_OTLP,
-				     NULL, &body, NULL);
+	if (!profile.n_types ||
+	    skep_profile_write(&profile, is_ingest ? SKEP_PROFILE_PPROF : SKEP_PROFILE_OTLP, NULL,
+			       &body, NULL))
+		return -EINVAL;
 	const struct skep_post_body post = {
 		.path = path.data,
 		.type = is_ingest ? "application/octet-stream" : "application/x-protobuf",
 		.data = body.data,
 		.bytes = body.len,
 	};
-	return err ? err : skep_post_send(push->post, &push->loop, &post, on_answer, push);
+	return skep_post_send(push->post, &push->loop, &post, on_answer, push);
+}
+
+/* It will not be whole again: those behind it are not to wait for that. */
+static void skip_broken(struct push *push)
+{
+	if (!push->said_broken)
+		fprintf(stderr,
+			"skep profile: an interval cannot be read from %s, and is not sent\n",
+			push->store);
+	push->said_broken = true;
+	push->lost++;
+	push->done = push->sending;
 }
 
 static void send_next(struct push *push)
 {
-	const struct skep_archive_interval *interval = NULL;
-	struct place place;
-
-	if (skep_post_is_busy(push->post) || now_ns() < push->wait_until_ns ||
-	    skep_archive_refresh(&push->archive, NULL))
+	if (refresh(push) || skep_post_is_busy(push->post) || now_ns() < push->wait_until_ns)
 		return;
-	uint64_t waiting = find_next(push, &place, &interval);
-	for (; waiting > WAITING_MOST; waiting = find_next(push, &place, &interval)) {
-		push->lost++;
-		done_with(push, place);
+	uint64_t waiting = count_waiting(push, skep_archive_end(&push->archive));
+	if (waiting > WAITING_MOST) {
+		push->lost += waiting - WAITING_MOST;
+		push->done = place_behind(push, waiting - WAITING_MOST - 1);
+		waiting = WAITING_MOST;
 	}
-	if (waiting && send(push, interval))
+	if (!waiting)
+		return;
+	push->sending = place_behind(push, 0);
+	int err = send(push);
+	if (err == -EINVAL)
+		skip_broken(push);
+	else if (err)
 		on_answer(push, 0);
 }
 
 /* --- The process ----------------------------------------------------------------------------- */
 
 /* Until a signal says so; then what waits is tried once more. */
-static void run(struct push *push, int signal_fd)
+static void send_all(struct push *push, int signal_fd)
 {
 	struct pollfd ending = {.fd = signal_fd, .events = POLLIN};
-	const struct skep_archive_interval *interval;
-	struct place place;
 
 	while (!ending.revents) {
 		skep_loop_poll(&push->loop, &ending, 1, TICK_MS);
@@ -201,47 +234,37 @@ static void run(struct push *push, int signal_fd)
 	push->wait_until_ns = 0;
 	for (send_next(push); skep_post_is_busy(push->post) && now_ns() < last; send_next(push))
 		skep_loop_poll(&push->loop, NULL, 0, TICK_MS);
-	push->lost += find_next(push, &place, &interval);
+	push->lost += count_waiting(push, skep_archive_end(&push->archive));
 	fprintf(stderr,
 		"skep profile: %" PRIu64 " intervals were sent to %s, %" PRIu64 " were not\n",
 		push->sent, push->url, push->lost);
 }
 
-static int open_all(struct push *push, const char *store)
+static int run(void *ctx, int signal_fd)
 {
-	int err = skep_archive_open(store, &push->archive, NULL);
+	struct push *push = ctx;
+	int err = skep_archive_open(push->store, &push->archive, NULL);
 
 	if (!err)
 		err = skep_loop_init(&push->loop);
+	if (err)
+		return err;
 	/* From now on. */
-	if (!err)
-		skip_all(push);
-	return err;
+	push->done = skep_archive_end(&push->archive);
+	send_all(push, signal_fd);
+	return 0;
 }
 
-int skep_profile_push_beside(const char *store, const char *url, pid_t *ret, struct skep_diag *diag)
+int skep_profile_push_beside(const char *store, const char *url, struct skep_profile_beside *ret,
+			     struct skep_diag *diag)
 {
-	struct push push = {.url = url};
-	pid_t parent = getpid();
+	struct push push = {.url = url, .store = store};
 	int err = skep_post_new(url, &push.post, diag);
 
 	if (err)
 		return err;
-	fflush(NULL);
-	pid_t child = fork();
-	if (!child) {
-		/* Not longer than the one that it is beside. */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		int signal_fd = getppid() == parent ? skep_ending_fd() : -1;
-		if (signal_fd < 0 || open_all(&push, store))
-			_exit(1);
-		run(&push, signal_fd);
-		_exit(0);
-	}
-	err = child < 0 ? -errno : 0;
+	ret->name = "what sends them on";
+	err = skep_profile_beside_start(ret, run, &push, -1);
 	skep_post_free(push.post);
-	if (err)
-		return skep_diag_fail(diag, err, SKEP_DIAG_POST_URL, SKEP_NOWHERE, url);
-	*ret = child;
-	return 0;
+	return err ? skep_diag_fail(diag, err, SKEP_DIAG_POST_URL, SKEP_NOWHERE, url) : 0;
 }

@@ -9,18 +9,16 @@
  *	/pprof?from=&to=               a window as pprof
  *	/debug/pprof/profile?seconds=  the intervals of the next seconds, as pprof
  *
- * Windows are from= and to= (of /diff also base_from= and base_to=), moments as of --from; whose
- * samples: pid=, tid=, comm=, cgroup=.
+ * Windows are from= and to= (of /diff also base_from= and base_to=), moments as of --from; without
+ * them the last hour, and the hour before it. Whose samples: pid=, tid=, comm=, cgroup=.
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "cmd/options.h"
@@ -34,7 +32,8 @@
 #define TICK_MS     250
 #define LIVE_MOST   8
 #define SECONDS     10
-#define LATE_NS     (90 * SECOND_NS)
+#define HOUR_NS     (3600 * SECOND_NS)
+#define LATE_NS     (HOUR_NS + 90 * SECOND_NS) /* an interval takes an hour at most */
 #define PIDS_MOST   64
 
 #define HTML        "text/html; charset=utf-8"
@@ -44,11 +43,11 @@
 
 extern const char skep_profile_page[];
 
-/* Who waits for intervals that are not there yet. */
+/* Who waits for intervals that are not there yet: those behind the window's first place. */
 struct waiting {
 	struct skep_http_request *request;
 	struct skep_archive_window window;
-	uint64_t late_ns; /* by CLOCK_REALTIME */
+	uint64_t late_ns; /* by CLOCK_MONOTONIC */
 };
 
 struct serve {
@@ -58,11 +57,11 @@ struct serve {
 	SKEP_VEC(struct waiting) waiting;
 };
 
-static uint64_t now_ns(void)
+static uint64_t now_ns(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
@@ -86,20 +85,47 @@ static void refuse(struct skep_http_request *request, int status, const char *wh
 
 /* --- Questions ------------------------------------------------------------------------------- */
 
-static bool take_moment(const struct skep_http_request *request, const char *name, uint64_t *ret)
+static const char *given(const struct skep_http_request *request, const char *name)
 {
 	const char *text = skep_http_query(request, name);
 
-	return !text || !text[0] || skep_profile_moment(text, now_ns(), ret);
+	return text && text[0] ? text : NULL;
 }
 
-static bool take_window(const struct skep_http_request *request, bool is_base,
+/* If it is not given @ret stays. */
+static bool take_moment(const struct skep_http_request *request, const char *name, uint64_t now,
+			uint64_t *ret)
+{
+	const char *text = given(request, name);
+
+	return !text || skep_profile_moment(text, now, ret);
+}
+
+/* From an hour before its end, if it does not say. */
+static bool take_window_of(const struct skep_http_request *request, const char *from,
+			   const char *to, uint64_t now, struct skep_archive_window *ret)
+{
+	if (!take_moment(request, to, now, &ret->to_ns))
+		return false;
+	uint64_t end = ret->to_ns < now ? ret->to_ns : now;
+	ret->from_ns = end > HOUR_NS ? end - HOUR_NS : 0;
+	return take_moment(request, from, now, &ret->from_ns) && ret->from_ns < ret->to_ns;
+}
+
+/* All moments of a request are of the same @now. */
+static bool take_window(const struct skep_http_request *request, bool is_base, uint64_t now,
 			struct skep_archive_window *ret)
 {
-	*ret = (struct skep_archive_window){0, UINT64_MAX};
-	return take_moment(request, is_base ? "base_from" : "from", &ret->from_ns) &&
-	       take_moment(request, is_base ? "base_to" : "to", &ret->to_ns) &&
-	       ret->from_ns < ret->to_ns;
+	struct skep_archive_window window = {.to_ns = UINT64_MAX}, base = {0};
+
+	if (!take_window_of(request, "from", "to", now, &window))
+		return false;
+	/* Up to the other, if it does not say. */
+	base.to_ns = window.from_ns;
+	if (is_base && !take_window_of(request, "base_from", "base_to", now, &base))
+		return false;
+	*ret = is_base ? base : window;
+	return true;
 }
 
 struct whose {
@@ -121,13 +147,6 @@ static bool take_pids(struct whose *ret, const char *list)
 	return true;
 }
 
-static const char *given(const struct skep_http_request *request, const char *name)
-{
-	const char *text = skep_http_query(request, name);
-
-	return text && text[0] ? text : NULL;
-}
-
 static bool take_whose(const struct skep_http_request *request, struct whose *ret)
 {
 	const char *pid = given(request, "pid"), *tid = given(request, "tid");
@@ -144,12 +163,12 @@ static bool take_whose(const struct skep_http_request *request, struct whose *re
 
 /* The window that is asked for; else @request is answered, and it returns false. */
 static bool read_asked(struct serve *serve, struct skep_http_request *request, bool is_base,
-		       struct skep_profile *ret)
+		       uint64_t now, struct skep_profile *ret)
 {
 	struct skep_archive_window window;
 	struct whose whose;
 
-	if (!take_window(request, is_base, &window) || !take_whose(request, &whose)) {
+	if (!take_window(request, is_base, now, &window) || !take_whose(request, &whose)) {
 		refuse(request, 400,
 		       "a window is from=MOMENT&to=MOMENT: now, -1h, @SECONDS; whose "
 		       "samples: pid=, tid=, comm=, cgroup=");
@@ -180,8 +199,9 @@ static void on_timeline(void *ctx, struct skep_http_request *request)
 	struct serve *serve = ctx;
 	struct skep_archive_window window;
 	_cleanup_buf_ struct skep_buf body = {0};
+	uint64_t now = now_ns(CLOCK_REALTIME);
 
-	if (!take_window(request, false, &window)) {
+	if (!take_window(request, false, now, &window)) {
 		refuse(request, 400, "a window is from=MOMENT&to=MOMENT");
 		return;
 	}
@@ -189,7 +209,7 @@ static void on_timeline(void *ctx, struct skep_http_request *request)
 		refuse(request, 503, "what was kept cannot be read any more");
 		return;
 	}
-	window.to_ns = window.to_ns == UINT64_MAX ? now_ns() : window.to_ns;
+	window.to_ns = window.to_ns == UINT64_MAX ? now : window.to_ns;
 	skep_served_timeline(&serve->archive, &window, POINTS_MOST, &body);
 	answer(request, JSON, &body);
 }
@@ -199,7 +219,7 @@ static void on_summary(void *ctx, struct skep_http_request *request)
 	_cleanup_profile_ struct skep_profile profile = {0};
 	_cleanup_buf_ struct skep_buf body = {0};
 
-	if (!read_asked(ctx, request, false, &profile))
+	if (!read_asked(ctx, request, false, now_ns(CLOCK_REALTIME), &profile))
 		return;
 	skep_served_summary(&profile, &body);
 	answer(request, JSON, &body);
@@ -224,7 +244,7 @@ static void on_flame(void *ctx, struct skep_http_request *request)
 {
 	_cleanup_profile_ struct skep_profile profile = {0};
 
-	if (read_asked(ctx, request, false, &profile))
+	if (read_asked(ctx, request, false, now_ns(CLOCK_REALTIME), &profile))
 		put(request, &profile, SKEP_PROFILE_HTML, HTML);
 }
 
@@ -232,7 +252,10 @@ static void on_diff(void *ctx, struct skep_http_request *request)
 {
 	_cleanup_profile_ struct skep_profile before = {0}, now = {0}, diff = {0};
 
-	if (!read_asked(ctx, request, true, &before) || !read_asked(ctx, request, false, &now))
+	uint64_t moment = now_ns(CLOCK_REALTIME);
+
+	if (!read_asked(ctx, request, true, moment, &before) ||
+	    !read_asked(ctx, request, false, moment, &now))
 		return;
 	if (skep_profile_diff(&before, &now, NULL, &diff, NULL))
 		refuse(request, 400, "the two windows count different things");
@@ -244,7 +267,7 @@ static void on_pprof(void *ctx, struct skep_http_request *request)
 {
 	_cleanup_profile_ struct skep_profile profile = {0};
 
-	if (!read_asked(ctx, request, false, &profile))
+	if (!read_asked(ctx, request, false, now_ns(CLOCK_REALTIME), &profile))
 		return;
 	skep_http_add_header(request, "Content-Disposition", "attachment; filename=profile.pb.gz");
 	put(request, &profile, SKEP_PROFILE_PPROF, PPROF);
@@ -252,11 +275,25 @@ static void on_pprof(void *ctx, struct skep_http_request *request)
 
 /* --- What is to come ------------------------------------------------------------------------- */
 
+/* Who has gone waits for nothing, and keeps nobody else from waiting. */
+static void forget_gone(struct serve *serve)
+{
+	size_t n = 0;
+
+	skep_vec_foreach (struct waiting, waiting, &serve->waiting) {
+		if (skep_http_is_gone(waiting->request))
+			refuse(waiting->request, 503, "");
+		else
+			serve->waiting.data[n++] = *waiting;
+	}
+	serve->waiting.len = n;
+}
+
 static void on_live(void *ctx, struct skep_http_request *request)
 {
 	struct serve *serve = ctx;
 	const char *text = given(request, "seconds");
-	uint64_t seconds = SECONDS, now = now_ns();
+	uint64_t seconds = SECONDS;
 
 	if (text && !skep_option_number(text, 3600, &seconds)) {
 		refuse(request, 400, "seconds= is a number from 1 to 3600");
@@ -266,24 +303,35 @@ static void on_live(void *ctx, struct skep_http_request *request)
 		refuse(request, 503, "nobody writes profiles here now");
 		return;
 	}
+	forget_gone(serve);
 	if (serve->waiting.len == LIVE_MOST) {
 		refuse(request, 503, "others are waiting already");
 		return;
 	}
-	uint64_t end = now + seconds * SECOND_NS;
-	skep_vec_push(&serve->waiting, ((struct waiting){request, {now, end}, end + LATE_NS}));
+	const struct skep_archive_window window = {
+		.from_ns = now_ns(CLOCK_REALTIME),
+		.to_ns = now_ns(CLOCK_REALTIME) + seconds * SECOND_NS,
+		.first = skep_archive_end(&serve->archive),
+	};
+	uint64_t late = now_ns(CLOCK_MONOTONIC) + seconds * SECOND_NS + LATE_NS;
+	skep_vec_push(&serve->waiting, ((struct waiting){request, window, late}));
 }
 
 /* Is all of it there? Intervals are as long as they are: the one that @waiting's time began in
- * comes with it. */
-static bool is_complete(const struct skep_archive *archive, struct waiting *waiting,
+ * comes with it. What was there when it was asked for does not, whatever time it says. */
+static bool is_complete(const struct skep_archive *archive, const struct waiting *waiting,
 			struct skep_archive_window *ret)
 {
+	const struct skep_archive_window come = {.to_ns = UINT64_MAX,
+						 .first = waiting->window.first};
 	uint64_t end = 0;
 
 	*ret = waiting->window;
-	skep_vec_foreach (struct skep_archive_interval, interval, &archive->intervals) {
+	for (size_t i = archive->intervals.len; i-- > 0;) {
+		const struct skep_archive_interval *interval = &archive->intervals.data[i];
 		uint64_t begin = interval->note.begin_ns, next = begin + interval->note.duration_ns;
+		if (!skep_archive_is_in(interval, &come))
+			break;
 		if (next > waiting->window.from_ns && begin < ret->from_ns)
 			ret->from_ns = begin;
 		end = next > end ? next : end;
@@ -291,22 +339,32 @@ static bool is_complete(const struct skep_archive *archive, struct waiting *wait
 	return end >= waiting->window.to_ns;
 }
 
+static const char *why_not(const struct serve *serve, const struct waiting *waiting)
+{
+	if (!serve->archive.has_writer)
+		return "nobody writes profiles here any more";
+	return now_ns(CLOCK_MONOTONIC) > waiting->late_ns ? "the intervals did not come" : NULL;
+}
+
 static void answer_waiting(struct serve *serve)
 {
 	size_t n = 0;
 
+	forget_gone(serve);
 	if (!serve->waiting.len)
 		return;
 	bool is_gone = skep_archive_refresh(&serve->archive, NULL);
 	skep_vec_foreach (struct waiting, waiting, &serve->waiting) {
 		_cleanup_profile_ struct skep_profile profile = {0};
 		struct skep_archive_window window;
-		bool is_whole = is_complete(&serve->archive, waiting, &window);
-		if (is_whole && !is_gone) {
+		bool is_whole = !is_gone && is_complete(&serve->archive, waiting, &window);
+		const char *why =
+			is_gone ? "what was kept is not there any more" : why_not(serve, waiting);
+		if (is_whole) {
 			skep_archive_read(&serve->archive, &window, NULL, &profile);
 			put(waiting->request, &profile, SKEP_PROFILE_PPROF, PPROF);
-		} else if (is_gone || now_ns() > waiting->late_ns) {
-			refuse(waiting->request, 503, "the intervals did not come");
+		} else if (why) {
+			refuse(waiting->request, 503, why);
 		} else {
 			serve->waiting.data[n++] = *waiting;
 		}
@@ -399,37 +457,29 @@ int skep_profile_serve(const char *store, const char *address, struct skep_diag 
 		   : 0;
 }
 
-int skep_profile_serve_beside(const char *store, const char *address, pid_t *ret,
-			      struct skep_diag *diag)
+struct beside {
+	const char *store;
+	int fd;
+};
+
+static int run_beside(void *ctx, int signal_fd)
 {
-	pid_t parent = getpid(), child;
-	int fd = listen_at(address, diag);
+	const struct beside *beside = ctx;
+
+	return run(beside->store, beside->fd, signal_fd);
+}
+
+int skep_profile_serve_beside(const char *store, const char *address,
+			      struct skep_profile_beside *ret, struct skep_diag *diag)
+{
+	_cleanup_close_ int fd = listen_at(address, diag);
+	struct beside beside = {store, fd};
 
 	if (fd < 0)
 		return fd;
-	fflush(NULL);
-	child = fork();
-	if (child < 0) {
-		int err = -errno;
-		close(fd);
-		return skep_diag_fail(diag, err, SKEP_DIAG_METRICS_LISTEN, SKEP_NOWHERE, address,
-				      strerror(-err));
-	}
-	if (!child) {
-		/* Not longer than the one that it is beside. */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		int signal_fd = getppid() == parent ? skep_ending_fd() : -1;
-		_exit(signal_fd >= 0 && !run(store, fd, signal_fd) ? 0 : 1);
-	}
-	close(fd);
-	*ret = child;
-	return 0;
-}
-
-void skep_profile_beside_end(pid_t child)
-{
-	if (child <= 0)
-		return;
-	kill(child, SIGTERM);
-	waitpid(child, NULL, 0);
+	ret->name = "what serves them";
+	int err = skep_profile_beside_start(ret, run_beside, &beside, fd);
+	return err ? skep_diag_fail(diag, err, SKEP_DIAG_METRICS_LISTEN, SKEP_NOWHERE, address,
+				    strerror(-err))
+		   : 0;
 }

@@ -4,7 +4,8 @@
 
 #include "cmd/profile/profile.h"
 
-/** A time line: at most @n points from the window's begin to its end, those before "now" only. */
+/** A time line: at most @n points from the window's begin to its end, and how many intervals count
+ *  other things than they do. */
 void skep_served_timeline(const struct skep_archive *archive,
 			  const struct skep_archive_window *window, uint32_t n,
 			  struct skep_buf *out);

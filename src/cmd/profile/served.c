@@ -74,13 +74,18 @@ void skep_served_timeline(const struct skep_archive *archive,
 	struct skep_jsonw w = {.buf = out};
 	struct point *points = skep_xcalloc(n, sizeof(*points));
 	uint64_t width = (window->to_ns - window->from_ns) / n + 1, first = UINT64_MAX, last = 0;
+	uint64_t kind = skep_archive_kind(archive, window), others = 0;
 
 	skep_vec_foreach (struct skep_archive_interval, interval, &archive->intervals) {
 		uint64_t begin = interval->note.begin_ns;
 		first = begin < first ? begin : first;
 		last = begin > last ? begin : last;
-		if (begin >= window->from_ns && begin < window->to_ns)
+		if (!skep_archive_is_in(interval, window))
+			continue;
+		if (interval->kind == kind)
 			add_to(&points[(begin - window->from_ns) / width], interval);
+		else
+			others++;
 	}
 	skep_jsonw_open(&w, '{');
 	put_number(&w, "intervals", archive->intervals.len);
@@ -88,6 +93,7 @@ void skep_served_timeline(const struct skep_archive *archive,
 	put_number(&w, "last", last / MS);
 	put_number(&w, "from", window->from_ns / MS);
 	put_number(&w, "to", window->to_ns / MS);
+	put_number(&w, "others", others);
 	skep_jsonw_key(&w, "has_writer");
 	skep_jsonw_bool(&w, archive->has_writer);
 	put_points(points, n, &w);
