@@ -174,8 +174,8 @@ static void make_unit(const char *entries, const char *abbrevs, const char *more
 			entries, abbrevs, more));
 }
 
-/* Functions without number, and zeros in the unit behind them, 190 MB, all of it compressed well. How
- * a sanitizer ends the process is its own affair. */
+/* Functions without number, and zeros in the unit behind them, 190 MB, all of it compressed well.
+ * How a sanitizer ends the process is its own affair. */
 static void test_too_much_memory(void **state)
 {
 	const char *why = "it takes too much memory to read";
