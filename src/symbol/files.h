@@ -50,7 +50,8 @@ struct skep_files {
 	struct skep_keeper reading; /* of what is in no file, see linux/vdso.h */
 };
 
-/** The file of mapping @m of @pid, which @path is there, for reading; -1: there is none. */
+/** The file of mapping @m of @pid, whose path there is @path, for reading; -errno: it is not to
+ *  be had. */
 int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m);
 /** What tells a file from others, and from what it was before it was written. False: nothing can. */
 bool skep_files_key(int fd, struct skep_file_key *ret);
