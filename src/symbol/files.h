@@ -50,7 +50,7 @@ struct skep_files {
 
 /** The file of mapping @m of @pid, which @path is there, for reading; -1: there is none. */
 int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m);
-/** What tells a file from others, and from what it was before it was written. False: nothing can. */
+/** What tells a file from others, and from what it was before a change. False: nothing can. */
 bool skep_files_key(int fd, struct skep_file_key *ret);
 
 void skep_files_init(struct skep_files *files);
