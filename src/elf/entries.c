@@ -1,5 +1,4 @@
-/* Symbols without names, see entries.h. What symbols are is symbols.c's; this only reads less. */
-#include "elf/entries.h"
+/* Symbols without names, see skep/elf.h. What symbols are is symbols.c's; this only reads less. */
 
 #include <string.h>
 

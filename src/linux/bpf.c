@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "linux/newer.h"
+
 enum { LOAD_TRIES = 5 };
 
 static int sys_bpf(enum bpf_cmd cmd, union bpf_attr *attr, size_t size)
@@ -87,6 +89,16 @@ int skep_bpf_map_update(int map_fd, const void *key, const void *value, uint64_t
 int skep_bpf_map_delete(int map_fd, const void *key)
 {
 	return map_elem(BPF_MAP_DELETE_ELEM, map_fd, key, NULL, 0);
+}
+
+int skep_bpf_map_take(int map_fd, const void *key, void *ret_value)
+{
+	int err = map_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, map_fd, key, ret_value, 0);
+
+	if (err != -KERNEL_ENOTSUPP)
+		return err;
+	err = map_elem(BPF_MAP_LOOKUP_ELEM, map_fd, key, ret_value, 0);
+	return err ? err : skep_bpf_map_delete(map_fd, key);
 }
 
 int skep_bpf_map_next_key(int map_fd, const void *key, void *ret_next)

@@ -22,6 +22,8 @@ int skep_bpf(enum bpf_cmd cmd, union bpf_attr *attr, size_t size);
 int skep_bpf_map_lookup(int map_fd, const void *key, void *ret_value, uint64_t flags);
 int skep_bpf_map_update(int map_fd, const void *key, const void *value, uint64_t flags);
 int skep_bpf_map_delete(int map_fd, const void *key);
+/** Look up and delete: at once since Linux 5.14, before that what is written in between is lost. */
+int skep_bpf_map_take(int map_fd, const void *key, void *ret_value);
 /** @key NULL: the first key. -ENOENT: no further key. */
 int skep_bpf_map_next_key(int map_fd, const void *key, void *ret_next);
 /** One batch; *count in: room, out: filled. -ENOENT with *count set: the last batch.

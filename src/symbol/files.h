@@ -53,7 +53,7 @@ struct skep_files {
 /** The file of mapping @m of @pid, whose path there is @path, for reading; -errno: it is not to
  *  be had. */
 int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m);
-/** What tells a file from others, and from what it was before it was written. False: nothing can. */
+/** What tells a file from others, and from what it was before a change. False: nothing can. */
 bool skep_files_key(int fd, struct skep_file_key *ret);
 
 void skep_files_init(struct skep_files *files);

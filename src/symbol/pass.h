@@ -10,8 +10,6 @@
 
 #include <skep/elf.h>
 
-#include "elf/entries.h"
-
 /** A symbol that was met. Its name is asked for when it matters. */
 struct skep_pass_symbol {
 	uint64_t start, end;               /* end == start: its size is not known */

@@ -280,6 +280,24 @@ static int read_hash(const struct skep_map_reader *reader, const struct skep_tra
 	return err;
 }
 
+int skep_map_take_key(const struct skep_map_reader *reader, const struct skep_trace_map *map,
+		      const void *key, void *ret)
+{
+	bool per_cpu = map->storage == SKEP_STORE_CPU_HASH;
+	size_t bytes;
+
+	if (!per_cpu && map->storage != SKEP_STORE_HASH)
+		return -EOPNOTSUPP;
+	bytes = (reader->program->object.maps[map->bpf_map].value_size + 7) & ~7u;
+	_cleanup_free_ uint8_t *raw = skep_xcalloc(per_cpu ? skep_possible_cpus() : 1, bytes);
+	int err = skep_bpf_map_take(skep_session_map_fd(reader->session, map->bpf_map), key, raw);
+	if (!err && per_cpu)
+		sum_copies(map->value, raw, bytes, ret);
+	else if (!err)
+		memcpy(ret, raw, map->value->size);
+	return err;
+}
+
 /* --- Keys that are known beforehand ---------------------------------------------------------- */
 
 /* Add what the CPUs have for key @i to @ret, whose entries are those of the keys before. */

@@ -43,6 +43,15 @@ int skep_map_read(const struct skep_map_reader *reader, const struct skep_trace_
  *  Return 0 | -errno; @with_unset and @ret as of skep_map_read() */
 int skep_map_take(const struct skep_map_reader *reader, const struct skep_trace_map *map,
 		  bool with_unset, struct skep_map_entries *ret);
+/**
+ * Read one entry of a hash and remove it: what is added until its removal is in @ret, unless an
+ * addition is under way at that moment.
+ *
+ * @ret    map->value->size bytes, for u64 words; untouched on error
+ * Return  0 | -ENOENT it is not there | -EOPNOTSUPP it is no hash | -errno
+ */
+int skep_map_take_key(const struct skep_map_reader *reader, const struct skep_trace_map *map,
+		      const void *key, void *ret);
 void skep_map_entries_done(struct skep_map_entries *entries);
 /** Take one aggregate's value into another's @total, as those of several CPUs are. */
 void skep_map_fold(const struct skep_type *type, void *total, const void *value);
