@@ -294,7 +294,7 @@ static void get(struct skep_namer *namer, struct stack *stack)
 
 /* --- What an interpreter runs ----------------------------------------------------------------- */
 
-/* Lay the interpreter's frames beside the stack's, by the names of those that are in its @frames. */
+/* Lay the interpreter's frames beside the stack's, by the names of its @frames. */
 static void merge_by_names(struct skep_namer *namer, const struct stack *stack,
 			   const uint64_t *frames)
 {
