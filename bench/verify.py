@@ -52,7 +52,7 @@ def small_programs(folder, clang):
 
 def objects(folder):
     """The sets' programs, in object files in @folder: how bench-verify names them, by name."""
-    source = selftests.unpack(folder)
+    source = selftests.find_source()
     clang = selftests.find_clang()
     command = selftests.compiler(clang, selftests.make_includes(folder, source), source)
     progs = source / "tools/testing/selftests/bpf/progs"

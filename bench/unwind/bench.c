@@ -121,6 +121,10 @@ static void measure(struct kernelside *k, pid_t pid, const char *hz, const char 
 	_cleanup_close_ int stats = skep_bpf(BPF_ENABLE_STATS, &attr, sizeof(attr));
 	struct bpf_prog_info info = {0};
 
+	if (stats < 0) {
+		fprintf(stderr, "the kernel does not measure its programs\n");
+		exit(1);
+	}
 	attach(k, pid, (uint64_t)atoi(hz));
 	sleep((unsigned)atoi(seconds));
 	skep_session_detach_all(k->session);

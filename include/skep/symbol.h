@@ -84,7 +84,10 @@ void skep_usyms_want_lines(struct skep_usyms *syms);
  * it there, each but the first at the line where the one before is called. Of files with debug
  * information, their own or apart (found as symbol tables are), and that of dwz; not of the kernel.
  *
- * A file is read in a process of its own, of which 8 are kept; a broken file costs its answers.
+ * A file is read in a process of its own, of which 8 are kept; a broken file costs its answers. An
+ * answer takes 10 seconds at most, those of all files 30, and beside that a tenth of the time since
+ * lines were wanted. While SIGINT, SIGTERM or SIGHUP is held and waits to be read, none is waited
+ * for.
  *
  * @ret    borrowed, until the next call; its strings until the symbolizer is freed
  * Return  how many frames, 0: nothing is known
@@ -92,20 +95,56 @@ void skep_usyms_want_lines(struct skep_usyms *syms);
  */
 uint32_t skep_usyms_lines(struct skep_usyms *syms, pid_t pid, uint64_t addr,
 			  const struct skep_source_frame **ret);
-/** A file whose debug information could not be read, or not all of it. */
+/** Why a file's debug information could not be read, or not all of it. One of the two is not 0. */
 struct skep_lines_trouble {
 	const char *path, *why;
-	uint64_t n; /* addresses asked for of which nothing is known for that */
+	uint64_t n;         /* addresses asked for of which nothing is known for that */
+	uint64_t n_partial; /* of which not all may be known that there is */
 };
 /** Trouble number @i, in order of appearance. False: there are no more. */
 bool skep_usyms_lines_trouble(const struct skep_usyms *syms, size_t i,
 			      struct skep_lines_trouble *ret);
+/** What is lost, in words to come behind trouble->n (@is_partial: n_partial), appended. */
+void skep_lines_trouble_words(const struct skep_lines_trouble *trouble, bool is_partial,
+			      struct skep_buf *ret);
 
 /** What tells the builds of files apart, as digits in base 16, appended: of the file that @addr of
  *  @pid lies in. Return 0 | -ENOENT it has none, or is not known */
 int skep_usyms_build_id(struct skep_usyms *syms, pid_t pid, uint64_t addr, struct skep_buf *ret);
 /** The same of the kernel (@module is NULL), or of a module by its name. Return 0 | -errno */
 int skep_ksyms_build_id(const char *module, struct skep_buf *ret);
+
+#define SKEP_SPOT_BYTES 64
+/** An address of a process, and what is there. */
+struct skep_spot {
+	pid_t pid; /* asked, as is addr */
+	uint64_t addr;
+	bool is_named; /* name is a function's; else that of the file, without its folder, or "" */
+	char name[SKEP_SPOT_BYTES]; /* cut where it is longer; control characters are '?' */
+};
+
+struct skep_spots;
+/**
+ * Names addresses as skep_usyms_lookup() does, for whoever asks for some of them now and then, for
+ * as long as the machine runs: in memory that does not grow. 0.6 MB hold what was answered (4096
+ * pieces of files, 8 mappings of 64 processes), the least recently used leaves first; no file is
+ * held open. Of processes that have ended what was answered of them before has names.
+ * Not for several threads at a time.
+ */
+struct skep_spots *skep_spots_new(bool demangle);
+void skep_spots_free(struct skep_spots *spots);
+/**
+ * Name @n of them at once.
+ *
+ * Cost  some us each; what was not answered before one pass over the symbols of its file. A file is
+ *       read for a hundredth of the time at most, all of them for a twentieth: see
+ *       skep_spots_unread()
+ */
+void skep_spots_name(struct skep_spots *spots, struct skep_spot *asked, size_t n);
+/** How many were given the name of their file only, as it had been read too short a while ago. */
+uint64_t skep_spots_unread(const struct skep_spots *spots);
+/** How many answers, and processes, had to leave for others. */
+uint64_t skep_spots_evicted(const struct skep_spots *spots);
 
 struct skep_watch;
 /**

@@ -9,41 +9,35 @@
 #include "dwarf/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <skep/elf.h>
 
 #include "base/arena.h"
-#include "base/fd.h"
+#include "base/worker.h"
 
-#define MEMORY_BYTES   (256ull << 20)
-#define CPU_SECONDS    60
-#define ANSWER_SECONDS 10
-#define TEXT_MOST      (2u << 20)
-#define WHY_MOST       256u
+#define MEMORY_BYTES (256ull << 20)
+#define CPU_SECONDS  60
+#define ANSWER_MS    10000
+#define TEXT_MOST    (2u << 20)
+#define WHY_MOST     256u
 
-/* Where the worker has its descriptors, from the beginning of its life on. */
-enum { AT_NULL = 2, AT_SOCKET, AT_FILE, AT_ALT, AT_END };
+/* Where the worker has what it is given. */
+enum { AT_FILE = SKEP_WORKER_FD_FIRST, AT_ALT };
 
 struct head {
 	int32_t status; /* 0 | -errno */
-	uint32_t n, text, why;
+	uint32_t n, is_partial, text, why;
 };
 
 struct skep_dwarf_worker {
-	pid_t pid; /* 0: it has been waited for */
-	int fd;    /* owned */
+	struct skep_worker *process; /* owned; NULL: it has ended */
+	bool is_over;                /* it is asked nothing more, and may not have ended yet */
 	char why[WHY_MOST];
 };
 
@@ -57,82 +51,25 @@ struct work {
 	bool has_told_why;
 };
 
-static void move_fd(int from, int to)
+static uint64_t size_of(int fd)
 {
-	if (from >= 0)
-		dup2(from, to);
-	else
-		close(to);
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0;
 }
 
-/* To their places, from places that are none of these; all others are closed. */
-static void take_fds(int socket, int fd, int alt_fd)
-{
-	int null = open("/dev/null", O_RDWR);
-	int high[4] = {
-		fcntl(null, F_DUPFD, AT_END),
-		fcntl(socket, F_DUPFD, AT_END),
-		fcntl(fd, F_DUPFD, AT_END),
-		alt_fd < 0 ? -1 : fcntl(alt_fd, F_DUPFD, AT_END),
-	};
-
-	move_fd(high[0], 0);
-	move_fd(high[0], 1);
-	move_fd(high[0], AT_NULL);
-	move_fd(high[1], AT_SOCKET);
-	move_fd(high[2], AT_FILE);
-	move_fd(high[3], AT_ALT);
-	if (syscall(SYS_close_range, AT_END, ~0u, 0) == 0)
-		return;
-	for (long i = AT_END; i < sysconf(_SC_OPEN_MAX); i++) /* before Linux 5.9 */
-		close((int)i);
-}
-
-/* Beside what there is already, of us and of the file's room. */
-static void bound_memory(void)
-{
-	_cleanup_buf_ struct skep_buf statm = {0};
-	struct rlimit limit;
-
-	if (skep_file_read("/proc/self/statm", 4096, &statm) || !statm.data)
-		_exit(1);
-	limit.rlim_cur =
-		strtoull(statm.data, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE) + MEMORY_BYTES;
-	limit.rlim_max = limit.rlim_cur;
-	setrlimit(RLIMIT_AS, &limit);
-}
-
-/* Signals that end us are for us to act on: who asks may have questions still. */
-static void bound(pid_t parent)
-{
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-	const struct rlimit cpu = {CPU_SECONDS, CPU_SECONDS}, none = {0};
-
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		signal(ignored[i], SIG_IGN);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(0);
-	setrlimit(RLIMIT_CPU, &cpu);
-	setrlimit(RLIMIT_CORE, &none);
-}
-
+/* A file has room for all of it, of which little is filled (elf/image.h). */
 static void begin(struct work *work, bool has_alt)
 {
+	skep_work_bound_memory(MEMORY_BYTES + size_of(AT_FILE) + size_of(AT_ALT));
+	skep_work_seal();
 	int err = skep_elf_open_fd(AT_FILE, "", &work->elf, NULL);
-
 	if (!err && has_alt && skep_elf_open_fd(AT_ALT, "", &work->alt, NULL))
 		work->alt = NULL;
-	bound_memory();
 	if (err)
 		work->why = "its file is no ELF file";
 	else
 		skep_dwarf_open(work->elf, work->alt, &work->dwarf, &work->why);
-}
-
-static bool send_all(const void *data, size_t len)
-{
-	return skep_fd_write(AT_SOCKET, data, len) == 0;
 }
 
 static bool answer(struct work *work, uint64_t addr)
@@ -145,126 +82,91 @@ static bool answer(struct work *work, uint64_t addr)
 	}
 	if (!head.status) {
 		head.n = work->answer.n;
+		head.is_partial = work->answer.is_partial;
 		head.text = (uint32_t)work->answer.text.len;
 	}
 	if (work->why && !work->has_told_why)
 		head.why = (uint32_t)strnlen(work->why, WHY_MOST - 1);
 	work->has_told_why |= head.why;
-	return send_all(&head, sizeof(head)) &&
-	       send_all(work->answer.frames, head.n * sizeof(work->answer.frames[0])) &&
-	       send_all(work->answer.text.data, head.text) && send_all(work->why, head.why);
+	return skep_work_give(&head, sizeof(head)) &&
+	       skep_work_give(work->answer.frames, head.n * sizeof(work->answer.frames[0])) &&
+	       skep_work_give(work->answer.text.data, head.text) &&
+	       skep_work_give(work->why, head.why);
 }
 
-static void __attribute__((noreturn)) be_worker(pid_t parent, bool has_alt)
+static void be_worker(void *has_alt)
 {
 	struct work *work = skep_xcalloc(1, sizeof(*work));
 	uint64_t addr;
 
-	bound(parent);
-	begin(work, has_alt);
-	while (recv(AT_SOCKET, &addr, sizeof(addr), MSG_WAITALL) == sizeof(addr)) {
+	begin(work, *(const bool *)has_alt);
+	while (skep_work_take(&addr, sizeof(addr))) {
 		if (!answer(work, addr))
 			break;
 	}
-	_exit(0);
 }
 
 /* --- Who asks -------------------------------------------------------------------------------- */
 
-static int start(int fd, int alt_fd, const int sockets[2], pid_t *ret)
+int skep_dwarf_worker_start(int fd, int alt_fd, int ending_fd, struct skep_dwarf_worker **ret)
 {
-	pid_t parent = getpid(), pid = fork();
+	bool has_alt = alt_fd >= 0;
+	const struct skep_worker_job job = {
+		.run = be_worker,
+		.ctx = &has_alt,
+		.fds = {fd, alt_fd},
+		.n_fds = 2,
+		.ending_fd = ending_fd,
+		.answer_ms = ANSWER_MS,
+		.cpu_seconds = CPU_SECONDS,
+	};
+	struct skep_worker *process = NULL;
 
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		take_fds(sockets[1], fd, alt_fd);
-		be_worker(parent, alt_fd >= 0);
-	}
-	*ret = pid;
-	return 0;
-}
-
-int skep_dwarf_worker_start(int fd, int alt_fd, struct skep_dwarf_worker **ret)
-{
-	const struct timeval patience = {.tv_sec = ANSWER_SECONDS};
-	int sockets[2];
-	pid_t pid = 0;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
-		return -errno;
-	int err = start(fd, alt_fd, sockets, &pid);
-	skep_close(&sockets[1]);
-	if (err) {
-		skep_close(&sockets[0]);
+	int err = skep_worker_start(&job, &process);
+	if (err)
 		return err;
-	}
-	setsockopt(sockets[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	*ret = skep_xcalloc(1, sizeof(**ret));
-	(*ret)->pid = pid;
-	(*ret)->fd = sockets[0];
+	(*ret)->process = process;
 	return 0;
-}
-
-static int end(struct skep_dwarf_worker *worker)
-{
-	int status = 0;
-
-	skep_close(&worker->fd);
-	if (worker->pid) {
-		kill(worker->pid, SIGKILL);
-		while (waitpid(worker->pid, &status, 0) < 0 && errno == EINTR)
-			;
-	}
-	worker->pid = 0;
-	return status;
 }
 
 /* One that has ended by itself tells by how it did: it is too late then to end it otherwise. */
 static const char *why_ended(int status)
 {
 	if (WIFEXITED(status))
-		return "it takes too much memory to read";
+		return WEXITSTATUS(status) == SKEP_WORKER_EXIT_SETUP
+			       ? "what reads it had no descriptors left"
+			       : "it takes too much memory to read";
 	if (WTERMSIG(status) == SIGXCPU)
 		return "it takes too long to read";
+	if (WTERMSIG(status) == SIGSYS)
+		return "it led what reads it to do what that may not";
 	return WTERMSIG(status) == SIGKILL ? "what reads it was killed" : "it broke what reads it";
 }
 
 static int give_up(struct skep_dwarf_worker *worker, int err)
 {
-	int status = end(worker);
-	const char *why = why_ended(status);
+	int status = SIGKILL;
+	const char *why;
 
+	worker->is_over = true;
+	skep_worker_stop(&worker->process, &status);
+	why = why_ended(status);
 	if (err == -EBADMSG)
 		why = "it led to no sensible answer";
-	else if (err == -EAGAIN)
+	else if (err == -ETIMEDOUT)
 		why = "it takes too long to read";
+	else if (err == -ECANCELED)
+		why = "a signal ended the reading";
 	snprintf(worker->why, sizeof(worker->why), "%s", why);
-	return -EPIPE;
-}
-
-/* Return 0 | -EPIPE it has ended | -EAGAIN it takes too long */
-static int receive(struct skep_dwarf_worker *worker, void *to, size_t len)
-{
-	uint8_t *at = to;
-
-	while (len) {
-		ssize_t n = recv(worker->fd, at, len, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 && errno == EAGAIN ? -EAGAIN : -EPIPE;
-		at += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return err == -ECANCELED ? err : -EPIPE;
 }
 
 static int receive_why(struct skep_dwarf_worker *worker, uint32_t len)
 {
 	char why[WHY_MOST] = "";
 
-	int err = receive(worker, why, len);
+	int err = skep_worker_receive(worker->process, why, len);
 	for (uint32_t i = 0; i < len; i++) {
 		if (why[i] < ' ' || why[i] > '~')
 			why[i] = '?';
@@ -293,17 +195,20 @@ static int receive_answer(struct skep_dwarf_worker *worker, const struct head *h
 	int err = head->n > SKEP_DWARF_FRAMES_MOST || head->text > TEXT_MOST ||
 				  head->why >= WHY_MOST || head->status > 0
 			  ? -EBADMSG
-			  : receive(worker, ret->frames, head->n * sizeof(ret->frames[0]));
+			  : skep_worker_receive(worker->process, ret->frames,
+						head->n * sizeof(ret->frames[0]));
 
 	skep_buf_clear(&ret->text);
 	if (!err)
-		err = receive(worker, skep_buf_reserve(&ret->text, head->text), head->text);
+		err = skep_worker_receive(worker->process, skep_buf_reserve(&ret->text, head->text),
+					  head->text);
 	if (!err)
 		err = receive_why(worker, head->why);
 	if (err)
 		return err;
 	ret->text.len = head->text;
 	ret->n = head->n;
+	ret->is_partial = head->is_partial;
 	return is_sensible(ret) ? 0 : -EBADMSG;
 }
 
@@ -311,15 +216,15 @@ int skep_dwarf_worker_ask(struct skep_dwarf_worker *worker, uint64_t addr,
 			  struct skep_dwarf_answer *ret)
 {
 	struct head head;
-	int err = 0;
+	int err;
 
 	ret->n = 0;
-	if (worker->fd < 0)
+	ret->is_partial = false;
+	if (worker->is_over)
 		return -EPIPE;
-	if (send(worker->fd, &addr, sizeof(addr), MSG_NOSIGNAL) != sizeof(addr))
-		err = -EPIPE;
+	err = skep_worker_ask(worker->process, &addr, sizeof(addr));
 	if (!err)
-		err = receive(worker, &head, sizeof(head));
+		err = skep_worker_receive(worker->process, &head, sizeof(head));
 	if (!err)
 		err = receive_answer(worker, &head, ret);
 	if (err) {
@@ -340,6 +245,6 @@ void skep_dwarf_worker_stop(struct skep_dwarf_worker *worker)
 {
 	if (!worker)
 		return;
-	end(worker);
+	skep_worker_free(worker->process);
 	free(worker);
 }

@@ -5,7 +5,11 @@
  * A code object is known by its process, its address and its check (layout.h): where one takes the
  * place of another, both have their own names.
  *
- * Bounded: 65,536 code objects, 64 MiB. Those that were not met for longest leave first.
+ * The reading is done in a process of its own (reading.h): memory may be such that it never comes.
+ *
+ * Bounded: of a process 32,768 code objects, 16 MiB; of those that were not met for longest the
+ * names leave first. Of all 64 MiB: the process that has most loses its names first, so that nobody
+ * takes those of others; and 4,096 processes.
  */
 #ifndef SKEP_INTERP_NAMES_H
 #define SKEP_INTERP_NAMES_H
@@ -26,13 +30,19 @@ struct skep_interp_name {
 struct skep_interp_names *skep_interp_names_new(void);
 /** NULL is fine. */
 void skep_interp_names_free(struct skep_interp_names *names);
-/** Read what is not known yet of the frames of @stack, of process @tgid, which may be gone. Cost: a
- *  few system calls a new code object */
+/**
+ * Read what is not known yet of the frames of @stack, of process @tgid, which may be gone.
+ *
+ * Cost  a few system calls a new code object, and two turns of a process; at most a second where
+ *       the memory does not answer, which is given up, and not tried again for that process
+ */
 void skep_interp_names_note(struct skep_interp_names *names, uint32_t tgid,
 			    const struct skep_interp_stack *stack);
 /** The name of a frame; reads nothing. False: it was not read, or is no frame (code is 0). */
 bool skep_interp_names_find(const struct skep_interp_names *names, uint32_t tgid,
 			    const struct skep_interp_frame *frame, struct skep_interp_name *ret);
+/** How often reading was given up as the process's memory did not answer, or had not before. */
+uint64_t skep_interp_names_given_up(const struct skep_interp_names *names);
 size_t skep_interp_names_memory(const struct skep_interp_names *names);
 
 #endif

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -191,4 +192,13 @@ int skep_bpf_open_id(enum bpf_cmd cmd, uint32_t id)
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_id = id;
 	return sys_bpf(cmd, &attr, sizeof(attr));
+}
+
+void *skep_bpf_mmap(size_t bytes, int prot, int map_fd, off_t off)
+{
+	void *at = mmap(NULL, bytes, prot, MAP_SHARED, map_fd, off);
+
+	if (at != MAP_FAILED)
+		madvise(at, bytes, MADV_DONTFORK);
+	return at;
 }

@@ -43,6 +43,10 @@ int skep_bpf_next_id(enum bpf_cmd cmd, uint32_t id, uint32_t *ret_next);
 /** By BPF_MAP_GET_FD_BY_ID and its like. Return a descriptor | -errno */
 int skep_bpf_open_id(enum bpf_cmd cmd, uint32_t id);
 
+/** Memory of a map or ring buffer from @off on, ours and the kernel's: no process that we start has
+ *  it. Return MAP_FAILED as mmap() does */
+void *skep_bpf_mmap(size_t bytes, int prot, int map_fd, off_t off);
+
 int skep_perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group_fd,
 			 unsigned long flags);
 /** The perf event type of a dynamic PMU ("uprobe", "kprobe": a literal); -ENOENT: there is none.

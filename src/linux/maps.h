@@ -50,4 +50,26 @@ size_t skep_maps_memory(const struct skep_maps *maps);
 /** The mapping that holds @addr, or NULL. Cost O(log n). */
 struct skep_mapping *skep_maps_find(const struct skep_maps *maps, uint64_t addr);
 
+#define SKEP_MAPS_PATH_BYTES 4096
+
+/** Asks for a process's mappings one by one, without keeping what was not asked for. */
+struct skep_maps_asker {
+	int fd;
+	bool reads_all;       /* the kernel does not answer for single ones */
+	struct skep_maps all; /* then; owned */
+};
+/** Return 0 | -ESRCH no such process | -errno; @asker is untouched on error */
+int skep_maps_asker_init(struct skep_maps_asker *asker, pid_t pid);
+void skep_maps_asker_done(struct skep_maps_asker *asker);
+/**
+ * The mapping that holds @addr.
+ *
+ * @ret    its path is not set
+ * @path   SKEP_MAPS_PATH_BYTES of room; without " (deleted)", which ret->deleted tells
+ * Return  0 | -ENOENT there is none | -ESRCH the process has ended | -errno
+ * Cost    some us; before Linux 6.11 that of skep_maps_read() at the first question
+ */
+int skep_maps_ask(struct skep_maps_asker *asker, uint64_t addr, struct skep_mapping *ret,
+		  char *path);
+
 #endif

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 
 #define VDSO_MAX_BYTES (256 * 1024)
+#define ANSWER_MS      1000
 
 static int read_memory(pid_t pid, uint64_t start, size_t len, struct skep_buf *ret)
 {
@@ -69,17 +70,70 @@ int skep_vdso_read_own(size_t len, struct skep_buf *ret)
 	return 0;
 }
 
-int skep_vdso_read(pid_t pid, const struct skep_mapping *m, struct skep_buf *ret)
+/* --- Another process's ----------------------------------------------------------------------- */
+
+struct question {
+	uint64_t start;
+	uint32_t len, pid;
+};
+
+/* The answer is whether it was read, in a byte, and what was. */
+static void be_reader(void *ctx)
+{
+	_cleanup_buf_ struct skep_buf image = {0};
+	struct question question;
+
+	(void)ctx;
+	while (skep_work_take(&question, sizeof(question))) {
+		skep_buf_clear(&image);
+		uint8_t is_read =
+			!read_memory((pid_t)question.pid, question.start, question.len, &image);
+		if (!skep_work_give(&is_read, 1) || !skep_work_give(image.data, image.len))
+			return;
+	}
+}
+
+void skep_vdso_reading_init(struct skep_keeper *ret)
+{
+	const struct skep_worker_job job = {
+		.run = be_reader,
+		.ending_fd = -1,
+		.answer_ms = ANSWER_MS,
+	};
+
+	skep_keeper_init(ret, &job);
+}
+
+static int receive(struct skep_keeper *keeper, uint32_t len, struct skep_buf *ret)
+{
+	uint8_t is_read;
+	int err = skep_keeper_receive(keeper, &is_read, 1);
+
+	if (err || !is_read)
+		return err;
+	err = skep_keeper_receive(keeper, skep_buf_reserve(ret, len), len);
+	if (!err)
+		ret->len += len;
+	return err;
+}
+
+/* A pid may have been given to another process, which has something else there: memory, even, that
+ * a file system of its own is to give, and never does. */
+int skep_vdso_read(struct skep_keeper *keeper, pid_t pid, const struct skep_mapping *m,
+		   struct skep_buf *ret)
 {
 	size_t len = m->end - m->start;
+	const struct question question = {m->start, (uint32_t)len, (uint32_t)pid};
 
 	if (len > VDSO_MAX_BYTES)
 		return -ENOENT;
 	if (!skep_vdso_read_own(len, ret))
 		return 0;
 	skep_buf_clear(ret);
-	/* A pid may have been given to another process, which has something else there. */
-	if (read_memory(pid, m->start, len, ret) == 0 && is_elf(ret))
+	int err = skep_keeper_ask(keeper, (uint64_t)pid, &question, sizeof(question));
+	if (!err)
+		err = receive(keeper, question.len, ret);
+	if (!skep_keeper_end(keeper, err) && is_elf(ret))
 		return 0;
 	skep_buf_clear(ret);
 	return -ENOENT;

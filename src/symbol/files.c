@@ -27,8 +27,9 @@
 #include "linux/procroot.h"
 #include "linux/vdso.h"
 
-/* A slot whose mapping led to no file; tried once per set of mappings. */
+/* Slots whose mapping led to no file; tried once per set of mappings. */
 #define NO_FILE UINT32_MAX
+#define NO_FD   (UINT32_MAX - 1) /* or to one, but there was no descriptor for it */
 
 void skep_files_init(struct skep_files *files)
 {
@@ -37,6 +38,7 @@ void skep_files_init(struct skep_files *files)
 	files->clock = files->n_open = files->memory = 0;
 	files->wants_lines = false;
 	files->next_gen = 1;
+	skep_vdso_reading_init(&files->reading);
 }
 
 static void slot_init(struct skep_file *file)
@@ -62,6 +64,7 @@ void skep_files_done(struct skep_files *files)
 {
 	for (size_t i = 0; i < files->n_slots; i++)
 		slot_clear(files, &files->slots[i]);
+	skep_keeper_done(&files->reading);
 }
 
 static bool same_key(const struct skep_file_key *a, const struct skep_file_key *b)
@@ -131,12 +134,13 @@ static void build_elf(struct skep_file *file, const struct skep_elf *elf, bool w
 	_cleanup_close_ int root_fd = skep_procroot_open(file->pid);
 	_cleanup_elf_ struct skep_elf *debug = NULL;
 	bool has_symtab = skep_elf_has_symtab(elf);
+	int err = 0;
 
 	if (!has_symtab || (wants_lines && !skep_line_source_is_in(elf)))
-		skep_debugfile_open(elf, file->path, root_fd, &debug);
+		err = skep_debugfile_open(elf, file->path, root_fd, &debug);
 	skep_table_build(elf, has_symtab ? NULL : debug, &file->table);
 	if (wants_lines)
-		skep_line_source_take(&file->lines, debug ? debug : elf, root_fd);
+		skep_line_source_take(&file->lines, debug ? debug : elf, root_fd, err);
 }
 
 static void account(struct skep_files *files, struct skep_file *file)
@@ -159,15 +163,16 @@ static void build(struct skep_files *files, struct skep_file *file)
 	account(files, file);
 }
 
+/* Return it | -errno */
 static int open_checked(int root_fd, const char *path, const struct skep_mapping *m)
 {
 	_cleanup_close_ int fd = skep_procroot_file(root_fd, path);
 	struct stat st;
 
 	/* Not the device: some file systems show another one in maps than in stat(). */
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != m->inode)
-		return -1;
-	return TAKE_FD(fd);
+	if (fd < 0)
+		return fd;
+	return fstat(fd, &st) < 0 || st.st_ino != m->inode ? -ENOENT : TAKE_FD(fd);
 }
 
 static void map_link(pid_t pid, const struct skep_mapping *m, char *ret, size_t size)
@@ -176,16 +181,16 @@ static void map_link(pid_t pid, const struct skep_mapping *m, char *ret, size_t 
 		 (unsigned long long)m->end);
 }
 
-static int open_mapping(pid_t pid, const struct skep_maps *maps, const struct skep_mapping *m)
+/* Return it | -errno */
+int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m)
 {
-	const char *path = maps->paths + m->path;
 	_cleanup_close_ int root_fd = -1;
 	char link[128];
 	int fd;
 
 	map_link(pid, m, link, sizeof(link));
 	fd = open_checked(-1, link, m);
-	if (fd >= 0)
+	if (fd >= 0 || skep_fd_is_short(fd))
 		return fd;
 	root_fd = skep_procroot_open(pid);
 	if (root_fd >= 0 && path[0] == '/' && !m->deleted)
@@ -208,7 +213,7 @@ static struct skep_file_key key_from(const struct stat *st)
 	};
 }
 
-static bool key_of(int fd, struct skep_file_key *ret)
+bool skep_files_key(int fd, struct skep_file_key *ret)
 {
 	struct stat st;
 
@@ -242,7 +247,7 @@ static struct skep_file *add_file(struct skep_files *files, pid_t pid, const cha
 	struct skep_file_key key;
 	struct skep_file *file;
 
-	if (!key_of(fd, &key))
+	if (!skep_files_key(fd, &key))
 		return NULL;
 	file = find_key(files, &key);
 	if (file) {
@@ -267,7 +272,7 @@ static struct skep_file *add_vdso(struct skep_files *files, pid_t pid, const str
 	_cleanup_elf_ struct skep_elf *elf = NULL;
 	struct skep_file *file;
 
-	if (skep_vdso_read(pid, m, &image) < 0)
+	if (skep_vdso_read(&files->reading, pid, m, &image) < 0)
 		return NULL;
 	key.size = image.len;
 	key.inode = skep_hash_bytes(image.data, image.len);
@@ -282,12 +287,14 @@ static struct skep_file *add_vdso(struct skep_files *files, pid_t pid, const str
 	return file;
 }
 
+/* NULL: *ret_none is how there is none. */
 static struct skep_file *resolve(struct skep_files *files, pid_t pid, const struct skep_maps *maps,
-				 const struct skep_mapping *m)
+				 const struct skep_mapping *m, uint32_t *ret_none)
 {
 	const char *path = maps->paths + m->path;
 	int fd;
 
+	*ret_none = NO_FILE;
 	if (strcmp(path, "[vdso]") == 0)
 		return add_vdso(files, pid, m);
 	if (!m->inode)
@@ -295,7 +302,9 @@ static struct skep_file *resolve(struct skep_files *files, pid_t pid, const stru
 	struct skep_file *known = find_mapped(files, pid, m);
 	if (known)
 		return known;
-	fd = open_mapping(pid, maps, m);
+	fd = skep_files_open(pid, path, m);
+	if (skep_fd_is_short(fd))
+		*ret_none = NO_FD;
 	return fd < 0 ? NULL : add_file(files, pid, path, fd);
 }
 
@@ -319,14 +328,15 @@ static struct skep_file *get(struct skep_files *files, pid_t pid, const struct s
 			     struct skep_mapping *m)
 {
 	struct skep_file *file;
+	uint32_t none;
 
-	if (m->file_slot == NO_FILE)
+	if (m->file_slot >= NO_FD)
 		return NULL;
 	file = &files->slots[m->file_slot];
 	if (m->file_gen && file->gen == m->file_gen)
 		return file;
-	file = resolve(files, pid, maps, m);
-	m->file_slot = file ? (uint32_t)(file - files->slots) : NO_FILE;
+	file = resolve(files, pid, maps, m, &none);
+	m->file_slot = file ? (uint32_t)(file - files->slots) : none;
 	m->file_gen = file ? file->gen : 0;
 	if (file && m->generation) {
 		file->map_dev = m->dev;
@@ -334,6 +344,11 @@ static struct skep_file *get(struct skep_files *files, pid_t pid, const struct s
 	}
 	share(maps, m);
 	return file;
+}
+
+bool skep_files_lacks_fd(const struct skep_mapping *m)
+{
+	return m->file_slot == NO_FD;
 }
 
 bool skep_files_share(struct skep_files *files, struct skep_mapping *m)

@@ -45,26 +45,36 @@ static bool take_hex(const char **at, const char *end, uint64_t *ret)
 	return true;
 }
 
-static void take_line(struct skep_perfmap *map, const char *at, const char *end)
+bool skep_perfmap_line(const char *at, const char *end, struct skep_perfmap_line *ret)
 {
-	uint64_t start, size;
-	size_t len;
+	struct skep_perfmap_line line;
 
-	if (!take_hex(&at, end, &start) || !take_hex(&at, end, &size))
-		return;
+	if (!take_hex(&at, end, &line.start) || !take_hex(&at, end, &line.size))
+		return false;
 	while (at < end && *at == ' ')
 		at++;
-	len = strnlen(at, (size_t)(end - at));
-	if (!len || !size || size > UINT64_MAX - start ||
-	    map->entries.len == SKEP_PERFMAP_MAX_ENTRIES)
+	line.name = at;
+	line.name_len = strnlen(at, (size_t)(end - at));
+	if (!line.name_len || !line.size || line.size > UINT64_MAX - line.start)
+		return false;
+	*ret = line;
+	return true;
+}
+
+static void take_line(struct skep_perfmap *map, const char *at, const char *end)
+{
+	struct skep_perfmap_line line;
+
+	if (!skep_perfmap_line(at, end, &line) || map->entries.len == SKEP_PERFMAP_MAX_ENTRIES)
 		return;
 	skep_vec_push(&map->entries, ((struct skep_perfmap_entry){
-					     .start = start,
-					     .size = size,
+					     .start = line.start,
+					     .size = line.size,
 					     .name = (uint32_t)map->names.len,
 					     .order = (uint32_t)map->entries.len,
 				     }));
-	skep_buf_add(&map->names, at, len < SKEP_PERFMAP_NAME_MAX ? len : SKEP_PERFMAP_NAME_MAX);
+	skep_buf_add(&map->names, line.name,
+		     line.name_len < SKEP_PERFMAP_NAME_MAX ? line.name_len : SKEP_PERFMAP_NAME_MAX);
 	skep_buf_addc(&map->names, '\0');
 	map->sorted = false;
 }
@@ -118,12 +128,18 @@ const char *skep_perfmap_find(struct skep_perfmap *map, uint64_t addr, uint64_t 
 	return map->names.data + best->name;
 }
 
+bool skep_perfmap_is_of(int fd, uid_t owner, struct stat *ret)
+{
+	return fstat(fd, ret) == 0 && S_ISREG(ret->st_mode) &&
+	       (ret->st_uid == owner || ret->st_uid == 0);
+}
+
 /* Is @fd a file we take names from? Forgets what was read if it is not the same file. */
 static bool usable(struct skep_perfmap *map, int fd, uid_t owner)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (st.st_uid != owner && st.st_uid != 0))
+	if (!skep_perfmap_is_of(fd, owner, &st))
 		return false;
 	if (map->inode != st.st_ino || map->dev != st.st_dev ||
 	    (uint64_t)st.st_size < map->read_bytes)

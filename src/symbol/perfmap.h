@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -32,6 +33,18 @@ struct skep_perfmap {
 	uint64_t dev, inode; /* of the file; inode 0: none read yet */
 };
 
+/** A line: code at [start, start + size), size at least 1. */
+struct skep_perfmap_line {
+	uint64_t start, size;
+	const char *name; /* borrowed from the text, not terminated */
+	size_t name_len;  /* at least 1 */
+};
+
+/** Parse [at, end), a line without its newline. False: it is none. */
+bool skep_perfmap_line(const char *at, const char *end, struct skep_perfmap_line *ret);
+/** Is @fd a regular file of @owner or root? Anybody may create files in /tmp. */
+bool skep_perfmap_is_of(int fd, uid_t owner, struct stat *ret);
+
 void skep_perfmap_done(struct skep_perfmap *map);
 /** Add the whole lines of @text; returns how many bytes they are. Bad lines are left out. */
 size_t skep_perfmap_parse(struct skep_perfmap *map, const char *text, size_t len);
@@ -39,8 +52,8 @@ size_t skep_perfmap_parse(struct skep_perfmap *map, const char *text, size_t len
 const char *skep_perfmap_find(struct skep_perfmap *map, uint64_t addr, uint64_t *ret_start);
 /**
  * Read what was added to @fd since the last time; a new or shortened file is
- * read anew. The file must belong to @owner or root: anybody may create files
- * in /tmp. @fd stays the caller's. Return true if something was added.
+ * read anew. The file must belong to @owner or root. @fd stays the caller's.
+ * Return true if something was added.
  */
 bool skep_perfmap_update(struct skep_perfmap *map, int fd, uid_t owner);
 

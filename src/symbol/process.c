@@ -216,6 +216,16 @@ static int open_perfmap(const struct skep_process *process)
 	return fd;
 }
 
+int skep_process_open_perfmap(pid_t pid, uid_t *ret_owner)
+{
+	struct skep_process process;
+
+	skep_process_unread(&process, pid);
+	read_status(&process);
+	*ret_owner = process.uid;
+	return open_perfmap(&process);
+}
+
 bool skep_process_refresh_perfmap(struct skep_process *process)
 {
 	_cleanup_close_ int fd = -1;

@@ -43,6 +43,9 @@ void skep_process_renew(struct skep_process *process);
 bool skep_process_check(struct skep_process *process);
 /** Read its mappings again, at most every 100 ms. True: they changed. */
 bool skep_process_refresh(struct skep_process *process);
+/** What @pid's JIT compiler writes, to be trusted if it belongs to @ret_owner or root.
+ *  Return fd | -1 or -errno: there is none */
+int skep_process_open_perfmap(pid_t pid, uid_t *ret_owner);
 /** Read what its JIT compiler added, at most every 50 ms. True: something was. */
 bool skep_process_refresh_perfmap(struct skep_process *process);
 

@@ -19,14 +19,10 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/vec.h"
+#include "symbol/code.h"
 
-#define RANGES_MAX 256
 /* How many functions that start before an address may be looked at for one that holds it. */
 #define LOOK_BACK 16
-
-struct range {
-	uint64_t start, end;
-};
 
 struct candidate {
 	uint64_t addr, size;
@@ -35,64 +31,16 @@ struct candidate {
 };
 
 struct build {
-	struct range code[RANGES_MAX]; /* where code may lie */
-	uint32_t n_code;
+	struct skep_code code;
 	SKEP_VEC(struct candidate) candidates;
 };
-
-static void add_code(struct build *build, uint64_t start, uint64_t bytes)
-{
-	if (build->n_code < RANGES_MAX && bytes && bytes <= UINT64_MAX - start)
-		build->code[build->n_code++] = (struct range){start, start + bytes};
-}
-
-/* Sections are closer bounds than segments, but may have been stripped. */
-static void find_code(const struct skep_elf *elf, struct build *build)
-{
-	const uint64_t wanted = SHF_ALLOC | SHF_EXECINSTR;
-	struct skep_elf_segment segment;
-	struct skep_elf_section section;
-
-	for (uint32_t i = 0; i < skep_elf_n_sections(elf); i++)
-		if (skep_elf_section_info(elf, i, &section) == 0 &&
-		    (section.flags & wanted) == wanted)
-			add_code(build, section.addr, section.size);
-	if (build->n_code)
-		return;
-	for (uint32_t i = 0; i < skep_elf_n_segments(elf); i++)
-		if (skep_elf_segment(elf, i, &segment) == 0 && segment.type == PT_LOAD &&
-		    (segment.flags & PF_X))
-			add_code(build, segment.addr, segment.mem_bytes);
-}
-
-static const struct range *code_at(const struct build *build, uint64_t addr)
-{
-	for (uint32_t i = 0; i < build->n_code; i++)
-		if (addr >= build->code[i].start && addr < build->code[i].end)
-			return &build->code[i];
-	return NULL;
-}
-
-static uint32_t rank_of(const struct skep_elf_sym *sym)
-{
-	bool function = sym->type != STT_NOTYPE;
-	uint32_t underscores = 0;
-
-	while (underscores < 15 && sym->name[underscores] == '_')
-		underscores++;
-	return (uint32_t)function << 8 | (uint32_t)(sym->size != 0) << 7 |
-	       (uint32_t)(sym->bind != STB_LOCAL) << 6 | (15 - underscores) << 2 |
-	       (uint32_t)!sym->hidden << 1 | (uint32_t)(sym->bind == STB_GLOBAL);
-}
 
 static int gather(void *ctx, const struct skep_elf_sym *sym)
 {
 	struct build *build = ctx;
 
-	if (sym->type != STT_FUNC && sym->type != STT_GNU_IFUNC && sym->type != STT_NOTYPE)
-		return 0;
-	/* "$x", "$d": where code and data change over, on ARM. */
-	if (sym->name[0] == '$' || !code_at(build, sym->addr))
+	if (!skep_code_may_be(sym->type) || !skep_code_is_name(sym->name) ||
+	    !skep_code_at(&build->code, sym->addr))
 		return 0;
 	if (build->candidates.len == SKEP_TABLE_MAX_SYMBOLS)
 		return 1;
@@ -100,7 +48,7 @@ static int gather(void *ctx, const struct skep_elf_sym *sym)
 						  .addr = sym->addr,
 						  .size = sym->size,
 						  .name = sym->name,
-						  .rank = rank_of(sym),
+						  .rank = skep_code_rank(sym),
 						  .order = (uint32_t)build->candidates.len,
 					  }));
 	return 0;
@@ -140,7 +88,7 @@ static size_t thin_out(struct candidate *data, size_t n)
 static uint32_t size_of(const struct build *build, size_t i, size_t n)
 {
 	const struct candidate *c = &build->candidates.data[i];
-	const struct range *code = code_at(build, c->addr);
+	const struct skep_code_range *code = skep_code_at(&build->code, c->addr);
 	uint64_t room = code ? code->end - c->addr : 1;
 	uint64_t size = c->size ? c->size : room;
 
@@ -206,7 +154,7 @@ void skep_table_build(const struct skep_elf *elf, const struct skep_elf *debug,
 	take_segments(elf, true, ret);
 	take_segments(elf, false, ret);
 	take_build_id(elf, ret);
-	find_code(elf, build);
+	skep_code_find(elf, &build->code);
 	skep_elf_for_each_symbol(elf, gather, build);
 	if (debug)
 		skep_elf_for_each_symbol(debug, gather, build);

@@ -124,6 +124,8 @@ struct skep_ir_func *skep_emit_mapping(const struct emit *e);
 struct skep_ir_func *skep_emit_code(const struct emit *e);
 /** (walk, address): 1: something is mapped there, 0: nothing, or it cannot be told. */
 struct skep_ir_func *skep_emit_vma(const struct emit *e);
+/** (walk): 1: the thread ends or executes another program, and may have no memory any more. */
+struct skep_ir_func *skep_emit_leaving(const struct emit *e);
 /** In line: the rule's number in `rules`. */
 uint32_t skep_emit_rule(const struct emit_func *at, uint32_t addr);
 

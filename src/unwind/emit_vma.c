@@ -32,6 +32,7 @@
 #define IS_NODE     3 /* the bits of the root that tell, */
 #define IS_NODE_IS  2 /* and how */
 #define VM_EXEC     4
+#define PF_EXITING  4
 
 /* A mask's worth of a word: 1 where @value is negative. */
 static uint32_t sign_of(const struct emit_func *at, uint32_t value)
@@ -159,6 +160,44 @@ struct skep_ir_func *skep_emit_vma(const struct emit *e)
 	go_if(&at, SKEP_IR_EQ, vma_word(&at, mm->vm_mm), R(GET(&at, mm)), none);
 	skep_ir_exit(at.f, I(1));
 	skep_ir_at(at.f, none);
+	skep_ir_exit(at.f, I(0));
+	return at.f;
+}
+
+/* --- Is it leaving? --------------------------------------------------------------------------- */
+
+/* One that ends gives its memory back behind its flag; one that executes another program has that
+ * one's memory before its registers are set for it. */
+struct skep_ir_func *skep_emit_leaving(const struct emit *e)
+{
+	const struct skep_unwind_mm *mm = &e->maps->mm;
+	struct emit_func at = skep_emit_begin(e, "unwind_leaving", 1);
+	uint32_t yes = skep_ir_block(at.f), no = skep_ir_block(at.f), see = skep_ir_block(at.f);
+	uint32_t task = skep_ir_call(at.f, BPF_FUNC_get_current_task_btf, 0, NULL);
+
+	PUT(&at, entry, I(0));
+	go_if(&at, SKEP_IR_EQ, read_kernel(&at, ADDRESS(&at, mm), 8, plus(&at, task, mm->task_mm)),
+	      I(0), no);
+	skep_ir_branch(at.f, SKEP_IR_EQ, R(GET(&at, mm)), I(0), yes, see);
+	skep_ir_at(at.f, see);
+	go_if(&at, SKEP_IR_EQ,
+	      read_kernel(&at, ADDRESS(&at, entry), 4, plus(&at, task, mm->task_flags)), I(0), no);
+	see = skep_ir_block(at.f);
+	skep_ir_branch(at.f, SKEP_IR_TEST, R(GET(&at, entry)), I(PF_EXITING), yes, see);
+	skep_ir_at(at.f, see);
+	if (mm->in_exec_mask) {
+		PUT(&at, entry, I(0));
+		go_if(&at, SKEP_IR_EQ,
+		      read_kernel(&at, ADDRESS(&at, entry), 1, plus(&at, task, mm->task_in_exec)),
+		      I(0), no);
+		skep_ir_branch(at.f, SKEP_IR_TEST, R(GET(&at, entry)), I(mm->in_exec_mask), yes,
+			       no);
+	} else {
+		skep_ir_jump(at.f, no);
+	}
+	skep_ir_at(at.f, yes);
+	skep_ir_exit(at.f, I(1));
+	skep_ir_at(at.f, no);
 	skep_ir_exit(at.f, I(0));
 	return at.f;
 }

@@ -66,12 +66,27 @@ static void find_overlays(struct skep_btf *btf, struct skep_unwind_mm *mm)
 		mm->file_user_dentry = path + dentry;
 }
 
+/* A bit field: bits are counted from the lowest one of a byte, as the machine is little-endian. */
+static void find_exec(struct skep_btf *btf, struct skep_unwind_mm *mm)
+{
+	static const char record[] = "task_struct", member[] = "in_execve";
+	struct skep_btf_member found;
+	uint32_t id = skep_btf_find(btf, record, strlen(record), SKEP_BTF_MASK(SKEP_BTF_STRUCT));
+
+	if (!id || skep_btf_find_member(btf, id, member, strlen(member), &found) ||
+	    found.bit_size != 1)
+		return;
+	mm->task_in_exec = found.bit_off / 8;
+	mm->in_exec_mask = (uint8_t)(1u << found.bit_off % 8);
+}
+
 struct skep_unwind_mm skep_unwind_mm_of(struct skep_btf *btf)
 {
 	struct skep_unwind_mm mm = {0};
 	uint32_t tree, root;
 	const struct wanted wanted[] = {
 		{"task_struct", "mm", &mm.task_mm, 0},
+		{"task_struct", "flags", &mm.task_flags, 0},
 		{"mm_struct", "mm_mt", &tree, 0},
 		{"maple_tree", "ma_root", &root, 0},
 		{"maple_range_64", "pivot", NULL, 8},
@@ -98,5 +113,6 @@ struct skep_unwind_mm skep_unwind_mm_of(struct skep_btf *btf)
 	mm.mm_root = tree + root;
 	mm.is_known = true;
 	find_overlays(btf, &mm);
+	find_exec(btf, &mm);
 	return mm;
 }

@@ -14,7 +14,9 @@ struct skep_btf;
 /** Offsets in bytes. */
 struct skep_unwind_mm {
 	bool is_known; /* all of them, and the tree is of the form that we know */
-	uint32_t task_mm, mm_root;
+	uint32_t task_mm, task_flags, mm_root;
+	uint32_t task_in_exec; /* of the byte whose bit says it; */
+	uint8_t in_exec_mask;  /* 0: nothing does */
 	uint32_t vm_start, vm_end, vm_mm, vm_flags, vm_ops, vm_pgoff, vm_file; /* words */
 	uint32_t vma_bytes; /* up to the last of these, at most SKEP_UNWIND_NODE_BYTES */
 	bool has_overlays;  /* the next two: what an overlay's mapping is called */

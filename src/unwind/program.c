@@ -109,6 +109,8 @@ static void take_registers(const struct emit_func *at)
 	PUT(at, hash, I((int64_t)HASH_SEED));
 	PUT(at, guessed, I(0));
 	PUT(at, runtime, I(0));
+	for (int i = 0; i < SKEP_UNWIND_FRAME_WORDS; i++)
+		PUT(at, stack.in_interpreter[i], I(0));
 	PUT(at, stack.end, I(SKEP_UNWIND_FULL));
 }
 
@@ -199,17 +201,23 @@ static void take_interpreter(const struct emit_func *at)
 }
 
 /* A thread that ends, or executes another program, has no stack any more before it stops having
- * registers: what it was at is not mapped. */
+ * registers: what it was at is not mapped. Of any other thread that tells nothing: it may have been
+ * unmapped, or could not be looked up at this moment. */
 static void judge_gone(const struct emit_func *at)
 {
 	struct skep_ir_func *f = at->f;
-	uint32_t see = skep_ir_block(f), gone = skep_ir_block(f), done = skep_ir_block(f);
+	uint32_t see = skep_ir_block(f), leaves = skep_ir_block(f), gone = skep_ir_block(f);
+	uint32_t done = skep_ir_block(f);
 
 	branch_on_end(at, SKEP_UNWIND_UNREADABLE, see);
 	branch_on_end(at, SKEP_UNWIND_UNMAPPED, see);
 	branch_on_end(at, SKEP_UNWIND_ASKED, see);
 	skep_ir_jump(f, done);
 	skep_ir_at(f, see);
+	const struct skep_opnd walk = R(at->w);
+	uint32_t is_leaving = skep_ir_call_func(f, skep_emit_leaving(at->e), 1, &walk);
+	skep_ir_branch(f, SKEP_IR_NE, R(is_leaving), I(0), leaves, done);
+	skep_ir_at(f, leaves);
 	skep_ir_branch(f, SKEP_IR_EQ, R(CALL(at, skep_emit_vma(at->e), R(GET(at, stack.pcs[0])))),
 		       I(0), gone, done);
 	skep_ir_at(f, gone);

@@ -14,7 +14,7 @@
 #include "base/fd.h"
 #include "linux/bpf.h"
 
-#define MEASURED_OF 10
+#define MEASURED_OF 30
 
 static uint64_t own_ns(void)
 {

@@ -47,6 +47,7 @@ static void add_overhead(struct skep_overhead *into, const struct skep_overhead 
 	into->readings += later->readings;
 	into->reading_ns += later->reading_ns;
 	into->resident = later->resident;
+	into->unread += later->unread;
 }
 
 static void add_losses(struct skep_live_losses *into, const struct skep_live_losses *later)

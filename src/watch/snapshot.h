@@ -130,6 +130,7 @@ struct skep_overhead {
 	uint64_t measured_ns;          /* … in so much of the time */
 	uint64_t readings, reading_ns; /* how often, and how long that took */
 	uint64_t resident;             /* bytes, at the end */
+	uint64_t unread;               /* samples that only their file could be said of */
 };
 
 struct skep_snapshot {

@@ -5,6 +5,7 @@
 #include <skep/symbol.h>
 
 #include "base/buf.h"
+#include "base/vec.h"
 #include "watch/watcher.h"
 
 /** As scripts/tasks.bt writes it. */
@@ -60,8 +61,8 @@ void skep_sockets_read(struct skep_sockets *sockets, const struct skep_live *liv
 /* functions.c: the addresses of ON become names in FUNCTIONS. */
 struct skep_functions {
 	struct skep_ksyms *kernel;
-	struct skep_usyms *processes;
-	struct skep_rows asked; /* processes that it knows by now */
+	struct skep_spots *processes;
+	SKEP_VEC(struct skep_spot) spots; /* of a reading */
 };
 void skep_functions_init(struct skep_functions *functions);
 void skep_functions_done(struct skep_functions *functions);

@@ -6,7 +6,10 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "linux/maps.h"
@@ -76,11 +79,85 @@ static void test_own(void **state)
 	assert_int_equal(skep_maps_read(0x3ffffff0, &maps), -ESRCH);
 }
 
+/* Every mapping that the text has is answered for as the text has it, either way of asking. */
+static void check_asker(bool reads_all)
+{
+	struct skep_maps maps;
+	struct skep_maps_asker asker;
+	int n = 0;
+
+	assert_int_equal(skep_maps_read(getpid(), &maps), 0);
+	assert_int_equal(skep_maps_asker_init(&asker, getpid()), 0);
+	asker.reads_all = reads_all;
+	for (size_t i = 0; i < maps.n; i++) {
+		const struct skep_mapping *m = &maps.data[i];
+		struct skep_mapping got;
+		char path[SKEP_MAPS_PATH_BYTES];
+		if (!m->inode && strcmp(maps.paths + m->path, "[vdso]") != 0)
+			continue; /* heap and stack grow meanwhile */
+		assert_int_equal(skep_maps_ask(&asker, m->end - 1, &got, path), 0);
+		assert_int_equal(got.start, m->start);
+		assert_int_equal(got.end, m->end);
+		assert_int_equal(got.off, m->off);
+		assert_int_equal(got.inode, m->inode);
+		assert_int_equal(got.dev, m->dev);
+		assert_int_equal(got.exec, m->exec);
+		assert_int_equal(got.deleted, m->deleted);
+		assert_string_equal(path, maps.paths + m->path);
+		n++;
+	}
+	assert_true(n > 5);
+	skep_maps_asker_done(&asker);
+	skep_maps_done(&maps);
+}
+
+static void test_asking(void **state)
+{
+	struct skep_maps_asker asker;
+	struct skep_mapping got;
+	char path[SKEP_MAPS_PATH_BYTES];
+
+	check_asker(false);
+	check_asker(true);
+	assert_int_equal(skep_maps_asker_init(&asker, INT_MAX), -ESRCH);
+	assert_int_equal(skep_maps_asker_init(&asker, getpid()), 0);
+	assert_int_equal(skep_maps_ask(&asker, 0, &got, path), -ENOENT);
+	asker.reads_all = true;
+	assert_int_equal(skep_maps_ask(&asker, 0, &got, path), -ENOENT);
+	skep_maps_asker_done(&asker);
+}
+
+/* A path may say itself that it is deleted. */
+static void test_asking_for_deleted(void **state)
+{
+	char name[] = "/tmp/skep_maps_XXXXXX";
+	struct skep_maps_asker asker;
+	struct skep_mapping got;
+	char path[SKEP_MAPS_PATH_BYTES];
+	int fd = mkstemp(name);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	void *at = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	assert_ptr_not_equal(at, MAP_FAILED);
+	unlink(name);
+	for (int reads_all = 0; reads_all < 2; reads_all++) {
+		assert_int_equal(skep_maps_asker_init(&asker, getpid()), 0);
+		asker.reads_all = reads_all;
+		assert_int_equal(skep_maps_ask(&asker, (uintptr_t)at, &got, path), 0);
+		assert_true(got.deleted && got.exec);
+		assert_string_equal(path, name);
+		skep_maps_asker_done(&asker);
+	}
+	munmap(at, 4096);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),
-		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_asking), cmocka_unit_test(test_asking_for_deleted),
+		cmocka_unit_test(test_parse),  cmocka_unit_test(test_find),
 		cmocka_unit_test(test_own),
 	};
 

@@ -15,14 +15,15 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-PACKAGE = Path("/usr/src/linux-source-6.12.tar.xz")
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+sys.dont_write_bytecode = True
+import linux_source  # found by the line above
+
 BTF = Path("/sys/kernel/btf/vmlinux")
-WANTED = ("tools/testing/selftests/bpf/", "tools/include/", "tools/lib/bpf/")
 MODULE = re.compile(r'"\.\./bpf_testmod/|bpf_iter_testmod_')  # they need a module of the selftests' own
 SKIPPED = 77  # what meson takes for a skipped test
 
@@ -36,17 +37,8 @@ def find_clang():
     return shutil.which("clang-19") or skip("clang-19 is missing (apt-get install clang-19)")
 
 
-def unpack(folder):
-    """The folders of WANTED, from the package. The stream ends with them: a prefix is enough."""
-    if os.environ.get("LINUX_SOURCE"):
-        return Path(os.environ["LINUX_SOURCE"])
-    if not PACKAGE.exists():
-        skip(f"{PACKAGE} is missing (apt-get install linux-source-6.12)")
-    with subprocess.Popen(["xz", "-dcT0", PACKAGE], stdout=subprocess.PIPE) as xz:
-        names = [f"*/{name}*" for name in WANTED]
-        subprocess.run(["tar", "x", "-C", folder, "--strip-components=1", "--wildcards", *names],
-                       stdin=xz.stdout, check=True)
-    return folder
+def find_source():
+    return linux_source.find() or skip("the kernel's source is missing (apt-get install linux-source-6.12)")
 
 
 def make_includes(folder, source):
@@ -103,7 +95,7 @@ def main():
     clang = find_clang()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source = unpack(folder)
+        source = find_source()
         command = compiler(clang, make_includes(folder, source), source)
         files, types = choose(source, names)
         with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -77,7 +77,7 @@ def main():
     clang = selftests.find_clang()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source = selftests.unpack(folder)
+        source = selftests.find_source()
         command = selftests.compiler(clang, selftests.make_includes(folder, source), source)
         step = 1 if names or os.environ.get("SKEP_VERDICT_ALL") else 2
         with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -45,7 +45,7 @@ def main():
     options, linked = rest[:rest.index("--")], rest[rest.index("--") + 1:]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tests = selftests.unpack(folder) / "tools/testing/selftests/bpf"
+        tests = selftests.find_source() / "tools/testing/selftests/bpf"
         headers = folder / "headers"
         headers.mkdir()
         make_headers(headers, tests.resolve())

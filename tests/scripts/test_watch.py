@@ -151,6 +151,47 @@ def test_cpu_time_is_the_processs():
     assert sum(row["percent"] for row in functions) > share / 2
 
 
+SPINNER = """
+#include <stdint.h>
+#include <time.h>
+__attribute__((noinline)) uint64_t spins_until(double seconds)
+{
+	struct timespec now, until;
+	uint64_t n = 0;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &until);
+	double end = until.tv_sec + until.tv_nsec / 1e9 + seconds;
+	do {
+		for (int i = 0; i < 1000000; i++)
+			__asm__ volatile("" : "+r"(n));
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	} while (now.tv_sec + now.tv_nsec / 1e9 < end);
+	return n;
+}
+int main(void) { return (int)spins_until(1.5); }
+"""
+
+
+def test_functions_have_names(tmp_path):
+    """A program's own function, one of a file that is deleted meanwhile, and one that says nothing
+    of itself."""
+    (tmp_path / "spinner.c").write_text(SPINNER)
+    for name, options in (("spinner", []), ("leaves", []), ("nameless", ["-s"])):
+        subprocess.run(["cc", "-O1", *options, "-o", str(tmp_path / name),
+                        str(tmp_path / "spinner.c")], check=True)
+    with Watch() as watch:
+        running = [subprocess.Popen([str(tmp_path / name)]) for name in
+                   ("spinner", "leaves", "nameless")]
+        (tmp_path / "leaves").unlink()
+        for process in running:
+            process.wait(60)
+    for name, function in (("spinner", "spins_until"), ("leaves", "spins_until"),
+                           ("nameless", "in nameless")):
+        rows = [row for row in watch.rows("cpu", "functions", process=name)
+                if row["in"] == "user"]
+        assert rows and rows[0]["function"] == function, rows
+    assert watch.said["overhead"]["places_unread"] >= 0
+
+
 def test_waits_for_a_cpu_are_found():
     """Four that want one CPU: each waits for the three others."""
     burn = "import time\nend = time.time() + 3\nwhile time.time() < end: pass"

@@ -7,10 +7,12 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <skep/elf.h>
 
+#include "symbol/pass.h"
 #include "symbol/table.h"
 
 #define N_SYMS 12
@@ -186,12 +188,129 @@ static void test_libc(void **state)
 	skep_table_done(&table);
 }
 
+/* --- A pass: the same names as the table's --------------------------------------------------- */
+
+static const char *by_table(const struct skep_table *table, uint64_t off)
+{
+	uint64_t addr, start;
+
+	return skep_table_off_to_addr(table, off, &addr) ? NULL
+							 : skep_table_find(table, addr, &start);
+}
+
+static void expect_same(const char *got, const char *wanted, uint64_t off)
+{
+	if (!got != !wanted || (got && strcmp(got, wanted) != 0))
+		fail_msg("offset %lx: %s, not %s", (unsigned long)off, got ? got : "(none)",
+			 wanted ? wanted : "(none)");
+}
+
+/* What is said of a place is true of all that is said to be like it. */
+static void check_place(const struct skep_table *table, const struct skep_pass_place *place,
+			uint64_t step)
+{
+	const char *wanted = by_table(table, place->off);
+
+	expect_same(place->name, wanted, place->off);
+	assert_in_range(place->off, place->from, place->to - 1);
+	for (uint64_t off = place->from; off < place->to; off += step)
+		expect_same(place->name, by_table(table, off), off);
+	expect_same(place->name, by_table(table, place->to - 1), place->to - 1);
+}
+
+/* All places from @from to @to, @step apart, asked in a disorder, in one pass and alone. */
+static void check_pass(struct skep_elf *elf, uint64_t from, uint64_t to, uint64_t step)
+{
+	size_t n = (size_t)((to - from) / step);
+	struct skep_pass_place *places = calloc(n, sizeof(*places));
+	struct skep_table table;
+
+	skep_table_build(elf, NULL, &table);
+	for (size_t i = 0; i < n; i++) {
+		places[i].tag = i * 7919 % n;
+		places[i].off = from + places[i].tag * step;
+	}
+	skep_pass(elf, NULL, places, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(places[i].off, from + places[i].tag * step);
+		check_place(&table, &places[i], step);
+	}
+	for (size_t i = 0; i < n; i += n / 30 + 1) {
+		struct skep_pass_place alone = {.off = places[i].off};
+		skep_pass(elf, NULL, &alone, 1);
+		check_place(&table, &alone, step);
+	}
+	free(places);
+	skep_table_done(&table);
+}
+
+static void test_pass_choice(void **state)
+{
+	struct image f = make(made, sizeof(made) / sizeof(made[0]));
+	struct skep_elf *elf;
+
+	for (size_t n = 0; n <= sizeof(made) / sizeof(made[0]); n++) {
+		f = make(made, n);
+		assert_int_equal(skep_elf_parse(&f, sizeof(f), &elf, NULL), 0);
+		check_pass(elf, 0, 0x2100, 1);
+		skep_elf_free(elf);
+	}
+}
+
+static void test_pass_library(void **state)
+{
+	static const char *const paths[] = {"/proc/self/exe", "/lib/x86_64-linux-gnu/libc.so.6",
+					    "/lib/x86_64-linux-gnu/libcrypto.so.3"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct skep_elf *elf;
+		struct skep_elf_segment s = {0};
+		if (skep_elf_open(paths[i], &elf, NULL) < 0)
+			continue;
+		for (uint32_t k = 0; !skep_elf_segment(elf, k, &s) && !(s.flags & PF_X); k++)
+			;
+		assert_true(s.file_bytes > 4096);
+		check_pass(elf, s.off, s.off + s.file_bytes, 101);
+		skep_elf_free(elf);
+	}
+}
+
+/* Each of them would have to be told to each place: the pass is given up, and says nothing. */
+static void test_pass_too_much(void **state)
+{
+	enum { N = 4096, PLACES = 5000 };
+	static struct {
+		struct image image;
+		Elf64_Sym syms[N];
+	} f;
+	static struct skep_pass_place places[PLACES];
+	struct skep_elf *elf;
+
+	f.image = make(made, 1);
+	f.image.s[2].sh_offset = sizeof(f.image);
+	f.image.s[2].sh_size = sizeof(f.syms);
+	for (int i = 0; i < N; i++)
+		f.syms[i] = f.image.syms[1];
+	for (int i = 0; i < PLACES; i++)
+		places[i].off = 0x1010;
+	assert_int_equal(skep_elf_parse(&f, sizeof(f), &elf, NULL), 0);
+	skep_pass(elf, NULL, places, 10);
+	assert_string_equal(places[9].name, "local");
+	skep_pass(elf, NULL, places, PLACES);
+	for (int i = 0; i < PLACES; i++) {
+		assert_null(places[i].name);
+		assert_int_equal(places[i].from, 0x1010);
+		assert_int_equal(places[i].to, 0x1011);
+	}
+	skep_elf_free(elf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_choice),
-		cmocka_unit_test(test_offsets),
-		cmocka_unit_test(test_libc),
+		cmocka_unit_test(test_choice),       cmocka_unit_test(test_offsets),
+		cmocka_unit_test(test_libc),         cmocka_unit_test(test_pass_choice),
+		cmocka_unit_test(test_pass_library), cmocka_unit_test(test_pass_too_much),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,35 +8,24 @@ LINUX_SOURCE) and compiled with run.c; nothing of it is kept. Without the packag
 skipped. Passes if no case fails: see run.c for what counts as refused.
 """
 
-import os
 import re
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
-PACKAGE = Path("/usr/src/linux-source-6.12.tar.xz")
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+sys.dont_write_bytecode = True
+import linux_source  # found by the line above
+
 WANTED = ["lib/test_bpf.c", "tools/include/linux/filter.h"]
 SKIPPED = 77  # what meson takes for a skipped test
 
 
 def sources():
     """The text of each file of WANTED; None: they are nowhere."""
-    folder = os.environ.get("LINUX_SOURCE")
-    if folder:
-        return [(Path(folder) / name).read_text() for name in WANTED]
-    if not PACKAGE.exists():
-        return None
-    found = {}
-    with tarfile.open(PACKAGE, "r|xz") as tar:
-        for member in tar:
-            name = member.name.partition("/")[2]
-            if name in WANTED:
-                found[name] = tar.extractfile(member).read().decode()
-            if len(found) == len(WANTED):
-                break
-    return [found[name] for name in WANTED]
+    folder = linux_source.find()
+    return [(folder / name).read_text() for name in WANTED] if folder else None
 
 
 def cut(text):
@@ -49,7 +38,7 @@ def main():
     top, libraries = Path(sys.argv[1]), sys.argv[2:]
     texts = sources()
     if not texts:
-        print(f"skipped: {PACKAGE} is missing (apt-get install linux-source-6.12)")
+        print("skipped: apt-get install linux-source-6.12: it is missing")
         return SKIPPED
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -10,9 +10,14 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <skep/machine.h>
@@ -308,6 +313,131 @@ static void not_heard_of(void **state)
 	kernelside_close(&k);
 }
 
+/* --- Threads whose code is not there ---------------------------------------------------------- */
+
+/* (number, a, b): a call to the kernel. */
+static const unsigned char stub[] = {
+	0x48, 0x89, 0xf8, /* mov %rdi,%rax */
+	0x48, 0x89, 0xf7, /* mov %rsi,%rdi */
+	0x48, 0x89, 0xd6, /* mov %rdx,%rsi */
+	0x0f, 0x05,       /* syscall */
+	0xc3,             /* ret */
+};
+
+static _Atomic pid_t in_stub;
+
+static void *pause_in_stub(void *page)
+{
+	in_stub = (pid_t)syscall(SYS_gettid);
+	((long (*)(long, long, long))page)(SYS_pause, 0, 0);
+	return NULL;
+}
+
+/* Its second thread waits in code that the first one then unmaps. */
+static void unmap_under_thread(int ready)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_t thread;
+
+	memcpy(page, stub, sizeof(stub));
+	pthread_create(&thread, NULL, pause_in_stub, page);
+	for (char text[8] = ""; strncmp(text, "34 ", 3);) { /* SYS_pause */
+		char path[64];
+		snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", in_stub);
+		FILE *file = fopen(path, "r");
+		if (file && !fgets(text, sizeof(text), file))
+			text[0] = '\0';
+		if (file)
+			fclose(file);
+	}
+	munmap(page, 4096);
+	if (write(ready, "", 1) != 1)
+		_exit(1);
+	pause();
+	_exit(0);
+}
+
+/* The last stack of the process's only other thread. */
+static struct skep_unwind_stack stack_of_other(struct kernelside *k, pid_t pid)
+{
+	struct skep_unwind_stack stack;
+	char path[64];
+	pid_t tid = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	DIR *tasks = opendir(path);
+	assert_non_null(tasks);
+	for (struct dirent *entry; (entry = readdir(tasks));)
+		tid = atoi(entry->d_name) && atoi(entry->d_name) != pid ? atoi(entry->d_name) : tid;
+	closedir(tasks);
+	assert_true(kernelside_stack(k, kernelside_number(k, tid), &stack));
+	return stack;
+}
+
+static void open_for_children(struct kernelside *k)
+{
+	open_or_skip(k, STACKS_CNT);
+	if (!k->maps.mm.is_known) {
+		kernelside_close(k);
+		skip();
+	}
+	kernelside_attach(k);
+}
+
+/* It goes on, and where it is nothing is mapped. */
+static void not_gone(void **state)
+{
+	struct skep_unwind_process_entry entry = {.first = 0, .n = 2};
+	struct kernelside k;
+	int ends[2];
+	char byte;
+
+	open_for_children(&k);
+	map_everything(&k, SKEP_UNWIND_FILE_NONE, 0);
+	assert_int_equal(pipe(ends), 0);
+	pid_t pid = fork();
+	if (!pid)
+		unmap_under_thread(ends[1]);
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+	assert_int_equal(k.arrays->set_process(k.arrays->ctx, (uint32_t)pid, &entry), 0);
+	kernelside_watch(&k, pid);
+	kill(pid, SIGSTOP);
+	assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
+	struct skep_unwind_stack stack = stack_of_other(&k, pid);
+	assert_int_equal(stack.n, 1);
+	assert_int_equal(stack.end, SKEP_UNWIND_UNMAPPED);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(ends[0]);
+	close(ends[1]);
+	kernelside_close(&k);
+}
+
+/* The last that a thread does is to leave the processor, without memory. */
+static void gone(void **state)
+{
+	struct skep_unwind_stack stack;
+	struct kernelside k;
+	int ends[2];
+	char byte;
+
+	open_for_children(&k);
+	assert_int_equal(pipe(ends), 0);
+	pid_t pid = fork();
+	if (!pid)
+		_exit(read(ends[0], &byte, 1) != 1);
+	kernelside_watch(&k, pid);
+	assert_int_equal(write(ends[1], "", 1), 1);
+	waitpid(pid, NULL, 0);
+	assert_true(kernelside_stack(&k, kernelside_number(&k, pid), &stack));
+	assert_int_equal(stack.end, SKEP_UNWIND_GONE);
+	assert_int_equal(stack.n, 1);
+	close(ends[0]);
+	close(ends[1]);
+	kernelside_close(&k);
+}
+
 /* By PF_KTHREAD of the flags in /proc/PID/stat. */
 static bool is_of_kernel(pid_t pid)
 {
@@ -487,6 +617,7 @@ int main(void)
 		cmocka_unit_test(nothing_mapped),     cmocka_unit_test(ends),
 		cmocka_unit_test(too_deep),           cmocka_unit_test(no_room_for_stacks),
 		cmocka_unit_test(numbers_of_others),  cmocka_unit_test(kernel_threads),
+		cmocka_unit_test(not_gone),           cmocka_unit_test(gone),
 		cmocka_unit_test(not_heard_of),       cmocka_unit_test(garbage),
 		cmocka_unit_test(machine_accepts),    cmocka_unit_test(is_soon_verified),
 		cmocka_unit_test(claims_memory_once),

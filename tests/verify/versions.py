@@ -14,15 +14,17 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
+sys.path.append(str(TOP / "tests"))
+sys.dont_write_bytecode = True
+import linux_source  # found by the line above
+
 TABLE = TOP / "src/verify/versions.def"
 INCLUDE = Path("/usr/include/linux")
 BTF = Path("/sys/kernel/btf/vmlinux")
 HEADER = "include/uapi/linux/bpf.h"
-WITH_KFUNCS = re.compile(r"(kernel|net|fs|mm|crypto|security|drivers/hid|drivers/net)/.*\.c$")
 
 # Not named where others are: by a macro of their own, or gone again before 6.12.
 UNLISTED = re.compile(r"bpf_xdp_metadata_|hid_bpf_attach_prog$")
@@ -78,22 +80,9 @@ def of_folder(folder):
     makefile = (folder / "Makefile").read_text()
     version = tuple(int(re.search(rf"^{word} = (\d+)", makefile, re.M)[1])
                     for word in ("VERSION", "PATCHLEVEL"))
-    files = [file for file in folder.rglob("*.c")
-             if WITH_KFUNCS.match(str(file.relative_to(folder)))]
+    files = [file for top in linux_source.SOURCES for file in (folder / top).rglob("*.c")]
     found = in_header((folder / HEADER).read_text())
     return version, found | in_sources(file.read_text(errors="replace") for file in files)
-
-
-def of_package(package):
-    """The same from a package's archive, of which only these files are unpacked."""
-    with tempfile.TemporaryDirectory() as name:
-        wanted = ["*/Makefile", "*/" + HEADER] + \
-            [f"*/{folder}/*.c" for folder in ("kernel", "net", "fs", "mm", "crypto", "security",
-                                              "drivers/hid")]
-        with subprocess.Popen(["xz", "-dcT0", package], stdout=subprocess.PIPE) as xz:
-            subprocess.run(["tar", "x", "-C", name, "--strip-components=1", "--wildcards",
-                            "--wildcards-match-slash", *wanted], stdin=xz.stdout, check=True)
-        return of_folder(Path(name))
 
 
 def without_row():
@@ -116,8 +105,8 @@ def main():
     if os.environ.get("LINUX_SOURCE"):
         kernels.append((*of_folder(Path(os.environ["LINUX_SOURCE"])), True))
     else:
-        kernels += [(*of_package(package), True)
-                    for package in sorted(Path("/usr/src").glob("linux-source-*.tar.xz"))]
+        kernels += [(*of_folder(linux_source.of_package(package)), True)
+                    for package in sorted(linux_source.PACKAGES.glob("linux-source-*.tar.xz"))]
     wrong = without_row()
     for kernel in kernels:
         wrong += differences(*kernel)

@@ -30,6 +30,7 @@ static void test_stretches_add_up(void **state)
 		one.cpu.all = 100;
 		one.memory.available = (uint64_t)i * MIB;
 		one.overhead.own_ns = 5;
+		one.overhead.unread = 2;
 		one.losses.map_full = 1;
 		put_used(&one, 7, "x", SKEP_USED_CPU_NS, 10);
 		put_used(&one, (uint64_t)i, "y", SKEP_USED_CPU_NS, 1);
@@ -39,6 +40,7 @@ static void test_stretches_add_up(void **state)
 	assert_int_equal(sum.cpu.all, 300);
 	assert_int_equal(sum.memory.available, 3 * MIB); /* the latest */
 	assert_int_equal(sum.overhead.own_ns, 15);
+	assert_int_equal(sum.overhead.unread, 6);
 	assert_int_equal(sum.losses.map_full, 3);
 	assert_int_equal(used(&sum, 7, "x", SKEP_USED_CPU_NS), 30);
 	assert_int_equal(used(&sum, 2, "y", SKEP_USED_CPU_NS), 1);

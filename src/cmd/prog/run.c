@@ -130,30 +130,33 @@ static uint32_t next_piece(const struct skep_testable *kind, const struct timing
 	return kind->repeats ? (uint32_t)n : 1;
 }
 
-/* The rest of the runs, for their time and what they leave in maps. */
+/* The rest of the runs, for their time and what they leave in maps. The first one's time stands where
+ * an interruption left no others. */
 static int run_rest(struct prog_job *job, struct skep_prog *prog, const struct skep_testable *kind,
 		    const struct skep_test *first, uint64_t left, struct timing *timing)
 {
 	struct skep_test test = *first;
+	struct timing rest = {0};
 	uint64_t ns = timing->total_ns;
 	int err = 0;
 
 	test.data_out = test.ctx_out = (struct skep_buf){0};
-	*timing = (struct timing){0};
 	while (!err && left && !prog_interrupted) {
-		uint32_t n = next_piece(kind, timing, ns, left);
+		uint32_t n = next_piece(kind, &rest, ns, left);
 
 		err = run_piece(kind, &test, n, &ns);
 		if (err == -EINTR) {
 			err = 0;
 			break;
 		}
-		timing->runs += n;
-		timing->total_ns += ns;
+		rest.runs += n;
+		rest.total_ns += ns;
 		left -= n;
 		if (!err && prog_tell_fault(job, prog))
 			err = -EFAULT;
 	}
+	if (rest.runs)
+		*timing = rest;
 	skep_test_done(&test);
 	return err;
 }

@@ -115,6 +115,7 @@ static void put_overhead(const struct skep_snapshot *snapshot, struct skep_jsonw
 		   cost->runs ? (double)cost->runs_ns / (double)cost->runs : NAN);
 	put_number(w, "reading_ns", (double)cost->reading_ns / (double)cost->readings);
 	put_number(w, "resident_bytes", (double)cost->resident);
+	put_number(w, "places_unread", (double)cost->unread);
 	skep_jsonw_close(w);
 }
 

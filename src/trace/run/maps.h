@@ -55,16 +55,32 @@ uint64_t skep_map_loss(const struct skep_map_reader *reader, uint32_t off);
 /** Frames of a stack. Return how many | -errno */
 int skep_map_stack(const struct skep_map_reader *reader, bool user, uint32_t stack_id,
 		   uint64_t *ret, uint32_t max);
-/** Remove a stack: its number may then be given to another. Return 0 | -ENOENT | -errno */
-int skep_map_stack_forget(const struct skep_map_reader *reader, bool user, uint32_t stack_id);
-/** The number of the stack behind *@stack_id; NULL: the first. Return 0 | -ENOENT there is none */
-int skep_map_stack_next(const struct skep_map_reader *reader, bool user, const uint32_t *stack_id,
-			uint32_t *ret);
+/** What is kept by numbers; the first two are as `user` elsewhere. */
+enum skep_stack_kind {
+	SKEP_STACK_KERNEL,
+	SKEP_STACK_USER,
+	SKEP_STACK_CHAIN, /* of an interpreter's frames: that of several user stacks, mostly */
+	SKEP_STACK_KIND_CNT
+};
+/** Remove one: its number may then be given to another. Return 0 | -ENOENT | -errno */
+int skep_map_stack_forget(const struct skep_map_reader *reader, enum skep_stack_kind kind,
+			  uint32_t number);
+/** The number behind *@number; NULL: the first. Return 0 | -ENOENT there is none */
+int skep_map_stack_next(const struct skep_map_reader *reader, enum skep_stack_kind kind,
+			const uint32_t *number, uint32_t *ret);
+/** The number of the chain that a user stack refers to; 0: it has none, or is not there. */
+uint32_t skep_map_stack_chain(const struct skep_map_reader *reader, uint32_t stack_id);
 /** Why a user stack has no more frames: SKEP_UNWIND_ROOT also where nobody knows, as frame pointers
  *  do not tell. */
 enum skep_unwind_end skep_map_stack_end(const struct skep_map_reader *reader, uint32_t stack_id);
-/** The frames of the interpreter that a user stack runs in. Return 0 | -ENOENT none | -errno */
+/**
+ * The frames of the interpreter that a user stack runs in.
+ *
+ * @ret_frames  of each frame of the user stack a bit: is it in the interpreter's own file?
+ * Return       0 | -ENOENT none | -ESTALE it had some, which are no longer there | -errno
+ */
 int skep_map_stack_interp(const struct skep_map_reader *reader, uint32_t stack_id,
+			  uint64_t ret_frames[SKEP_UNWIND_FRAME_WORDS],
 			  struct skep_interp_stack *ret);
 
 #endif
