@@ -20,6 +20,8 @@ import pytest
 
 from profiling import ENV, NOTIFY, SKEP, TIME, Stacks, build, run
 
+# Its own: whoever runs the same beside does not come into what is looked at.
+NAME = f"kept{os.getpid()}"
 WORK = r"""
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,7 +84,7 @@ def seconds(value):
 
 @pytest.fixture(name="work", scope="module")
 def _work(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("programs") / "keptwork", WORK)
+    return build(tmp_path_factory.mktemp("programs") / NAME, WORK)
 
 
 def work_for(work, each, *args):
@@ -96,22 +98,22 @@ def test_windows(work, tmp_path):
     with keeping(store):
         used = work_for(work, 1.5)
         time.sleep(1.2)
-    every, said = stacks_of(tmp_path, store, "-n", "keptwork")
+    every, said = stacks_of(tmp_path, store, "-n", NAME)
     assert used * 0.85 < seconds(every.total()) < used * 1.15, said
     assert abs(every.of("early") - every.of("late")) < every.total() / 5
     middle = time.time() - 2.5
-    first, _ = stacks_of(tmp_path, f"{store}@..@{middle}", "-n", "keptwork")
-    second, _ = stacks_of(tmp_path, store, "--from", f"@{middle}", "-n", "keptwork")
+    first, _ = stacks_of(tmp_path, f"{store}@..@{middle}", "-n", NAME)
+    second, _ = stacks_of(tmp_path, store, "--from", f"@{middle}", "-n", NAME)
     assert first.total() and first.total() + second.total() == every.total()
     nobody, _ = stacks_of(tmp_path, store, "--to", "-1h")
     assert nobody.total() == 0
-    diff = run("diff", f"{store}@..@{middle}", f"{store}@@{middle}..now", "-n", "keptwork")
+    diff = run("diff", f"{store}@..@{middle}", f"{store}@@{middle}..now", "-n", NAME)
     assert diff.returncode == 0 and "early" in diff.stdout, diff.stderr
     # Of a file nothing is left out: whose samples are wanted would be of one side only.
     file = tmp_path / "every.pb.gz"
     assert run("show", store, "-o", file).returncode == 0
     for names in ([file, store], [store, file]):
-        one = run("diff", *names, "-n", "keptwork")
+        one = run("diff", *names, "-n", NAME)
         assert one.returncode == 2 and "--comm and a file beside DIR exclude" in one.stderr
         assert run("diff", *names, "--from", "-1h").returncode == 0
     for window, words in {("--from", f"@{middle}", "--to", f"@{middle}"): "F0023",
@@ -134,9 +136,9 @@ def test_kinds(work, tmp_path):
         with keeping(store, *kind):
             work_for(work, 0.3)
             time.sleep(1.2)
-    newest, said = stacks_of(tmp_path, store)
+    newest, said = stacks_of(tmp_path, store, "-n", NAME)
     assert re.search(r"intervals that count other things \(--cpu, --off-cpu, --event, -F", said)
-    chosen = [stacks_of(tmp_path, store, *kind) for kind in kinds]
+    chosen = [stacks_of(tmp_path, store, *kind, "-n", NAME) for kind in kinds]
     assert chosen[-1][0].total() == newest.total()
     for kind, (stacks, said) in zip(kinds[:2], chosen):
         assert 0.2 < seconds(stacks.of("early")) < 0.45, (kind, said)
@@ -155,8 +157,8 @@ def test_lines_are_kept(work, tmp_path):
         with keeping(tmp_path / f"store{has}", *args):
             work_for(work, 0.3)
             time.sleep(1.2)
-        shown = run("show", tmp_path / f"store{has}", "-n", "keptwork", "-f", "json").stdout
-        assert ("keptwork.c" in shown) == has and "early" in shown
+        shown = run("show", tmp_path / f"store{has}", "-n", NAME, "-f", "json").stdout
+        assert (f"{NAME}.c" in shown) == has and "early" in shown
 
 
 def test_ends_with_its_process(tmp_path):
@@ -201,7 +203,7 @@ def test_sender_that_hangs(tmp_path):
 def test_waits_over_intervals(work, tmp_path):
     """A stack of a wait that lasts for several intervals is there when it ends."""
     store = tmp_path / "store"
-    with keeping(store, "--off-cpu", "-n", "keptwork"):
+    with keeping(store, "--off-cpu", "-n", NAME):
         work_for(work, 0.05, "rest")
         time.sleep(1.2)
     waits, said = stacks_of(tmp_path, store)
@@ -242,10 +244,10 @@ def test_names_for_long(work, tmp_path):
     end = time.time()
     for before in range(4, 36, 4):
         name = f"{store}@@{end - before - 4}..@{end - before}"
-        stacks, said = stacks_of(tmp_path, name, "-n", "keptwork")
+        stacks, said = stacks_of(tmp_path, name, "-n", NAME)
         assert stacks.total() and stacks.of("main") > 0.9 * stacks.total(), said
         path = tmp_path / "window.pb.gz"
-        assert run("show", name, "-n", "keptwork", "-o", path).returncode == 0
+        assert run("show", name, "-n", NAME, "-o", path).returncode == 0
         assert build_id_of(work) in gzip.decompress(path.read_bytes())
 
 
@@ -272,8 +274,8 @@ def test_groups(work, tmp_path):
                 break
             except OSError:
                 time.sleep(0.1)
-    both, _ = stacks_of(tmp_path, store, "-n", "keptwork")
-    one, said = stacks_of(tmp_path, store, "-n", "keptwork", "--cgroup", f"/{group.name}")
+    both, _ = stacks_of(tmp_path, store, "-n", NAME)
+    one, said = stacks_of(tmp_path, store, "-n", NAME, "--cgroup", f"/{group.name}")
     assert 0.6 < seconds(one.total()) < 1.0, said
     assert 1.3 < seconds(both.total()) < 1.9
     pid, _ = stacks_of(tmp_path, store, "-p", str(inside.pid))
@@ -287,7 +289,7 @@ def test_killed(work, tmp_path):
         work_for(work, 1)
         time.sleep(1.2)
         writer.kill()
-    before, _ = stacks_of(tmp_path, store, "-n", "keptwork")
+    before, _ = stacks_of(tmp_path, store, "-n", NAME)
     assert seconds(before.total()) > 1
     with open(store / "00000001.seg", "ab") as segment:
         segment.write(b"SBK1 and then the power went")
@@ -295,7 +297,7 @@ def test_killed(work, tmp_path):
     with keeping(store) as writer:
         time.sleep(1.2)
     assert "cut off 28 bytes" in writer.said
-    after, said = stacks_of(tmp_path, store, "-n", "keptwork")
+    after, said = stacks_of(tmp_path, store, "-n", NAME)
     assert after.total() == before.total() and "cut short" not in said
 
 
@@ -396,19 +398,19 @@ def check_answers(port, tmp_path, used):
     line = json.loads(ask(port, "/timeline?from=-1h")[1])
     assert line["has_writer"] and line["intervals"] >= 2
     assert sum(point[1] for point in line["points"]) > 2000
-    summary = json.loads(ask(port, "/summary?from=-1h&comm=keptwork")[1])
+    summary = json.loads(ask(port, f"/summary?from=-1h&comm={NAME}")[1])
     assert used * 0.85 < seconds(summary["total"]) < used * 1.15
-    assert [row[0] for row in summary["names"]] == ["keptwork"]
+    assert [row[0] for row in summary["names"]] == [NAME]
     path = tmp_path / "window.pb.gz"
-    path.write_bytes(ask(port, "/pprof?from=-1h&comm=keptwork")[1])
+    path.write_bytes(ask(port, f"/pprof?from=-1h&comm={NAME}")[1])
     assert stacks_of(tmp_path, path)[0].total() == summary["total"]
     # The last hour, if it does not say; and all before a window, or an hour before it.
-    assert json.loads(ask(port, "/summary?comm=keptwork")[1])["total"] == summary["total"]
-    assert json.loads(ask(port, "/summary?comm=keptwork&to=-1h")[1])["total"] == 0
-    assert ask(port, "/diff?from=-2s&comm=keptwork")[0] == 200
-    status, graph = ask(port, "/flame?from=-1h&comm=keptwork")
+    assert json.loads(ask(port, f"/summary?comm={NAME}")[1])["total"] == summary["total"]
+    assert json.loads(ask(port, f"/summary?comm={NAME}&to=-1h")[1])["total"] == 0
+    assert ask(port, f"/diff?from=-2s&comm={NAME}")[0] == 200
+    status, graph = ask(port, f"/flame?from=-1h&comm={NAME}")
     assert status == 200 and b"early" in graph
-    status, graph = ask(port, "/diff?from=-2s&base_from=-1h&base_to=-2s&comm=keptwork")
+    status, graph = ask(port, f"/diff?from=-2s&base_from=-1h&base_to=-2s&comm={NAME}")
     assert status == 200 and b"more than before" in graph
     assert b"<title>skep profile</title>" in ask(port, "/")[1]
 
@@ -489,7 +491,7 @@ def test_live_has_only_what_came_since(work, tmp_path):
         assert set_begin(store / "00000001.seg", int((time.time() + 0.7) * 1e9)) >= 2
         body = ask(port, "/debug/pprof/profile?seconds=2")[1]
     (tmp_path / "live.pb.gz").write_bytes(body)
-    assert stacks_of(tmp_path, tmp_path / "live.pb.gz")[0].of("keptwork") == 0
+    assert stacks_of(tmp_path, tmp_path / "live.pb.gz")[0].of(NAME) == 0
 
 
 def test_served_alone(tmp_path):
@@ -562,8 +564,8 @@ def test_pushed_as_pprof(work, tmp_path):
         assert kind == "application/octet-stream"
         starts.append(re.search(r"from=(\d+)", path)[1])
         (tmp_path / "one.pb.gz").write_bytes(body)
-        total += stacks_of(tmp_path, tmp_path / "one.pb.gz")[0].of("keptwork", "late")
-    assert total == stacks_of(tmp_path, store)[0].of("keptwork", "late") > 0
+        total += stacks_of(tmp_path, tmp_path / "one.pb.gz")[0].of(NAME, "late")
+    assert total == stacks_of(tmp_path, store)[0].of(NAME, "late") > 0
 
 
 def test_pushed_as_otlp(tmp_path):
