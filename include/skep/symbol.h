@@ -91,7 +91,7 @@ void skep_usyms_want_lines(struct skep_usyms *syms);
  *
  * @ret    borrowed, until the next call; its strings until the symbolizer is freed
  * Return  how many frames, 0: nothing is known
- * Cost    20 us, nothing for an address again; reading the part of the file at first
+ * Cost    0.1 ms, nothing for an address again; reading the part of the file at first
  */
 uint32_t skep_usyms_lines(struct skep_usyms *syms, pid_t pid, uint64_t addr,
 			  const struct skep_source_frame **ret);
