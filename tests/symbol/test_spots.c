@@ -187,16 +187,16 @@ static void test_ended(void **state)
 
 /* --- Files and code made at run time --------------------------------------------------------- */
 
-static void *map_copy_of_self(char *path)
+static void *map_copy_of_self(char *path, size_t *ret_bytes)
 {
 	char buf[65536];
 	int fd = mkstemp(path), from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
 	assert_true(fd >= 0 && from >= 0);
-	while ((n = read(from, buf, sizeof(buf))) > 0)
+	for (*ret_bytes = 0; (n = read(from, buf, sizeof(buf))) > 0; *ret_bytes += (size_t)n)
 		assert_int_equal(write(fd, buf, (size_t)n), n);
-	void *at = mmap(NULL, 1 << 16, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	void *at = mmap(NULL, *ret_bytes, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
 	assert_ptr_not_equal(at, MAP_FAILED);
 	close(fd);
 	close(from);
@@ -206,14 +206,16 @@ static void *map_copy_of_self(char *path)
 static void test_deleted(void **state)
 {
 	char path[] = "/tmp/skep_spots_XXXXXX";
-	uint8_t *at = map_copy_of_self(path);
+	size_t bytes;
+	uint8_t *at = map_copy_of_self(path, &bytes);
 	struct skep_spots *names = skep_spots_new(true);
 	struct skep_usyms *oracle = skep_usyms_new(true);
 	int n = 0;
 
 	unlink(path);
 	for (unsigned i = 0; i < 4096; i++)
-		spots[i] = (struct skep_spot){.pid = getpid(), .addr = (uintptr_t)at + 16 * i};
+		spots[i] = (struct skep_spot){.pid = getpid(),
+					      .addr = (uintptr_t)at + bytes / 4096 * i};
 	skep_spots_name(names, spots, 4096);
 	for (int i = 0; i < 4096; i++) {
 		expect_like(&spots[i], oracle);
@@ -222,7 +224,7 @@ static void test_deleted(void **state)
 			assert_string_equal(spots[i].name, strrchr(path, '/') + 1);
 	}
 	assert_true(n > 100);
-	munmap(at, 1 << 16);
+	munmap(at, bytes);
 	skep_usyms_free(oracle);
 	skep_spots_free(names);
 }
