@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "interp/code.h"
+#include "interp/hotspot.h"
 #include "interp/merge.h"
 #include "interp/python.h"
 #include "interp/v8.h"
@@ -67,6 +68,38 @@ static void merge(const uint8_t *data, size_t size)
 	}
 }
 
+/* Names of HotSpot's, by offsets that are any, too. Its description is one of the versions. */
+static void read_method(struct bytes *bytes)
+{
+	const struct skep_interp_memory memory = {read_bytes, bytes};
+	struct skep_hotspot_names names;
+	struct skep_interp_code code = {0};
+	uint64_t words[SKEP_INTERP_CHECK_WORDS], part;
+
+	if (bytes->size < sizeof(names))
+		return;
+	memcpy(&names, bytes->data + bytes->size - sizeof(names), sizeof(names));
+	if (!read_bytes(bytes, START + names.const_method, &part, sizeof(part)) &&
+	    !read_bytes(bytes, part + names.constants, words, sizeof(words)) &&
+	    !skep_hotspot_read_method(&memory, &names, START, skep_interp_check(words), &code) &&
+	    code.function.len > 2 * SKEP_INTERP_NAME_MOST + 1)
+		abort();
+	skep_interp_code_done(&code);
+}
+
+static void place(const uint8_t *data, size_t size)
+{
+	struct skep_interp_stack stack = {0};
+	struct skep_interp_run runs[NATIVE];
+
+	memcpy(&stack, data, size < sizeof(stack) ? size : sizeof(stack));
+	skep_interp_place(&stack, NATIVE, runs);
+	for (int i = 0; i < NATIVE; i++) {
+		if (runs[i].first + runs[i].n > SKEP_INTERP_FRAMES_MOST)
+			abort();
+	}
+}
+
 static void parse_name(const uint8_t *data, size_t size)
 {
 	struct skep_v8_name name;
@@ -90,6 +123,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int form = SKEP_PYTHON_LNOTAB; form <= SKEP_PYTHON_POSITIONS; form++)
 		skep_python_line(form, data, size, 1, (int64_t)size);
 	merge(data, size);
+	place(data, size);
+	read_method(&bytes);
 	parse_name(data, size);
 	return 0;
 }

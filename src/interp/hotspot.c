@@ -28,38 +28,37 @@ struct pages {
 	} at[PAGES];
 };
 
-static int get_page(struct pages *pages, uint64_t addr, const struct page **ret)
+/* NULL: it cannot be read as a whole. */
+static const struct page *get_page(struct pages *pages, uint64_t addr)
 {
 	struct page *page = &pages->at[addr / PAGE_BYTES % PAGES];
-	int err = 0;
 
-	*ret = page;
-	if (page->addr == addr && addr)
-		return 0;
-	page->addr = addr;
-	err = pages->memory->read(pages->memory->ctx, addr, page->bytes, PAGE_BYTES);
-	if (err)
-		page->addr = 0;
-	return err;
+	if (page->addr != addr || !addr) {
+		int err = pages->memory->read(pages->memory->ctx, addr, page->bytes, PAGE_BYTES);
+		page->addr = err ? 0 : addr;
+	}
+	return page->addr ? page : NULL;
 }
 
 static int read_paged(void *ctx, uint64_t addr, void *ret, size_t n)
 {
+	struct pages *pages = ctx;
 	uint8_t *to = ret;
+	int err = 0;
 
-	while (n) {
+	while (n && !err) {
 		uint64_t in = addr % PAGE_BYTES;
 		size_t some = n < PAGE_BYTES - in ? n : PAGE_BYTES - in;
-		const struct page *page;
-		int err = get_page(ctx, addr - in, &page);
-		if (err)
-			return err;
-		memcpy(to, page->bytes + in, some);
+		const struct page *page = get_page(pages, addr - in);
+		if (page)
+			memcpy(to, page->bytes + in, some);
+		else
+			err = pages->memory->read(pages->memory->ctx, addr, to, some);
 		to += some;
 		addr += some;
 		n -= some;
 	}
-	return 0;
+	return err;
 }
 
 /* A text at an address is no longer than there is memory to read: what lies at the end of it. */
@@ -469,8 +468,8 @@ static int add_symbol(const struct skep_interp_memory *m, const struct skep_hots
 	return skep_interp_read_to(m, symbol + names->symbol_body, n, ret);
 }
 
-/* As Java shows them: packages are parted by dots, and the number of a class that has no name of its
- * own is not. */
+/* As Java shows them: packages are parted by dots, and the number of a class that has no name of
+ * its own is not. */
 static void dot(struct skep_buf *name)
 {
 	for (size_t i = 0; i < name->len; i++) {

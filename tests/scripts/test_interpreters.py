@@ -628,3 +628,183 @@ def test_javascript(tmp_path):
         good += sample["samples"] * (own[1:len(path) + 1] == path[:len(own) - 1])
     assert total > 10, done.stderr
     assert good >= 0.95 * total, (good, total, done.stderr)
+
+
+# As with Python's: each stop prints what Java says of its stack, then sleeps in it.
+JAVA_STOPS = r"""
+import java.util.*;
+import java.util.concurrent.*;
+
+public class Stops {
+    interface Named { default void say() { pause("default method"); } }
+    static class Inner implements Named, Comparable<Inner> {
+        static { pause("class"); }
+        Inner() { pause("constructor"); }
+        public int compareTo(Inner other) { pause("compareTo"); return 0; }
+        public int hashCode() { pause("hashCode"); return 1; }
+        public String toString() { pause("toString"); return ""; }
+    }
+    static class Late { static int value; static { pause("class by name"); } }
+    static void pause(String label) {
+        StringBuilder text = new StringBuilder("[\"" + label + "\", [\"java.lang.Thread.sleep\"");
+        StackTraceElement[] stack = Thread.currentThread().getStackTrace();
+        for (int i = 1; i < stack.length; i++)
+            text.append(", \"" + stack[i].getClassName() + "." + stack[i].getMethodName() + "\"");
+        System.out.println(text + "]]");
+        try { Thread.sleep(20); Thread.sleep(20); Thread.sleep(20); }
+        catch (InterruptedException e) { throw new RuntimeException(e); }
+    }
+    static void recurse(int n) {
+        if (n > 0)
+            recurse(n - 1);
+        else
+            pause("recursion");
+    }
+    static void fail() {
+        try { throw new IllegalStateException(); }
+        catch (IllegalStateException e) { pause("catch"); }
+        finally { pause("finally"); }
+    }
+    static synchronized void locked(long a, double b, Object c) { pause("synchronized " + a); }
+    public static void called() { pause("reflection"); }
+    public static void main(String[] args) throws Exception {
+        for (int i = 0; i < 5; i++)
+            Thread.sleep(200);
+        recurse(30);
+        Inner inner = new Inner();
+        inner.say();
+        new TreeMap<Inner, Integer>().put(inner, 1);
+        new HashMap<Inner, Integer>().put(inner, 1);
+        String.valueOf(inner);
+        Class.forName("Stops$Late");
+        fail();
+        locked(1L, 2.0, inner);
+        Runnable lambda = () -> pause("lambda");
+        lambda.run();
+        List.of(1).forEach(x -> pause("forEach"));
+        Arrays.asList(2, 1).sort((a, b) -> { pause("comparator"); return a - b; });
+        List.of(1).stream().map(x -> { pause("stream"); return x; }).forEach(x -> { });
+        new HashMap<Integer, Integer>().computeIfAbsent(1, x -> { pause("compute"); return x; });
+        Stops.class.getMethod("called").invoke(null);
+        java.security.AccessController.doPrivileged(
+            (java.security.PrivilegedAction<Void>) () -> { pause("privileged"); return null; });
+        ExecutorService pool = Executors.newFixedThreadPool(2);
+        List<Future<?>> all = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            int n = i;
+            all.add(pool.submit(() -> pause("pool " + n)));
+        }
+        for (Future<?> one : all)
+            one.get();
+        pool.shutdown();
+        Thread thread = new Thread(() -> recurse(5));
+        thread.start();
+        thread.join();
+    }
+}
+"""
+
+JAVA_BUSY = r"""
+import java.util.*;
+
+public class Busy {
+    static int leaf(int n) { int total = 0; for (int i = 0; i < n; i++) total += i * i ^ n; return total; }
+    static int fib(int n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
+    static int deep(int n) {
+        if (n == 0)
+            throw new IllegalStateException();
+        return deep(n - 1) + 1;
+    }
+    static long work(int n) {
+        long sum = fib(12);
+        Map<String, Integer> map = new TreeMap<>();
+        for (int i = 0; i < 200; i++)
+            map.merge("k" + i % 37, leaf(i), Integer::sum);
+        Integer[] sorted = map.values().toArray(new Integer[0]);
+        Arrays.sort(sorted, (a, b) -> Integer.compare(b, a));
+        byte[] from = new byte[5000], to = new byte[5000];
+        System.arraycopy(from, 0, to, 0, from.length);
+        sum += Arrays.equals(from, to) ? sorted[0] : 1;
+        sum += map.keySet().stream().filter(k -> k.hashCode() % 3 == n % 3).count();
+        try { sum += deep(20); }
+        catch (IllegalStateException e) { sum += e.getStackTrace().length; }
+        return sum + String.format("%d %s", n, map).length();
+    }
+    static volatile long sink;
+    static void whole() { for (int i = 0;; i++) sink += work(i); }
+    public static void main(String[] args) throws Exception {
+        for (int i = 0; i < 2; i++) {
+            Thread thread = new Thread(Busy::whole);
+            thread.setDaemon(true);
+            thread.start();
+        }
+        for (int i = 0; i < Integer.parseInt(args[0]); i++)
+            sink += work(i);
+        System.out.println("warm");
+        System.out.flush();
+        whole();
+    }
+}
+"""
+
+HAS_JAVA = shutil.which("java") and shutil.which("javac")
+needs_java = pytest.mark.skipif(not HAS_JAVA, reason="not here: java and javac")
+
+
+def compiled_java(tmp_path, name, text):
+    source = tmp_path / f"{name}.java"
+    source.write_text(text)
+    subprocess.run(["javac", "-nowarn", "-d", tmp_path, source], check=True)
+    return ["-cp", str(tmp_path), name]
+
+
+def of_java(sample):
+    """Java's own frames of it, innermost first."""
+    return tuple(frame["name"] for frame in sample["frames"]
+                 if frame["kind"] in ("interpreted", "jit") and "." in frame["name"])
+
+
+@needs_java
+@pytest.mark.parametrize("how", ["-Xint", "-Xmixed"])
+def test_stacks_are_those_that_java_sees(how, tmp_path):
+    out = tmp_path / "out.json"
+    command = ["java", how, "-XX:+UnlockDiagnosticVMOptions", "-XX:+ShowHiddenFrames",
+               *compiled_java(tmp_path, "Stops", JAVA_STOPS)]
+    with Profile("--off-cpu", "-U", "-f", "json", "-o", out, "--", *command) as profile:
+        text, errors = profile.process.communicate(timeout=100)
+    told = [json.loads(line) for line in text.splitlines()]
+    found = {of_java(sample) for sample in samples_of(out)}
+    assert len(told) >= 20
+    missing = [(label, names) for label, names in told if tuple(names) not in found]
+    near = [stack for stack in found if "Stops.pause" in stack]
+    assert not missing, f"{missing}\n{near}\n{errors}"
+
+
+@needs_java
+@pytest.mark.parametrize("how", ["-Xint", "-XX:TieredStopAtLevel=1", "-XX:-TieredCompilation",
+                                 "-XX:-SegmentedCodeCache", "-XX:+PreserveFramePointer"])
+def test_share_of_whole_stacks_of_java(how, tmp_path):
+    out = tmp_path / "out.json"
+    program = compiled_java(tmp_path, "Busy", JAVA_BUSY)
+    rounds = "20" if how == "-Xint" else "3000"
+    with subprocess.Popen(["java", how, *program, rounds], stdout=subprocess.PIPE) as java:
+        try:
+            assert java.stdout.readline() == b"warm\n"
+            done = run("-F", "499", "-U", "-f", "json", "-o", out, "-p", str(java.pid), "--for", "6s")
+        finally:
+            java.kill()
+    assert done.returncode == 0, done.stderr
+    total = good = named = own = 0
+    for sample in samples_of(out):
+        is_broken = any(frame["kind"] == "broken" for frame in sample["frames"])
+        names = of_java(sample)
+        total += sample["samples"]
+        good += sample["samples"] * (not is_broken)
+        if any(name.startswith("Busy.") for name in names):
+            own += sample["samples"]
+            named += sample["samples"] * (names[-1] in ("Busy.main", "java.lang.Thread.run")
+                                          and "[not read]" not in names)
+    assert total > 300, done.stderr
+    assert good >= 0.99 * total, (good, total, done.stderr)
+    assert own > 0.3 * total, (own, total)
+    assert named >= 0.99 * own, (named, own, done.stderr)
