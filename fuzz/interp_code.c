@@ -68,7 +68,7 @@ static void merge(const uint8_t *data, size_t size)
 	}
 }
 
-/* Names of HotSpot's, by offsets that are any, too. What it says of itself is one of the versions. */
+/* Names of HotSpot's, by offsets that are any, too. Its description is one of the versions. */
 static void read_method(struct bytes *bytes)
 {
 	const struct skep_interp_memory memory = {read_bytes, bytes};

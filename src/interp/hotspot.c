@@ -468,8 +468,8 @@ static int add_symbol(const struct skep_interp_memory *m, const struct skep_hots
 	return skep_interp_read_to(m, symbol + names->symbol_body, n, ret);
 }
 
-/* As Java shows them: packages are parted by dots, and the number of a class that has no name of its
- * own is not. */
+/* As Java shows them: packages are parted by dots, and the number of a class that has no name of
+ * its own is not. */
 static void dot(struct skep_buf *name)
 {
 	for (size_t i = 0; i < name->len; i++) {

@@ -52,23 +52,23 @@ enum skep_interp_way {
 struct skep_interp_runtime {
 	uint64_t addr;      /* of its state, as the file is linked */
 	uint64_t code_mask; /* all ones: `instr` is a pointer into the code object; 0: a number */
-	uint32_t version;   /* enum skep_interp_version; NONE: no interpreter */
 	uint32_t current;   /* in the state: of which thread the lock is; 0: nowhere */
 	uint32_t key;       /* in the state: of thread-specific data: is it there, and its number */
-	uint16_t way;       /* enum skep_interp_way */
+	uint16_t version;   /* enum skep_interp_version; NONE: no interpreter */
 	uint16_t thread_id; /* in a thread's state: its pthread_t */
 	uint16_t frame;     /* in a thread's state: where its innermost frame is */
 	uint16_t inner;     /* in what that leads to, if that is no frame yet; else NO_OFF */
 	uint16_t stack; /* in a thread's state: where its stack of frames begins, and behind that
 			     * how many words it has; NO_OFF: frames are linked */
-	uint16_t start; /* in a frame: what is read of it, */
-	uint16_t bytes; /* RAW_BYTES at most; the next four are in these */
+	uint16_t start; /* in a frame: where the `bytes` are that are read of it, and in them */
 	uint16_t code;  /* the code object, */
 	uint16_t
 		previous; /* the frame that called this one; 0: none did; NO_OFF: it is behind it, */
 	uint16_t instr;   /* the instruction, */
 	uint16_t flags;   /* a pointer to a word that is put at the end of what was read; NO_OFF, */
 	uint16_t entry;   /* a byte: is it C code that called this frame? If */
+	uint8_t bytes;    /* RAW_BYTES at most */
+	uint8_t way;      /* enum skep_interp_way */
 	uint8_t entry_xor; /*   (byte ^ entry_xor) & entry_mask is 0 */
 	uint8_t entry_mask;
 	uint8_t has_shims; /* such a frame is none of the program: it stands for the call from C */

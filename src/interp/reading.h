@@ -15,7 +15,7 @@
 /** A function as it was seen: where its object is, and what that had. */
 struct skep_interp_seen {
 	uint64_t addr;
-	uint32_t check, version; /* enum skep_interp_version */
+	uint32_t check, version;         /* enum skep_interp_version */
 	struct skep_hotspot_names names; /* of HOTSPOT; MACHINE: addr is where libjvm.so begins */
 };
 

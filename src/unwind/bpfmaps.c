@@ -11,6 +11,9 @@
 #include "interp/hotspot_layout.h"
 #include "linux/bpf.h"
 
+#define HOTSPOT_SHARE  128
+#define HOTSPOTS_LEAST 64
+
 /* An array is the only value of its map: so a program reads it without a call, and elements of four
  * bytes take four, not eight. */
 static struct skep_unwind_map_shape array(const char *name, uint32_t n, size_t entry_bytes)
@@ -33,6 +36,18 @@ static struct skep_unwind_map_shape hash(const char *name, uint32_t n, size_t ke
 					      .max_entries = n};
 }
 
+/* Few processes make code as they run, and what was forgotten is asked for again. */
+static struct skep_unwind_map_shape hotspots(uint32_t n_processes)
+{
+	uint32_t n = n_processes / HOTSPOT_SHARE;
+	struct skep_unwind_map_shape shape =
+		hash("uw_hotspots", n > HOTSPOTS_LEAST ? n : HOTSPOTS_LEAST, sizeof(uint32_t),
+		     sizeof(struct skep_hotspot));
+
+	shape.type = BPF_MAP_TYPE_LRU_HASH;
+	return shape;
+}
+
 struct skep_unwind_map_shape skep_unwind_map_shape(enum skep_unwind_map map,
 						   const struct skep_unwind_sizes *sizes)
 {
@@ -51,9 +66,7 @@ struct skep_unwind_map_shape skep_unwind_map_shape(enum skep_unwind_map map,
 	case SKEP_UNWIND_MAP_CODE:
 		return hash("uw_code", sizes->files, sizeof(struct skep_unwind_code_key),
 			    sizeof(struct skep_unwind_code));
-	case SKEP_UNWIND_MAP_HOTSPOTS:
-		return hash("uw_hotspots", sizes->processes, sizeof(uint32_t),
-			    sizeof(struct skep_hotspot));
+	case SKEP_UNWIND_MAP_HOTSPOTS: return hotspots(sizes->processes);
 	default:
 		return hash("uw_processes", sizes->processes, sizeof(uint32_t),
 			    sizeof(struct skep_unwind_process_entry));

@@ -76,7 +76,7 @@ static void leave(const struct emit_func *at, uint32_t cfa, uint32_t pc)
 	skep_ir_exit(at->f, I(0));
 }
 
-/* (walk, address): is it in any heap? Code in one is called from such code only, but for the first. */
+/* (walk, address): is it in any heap? But for the first, code in one is called from one. */
 static struct skep_ir_func *in_heap(const struct emit *e)
 {
 	struct emit_func at = skep_emit_begin(e, "unwind_in_heap", 2);

@@ -90,7 +90,7 @@ static void note_runtime(const struct emit_func *at)
 	uint32_t file = GET(at, file), runtime = skep_emit_element(at, runtimes, file);
 	uint32_t some = skep_ir_block(at->f), done = skep_ir_block(at->f), version;
 
-	version = skep_ir_load(at->f, 4, R(runtime), offsetof(struct skep_interp_runtime, version));
+	version = skep_ir_load(at->f, 2, R(runtime), offsetof(struct skep_interp_runtime, version));
 	skep_ir_branch(at->f, SKEP_IR_NE, R(version), I(SKEP_INTERP_NONE), some, done);
 	skep_ir_at(at->f, some);
 	PUT(at, runtime, R(file));

@@ -107,7 +107,8 @@ static uint64_t put_heap(struct fake *fake, const struct change *change, uint64_
 /* Where the static pointer to the array of heaps is. */
 static uint64_t put_heaps(struct fake *fake, const struct change *change)
 {
-	const uint64_t heaps[] = {put_heap(fake, change, 1 << 30), put_heap(fake, change, 2 << 30)};
+	const uint64_t heaps[] = {put_heap(fake, change, 1ull << 30),
+				  put_heap(fake, change, 2ull << 30)};
 	const uint64_t array[] = {change->n_heaps, fake_put(fake, heaps, sizeof(heaps))};
 	const uint64_t at = fake_put(fake, array, sizeof(array));
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../unwind/kernelside.h"
+#include "interp/hotspot_layout.h"
 #include "linux/bpf.h"
 
 #define STACKS_CNT     1024
@@ -70,7 +71,7 @@ static const struct code pushing =                           /* three words for 
 	     0x48, 0x83, 0xc4, 0x18, 0x48, 0x83, 0xc4, 0x20, 0x5d, 0xc3);
 static const struct code frameless = /* a stub, which has nothing */
 	CODE("vtable chunks", 0, -1, ENTER_KERNEL, 0x90, 0xc3);
-/* Where the kernel is entered, with rcx as what follows: it goes on behind a pop of rbp, or before. */
+/* The kernel is entered right before a pop of rbp, or right behind one. */
 static const struct code popping =
 	CODE("nmethod", 6, 5,                                   /* */
 	     0x55, 0x48, 0x83, 0xec, 0x20,                      /* push rbp; sub rsp, 32 */
@@ -274,7 +275,7 @@ static void test_frames(void **state)
 	close_here(&k);
 }
 
-/* Blocks of many segments, whose map goes back to where they begin in many steps, or in too many. */
+/* Blocks of many segments, whose map goes back to where they begin in many steps, or too many. */
 static void test_large_blocks(void **state)
 {
 	struct skep_hotspot hotspot;
