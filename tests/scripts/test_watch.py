@@ -518,3 +518,12 @@ def test_dumb_terminals_get_the_summary():
                           env=os.environ | {"TERM": "dumb"}, check=True, capture_output=True,
                           timeout=60).stdout
     assert b"Findings" in text and b"\x1b" not in text
+
+
+def test_the_tools_behind_panels_are_there():
+    text = (Path(__file__).parents[2] / "src/watch/panels.def").read_text()
+    panels = re.findall(r'^PANEL\(\w+, +"[^"]+", +"([^"]+)"', text, re.M)
+    assert len(panels) >= 6
+    for name in " ".join(panels).split():
+        shown = subprocess.run([SKEP, "tool", "show", name], check=False, capture_output=True)
+        assert shown.returncode == 0, name
