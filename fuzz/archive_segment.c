@@ -1,7 +1,7 @@
 /*
  * A segment of an archive: its blocks, inflated, each behind its length of 16 bits. What checksums
  * and deflating would hide is left out of the way. Whatever was read is written, and read again;
- * once more with limits so low that few bytes reach them; and the same bytes as a file, as they are.
+ * once more with limits so low that few bytes reach them; and the same bytes as a file.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -84,7 +84,10 @@ void skep_usyms_want_lines(struct skep_usyms *syms);
  * it there, each but the first at the line where the one before is called. Of files with debug
  * information, their own or apart (found as symbol tables are), and that of dwz; not of the kernel.
  *
- * A file is read in a process of its own, of which 8 are kept; a broken file costs its answers.
+ * A file is read in a process of its own, of which 8 are kept; a broken file costs its answers. An
+ * answer takes 10 seconds at most, those of all files 30, and beside that a tenth of the time since
+ * lines were wanted. While SIGINT, SIGTERM or SIGHUP is held and waits to be read, none is waited
+ * for.
  *
  * @ret    borrowed, until the next call; its strings until the symbolizer is freed
  * Return  how many frames, 0: nothing is known
@@ -92,14 +95,18 @@ void skep_usyms_want_lines(struct skep_usyms *syms);
  */
 uint32_t skep_usyms_lines(struct skep_usyms *syms, pid_t pid, uint64_t addr,
 			  const struct skep_source_frame **ret);
-/** A file whose debug information could not be read, or not all of it. */
+/** Why a file's debug information could not be read, or not all of it. One of the two is not 0. */
 struct skep_lines_trouble {
 	const char *path, *why;
-	uint64_t n; /* addresses asked for of which nothing is known for that */
+	uint64_t n;         /* addresses asked for of which nothing is known for that */
+	uint64_t n_partial; /* of which not all may be known that there is */
 };
 /** Trouble number @i, in order of appearance. False: there are no more. */
 bool skep_usyms_lines_trouble(const struct skep_usyms *syms, size_t i,
 			      struct skep_lines_trouble *ret);
+/** What is lost, in words to come behind trouble->n (@is_partial: n_partial), appended. */
+void skep_lines_trouble_words(const struct skep_lines_trouble *trouble, bool is_partial,
+			      struct skep_buf *ret);
 
 /** What tells the builds of files apart, as digits in base 16, appended: of the file that @addr of
  *  @pid lies in. Return 0 | -ENOENT it has none, or is not known */
@@ -110,12 +117,10 @@ int skep_ksyms_build_id(const char *module, struct skep_buf *ret);
 #define SKEP_SPOT_BYTES 64
 /** An address of a process, and what is there. */
 struct skep_spot {
-	pid_t pid;     /* asked, … */
-	uint64_t addr; /* … left as they are */
-	bool is_named; /* answered: name is a function's */
-	char name
-		[SKEP_SPOT_BYTES]; /* else of the file it lies in, without its folder; "": not known.
-				       Longer ones are cut, control characters are '?' */
+	pid_t pid; /* asked, as is addr */
+	uint64_t addr;
+	bool is_named; /* name is a function's; else that of the file, without its folder, or "" */
+	char name[SKEP_SPOT_BYTES]; /* cut where it is longer; control characters are '?' */
 };
 
 struct skep_spots;

@@ -5,6 +5,8 @@
 #ifndef SKEP_BASE_FD_H
 #define SKEP_BASE_FD_H
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -12,6 +14,12 @@
 
 /** Close *fd if it is open and set it to -1; errno is kept. */
 void skep_close(int *fd);
+
+/** Is @err (-errno) one for want of descriptors? */
+static inline bool skep_fd_is_short(int err)
+{
+	return err == -EMFILE || err == -ENFILE;
+}
 
 static inline void skep_freep(void *ptr)
 {

@@ -30,7 +30,7 @@ struct skep_worker {
 	pid_t pid;
 	int fd; /* owned */
 	int ending_fd;
-	uint64_t answer_ns, late_ns;
+	uint64_t answer_ns, busy_most_ns, late_ns;
 	uint64_t asked_ns, busy_ns; /* when it was asked; what both had been busy by then */
 };
 
@@ -186,11 +186,12 @@ int skep_worker_start(const struct skep_worker_job *job, struct skep_worker **re
 		.fd = sockets[0],
 		.ending_fd = job->ending_fd,
 		.answer_ns = (uint64_t)job->answer_ms * NS_IN_MS,
+		.busy_most_ns = (uint64_t)job->busy_ms * NS_IN_MS,
 	};
 	return 0;
 }
 
-/* For how long a process has run, or would have if there had been a processor. 0: not known */
+/* For how long a process has run, or would have if there had been a processor. */
 static uint64_t busy_ns(const char *who)
 {
 	_cleanup_buf_ struct skep_buf text = {0};
@@ -201,16 +202,17 @@ static uint64_t busy_ns(const char *who)
 	if (skep_file_read(path, 4096, &text) || !text.data ||
 	    sscanf(text.data, "%llu %llu", &ran, &stood) != 2)
 		return 0;
-	return ran ? ran + stood : 0;
+	return ran + stood;
 }
 
+/* 0: the kernel does not tell, as we have run for some time. */
 static uint64_t both_busy_ns(const struct skep_worker *worker)
 {
+	uint64_t own = busy_ns("self");
 	char pid[16];
 
 	snprintf(pid, sizeof(pid), "%d", (int)worker->pid);
-	uint64_t other = busy_ns(pid);
-	return other ? other + busy_ns("self") : 0;
+	return own ? own + busy_ns(pid) : 0;
 }
 
 uint64_t skep_worker_waited_ns(const struct skep_worker *worker)
@@ -221,17 +223,35 @@ uint64_t skep_worker_waited_ns(const struct skep_worker *worker)
 	return since > busy ? since - busy : 0;
 }
 
+/* Late is who has waited for so long; who was busy, or had no processor, gets more time. */
+static bool is_late(struct skep_worker *worker)
+{
+	uint64_t now = skep_clock_ns(), waited, end;
+
+	if (now < worker->late_ns)
+		return false;
+	end = worker->asked_ns + worker->answer_ns + worker->busy_most_ns;
+	waited = now < end ? skep_worker_waited_ns(worker) : worker->answer_ns;
+	if (waited >= worker->answer_ns)
+		return true;
+	worker->late_ns = now + worker->answer_ns - waited;
+	if (worker->late_ns > end)
+		worker->late_ns = end;
+	return false;
+}
+
 /* Until the worker may be read or written. Return 0 | -ETIMEDOUT | -ECANCELED */
-static int wait_for(const struct skep_worker *worker, short events)
+static int wait_for(struct skep_worker *worker, short events)
 {
 	struct pollfd polled[] = {{.fd = worker->fd, .events = events},
 				  {.fd = worker->ending_fd, .events = POLLIN}};
 
 	for (;;) {
-		uint64_t now = skep_clock_ns();
-		if (now >= worker->late_ns)
+		if (is_late(worker))
 			return -ETIMEDOUT;
-		uint64_t left_ms = (worker->late_ns - now + NS_IN_MS - 1) / NS_IN_MS;
+		uint64_t now = skep_clock_ns();
+		uint64_t left_ns = worker->late_ns > now ? worker->late_ns - now : 0;
+		uint64_t left_ms = (left_ns + NS_IN_MS - 1) / NS_IN_MS;
 		int n = poll(polled, 2, (int)left_ms);
 		if (n > 0 && polled[1].revents)
 			return -ECANCELED;
@@ -243,7 +263,7 @@ static int wait_for(const struct skep_worker *worker, short events)
 }
 
 /* What a call gave that moves bytes: is another one to come? Return 1 yes | 0 | -errno */
-static int move(const struct skep_worker *worker, ssize_t n, short events)
+static int move(struct skep_worker *worker, ssize_t n, short events)
 {
 	if (n > 0)
 		return 1;
@@ -281,7 +301,7 @@ int skep_worker_receive(struct skep_worker *worker, void *to, size_t len)
 		go = move(worker, n, POLLIN);
 		at += n > 0 ? n : 0;
 		len -= n > 0 ? (size_t)n : 0;
-		if (n > 0 && len && skep_clock_ns() >= worker->late_ns)
+		if (n > 0 && len && is_late(worker))
 			return -ETIMEDOUT;
 	}
 	return go < 0 ? go : 0;

@@ -22,10 +22,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SKEP_WORKER_FD_FIRST   4
-#define SKEP_WORKER_FDS_MOST   4
+#define SKEP_WORKER_FD_FIRST 4
+#define SKEP_WORKER_FDS_MOST 4
 
-#define SKEP_WORKER_EXIT_SETUP 126 /* it ended so as it could not begin, for want of descriptors */
+#define SKEP_WORKER_EXIT_SETUP                                                                     \
+	126 /* it ended so as it could not begin, mostly for want of
+				    * descriptors */
 
 struct skep_worker;
 
@@ -35,7 +37,8 @@ struct skep_worker_job {
 	int fds[SKEP_WORKER_FDS_MOST]; /* -1: none; borrowed for the start */
 	uint32_t n_fds;
 	int ending_fd;        /* when it is readable nobody waits for answers; -1: none; borrowed */
-	uint32_t answer_ms;   /* for an answer, whole, from the question on */
+	uint32_t answer_ms;   /* for an answer, whole, from the question on; */
+	uint32_t busy_ms;     /* as much more as worker and asker were busy, or had no processor */
 	uint32_t cpu_seconds; /* for all of them, then SIGXCPU; 0: not bounded */
 };
 
@@ -82,7 +85,14 @@ void skep_worker_free(struct skep_worker *worker);
 bool skep_work_take(void *to, size_t len);
 /** A part of the answer. False: nobody wants it any more. */
 bool skep_work_give(const void *data, size_t len);
-/** From here on only @bytes more than it has. Ends the process if that cannot be. */
+/** From here on only @bytes more than it has. Ends the process if that cannot be. Before
+ *  skep_work_seal(). */
 void skep_work_bound_memory(uint64_t bytes);
+/**
+ * From here on the process has no capabilities and can get none, and makes no calls to the kernel
+ * but those that read and write what it has open, get memory, and end it: any other one ends it by
+ * SIGSYS. To be said before it reads what is hostile.
+ */
+void skep_work_seal(void);
 
 #endif

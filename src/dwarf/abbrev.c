@@ -10,7 +10,8 @@
 #include <stdlib.h>
 
 #define FIRST_BYTES 4096u
-#define MOST        (1u << 20) /* shapes of one unit, and attributes of all its shapes */
+#define SHAPES_MOST (1u << 18) /* of one unit */
+#define SPECS_MOST  (1u << 20) /* attributes of all its shapes */
 
 static const struct {
 	uint16_t form;
@@ -31,6 +32,7 @@ struct skep_dwarf_spec skep_dwarf_form(uint64_t form, const struct skep_dwarf_wi
 		spec.form = forms[i].form;
 		spec.how = forms[i].how;
 		spec.size = forms[i].size;
+		break;
 	}
 	if (spec.how == DWARF_HOW_REFERENCE)
 		spec.how = widths->version < 3 ? DWARF_HOW_ADDRESS : DWARF_HOW_OFFSET;
@@ -51,7 +53,7 @@ static bool read_specs(struct skep_reader *r, const struct skep_dwarf_widths *wi
 			spec.constant = skep_read_sleb(r);
 		if (r->is_bad || (!name && !form))
 			return !r->is_bad;
-		if (spec.how == DWARF_HOW_UNKNOWN || ret->specs.len == MOST)
+		if (spec.how == DWARF_HOW_UNKNOWN || ret->specs.len == SPECS_MOST)
 			return false;
 		spec.name = name < UINT16_MAX ? (uint16_t)name : UINT16_MAX;
 		abbrev->n++;
@@ -71,7 +73,7 @@ static bool read_table(struct skep_reader *r, const struct skep_dwarf_widths *wi
 		abbrev.tag = (uint16_t)skep_read_uleb(r);
 		abbrev.has_children = skep_read_fixed(r, 1);
 		abbrev.first = (uint32_t)ret->specs.len;
-		if (ret->list.len == MOST || !read_specs(r, widths, ret, &abbrev))
+		if (ret->list.len == SHAPES_MOST || !read_specs(r, widths, ret, &abbrev))
 			return false;
 		skep_vec_push(&ret->list, abbrev);
 	}
@@ -119,6 +121,12 @@ void skep_dwarf_abbrevs_done(struct skep_dwarf_abbrevs *abbrevs)
 {
 	skep_vec_done(&abbrevs->list);
 	skep_vec_done(&abbrevs->specs);
+}
+
+size_t skep_dwarf_abbrevs_memory(const struct skep_dwarf_abbrevs *abbrevs)
+{
+	return abbrevs->list.cap * sizeof(*abbrevs->list.data) +
+	       abbrevs->specs.cap * sizeof(*abbrevs->specs.data);
 }
 
 const struct skep_dwarf_abbrev *skep_dwarf_abbrev(const struct skep_dwarf_abbrevs *abbrevs,

@@ -56,6 +56,7 @@ struct skep_dwarf_spec skep_dwarf_form(uint64_t form, const struct skep_dwarf_wi
 int skep_dwarf_abbrevs_read(struct skep_dwarf_input *input, uint64_t off,
 			    const struct skep_dwarf_widths *widths, struct skep_dwarf_abbrevs *ret);
 void skep_dwarf_abbrevs_done(struct skep_dwarf_abbrevs *abbrevs);
+size_t skep_dwarf_abbrevs_memory(const struct skep_dwarf_abbrevs *abbrevs);
 /** NULL: there is none of that code. */
 const struct skep_dwarf_abbrev *skep_dwarf_abbrev(const struct skep_dwarf_abbrevs *abbrevs,
 						  uint64_t code);

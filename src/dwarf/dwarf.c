@@ -61,6 +61,8 @@ static bool follow(const struct skep_dwarf_unit **unit, const struct skep_dwarf_
 	case DW_FORM_REF_SUP8: dwarf = dwarf->alt; break;
 	default: return false;
 	}
+	if (!dwarf)
+		skep_dwarf_wrong(&(*unit)->dwarf->input, SKEP_DWARF_NO_ALT);
 	if (!dwarf || skep_dwarf_unit_with(dwarf, *off, &other))
 		return false;
 	*unit = other;
@@ -125,7 +127,10 @@ static void add_frames(const struct skep_dwarf_unit *unit, uint64_t addr,
 		add_frame(unit, NULL, spot, ret);
 	while (at != DWARF_NO_SCOPE && ret->n < SKEP_DWARF_FRAMES_MOST) {
 		const struct skep_dwarf_scope *scope = &unit->scopes.list.data[at];
-		add_frame(unit, name_of(unit, unit->off + scope->entry), spot, ret);
+		const char *name = name_of(unit, unit->off + scope->entry);
+		add_frame(unit, name, spot, ret);
+		/* Of one that is not inlined the symbol has it. */
+		ret->is_partial |= !name && scope->outer != DWARF_NO_SCOPE;
 		spot = (struct spot){.file = scope->call_file, .line = scope->call_line};
 		at = scope->outer;
 	}
@@ -137,18 +142,32 @@ void skep_dwarf_answer_done(struct skep_dwarf_answer *answer)
 	answer->n = 0;
 }
 
+static void clear(struct skep_dwarf_answer *answer)
+{
+	answer->n = 0;
+	answer->is_partial = false;
+	skep_buf_clear(&answer->text);
+	skep_buf_addc(&answer->text, '\0');
+}
+
 int skep_dwarf_find(struct skep_dwarf *dwarf, uint64_t addr, struct skep_dwarf_answer *ret)
 {
 	struct skep_dwarf_unit *unit;
-	int err = skep_dwarf_unit_of(dwarf, addr, &unit);
 
-	ret->n = 0;
-	skep_buf_clear(&ret->text);
-	skep_buf_addc(&ret->text, '\0');
+	clear(ret);
+	skep_dwarf_units_shrink(dwarf);
+	if (dwarf->alt)
+		skep_dwarf_units_shrink(dwarf->alt);
+	int err = skep_dwarf_unit_of(dwarf, addr, &unit);
 	if (err)
 		return err;
+	ret->is_partial = unit->is_harmed;
 	add_frames(unit, addr, ret);
-	return ret->n ? 0 : -ENOENT;
+	if (ret->is_partial && !skep_dwarf_why(dwarf))
+		skep_dwarf_wrong(&dwarf->input, "functions in it have no names");
+	if (!ret->n)
+		return unit->is_harmed ? -EBADMSG : -ENOENT;
+	return 0;
 }
 
 /* --- Opening --------------------------------------------------------------------------------- */

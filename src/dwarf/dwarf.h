@@ -16,13 +16,15 @@
  * Units are read when an address in them is asked for. Nothing is read of variables and types. An
  * answer is by what is there: of a unit whose functions make no sense there are still lines.
  *
- * Not read: split units (.dwo), of which there are lines but no inlined functions; .zdebug_*.
+ * Not read: split units (.dwo), unless what is inlined is told without them: a line alone would
+ * seem to be one of the function that its code is inlined into; .zdebug_*.
  *
  * Source: DWARF 4, DWARF 5
  */
 #ifndef SKEP_DWARF_DWARF_H
 #define SKEP_DWARF_DWARF_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -42,6 +44,7 @@ struct skep_dwarf_frame {
  *  next. */
 struct skep_dwarf_answer {
 	uint32_t n;
+	bool is_partial; /* what would tell more, or that there is no more, makes no sense */
 	struct skep_dwarf_frame frames[SKEP_DWARF_FRAMES_MOST];
 	struct skep_buf text; /* begins with "", then strings with a NUL behind each */
 };
@@ -63,9 +66,9 @@ void skep_dwarf_free(struct skep_dwarf *dwarf);
  * What is at @addr of the file.
  *
  * @ret     what was in it goes; zero it before the first use
- * Return   0 | -ENOENT nothing is known | -EBADMSG the unit there makes no sense; see
- *          skep_dwarf_why(). Other units are not harmed
- * Cost     O(log) once the unit has been read; that is O(its bytes)
+ * Return   0 | -ENOENT nothing is known | -EBADMSG what would tell makes no sense, or is in a file
+ *          apart; see skep_dwarf_why(). Other units are not harmed
+ * Cost     O(log + the function's pieces) once the unit has been read; that is O(its bytes)
  */
 int skep_dwarf_find(struct skep_dwarf *dwarf, uint64_t addr, struct skep_dwarf_answer *ret);
 /** The first thing that made no sense, in words; NULL: all did. */

@@ -131,8 +131,10 @@ const char *skep_dwarf_value_text(const struct skep_dwarf_unit *unit,
 		return skep_dwarf_string(&dwarf->input, SKEP_DWARF_LINE_STR, value->n);
 	case DW_FORM_STRP_SUP:
 	case DW_FORM_GNU_STRP_ALT:
-		return dwarf->alt ? skep_dwarf_string(&dwarf->alt->input, SKEP_DWARF_STR, value->n)
-				  : NULL;
+		if (dwarf->alt)
+			return skep_dwarf_string(&dwarf->alt->input, SKEP_DWARF_STR, value->n);
+		skep_dwarf_wrong(&dwarf->input, SKEP_DWARF_NO_ALT);
+		return NULL;
 	case DW_FORM_STRX:
 	case DW_FORM_STRX1:
 	case DW_FORM_STRX2:

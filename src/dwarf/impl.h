@@ -7,6 +7,11 @@
 #include "dwarf/input.h"
 #include "dwarf/unit.h"
 
+/* Of one unit; and of all that are scanned. Also of the stretches that come of them. */
+#define DWARF_RANGES_MOST (4u << 20)
+
+#define SKEP_DWARF_NO_ALT "the file that it shares with others is not there"
+
 /** What a unit covers. */
 struct skep_dwarf_cover {
 	uint64_t low, high;
@@ -23,7 +28,9 @@ struct skep_dwarf {
 	SKEP_VEC(struct skep_dwarf_cover) covers; /* sorted by low */
 	SKEP_VEC(uint64_t) listed;                /* units of which .debug_aranges tells; sorted */
 	bool has_offsets, has_aranges, has_scanned;
-	size_t memory; /* of what units can read again */
+	bool is_harmed;       /* what says which unit an address lies in made no sense in part */
+	uint32_t ranges_left; /* that the unit may have that is read, or all that are scanned */
+	size_t memory;        /* of units that were read */
 };
 
 /* units.c */
@@ -31,8 +38,11 @@ struct skep_dwarf {
 int skep_dwarf_unit_at(struct skep_dwarf *dwarf, uint64_t off, struct skep_dwarf_unit **ret);
 /** The unit that has the entry at @off. Return 0 | -EBADMSG */
 int skep_dwarf_unit_with(struct skep_dwarf *dwarf, uint64_t off, struct skep_dwarf_unit **ret);
-/** The unit whose code is at @addr. Return 0 | -ENOENT | -EBADMSG */
+/** The unit whose code is at @addr. Return 0 | -ENOENT | -EBADMSG, also if what says which it is
+ *  makes no sense in part, or if that unit's functions are elsewhere */
 int skep_dwarf_unit_of(struct skep_dwarf *dwarf, uint64_t addr, struct skep_dwarf_unit **ret);
+/** Forget units that were read, if they take much. To be said while none is in use. */
+void skep_dwarf_units_shrink(struct skep_dwarf *dwarf);
 void skep_dwarf_units_done(struct skep_dwarf *dwarf);
 
 #endif

@@ -30,6 +30,7 @@ int skep_dwarf_wrong(struct skep_dwarf_input *input, const char *why)
 {
 	if (!input->why)
 		input->why = why;
+	input->n_wrong++;
 	return -EBADMSG;
 }
 
@@ -100,9 +101,9 @@ static void inflate_content(struct skep_dwarf_input *input, struct skep_dwarf_co
 
 	if (read_head(input, &content->section, &packed)) {
 		/* deflate makes no more than 1032 bytes of one */
-		if (packed.size > DWARF_INFLATED_MOST ||
+		if (packed.size > DWARF_INFLATED_MOST - input->inflated_bytes ||
 		    (packed.type == ELFCOMPRESS_ZLIB && packed.size / 1040 > packed.len)) {
-			why = "a compressed section is too large";
+			why = "its compressed sections are too large";
 		} else {
 			to = skep_xmalloc(packed.size + 1);
 			why = unpack(&packed, to);
@@ -116,6 +117,7 @@ static void inflate_content(struct skep_dwarf_input *input, struct skep_dwarf_co
 		return;
 	}
 	content->size = packed.size;
+	input->inflated_bytes += packed.size;
 	content->inflated = TAKE_PTR(to);
 }
 

@@ -9,8 +9,9 @@
 
 #include "base/reader.h"
 
-/* Of one section that is kept deflated. Real ones of this size belong to browsers. */
-#define DWARF_INFLATED_MOST (512ull << 20)
+/* Of all sections of a file that are kept deflated, inflated. What reads files has 256 MiB
+ * (worker.c) and needs some of that for what it makes of them. */
+#define DWARF_INFLATED_MOST (192ull << 20)
 
 enum skep_dwarf_section {
 #define SECTION(ID, name) SKEP_DWARF_##ID,
@@ -27,7 +28,9 @@ struct skep_dwarf_input {
 		uint8_t *inflated;               /* owned; NULL: it lies in the file as it is */
 		bool is_deflated;
 	} contents[SKEP_DWARF_SECTION_CNT];
-	const char *why; /* the first thing that was wrong; NULL: nothing */
+	uint64_t inflated_bytes;
+	const char *why;  /* the first thing that was wrong; NULL: nothing */
+	uint64_t n_wrong; /* how many things were, each time they were met */
 };
 
 void skep_dwarf_input_init(struct skep_dwarf_input *ret, const struct skep_elf *elf);

@@ -11,8 +11,7 @@
 
 #include "dwarf/impl.h"
 
-#define ENTRIES_MOST (1u << 20)
-#define ENTRY_BYTES  32u /* no entry of a list is longer */
+#define ENTRY_BYTES 32u /* no entry of a list is longer */
 
 /* Source: DWARF 5, table 7.30 */
 enum {
@@ -101,23 +100,35 @@ static bool entry(struct walk *walk, struct skep_reader *r)
 	return true;
 }
 
-static void walk_list(struct walk *walk)
+/* One of the list; moves behind it. False: the list ends. */
+static bool walk_one(struct walk *walk)
 {
 	struct skep_dwarf_input *input = &walk->unit->dwarf->input;
 	struct skep_reader r;
+	bool more;
 
-	for (uint32_t i = 0; i < ENTRIES_MOST; i++) {
-		if (!skep_dwarf_reader(input, walk->section, walk->off, ENTRY_BYTES, &r))
-			break;
-		const uint8_t *start = r.at;
-		bool more = walk->section == SKEP_DWARF_RANGES ? pair(walk, &r) : entry(walk, &r);
-		if (r.is_bad)
-			break;
-		if (!more)
-			return;
-		walk->off += (uint64_t)(r.at - start);
+	if (!skep_dwarf_reader(input, walk->section, walk->off, ENTRY_BYTES, &r)) {
+		skep_dwarf_wrong(input, "a list of ranges that makes no sense");
+		return false;
 	}
-	skep_dwarf_wrong(input, "a list of ranges that makes no sense");
+	const uint8_t *start = r.at;
+	more = walk->section == SKEP_DWARF_RANGES ? pair(walk, &r) : entry(walk, &r);
+	if (r.is_bad)
+		skep_dwarf_wrong(input, "a list of ranges that makes no sense");
+	walk->off += (uint64_t)(r.at - start);
+	return more && !r.is_bad;
+}
+
+/* Lists may be long, and many entries may have the same: what counts is how many are walked. */
+static void walk_list(struct walk *walk)
+{
+	struct skep_dwarf *dwarf = walk->unit->dwarf;
+
+	for (; dwarf->ranges_left; dwarf->ranges_left--) {
+		if (!walk_one(walk))
+			return;
+	}
+	skep_dwarf_wrong(&dwarf->input, "it has more ranges than are read");
 }
 
 /* Where a unit's list number @number begins. */

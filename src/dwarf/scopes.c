@@ -14,9 +14,9 @@
 #include "dwarf/impl.h"
 #include "dwarf/ranges.h"
 
-#define DEPTH_MOST     1024
-#define STRETCHES_MOST (4u << 20)
-#define LOOK_BACK      64 /* functions that begin before an address and may hold it */
+#define DEPTH_MOST  1024
+#define SCOPES_MOST (4u << 20)
+#define LOOK_BACK   64 /* functions that begin before an address and may hold it */
 
 struct level {
 	uint32_t scope; /* closest around this level's entries */
@@ -35,7 +35,9 @@ static void add_stretch(void *ctx, uint64_t low, uint64_t high)
 	struct walk *walk = ctx;
 	struct skep_dwarf_scopes *scopes = walk->scopes;
 
-	if (scopes->stretches.len < STRETCHES_MOST)
+	if (scopes->stretches.len == DWARF_RANGES_MOST)
+		skep_dwarf_wrong(&walk->unit->dwarf->input, "it has more ranges than are read");
+	else
 		skep_vec_push(&scopes->stretches, ((struct skep_dwarf_stretch){
 							  .low = low,
 							  .high = high,
@@ -106,6 +108,10 @@ static bool walk_entry(struct walk *walk, uint64_t *off)
 
 	if (!skep_dwarf_entry_at(walk->unit, *off, &entry))
 		return false;
+	if (walk->scopes->list.len == SCOPES_MOST) {
+		skep_dwarf_wrong(&walk->unit->dwarf->input, "it has more functions than are read");
+		return false;
+	}
 	if (entry.abbrev && is_scope(&entry))
 		own = add_scope(walk, &entry, *off);
 	else

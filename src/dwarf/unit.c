@@ -93,6 +93,9 @@ static void take_attribute(struct skep_dwarf_unit *unit, const struct skep_dwarf
 	case DW_AT_stmt_list: first->lines = *value; break;
 	case DW_AT_comp_dir: first->comp_dir = *value; break;
 	case DW_AT_str_offsets_base: unit->str_offsets_base = value->n; break;
+	case DW_AT_dwo_name:
+	case DW_AT_GNU_dwo_name: unit->is_split = true; break;
+	case DW_AT_GNU_addr_base:
 	case DW_AT_addr_base: unit->addr_base = value->n; break;
 	case DW_AT_rnglists_base: unit->rnglists_base = value->n; break;
 	}
@@ -112,6 +115,8 @@ static int take_first(struct skep_dwarf_unit *unit)
 		return skep_dwarf_wrong(&unit->dwarf->input, "a unit's first entry makes no sense");
 	unit->has_code &= entry.abbrev && (entry.abbrev->tag == TAG_COMPILE_UNIT ||
 					   entry.abbrev->tag == TAG_SKELETON_UNIT);
+	/* Some compilers leave functions that others are inlined into with the lines. */
+	unit->is_split &= entry.abbrev && !entry.abbrev->has_children;
 	unit->has_lines = first.lines.form;
 	unit->lines_off = first.lines.n;
 	unit->comp_dir = skep_dwarf_value_text(unit, &first.comp_dir);
@@ -132,23 +137,21 @@ int skep_dwarf_unit_read(struct skep_dwarf *dwarf, uint64_t off, struct skep_dwa
 	if (!ret->bytes)
 		return skep_dwarf_wrong(&dwarf->input, "a unit cannot be read");
 	err = skep_dwarf_abbrevs_read(&dwarf->input, abbrevs, &ret->widths, &ret->abbrevs);
-	return err ? err : take_first(ret);
-}
-
-void skep_dwarf_unit_shrink(struct skep_dwarf_unit *unit)
-{
-	skep_dwarf_scopes_done(&unit->scopes);
-	skep_dwarf_lines_done(&unit->lines);
-	unit->has_read_rest = false;
+	uint64_t n_wrong = dwarf->input.n_wrong;
+	err = err ? err : take_first(ret);
+	ret->is_harmed = dwarf->input.n_wrong != n_wrong;
+	return err;
 }
 
 size_t skep_dwarf_unit_memory(const struct skep_dwarf_unit *unit)
 {
-	return skep_dwarf_scopes_memory(&unit->scopes) + skep_dwarf_lines_memory(&unit->lines);
+	return sizeof(*unit) + skep_dwarf_abbrevs_memory(&unit->abbrevs) +
+	       skep_dwarf_scopes_memory(&unit->scopes) + skep_dwarf_lines_memory(&unit->lines);
 }
 
 void skep_dwarf_unit_done(struct skep_dwarf_unit *unit)
 {
-	skep_dwarf_unit_shrink(unit);
+	skep_dwarf_scopes_done(&unit->scopes);
+	skep_dwarf_lines_done(&unit->lines);
 	skep_dwarf_abbrevs_done(&unit->abbrevs);
 }

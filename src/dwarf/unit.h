@@ -28,7 +28,10 @@ enum {
 	DW_AT_str_offsets_base = 0x72,
 	DW_AT_addr_base = 0x73,
 	DW_AT_rnglists_base = 0x74,
+	DW_AT_dwo_name = 0x76,
 	DW_AT_MIPS_linkage_name = 0x2007,
+	DW_AT_GNU_dwo_name = 0x2130,
+	DW_AT_GNU_addr_base = 0x2133,
 };
 
 struct skep_dwarf_unit {
@@ -37,7 +40,9 @@ struct skep_dwarf_unit {
 	uint64_t first;           /* its first entry, there, too */
 	const uint8_t *bytes;     /* all of it, from `off` on */
 	struct skep_dwarf_widths widths;
-	bool has_code; /* of a kind that covers code: no type unit, no partial one */
+	bool has_code;  /* of a kind that covers code: no type unit, no partial one */
+	bool is_split;  /* its functions are in a file apart, and nothing of them is here */
+	bool is_harmed; /* some of it made no sense */
 	struct skep_dwarf_abbrevs abbrevs;
 
 	/* By its first entry. */
@@ -70,8 +75,6 @@ struct skep_dwarf_entry {
 /** Read the header at @off and the first entry. Return 0 | -EBADMSG. @ret: done in either case. */
 int skep_dwarf_unit_read(struct skep_dwarf *dwarf, uint64_t off, struct skep_dwarf_unit *ret);
 void skep_dwarf_unit_done(struct skep_dwarf_unit *unit);
-/** What of it can be read again. */
-void skep_dwarf_unit_shrink(struct skep_dwarf_unit *unit);
 size_t skep_dwarf_unit_memory(const struct skep_dwarf_unit *unit);
 
 /** The entry at @off in .debug_info. False: it makes no sense. */

@@ -1,6 +1,6 @@
 /*
- * Which unit an address lies in, or an entry. Units are read when they are asked for and kept; what
- * they can read again goes when it has become much.
+ * Which unit an address lies in, or an entry. Units are read when they are asked for and kept until
+ * they have become much: an answer then begins with none.
  *
  * .debug_aranges says what units cover, but not every compiler writes it, and not for every unit.
  * If it does not have an address, the first entries of all other units are read, once.
@@ -11,10 +11,10 @@
 #include "dwarf/impl.h"
 #include "dwarf/ranges.h"
 
-#define MEMORY_MOST (16u << 20) /* of what units can read again */
-#define UNITS_MOST  (1u << 20)
-#define COVERS_MOST (4u << 20)
-#define LOOK_BACK   16 /* stretches that begin before an address and may hold it */
+#define MEMORY_MOST     (16u << 20) /* of units, between two answers */
+#define MEMORY_MOST_NOW (64u << 20) /* and within one */
+#define UNITS_MOST      (1u << 20)
+#define LOOK_BACK       16 /* stretches that begin before an address and may hold it */
 
 /* --- Units that were read -------------------------------------------------------------------- */
 
@@ -55,6 +55,8 @@ int skep_dwarf_unit_at(struct skep_dwarf *dwarf, uint64_t off, struct skep_dwarf
 		*ret = dwarf->units.data[at - 1];
 		return 0;
 	}
+	if (dwarf->memory > MEMORY_MOST_NOW)
+		return skep_dwarf_wrong(&dwarf->input, "a function is in too many units");
 	struct skep_dwarf_unit *unit = skep_xmalloc(sizeof(*unit));
 	int err = skep_dwarf_unit_read(dwarf, off, unit);
 	if (err) {
@@ -62,6 +64,7 @@ int skep_dwarf_unit_at(struct skep_dwarf *dwarf, uint64_t off, struct skep_dwarf
 		return err;
 	}
 	insert(dwarf, at, unit);
+	dwarf->memory += skep_dwarf_unit_memory(unit);
 	*ret = unit;
 	return 0;
 }
@@ -74,7 +77,11 @@ static void read_offsets(struct skep_dwarf *dwarf)
 	struct skep_reader r;
 
 	dwarf->has_offsets = true;
-	while (off < size && dwarf->offsets.len < UNITS_MOST) {
+	while (off < size) {
+		if (dwarf->offsets.len == UNITS_MOST) {
+			skep_dwarf_wrong(&dwarf->input, "it has more units than are read");
+			break;
+		}
 		if (!skep_dwarf_reader(&dwarf->input, SKEP_DWARF_INFO, off, 12, &r))
 			break;
 		const uint8_t *start = r.at;
@@ -112,10 +119,23 @@ int skep_dwarf_unit_with(struct skep_dwarf *dwarf, uint64_t off, struct skep_dwa
 	return skep_dwarf_unit_at(dwarf, dwarf->offsets.data[low - 1], ret);
 }
 
-void skep_dwarf_units_done(struct skep_dwarf *dwarf)
+static void free_units(struct skep_dwarf *dwarf)
 {
 	for (size_t i = 0; i < dwarf->units.len; i++)
 		free_unit(dwarf->units.data[i]);
+	dwarf->units.len = 0;
+	dwarf->memory = 0;
+}
+
+void skep_dwarf_units_shrink(struct skep_dwarf *dwarf)
+{
+	if (dwarf->memory > MEMORY_MOST)
+		free_units(dwarf);
+}
+
+void skep_dwarf_units_done(struct skep_dwarf *dwarf)
+{
+	free_units(dwarf);
 	skep_vec_done(&dwarf->units);
 	skep_vec_done(&dwarf->offsets);
 	skep_vec_done(&dwarf->covers);
@@ -126,7 +146,11 @@ void skep_dwarf_units_done(struct skep_dwarf *dwarf)
 
 static void add_cover(struct skep_dwarf *dwarf, uint64_t low, uint64_t high, uint64_t unit)
 {
-	if (low < high && low >= dwarf->code_start && dwarf->covers.len < COVERS_MOST)
+	if (low >= high || low < dwarf->code_start)
+		return;
+	if (dwarf->covers.len == DWARF_RANGES_MOST)
+		skep_dwarf_wrong(&dwarf->input, "it has more ranges than are read");
+	else
 		skep_vec_push(&dwarf->covers,
 			      ((struct skep_dwarf_cover){.low = low, .high = high, .unit = unit}));
 }
@@ -182,11 +206,11 @@ static void read_aranges(struct skep_dwarf *dwarf)
 	dwarf->has_aranges = true;
 	if (!skep_dwarf_reader(&dwarf->input, SKEP_DWARF_ARANGES, 0, UINT64_MAX, &r))
 		return;
-	while (r.at < r.end && dwarf->listed.len < UNITS_MOST) {
+	while (r.at < r.end) {
 		struct skep_reader set = {.at = r.at};
 		uint64_t length = skep_dwarf_length_read(&r, &widths);
 		const uint8_t *start = set.at, *at = skep_read_bytes(&r, length);
-		if (!at) {
+		if (!at || dwarf->listed.len == UNITS_MOST) {
 			skep_dwarf_wrong(&dwarf->input, "its table of addresses is cut off");
 			break;
 		}
@@ -228,6 +252,7 @@ static void scan_unit(struct skep_dwarf_unit *unit)
 static void scan(struct skep_dwarf *dwarf)
 {
 	dwarf->has_scanned = true;
+	dwarf->ranges_left = DWARF_RANGES_MOST;
 	if (!dwarf->has_offsets)
 		read_offsets(dwarf);
 	for (size_t i = 0; i < dwarf->offsets.len; i++) {
@@ -266,32 +291,44 @@ static void read_rest(struct skep_dwarf *dwarf, struct skep_dwarf_unit *unit)
 {
 	if (unit->has_read_rest)
 		return;
-	if (dwarf->memory > MEMORY_MOST) {
-		for (size_t i = 0; i < dwarf->units.len; i++)
-			skep_dwarf_unit_shrink(dwarf->units.data[i]);
-		dwarf->memory = 0;
-	}
+	uint64_t n_wrong = dwarf->input.n_wrong;
+	dwarf->memory -= skep_dwarf_unit_memory(unit);
+	dwarf->ranges_left = DWARF_RANGES_MOST;
 	unit->has_read_rest = true;
 	skep_dwarf_scopes_read(unit, &unit->scopes);
 	if (unit->has_lines)
 		skep_dwarf_lines_read(unit, &unit->lines);
+	unit->is_harmed |= dwarf->input.n_wrong != n_wrong;
 	dwarf->memory += skep_dwarf_unit_memory(unit);
+}
+
+static const struct skep_dwarf_cover *cover_of(struct skep_dwarf *dwarf, uint64_t addr)
+{
+	uint64_t n_wrong = dwarf->input.n_wrong;
+	const struct skep_dwarf_cover *found;
+
+	if (!dwarf->has_aranges)
+		read_aranges(dwarf);
+	found = find_cover(dwarf, addr);
+	if (!found && !dwarf->has_scanned) {
+		scan(dwarf);
+		found = find_cover(dwarf, addr);
+	}
+	dwarf->is_harmed |= dwarf->input.n_wrong != n_wrong;
+	return found;
 }
 
 int skep_dwarf_unit_of(struct skep_dwarf *dwarf, uint64_t addr, struct skep_dwarf_unit **ret)
 {
-	const struct skep_dwarf_cover *cover_of_it;
+	const struct skep_dwarf_cover *found = cover_of(dwarf, addr);
 
-	if (!dwarf->has_aranges)
-		read_aranges(dwarf);
-	cover_of_it = find_cover(dwarf, addr);
-	if (!cover_of_it && !dwarf->has_scanned) {
-		scan(dwarf);
-		cover_of_it = find_cover(dwarf, addr);
-	}
-	if (!cover_of_it)
-		return -ENOENT;
-	int err = skep_dwarf_unit_at(dwarf, cover_of_it->unit, ret);
+	if (!found)
+		return dwarf->is_harmed ? -EBADMSG : -ENOENT;
+	int err = skep_dwarf_unit_at(dwarf, found->unit, ret);
+	if (!err && (*ret)->is_split)
+		return skep_dwarf_wrong(
+			&dwarf->input,
+			"its functions are in files apart (.dwo), which are not read");
 	if (!err)
 		read_rest(dwarf, *ret);
 	return err;

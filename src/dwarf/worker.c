@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <skep/elf.h>
@@ -31,7 +32,7 @@ enum { AT_FILE = SKEP_WORKER_FD_FIRST, AT_ALT };
 
 struct head {
 	int32_t status; /* 0 | -errno */
-	uint32_t n, text, why;
+	uint32_t n, is_partial, text, why;
 };
 
 struct skep_dwarf_worker {
@@ -50,13 +51,21 @@ struct work {
 	bool has_told_why;
 };
 
+static uint64_t size_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* A file has room for all of it, of which little is filled (elf/image.h). */
 static void begin(struct work *work, bool has_alt)
 {
+	skep_work_bound_memory(MEMORY_BYTES + size_of(AT_FILE) + size_of(AT_ALT));
+	skep_work_seal();
 	int err = skep_elf_open_fd(AT_FILE, "", &work->elf, NULL);
-
 	if (!err && has_alt && skep_elf_open_fd(AT_ALT, "", &work->alt, NULL))
 		work->alt = NULL;
-	skep_work_bound_memory(MEMORY_BYTES);
 	if (err)
 		work->why = "its file is no ELF file";
 	else
@@ -73,6 +82,7 @@ static bool answer(struct work *work, uint64_t addr)
 	}
 	if (!head.status) {
 		head.n = work->answer.n;
+		head.is_partial = work->answer.is_partial;
 		head.text = (uint32_t)work->answer.text.len;
 	}
 	if (work->why && !work->has_told_why)
@@ -98,7 +108,7 @@ static void be_worker(void *has_alt)
 
 /* --- Who asks -------------------------------------------------------------------------------- */
 
-int skep_dwarf_worker_start(int fd, int alt_fd, struct skep_dwarf_worker **ret)
+int skep_dwarf_worker_start(int fd, int alt_fd, int ending_fd, struct skep_dwarf_worker **ret)
 {
 	bool has_alt = alt_fd >= 0;
 	const struct skep_worker_job job = {
@@ -106,7 +116,7 @@ int skep_dwarf_worker_start(int fd, int alt_fd, struct skep_dwarf_worker **ret)
 		.ctx = &has_alt,
 		.fds = {fd, alt_fd},
 		.n_fds = 2,
-		.ending_fd = -1,
+		.ending_fd = ending_fd,
 		.answer_ms = ANSWER_MS,
 		.cpu_seconds = CPU_SECONDS,
 	};
@@ -129,6 +139,8 @@ static const char *why_ended(int status)
 			       : "it takes too much memory to read";
 	if (WTERMSIG(status) == SIGXCPU)
 		return "it takes too long to read";
+	if (WTERMSIG(status) == SIGSYS)
+		return "it led what reads it to do what that may not";
 	return WTERMSIG(status) == SIGKILL ? "what reads it was killed" : "it broke what reads it";
 }
 
@@ -144,8 +156,10 @@ static int give_up(struct skep_dwarf_worker *worker, int err)
 		why = "it led to no sensible answer";
 	else if (err == -ETIMEDOUT)
 		why = "it takes too long to read";
+	else if (err == -ECANCELED)
+		why = "a signal ended the reading";
 	snprintf(worker->why, sizeof(worker->why), "%s", why);
-	return -EPIPE;
+	return err == -ECANCELED ? err : -EPIPE;
 }
 
 static int receive_why(struct skep_dwarf_worker *worker, uint32_t len)
@@ -194,6 +208,7 @@ static int receive_answer(struct skep_dwarf_worker *worker, const struct head *h
 		return err;
 	ret->text.len = head->text;
 	ret->n = head->n;
+	ret->is_partial = head->is_partial;
 	return is_sensible(ret) ? 0 : -EBADMSG;
 }
 
@@ -204,6 +219,7 @@ int skep_dwarf_worker_ask(struct skep_dwarf_worker *worker, uint64_t addr,
 	int err;
 
 	ret->n = 0;
+	ret->is_partial = false;
 	if (worker->is_over)
 		return -EPIPE;
 	err = skep_worker_ask(worker->process, &addr, sizeof(addr));

@@ -109,6 +109,16 @@ const void *skep_elf_bytes(const struct skep_elf *elf, uint64_t off, uint64_t le
 	return elf->data + off;
 }
 
+bool skep_elf_copy(const struct skep_elf *elf, uint64_t off, uint64_t len, void *at)
+{
+	if (off > elf->size || len > elf->size - off)
+		return false;
+	if (elf->pages)
+		return read_all(elf->pages->fd, at, len, off);
+	memcpy(at, elf->data + off, len);
+	return true;
+}
+
 static uint64_t ehdr_size(const struct skep_elf *elf)
 {
 	return elf->is64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);

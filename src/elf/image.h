@@ -47,6 +47,9 @@ struct skep_elf {
 /** Bytes [off, off + len), or NULL when they are not all in the file (or cannot be read). */
 const void *skep_elf_bytes(const struct skep_elf *elf, uint64_t off, uint64_t len);
 
+/** Copy them to @at, without keeping them: asked for again they may be others. False: as above. */
+bool skep_elf_copy(const struct skep_elf *elf, uint64_t off, uint64_t len, void *at);
+
 /** Headers in their 64-bit form, whatever the class. False: outside the file. */
 bool skep_elf_shdr(const struct skep_elf *elf, uint32_t i, Elf64_Shdr *ret);
 bool skep_elf_phdr(const struct skep_elf *elf, uint32_t i, Elf64_Phdr *ret);

@@ -16,7 +16,7 @@
 /* Where "@VERSION" is looked for: a hostile file may have many symbols share one huge name. */
 #define NAME_MAX_BYTES 4096
 
-static uint32_t section_of_type(const struct skep_elf *elf, uint32_t type, Elf64_Shdr *ret)
+uint32_t skep_elf_section_of_type(const struct skep_elf *elf, uint32_t type, Elf64_Shdr *ret)
 {
 	for (uint32_t i = 1; i < elf->n_sections; i++)
 		if (skep_elf_shdr(elf, i, ret) && ret->sh_type == type)
@@ -33,7 +33,7 @@ static void take_versions(const struct skep_elf *elf, struct skep_elf_symtab *ta
 {
 	Elf64_Shdr s;
 
-	if (!section_of_type(elf, SHT_GNU_versym, &s) || s.sh_size / 2 < table->n)
+	if (!skep_elf_section_of_type(elf, SHT_GNU_versym, &s) || s.sh_size / 2 < table->n)
 		return;
 	table->versions = skep_elf_bytes(elf, s.sh_offset, table->n * 2);
 }
@@ -44,7 +44,7 @@ static bool take_table(const struct skep_elf *elf, uint32_t type, struct skep_el
 	struct skep_elf_symtab table = {0};
 	Elf64_Shdr s;
 
-	if (!section_of_type(elf, type, &s) || s.sh_entsize != entry)
+	if (!skep_elf_section_of_type(elf, type, &s) || s.sh_entsize != entry)
 		return false;
 	table.n = s.sh_size / entry;
 	if (table.n > ELF_MAX_SYMBOLS)
@@ -59,17 +59,16 @@ static bool take_table(const struct skep_elf *elf, uint32_t type, struct skep_el
 	return true;
 }
 
-static Elf64_Sym read_sym(const struct skep_elf *elf, const struct skep_elf_symtab *table,
-			  uint64_t i)
+Elf64_Sym skep_elf_read_sym(const struct skep_elf *elf, const uint8_t *syms, uint64_t i)
 {
 	Elf64_Sym sym;
 	Elf32_Sym s;
 
 	if (elf->is64) {
-		memcpy(&sym, table->syms + i * sizeof(sym), sizeof(sym));
+		memcpy(&sym, syms + i * sizeof(sym), sizeof(sym));
 		return sym;
 	}
-	memcpy(&s, table->syms + i * sizeof(s), sizeof(s));
+	memcpy(&s, syms + i * sizeof(s), sizeof(s));
 	return (Elf64_Sym){
 		.st_name = s.st_name,
 		.st_info = s.st_info,
@@ -80,21 +79,21 @@ static Elf64_Sym read_sym(const struct skep_elf *elf, const struct skep_elf_symt
 	};
 }
 
-static bool version_hidden(const struct skep_elf_symtab *table, uint64_t i, const char *name)
+bool skep_elf_version_is_hidden(const void *version, const char *name)
 {
 	const char *at;
-	uint16_t version;
+	uint16_t number;
 
-	if (table->versions) {
-		memcpy(&version, table->versions + i * 2, 2);
-		return version & VERSYM_HIDDEN;
+	if (version) {
+		memcpy(&number, version, 2);
+		return number & VERSYM_HIDDEN;
 	}
 	at = memchr(name, '@', strnlen(name, NAME_MAX_BYTES));
 	return at && at != name && at[1] != '@';
 }
 
 /* Sections, source files and thread-local variables have no address of their own. */
-static bool has_address(const Elf64_Sym *sym)
+bool skep_elf_sym_has_address(const Elf64_Sym *sym)
 {
 	uint8_t type = ELF64_ST_TYPE(sym->st_info);
 
@@ -106,12 +105,12 @@ static int each_of_table(const struct skep_elf *elf, const struct skep_elf_symta
 			 int (*fn)(void *ctx, const struct skep_elf_sym *sym), void *ctx)
 {
 	for (uint64_t i = 1; i < table->n; i++) {
-		Elf64_Sym s = read_sym(elf, table, i);
+		Elf64_Sym s = skep_elf_read_sym(elf, table->syms, i);
 		const char *name = skep_elf_string(&table->names, s.st_name);
 		struct skep_elf_sym sym;
 		int err;
 
-		if (!has_address(&s) || !name[0])
+		if (!skep_elf_sym_has_address(&s) || !name[0])
 			continue;
 		sym = (struct skep_elf_sym){
 			.name = name,
@@ -120,7 +119,8 @@ static int each_of_table(const struct skep_elf *elf, const struct skep_elf_symta
 			.type = ELF64_ST_TYPE(s.st_info),
 			.bind = ELF64_ST_BIND(s.st_info),
 			.section = s.st_shndx,
-			.hidden = version_hidden(table, i, name),
+			.hidden = skep_elf_version_is_hidden(
+				table->versions ? table->versions + i * 2 : NULL, name),
 		};
 		err = fn(ctx, &sym);
 		if (err)

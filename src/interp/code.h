@@ -11,9 +11,9 @@
 #include "interp/layout.h"
 #include "interp/memory.h"
 
-#define SKEP_INTERP_NAME_MOST  1024       /* characters of a function's name */
-#define SKEP_INTERP_FILE_MOST  4096       /* and of its file's */
-#define SKEP_INTERP_TABLE_MOST (1u << 20) /* bytes of its table of lines */
+#define SKEP_INTERP_NAME_MOST  1024        /* characters of a function's name */
+#define SKEP_INTERP_FILE_MOST  4096        /* and of its file's */
+#define SKEP_INTERP_TABLE_MOST (64u << 10) /* bytes of its table of lines */
 
 struct skep_interp_code {
 	struct skep_buf function, file; /* UTF-8 */

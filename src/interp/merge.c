@@ -5,18 +5,38 @@
 
 #include "interp/hotspot_layout.h"
 
-static const char *const evaluators[] = {
-#define EVALUATOR(name) name,
+enum language { NONE, PYTHON, PHP, RUBY };
+
+static const enum language languages[SKEP_INTERP_VERSION_CNT] = {
+#define PYTHON(major, minor, ...) [SKEP_INTERP_PYTHON_##major##_##minor] = PYTHON,
+#include "interp/pythons.def"
+#undef PYTHON
+#define PHP(major, minor, ...) [SKEP_INTERP_PHP_##major##_##minor] = PHP,
+#include "interp/phps.def"
+#undef PHP
+#define RUBY(major, minor, ...) [SKEP_INTERP_RUBY_##major##_##minor] = RUBY,
+#include "interp/rubies.def"
+#undef RUBY
+};
+
+static const struct {
+	enum language language;
+	const char *name;
+} evaluators[] = {
+#define EVALUATOR(language, name) {language, name},
 #include "interp/evaluators.def"
 #undef EVALUATOR
 };
 
-bool skep_interp_is_evaluator(const char *name)
+bool skep_interp_is_evaluator(uint32_t version, const char *name)
 {
+	enum language language = version < SKEP_INTERP_VERSION_CNT ? languages[version] : NONE;
+
 	for (size_t i = 0; name && i < sizeof(evaluators) / sizeof(evaluators[0]); i++) {
-		size_t len = strlen(evaluators[i]);
+		size_t len = strlen(evaluators[i].name);
 		/* compilers split a function, and say so behind a point */
-		if (!strncmp(name, evaluators[i], len) && (!name[len] || name[len] == '.'))
+		if (evaluators[i].language == language && !strncmp(name, evaluators[i].name, len) &&
+		    (!name[len] || name[len] == '.'))
 			return true;
 	}
 	return false;

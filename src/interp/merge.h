@@ -27,8 +27,9 @@ struct skep_interp_rest {
 	uint32_t n_displaced; /* frames of a whole stack that stand where they may not belong */
 };
 
-/** Is a function of this name the one that interprets? */
-bool skep_interp_is_evaluator(const char *name);
+/** Is a function of this name the one that interprets, in a file that has an interpreter of this
+ *  version (enum skep_interp_version)? */
+bool skep_interp_is_evaluator(uint32_t version, const char *name);
 /**
  * Give the frames of @stack to the native frames of the interpreter's function.
  *

@@ -7,7 +7,9 @@
  *
  * The reading is done in a process of its own (reading.h): memory may be such that it never comes.
  *
- * Bounded: 65,536 code objects, 64 MiB. Those that were not met for longest leave first.
+ * Bounded: of a process 32,768 code objects, 16 MiB; of those that were not met for longest the
+ * names leave first. Of all 64 MiB: the process that has most loses its names first, so that nobody
+ * takes those of others; and 4,096 processes.
  */
 #ifndef SKEP_INTERP_NAMES_H
 #define SKEP_INTERP_NAMES_H

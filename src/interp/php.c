@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define FUNCTION_BYTES 168   /* of a function, that are read at once */
-#define OPS_MOST       32768 /* 1 MiB of instructions */
+#define FUNCTION_BYTES 168                          /* of a function, that are read at once */
+#define OPS_MOST       (SKEP_INTERP_TABLE_MOST / 4) /* a line each */
 #define MAIN           "{main}"
 #define EVALUATED      "eval"
 #define ADDRESS_MASK   INT32_MAX

@@ -92,6 +92,7 @@ void skep_interp_reading_init(struct skep_keeper *ret)
 		.run = be_reader,
 		.ending_fd = -1,
 		.answer_ms = ANSWER_MS,
+		.busy_ms = 4 * ANSWER_MS,
 	};
 
 	skep_keeper_init(ret, &job);

@@ -10,7 +10,7 @@
 #include "interp/code.h"
 #include "interp/hotspot_layout.h"
 
-#define SKEP_INTERP_READ_MOST 16 /* functions at once: 17 MiB, if they are such */
+#define SKEP_INTERP_READ_MOST 16 /* functions at once: 1.6 MiB, if they are such */
 
 /** A function as it was seen: where its object is, and what that had. */
 struct skep_interp_seen {

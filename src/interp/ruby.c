@@ -16,8 +16,8 @@
 #include <string.h>
 
 #define ISEQ_BYTES   40
-#define BODY_BYTES   152   /* that are read at once */
-#define SIZE_MOST    65536 /* words of instructions */
+#define BODY_BYTES   152                          /* that are read at once */
+#define SIZE_MOST    (SKEP_INTERP_TABLE_MOST / 4) /* words of instructions, a line each */
 #define ADDRESS_MASK INT32_MAX
 
 #define IMM_CNT      54

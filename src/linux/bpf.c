@@ -11,9 +11,12 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "linux/newer.h"
 
 enum { LOAD_TRIES = 5 };
 
@@ -86,6 +89,16 @@ int skep_bpf_map_update(int map_fd, const void *key, const void *value, uint64_t
 int skep_bpf_map_delete(int map_fd, const void *key)
 {
 	return map_elem(BPF_MAP_DELETE_ELEM, map_fd, key, NULL, 0);
+}
+
+int skep_bpf_map_take(int map_fd, const void *key, void *ret_value)
+{
+	int err = map_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, map_fd, key, ret_value, 0);
+
+	if (err != -KERNEL_ENOTSUPP)
+		return err;
+	err = map_elem(BPF_MAP_LOOKUP_ELEM, map_fd, key, ret_value, 0);
+	return err ? err : skep_bpf_map_delete(map_fd, key);
 }
 
 int skep_bpf_map_next_key(int map_fd, const void *key, void *ret_next)
@@ -191,4 +204,13 @@ int skep_bpf_open_id(enum bpf_cmd cmd, uint32_t id)
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_id = id;
 	return sys_bpf(cmd, &attr, sizeof(attr));
+}
+
+void *skep_bpf_mmap(size_t bytes, int prot, int map_fd, off_t off)
+{
+	void *at = mmap(NULL, bytes, prot, MAP_SHARED, map_fd, off);
+
+	if (at != MAP_FAILED)
+		madvise(at, bytes, MADV_DONTFORK);
+	return at;
 }

@@ -22,6 +22,8 @@ int skep_bpf(enum bpf_cmd cmd, union bpf_attr *attr, size_t size);
 int skep_bpf_map_lookup(int map_fd, const void *key, void *ret_value, uint64_t flags);
 int skep_bpf_map_update(int map_fd, const void *key, const void *value, uint64_t flags);
 int skep_bpf_map_delete(int map_fd, const void *key);
+/** Look up and delete: at once since Linux 5.14, before that what is written in between is lost. */
+int skep_bpf_map_take(int map_fd, const void *key, void *ret_value);
 /** @key NULL: the first key. -ENOENT: no further key. */
 int skep_bpf_map_next_key(int map_fd, const void *key, void *ret_next);
 /** One batch; *count in: room, out: filled. -ENOENT with *count set: the last batch.
@@ -42,6 +44,10 @@ int skep_bpf_info(int fd, void *ret_info, size_t size);
 int skep_bpf_next_id(enum bpf_cmd cmd, uint32_t id, uint32_t *ret_next);
 /** By BPF_MAP_GET_FD_BY_ID and its like. Return a descriptor | -errno */
 int skep_bpf_open_id(enum bpf_cmd cmd, uint32_t id);
+
+/** Memory of a map or ring buffer from @off on, ours and the kernel's: no process that we start has
+ *  it. Return MAP_FAILED as mmap() does */
+void *skep_bpf_mmap(size_t bytes, int prot, int map_fd, off_t off);
 
 int skep_perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group_fd,
 			 unsigned long flags);

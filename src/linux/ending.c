@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 void skep_ending_signals(sigset_t *ret)
 {
@@ -28,4 +29,20 @@ int skep_ending_fd(void)
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int skep_ending_peek_fd(void)
+{
+	sigset_t mask;
+
+	skep_ending_signals(&mask);
+	return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+void skep_ending_take(int fd)
+{
+	struct signalfd_siginfo info;
+
+	while (read(fd, &info, sizeof(info)) == sizeof(info))
+		;
 }

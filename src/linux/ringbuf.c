@@ -66,12 +66,12 @@ void skep_ringbuf_free(struct skep_ringbuf *ring)
 
 static int map_pages(struct skep_ringbuf *ring, int map_fd)
 {
-	void *at = mmap(NULL, ring->page, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
+	void *at = skep_bpf_mmap(ring->page, PROT_READ | PROT_WRITE, map_fd, 0);
 
 	if (at == MAP_FAILED)
 		return -errno;
 	ring->consumer = at;
-	at = mmap(NULL, ring->page, PROT_READ, MAP_SHARED, map_fd, (off_t)ring->page);
+	at = skep_bpf_mmap(ring->page, PROT_READ, map_fd, (off_t)ring->page);
 	if (at == MAP_FAILED)
 		return -errno;
 	ring->producer = at;
@@ -87,8 +87,7 @@ static int move_window(struct skep_ringbuf *ring, size_t off, size_t need)
 	len = len < WINDOW_BYTES ? WINDOW_BYTES : len;
 	len = len < most ? len : most;
 	unmap_window(ring);
-	void *at = mmap(NULL, len, PROT_READ, MAP_SHARED, ring->map_fd,
-			(off_t)(2 * ring->page + from));
+	void *at = skep_bpf_mmap(len, PROT_READ, ring->map_fd, (off_t)(2 * ring->page + from));
 	if (at == MAP_FAILED)
 		return -errno;
 	ring->window = at;

@@ -5,6 +5,7 @@
  * call may be the last that a function does. Stacks are written from the outside in, so a stack
  * that does not begin where threads do (roots.def) has first a frame that says why.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,6 +45,15 @@ void skep_namer_done(struct skep_namer *namer)
 	skep_vec_done(&namer->has_asked);
 	skep_ksyms_free(namer->ksyms);
 	skep_usyms_free(namer->usyms);
+}
+
+void skep_namer_renew(struct skep_namer *namer)
+{
+	const struct skep_namer_losses lost = namer->lost;
+
+	skep_namer_done(namer);
+	skep_namer_init(namer, namer->with_lines);
+	namer->lost = lost;
 }
 
 void skep_namer_begin(struct skep_namer *namer, struct skep_profile *profile)
@@ -284,8 +294,9 @@ static void get(struct skep_namer *namer, struct stack *stack)
 
 /* --- What an interpreter runs ----------------------------------------------------------------- */
 
-/* Lay the interpreter's frames beside the stack's, by the names of these. */
-static void merge_by_names(struct skep_namer *namer, const struct stack *stack)
+/* Lay the interpreter's frames beside the stack's, by the names of its @frames. */
+static void merge_by_names(struct skep_namer *namer, const struct stack *stack,
+			   const uint64_t *frames)
 {
 	bool is_evaluator[SKEP_PROFILER_FRAMES_MOST];
 	enum skep_unwind_end end = skep_map_stack_end(namer->maps, stack->key->stack_id);
@@ -293,28 +304,37 @@ static void merge_by_names(struct skep_namer *namer, const struct stack *stack)
 	for (uint32_t i = 0; i < stack->n; i++) {
 		const struct place place = place_at(namer, stack, i);
 		struct skep_symbol symbol;
+		is_evaluator[i] = i < SKEP_UNWIND_FRAMES_MOST && frames[i / 64] >> i % 64 & 1;
+		if (!is_evaluator[i])
+			continue;
 		look_up(namer, &place, &symbol);
-		is_evaluator[i] = skep_interp_is_evaluator(symbol.name);
+		is_evaluator[i] =
+			skep_interp_is_evaluator(namer->interp_stack.version, symbol.name);
 	}
 	const struct skep_interp_rest rest = skep_interp_merge(
 		&namer->interp_stack, is_evaluator, stack->n,
 		end == SKEP_UNWIND_ROOT || end == SKEP_UNWIND_GUESSED, namer->runs);
 	namer->outer = rest.outer;
-	namer->n_displaced += rest.n_displaced;
+	namer->lost.n_displaced += rest.n_displaced;
 }
 
 static void merge(struct skep_namer *namer, struct stack *stack)
 {
-	stack->is_interpreted =
-		stack->n && stack->is_user && namer->interp &&
-		!skep_map_stack_interp(namer->maps, stack->key->stack_id, &namer->interp_stack);
-	if (!stack->is_interpreted)
+	uint64_t frames[SKEP_UNWIND_FRAME_WORDS];
+
+	if (!stack->n || !stack->is_user || !namer->interp)
+		return;
+	int err = skep_map_stack_interp(namer->maps, stack->key->stack_id, frames,
+					&namer->interp_stack);
+	namer->lost.n_chainless += err && err != -ENOENT;
+	stack->is_interpreted = !err;
+	if (err)
 		return;
 	namer->outer = (struct skep_interp_run){0};
 	if (namer->interp_stack.version == SKEP_INTERP_HOTSPOT)
 		skep_interp_place(&namer->interp_stack, stack->n, namer->runs);
 	else
-		merge_by_names(namer, stack);
+		merge_by_names(namer, stack, frames);
 	skep_interp_names_note(namer->interp, stack->key->pid, &namer->interp_stack);
 }
 
@@ -336,7 +356,7 @@ static uint32_t add_interpreted(struct skep_namer *namer, const struct stack *st
 
 	if (!at->code) /* no frame, but a call from C */
 		return node;
-	namer->n_unread += !skep_interp_names_find(namer->interp, stack->key->pid, at, &name);
+	namer->lost.n_unread += !skep_interp_names_find(namer->interp, stack->key->pid, at, &name);
 	const struct skep_profile_frame frame = {
 		.name = skep_profile_text(namer->profile, name.function),
 		.module = skep_profile_text(namer->profile, name.file),

@@ -22,8 +22,11 @@ struct skep_namer {
 	SKEP_VEC(bool) has_asked;           /* for a module's build, by the number of its path */
 	bool with_lines;
 	struct skep_interp_names *interp; /* borrowed; NULL: interpreters are not looked into */
-	uint64_t n_unread,
-		n_displaced; /* of their frames: without a name, that do not fit the stack */
+	struct skep_namer_losses {
+		/* of their frames: without a name, that do not fit the stack */
+		uint64_t n_unread, n_displaced;
+		uint64_t n_chainless; /* stacks that have lost them */
+	} lost;
 	uint64_t addrs[SKEP_PROFILER_FRAMES_MOST];
 	/* what stands in place of each, of this stack */
 	struct skep_interp_run runs[SKEP_PROFILER_FRAMES_MOST];
@@ -61,6 +64,8 @@ void skep_prepared_done(struct skep_prepared *prepared);
 /* frames.c */
 void skep_namer_init(struct skep_namer *namer, bool with_lines);
 void skep_namer_done(struct skep_namer *namer);
+/** Begin anew, as all that was named is kept: but for what was lost, which is counted on. */
+void skep_namer_renew(struct skep_namer *namer);
 /** What is named from here on is for @profile, borrowed. */
 void skep_namer_begin(struct skep_namer *namer, struct skep_profile *profile);
 /** The node of a stack of both halves below @node. */
@@ -89,7 +94,8 @@ const char *skep_groups_path(struct skep_groups *groups, uint64_t id);
 
 /* stacks.c: numbers of stacks that an interval has seen. */
 struct skep_stack_ids {
-	SKEP_VEC(uint32_t) of[2 /* kernel, user */]; /* sorted after skep_stack_ids_forget() */
+	/* those of the interval before are sorted, each once */
+	SKEP_VEC(uint32_t) of[SKEP_STACK_KIND_CNT];
 };
 struct skep_stacks_seen {
 	struct skep_stack_ids before, now;

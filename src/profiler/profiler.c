@@ -7,10 +7,11 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/vec.h"
 #include "profiler/impl.h"
 
 #define RENEW_EACH  32                                         /* intervals */
-#define LOSSES_MOST (SKEP_LOSS_CNT + SKEP_UNWIND_LOSS_CNT + 7) /* see tell_losses() */
+#define LOSSES_MOST (SKEP_LOSS_CNT + SKEP_UNWIND_LOSS_CNT + 8) /* see tell_losses() */
 
 struct skep_profiler {
 	struct skep_profiler_wish wish;
@@ -19,10 +20,13 @@ struct skep_profiler {
 	struct skep_live *live;
 	struct skep_namer namer;
 	struct skep_watch *watch;    /* of what processes map; NULL: not allowed */
+	uint64_t n_unwatched;        /* that were lost by those before it */
 	uint64_t began_ns, start_ns; /* by CLOCK_MONOTONIC, and since 1970 */
 	struct skep_groups groups;
 	struct skep_stacks_seen seen;
 	uint64_t told[LOSSES_MOST]; /* losses that a profile had */
+	/* The same of trouble with lines, two each, of the names that there are now. */
+	SKEP_VEC(uint64_t) told_lines;
 };
 
 static uint64_t now_ns(clockid_t clock)
@@ -123,6 +127,7 @@ void skep_profiler_close(struct skep_profiler *profiler)
 	skep_stacks_seen_done(&profiler->seen);
 	skep_buf_done(&profiler->text);
 	skep_buf_done(&profiler->allocator);
+	skep_vec_done(&profiler->told_lines);
 	free(profiler);
 }
 
@@ -171,6 +176,11 @@ static void lose(struct skep_profile *profile, const char *what, uint64_t n, uin
 	*told = n;
 }
 
+static uint64_t n_unwatched(const struct skep_profiler *profiler)
+{
+	return profiler->n_unwatched + (profiler->watch ? skep_watch_lost(profiler->watch) : 0);
+}
+
 static void tell_losses(struct skep_profiler *profiler, struct skep_profile *profile)
 {
 	static const char *const causes[SKEP_LOSS_CNT] = {
@@ -189,28 +199,36 @@ static void tell_losses(struct skep_profiler *profiler, struct skep_profile *pro
 	for (int i = 0; i < SKEP_UNWIND_LOSS_CNT; i++)
 		lose(profile, skep_unwind_loss_words(i), losses.unwinding.n[i], told++);
 	lose(profile, "frames of interpreted functions whose names could not be read",
-	     profiler->namer.n_unread, told++);
+	     profiler->namer.lost.n_unread, told++);
+	lose(profile, "stacks without what the interpreter ran, which was not kept",
+	     profiler->namer.lost.n_chainless, told++);
 	lose(profile, "readings of such names that were given up: the memory did not answer",
 	     profiler->namer.interp ? skep_interp_names_given_up(profiler->namer.interp) : 0,
 	     told++);
 	lose(profile, "frames of interpreted functions that may not stand where they belong",
-	     profiler->namer.n_displaced, told++);
-	lose(profile, causes[SKEP_LOSS_MAPPING],
-	     profiler->watch ? skep_watch_lost(profiler->watch) : 0, told);
+	     profiler->namer.lost.n_displaced, told++);
+	lose(profile, causes[SKEP_LOSS_MAPPING], n_unwatched(profiler), told);
 }
 
-/* One that had an answer for every address still was not read whole. */
-static void tell_trouble_with_lines(const struct skep_profiler *profiler,
-				    struct skep_profile *profile)
+static void lose_lines(struct skep_profile *profile, const struct skep_lines_trouble *trouble,
+		       bool is_partial, uint64_t *told)
+{
+	_cleanup_buf_ struct skep_buf what = {0};
+
+	skep_lines_trouble_words(trouble, is_partial, &what);
+	lose(profile, what.data, is_partial ? trouble->n_partial : trouble->n, told);
+}
+
+static void tell_trouble_with_lines(struct skep_profiler *profiler, struct skep_profile *profile)
 {
 	struct skep_lines_trouble trouble;
 
 	for (size_t i = 0; skep_usyms_lines_trouble(profiler->namer.usyms, i, &trouble); i++) {
-		_cleanup_buf_ struct skep_buf what = {0};
-		skep_buf_printf(&what,
-				"addresses without source lines, the DWARF of %s is not read: %s",
-				trouble.path, trouble.why);
-		skep_profile_lose(profile, what.data, trouble.n ? trouble.n : 1);
+		while (profiler->told_lines.len < 2 * (i + 1))
+			skep_vec_push(&profiler->told_lines, 0);
+		uint64_t *told = profiler->told_lines.data + 2 * i;
+		lose_lines(profile, &trouble, false, told);
+		lose_lines(profile, &trouble, true, told + 1);
 	}
 }
 
@@ -255,8 +273,7 @@ static int collect(struct skep_profiler *profiler, const struct moment *end,
 		return skep_diag_fail(diag, err, SKEP_DIAG_RUN_MAPS, SKEP_NOWHERE, strerror(-err));
 	}
 	tell_losses(profiler, &profile);
-	if (!seen)
-		tell_trouble_with_lines(profiler, &profile);
+	tell_trouble_with_lines(profiler, &profile);
 	profiler->began_ns = end->ns;
 	profiler->start_ns = end->real_ns;
 	*ret = profile;
@@ -279,10 +296,11 @@ int skep_profiler_finish(struct skep_profiler *profiler, struct skep_profile *re
  * begins anew: with modules of the kernel that have come since, too. */
 static void renew_names(struct skep_profiler *profiler)
 {
+	profiler->n_unwatched = n_unwatched(profiler);
 	skep_watch_free(profiler->watch);
 	profiler->watch = NULL;
-	skep_namer_done(&profiler->namer);
-	skep_namer_init(&profiler->namer, profiler->wish.with_lines);
+	skep_namer_renew(&profiler->namer);
+	profiler->told_lines.len = 0;
 	watch(profiler);
 }
 

@@ -37,12 +37,15 @@ const struct skep_code_range *skep_code_at(const struct skep_code *code, uint64_
 	return NULL;
 }
 
-bool skep_code_is_named(const struct skep_code *code, const struct skep_elf_sym *sym)
+bool skep_code_may_be(uint8_t type)
 {
-	if (sym->type != STT_FUNC && sym->type != STT_GNU_IFUNC && sym->type != STT_NOTYPE)
-		return false;
-	/* "$x", "$d": where code and data change over, on ARM. */
-	return sym->name[0] != '$' && skep_code_at(code, sym->addr);
+	return type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE;
+}
+
+/* "$x", "$d": where code and data change over, on ARM. */
+bool skep_code_is_name(const char *name)
+{
+	return name[0] && name[0] != '$';
 }
 
 uint32_t skep_code_rank(const struct skep_elf_sym *sym)

@@ -25,8 +25,10 @@ struct skep_code {
 void skep_code_find(const struct skep_elf *elf, struct skep_code *ret);
 /** The range that holds @addr, or NULL. */
 const struct skep_code_range *skep_code_at(const struct skep_code *code, uint64_t addr);
-/** Is @sym the name of code? */
-bool skep_code_is_named(const struct skep_code *code, const struct skep_elf_sym *sym);
+/** May a symbol of @type (STT_*) be one of code? */
+bool skep_code_may_be(uint8_t type);
+/** Is it a name for people? */
+bool skep_code_is_name(const char *name);
 /** Of several names of one address that of the highest rank is a person's: functions before
  *  labels, sized before unsized, exported before local, fewer leading '_', strong before weak. */
 uint32_t skep_code_rank(const struct skep_elf_sym *sym);

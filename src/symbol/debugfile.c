@@ -31,7 +31,23 @@ struct search {
 	const uint8_t *id; /* build-id */
 	size_t id_len;
 	uint32_t crc; /* of the debug link */
+	int no_fd;    /* -EMFILE, -ENFILE: something could not be looked at, for that; 0 */
 };
+
+/* Return a descriptor, or below 0 */
+static int open_candidate(struct search *search, int root_fd, const char *path)
+{
+	int fd = skep_procroot_file(root_fd, path);
+
+	if (skep_fd_is_short(fd))
+		search->no_fd = fd;
+	return fd;
+}
+
+static int not_found(const struct search *search)
+{
+	return search->no_fd ? search->no_fd : -ENOENT;
+}
 
 int skep_debugfile_crc(int fd, uint32_t *ret)
 {
@@ -67,11 +83,10 @@ static bool same_build_id(const struct skep_elf *elf, const struct search *searc
 	       memcmp(id, search->id, search->id_len) == 0;
 }
 
-static int try_build_id(const struct search *search, int root_fd, const char *path,
-			struct skep_elf **ret)
+static int try_build_id(struct search *search, int root_fd, const char *path, struct skep_elf **ret)
 {
 	_cleanup_elf_ struct skep_elf *elf = NULL;
-	int fd = skep_procroot_file(root_fd, path);
+	int fd = open_candidate(search, root_fd, path);
 
 	if (fd < 0 || skep_elf_open_fd(fd, path, &elf, NULL) < 0 || !same_build_id(elf, search))
 		return -ENOENT;
@@ -80,7 +95,7 @@ static int try_build_id(const struct search *search, int root_fd, const char *pa
 }
 
 /* The host's copy will do for a container's file: the build-id says they are the same. */
-static int by_build_id(const struct search *search, struct skep_elf **ret)
+static int by_build_id(struct search *search, struct skep_elf **ret)
 {
 	char path[PATH_MAX] = DEBUG_ROOT "/.build-id/";
 	size_t len = strlen(path);
@@ -96,9 +111,9 @@ static int by_build_id(const struct search *search, struct skep_elf **ret)
 	return search->root_fd < 0 ? -ENOENT : try_build_id(search, search->root_fd, path, ret);
 }
 
-static int try_link(const struct search *search, const char *path, struct skep_elf **ret)
+static int try_link(struct search *search, const char *path, struct skep_elf **ret)
 {
-	_cleanup_close_ int fd = skep_procroot_file(search->root_fd, path);
+	_cleanup_close_ int fd = open_candidate(search, search->root_fd, path);
 	uint32_t crc = 0;
 
 	if (fd < 0 || skep_debugfile_crc(fd, &crc) < 0 || crc != search->crc)
@@ -135,11 +150,13 @@ int skep_debugfile_open(const struct skep_elf *elf, const char *path, int root_f
 	struct search search = {.elf = elf, .root_fd = root_fd};
 
 	search.id_len = skep_elf_build_id(elf, &search.id);
-	return by_build_id(&search, ret) == 0 ? 0 : by_link(&search, path, ret);
+	if (by_build_id(&search, ret) == 0 || by_link(&search, path, ret) == 0)
+		return 0;
+	return not_found(&search);
 }
 
 /* A path that is not whole begins where the file is that has it, links followed. */
-static int by_alt_name(const struct search *search, const char *name, struct skep_elf **ret)
+static int by_alt_name(struct search *search, const char *name, struct skep_elf **ret)
 {
 	char link[64], path[PATH_MAX];
 	const char *slash;
@@ -170,5 +187,7 @@ int skep_debugfile_open_alt(const struct skep_elf *elf, int root_fd, struct skep
 		return -ENOENT;
 	search.id = (const uint8_t *)end + 1;
 	search.id_len = section.size - (size_t)(end + 1 - name);
-	return by_alt_name(&search, name, ret) == 0 ? 0 : by_build_id(&search, ret);
+	if (by_alt_name(&search, name, ret) == 0 || by_build_id(&search, ret) == 0)
+		return 0;
+	return not_found(&search);
 }

@@ -12,14 +12,14 @@ struct skep_elf;
  * if -1): by build-id below /usr/lib/debug/.build-id, else by debug link beside
  * the file, in .debug/ there, and below /usr/lib/debug. A candidate counts only
  * if its build-id, or its CRC, is the one asked for.
- * Return 0 | -ENOENT
+ * Return 0 | -ENOENT | -EMFILE, -ENFILE it may be there: no descriptor was left to look
  */
 int skep_debugfile_open(const struct skep_elf *elf, const char *path, int root_fd,
 			struct skep_elf **ret);
 /**
  * Open the supplementary file of @elf, a file with DWARF that dwz made smaller: where
  * .gnu_debugaltlink says, from where @elf is if that is no whole path; else by build-id, as above.
- * Return 0 | -ENOENT it needs none, or it is not there (*ret_needed tells)
+ * Return 0 | -ENOENT it needs none, or it is not there (*ret_needed tells) | -EMFILE, -ENFILE
  */
 int skep_debugfile_open_alt(const struct skep_elf *elf, int root_fd, struct skep_elf **ret,
 			    bool *ret_needed);

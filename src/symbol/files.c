@@ -27,8 +27,9 @@
 #include "linux/procroot.h"
 #include "linux/vdso.h"
 
-/* A slot whose mapping led to no file; tried once per set of mappings. */
+/* Slots whose mapping led to no file; tried once per set of mappings. */
 #define NO_FILE UINT32_MAX
+#define NO_FD   (UINT32_MAX - 1) /* or to one, but there was no descriptor for it */
 
 void skep_files_init(struct skep_files *files)
 {
@@ -133,12 +134,13 @@ static void build_elf(struct skep_file *file, const struct skep_elf *elf, bool w
 	_cleanup_close_ int root_fd = skep_procroot_open(file->pid);
 	_cleanup_elf_ struct skep_elf *debug = NULL;
 	bool has_symtab = skep_elf_has_symtab(elf);
+	int err = 0;
 
 	if (!has_symtab || (wants_lines && !skep_line_source_is_in(elf)))
-		skep_debugfile_open(elf, file->path, root_fd, &debug);
+		err = skep_debugfile_open(elf, file->path, root_fd, &debug);
 	skep_table_build(elf, has_symtab ? NULL : debug, &file->table);
 	if (wants_lines)
-		skep_line_source_take(&file->lines, debug ? debug : elf, root_fd);
+		skep_line_source_take(&file->lines, debug ? debug : elf, root_fd, err);
 }
 
 static void account(struct skep_files *files, struct skep_file *file)
@@ -161,27 +163,34 @@ static void build(struct skep_files *files, struct skep_file *file)
 	account(files, file);
 }
 
+/* Return it | -errno */
 static int open_checked(int root_fd, const char *path, const struct skep_mapping *m)
 {
 	_cleanup_close_ int fd = skep_procroot_file(root_fd, path);
 	struct stat st;
 
 	/* Not the device: some file systems show another one in maps than in stat(). */
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != m->inode)
-		return -1;
-	return TAKE_FD(fd);
+	if (fd < 0)
+		return fd;
+	return fstat(fd, &st) < 0 || st.st_ino != m->inode ? -ENOENT : TAKE_FD(fd);
 }
 
+static void map_link(pid_t pid, const struct skep_mapping *m, char *ret, size_t size)
+{
+	snprintf(ret, size, "/proc/%d/map_files/%llx-%llx", (int)pid, (unsigned long long)m->start,
+		 (unsigned long long)m->end);
+}
+
+/* Return it | -errno */
 int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m)
 {
 	_cleanup_close_ int root_fd = -1;
 	char link[128];
 	int fd;
 
-	snprintf(link, sizeof(link), "/proc/%d/map_files/%llx-%llx", (int)pid,
-		 (unsigned long long)m->start, (unsigned long long)m->end);
+	map_link(pid, m, link, sizeof(link));
 	fd = open_checked(-1, link, m);
-	if (fd >= 0)
+	if (fd >= 0 || skep_fd_is_short(fd))
 		return fd;
 	root_fd = skep_procroot_open(pid);
 	if (root_fd >= 0 && path[0] == '/' && !m->deleted)
@@ -194,19 +203,42 @@ int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m)
 	return fd;
 }
 
+static struct skep_file_key key_from(const struct stat *st)
+{
+	return (struct skep_file_key){
+		.dev = st->st_dev,
+		.inode = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.mtime_ns = st->st_mtim.tv_sec * 1000000000LL + st->st_mtim.tv_nsec,
+	};
+}
+
 bool skep_files_key(int fd, struct skep_file_key *ret)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return false;
-	*ret = (struct skep_file_key){
-		.dev = st.st_dev,
-		.inode = st.st_ino,
-		.size = (uint64_t)st.st_size,
-		.mtime_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec,
-	};
+	*ret = key_from(&st);
 	return true;
+}
+
+/* The very file, if it is known: looked at, not opened. Most that processes map are, and where the
+ * file system has no generations each process that begins asks for all of its own. */
+static struct skep_file *find_mapped(struct skep_files *files, pid_t pid,
+				     const struct skep_mapping *m)
+{
+	char link[128];
+	struct stat st;
+
+	map_link(pid, m, link, sizeof(link));
+	if (stat(link, &st) < 0 || st.st_ino != m->inode)
+		return NULL;
+	const struct skep_file_key key = key_from(&st);
+	struct skep_file *file = find_key(files, &key);
+	if (file)
+		file->last_use = ++files->clock;
+	return file;
 }
 
 static struct skep_file *add_file(struct skep_files *files, pid_t pid, const char *path, int fd)
@@ -255,17 +287,24 @@ static struct skep_file *add_vdso(struct skep_files *files, pid_t pid, const str
 	return file;
 }
 
+/* NULL: *ret_none is how there is none. */
 static struct skep_file *resolve(struct skep_files *files, pid_t pid, const struct skep_maps *maps,
-				 const struct skep_mapping *m)
+				 const struct skep_mapping *m, uint32_t *ret_none)
 {
 	const char *path = maps->paths + m->path;
 	int fd;
 
+	*ret_none = NO_FILE;
 	if (strcmp(path, "[vdso]") == 0)
 		return add_vdso(files, pid, m);
 	if (!m->inode)
 		return NULL;
+	struct skep_file *known = find_mapped(files, pid, m);
+	if (known)
+		return known;
 	fd = skep_files_open(pid, path, m);
+	if (skep_fd_is_short(fd))
+		*ret_none = NO_FD;
 	return fd < 0 ? NULL : add_file(files, pid, path, fd);
 }
 
@@ -289,14 +328,15 @@ static struct skep_file *get(struct skep_files *files, pid_t pid, const struct s
 			     struct skep_mapping *m)
 {
 	struct skep_file *file;
+	uint32_t none;
 
-	if (m->file_slot == NO_FILE)
+	if (m->file_slot >= NO_FD)
 		return NULL;
 	file = &files->slots[m->file_slot];
 	if (m->file_gen && file->gen == m->file_gen)
 		return file;
-	file = resolve(files, pid, maps, m);
-	m->file_slot = file ? (uint32_t)(file - files->slots) : NO_FILE;
+	file = resolve(files, pid, maps, m, &none);
+	m->file_slot = file ? (uint32_t)(file - files->slots) : none;
 	m->file_gen = file ? file->gen : 0;
 	if (file && m->generation) {
 		file->map_dev = m->dev;
@@ -304,6 +344,11 @@ static struct skep_file *get(struct skep_files *files, pid_t pid, const struct s
 	}
 	share(maps, m);
 	return file;
+}
+
+bool skep_files_lacks_fd(const struct skep_mapping *m)
+{
+	return m->file_slot == NO_FD;
 }
 
 bool skep_files_share(struct skep_files *files, struct skep_mapping *m)

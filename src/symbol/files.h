@@ -50,9 +50,10 @@ struct skep_files {
 	struct skep_keeper reading; /* of what is in no file, see linux/vdso.h */
 };
 
-/** The file of mapping @m of @pid, whose path there is @path, for reading; -1: it is not to be had. */
+/** The file of mapping @m of @pid, whose path there is @path, for reading; -errno: it is not to
+ *  be had. */
 int skep_files_open(pid_t pid, const char *path, const struct skep_mapping *m);
-/** What tells a file from others, and from what it was before it was written. False: nothing can. */
+/** What tells a file from others, and from what it was before a change. False: nothing can. */
 bool skep_files_key(int fd, struct skep_file_key *ret);
 
 void skep_files_init(struct skep_files *files);
@@ -62,6 +63,8 @@ bool skep_files_pin(struct skep_files *files, pid_t pid, const struct skep_maps 
 		    struct skep_mapping *m);
 /** Take the file for @m that another mapping of the same inode led to. False: none is known. */
 bool skep_files_share(struct skep_files *files, struct skep_mapping *m);
+/** Is it for want of a descriptor that @m led to no file? */
+bool skep_files_lacks_fd(const struct skep_mapping *m);
 /** The table of mapping @m of @pid; good until the next call. NULL: no file, or unreadable. */
 const struct skep_table *skep_files_table(struct skep_files *files, pid_t pid,
 					  const struct skep_maps *maps, struct skep_mapping *m);

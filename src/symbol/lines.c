@@ -4,21 +4,30 @@
  *
  * Of a worker nothing is kept but its answers, so that it may be ended when there are too many, and
  * started again.
+ *
+ * Each address that is not answered, or not whole, counts once, for the file that it is of and the
+ * reason. None is waited for while a signal waits to end us, and all files share a budget of time.
  */
 #include "symbol/lines.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 
 #include <skep/elf.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/overlay.h"
 #include "dwarf/worker.h"
+#include "linux/ending.h"
 #include "symbol/debugfile.h"
 #include "symbol/files.h"
 #include "symbol/names.h"
+
+#define BUDGET_SHARE 10           /* of time; the budget is beside it */
+#define NO_FILE      (1ull << 32) /* in place of a generation, with a process's number */
 
 /* --- Where the DWARF is ---------------------------------------------------------------------- */
 
@@ -47,22 +56,32 @@ bool skep_line_source_is_in(const struct skep_elf *elf)
 	return false;
 }
 
+/* Return it, the caller's | -errno */
 static int keep_fd(const struct skep_elf *elf)
 {
-	return fcntl(skep_elf_fd(elf), F_DUPFD_CLOEXEC, 0);
+	int fd = fcntl(skep_elf_fd(elf), F_DUPFD_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
 }
 
-void skep_line_source_take(struct skep_line_source *source, const struct skep_elf *elf, int root_fd)
+void skep_line_source_take(struct skep_line_source *source, const struct skep_elf *elf, int root_fd,
+			   int err)
 {
 	_cleanup_elf_ struct skep_elf *alt = NULL;
 	bool needs_alt;
 
-	if (!skep_line_source_is_in(elf))
+	if (!skep_line_source_is_in(elf)) {
+		source->err = err == -ENOENT ? 0 : err;
 		return;
-	source->fd = keep_fd(elf);
-	if (skep_debugfile_open_alt(elf, root_fd, &alt, &needs_alt) == 0)
-		source->alt_fd = keep_fd(alt);
-	source->lacks_alt = needs_alt && source->alt_fd < 0;
+	}
+	int fd = keep_fd(elf);
+	source->fd = fd < 0 ? -1 : fd;
+	source->err = fd < 0 ? fd : 0;
+	fd = skep_debugfile_open_alt(elf, root_fd, &alt, &needs_alt);
+	if (!fd)
+		fd = keep_fd(alt);
+	source->alt_fd = fd < 0 ? -1 : fd;
+	source->alt_err = needs_alt && fd < 0 ? fd : 0;
 }
 
 /* --- Asking ---------------------------------------------------------------------------------- */
@@ -86,55 +105,121 @@ static void make_room(struct skep_files *files)
 	}
 }
 
-static int start(struct skep_files *files, struct skep_file *file)
+static int start(struct skep_lines *lines, struct skep_files *files, struct skep_file *file)
 {
-	int err = skep_overlay_load();
+	struct skep_line_source *source = &file->lines;
+	int err = source->err ? source->err : skep_overlay_load();
 
 	if (err)
 		return err;
 	make_room(files);
-	return skep_dwarf_worker_start(file->lines.fd, file->lines.alt_fd, &file->lines.worker);
+	return skep_dwarf_worker_start(source->fd, source->alt_fd, lines->ending_fd,
+				       &source->worker);
 }
 
-static void report(struct skep_lines *lines, struct skep_file *file, const char *why,
-		   struct skep_names *names)
+/* One file may be met again and again, as another build, in another container. */
+static struct skep_lines_trouble *find_trouble(struct skep_lines *lines, const char *path,
+					       const char *why)
+{
+	if (lines->troubles.len >= SKEP_LINES_TROUBLES_MOST) {
+		path = "other files";
+		why = "of several reasons";
+	}
+	skep_vec_foreach (struct skep_lines_trouble, trouble, &lines->troubles) {
+		if (!strcmp(trouble->path, path) && !strcmp(trouble->why, why))
+			return trouble;
+	}
+	skep_vec_push(&lines->troubles, ((struct skep_lines_trouble){.path = path, .why = why}));
+	return skep_vec_last(&lines->troubles);
+}
+
+/* Of one address nothing is known, or not all (@is_partial), for @why. */
+static void lose(struct skep_lines *lines, const char *path, const char *why, bool is_partial,
+		 struct skep_names *names)
+{
+	path = skep_names_plain(names, path);
+	why = skep_names_plain(names, why);
+	struct skep_lines_trouble *trouble = find_trouble(lines, path ? path : "", why ? why : "");
+	*(is_partial ? &trouble->n_partial : &trouble->n) += 1;
+}
+
+void skep_lines_trouble_words(const struct skep_lines_trouble *trouble, bool is_partial,
+			      struct skep_buf *ret)
+{
+	skep_buf_printf(ret,
+			is_partial
+				? "addresses of which not all source lines may be known, the DWARF "
+				  "of %s is not read whole: %s"
+				: "addresses without source lines, the DWARF of %s is not read: %s",
+			trouble->path, trouble->why);
+}
+
+static bool has_time(const struct skep_lines *lines)
+{
+	return lines->waited_ns <
+	       lines->budget_ns + (skep_clock_ns() - lines->began_ns) / BUDGET_SHARE;
+}
+
+static bool is_ending(const struct skep_lines *lines)
+{
+	struct pollfd ending = {.fd = lines->ending_fd, .events = POLLIN};
+
+	return poll(&ending, 1, 0) > 0;
+}
+
+/* Return as skep_dwarf_worker_ask(), or -errno: there is no worker */
+static int ask_worker(struct skep_lines *lines, struct skep_files *files, struct skep_file *file,
+		      uint64_t addr, struct skep_dwarf_answer *ret)
 {
 	struct skep_line_source *source = &file->lines;
+	uint64_t before_ns = skep_clock_ns();
+	int err = 0;
 
-	if (!source->trouble) {
-		const char *path = skep_names_plain(names, file->path);
-		why = skep_names_plain(names, why);
-		skep_vec_push(&lines->troubles, ((struct skep_lines_trouble){
-							.path = path ? path : "",
-							.why = why ? why : "",
-						}));
-		source->trouble = (uint32_t)lines->troubles.len;
-	}
+	if (is_ending(lines))
+		return -ECANCELED;
+	if (!source->worker)
+		err = start(lines, files, file);
+	if (err)
+		return err;
+	err = skep_dwarf_worker_ask(source->worker, addr, ret);
+	lines->waited_ns += skep_clock_ns() - before_ns;
+	if (err == -ECANCELED) /* another one will begin anew */
+		skep_dwarf_worker_stop(TAKE_PTR(source->worker));
+	return err;
 }
 
-/* Return 0 | -ENOENT nothing is known | another error: for trouble with the file, which is told */
+/* Of one that has none, the words are those of @err. */
+static const char *why_not(const struct skep_line_source *source, int err)
+{
+	const char *why = source->worker ? skep_dwarf_worker_why(source->worker) : NULL;
+
+	if (err == -ECANCELED)
+		return "a signal ended the reading";
+	if (source->alt_err && source->alt_err != -ENOENT)
+		return strerror(-source->alt_err);
+	return why ? why : strerror(-err);
+}
+
+/* Return 0 | -ENOENT nothing is known | another error: for trouble with the file, which is noted */
 static int ask(struct skep_lines *lines, struct skep_files *files, struct skep_file *file,
 	       uint64_t addr, struct skep_names *names, struct skep_dwarf_answer *ret)
 {
 	struct skep_line_source *source = &file->lines;
-	const char *why =
-		source->lacks_alt ? "the file that it shares with others is not there" : NULL;
+	const char *why;
+	int err;
 
-	if (source->is_over)
-		return -EPIPE;
-	int err = source->worker ? 0 : start(files, file);
-	if (err) {
-		source->is_over = true;
-		report(lines, file, strerror(-err), names);
-		return err;
+	if (source->is_over || !has_time(lines)) {
+		why = source->is_over ? source->why : "reading files has taken too long";
+		lose(lines, file->path, why, false, names);
+		return source->is_over ? -EPIPE : -ETIME;
 	}
-	err = skep_dwarf_worker_ask(source->worker, addr, ret);
-	if (skep_dwarf_worker_why(source->worker))
-		why = skep_dwarf_worker_why(source->worker);
-	if (why)
-		report(lines, file, why, names);
+	err = ask_worker(lines, files, file, addr, ret);
+	why = why_not(source, err);
+	if (err != -ENOENT && (err || ret->is_partial))
+		lose(lines, file->path, why, !err, names);
 	if (err == -EPIPE) {
 		source->is_over = true;
+		source->why = skep_names_plain(names, why);
 		skep_dwarf_worker_stop(TAKE_PTR(source->worker));
 	}
 	return err;
@@ -147,6 +232,9 @@ struct skep_lines *skep_lines_new(void)
 	struct skep_lines *lines = skep_xcalloc(1, sizeof(*lines));
 
 	skep_arena_init(&lines->arena);
+	lines->ending_fd = skep_ending_peek_fd();
+	lines->budget_ns = SKEP_LINES_BUDGET_NS;
+	lines->began_ns = skep_clock_ns();
 	return lines;
 }
 
@@ -157,6 +245,7 @@ void skep_lines_free(struct skep_lines *lines)
 	skep_strmap_done(&lines->known);
 	skep_arena_done(&lines->arena);
 	skep_vec_done(&lines->troubles);
+	skep_close(&lines->ending_fd);
 	free(lines);
 }
 
@@ -190,6 +279,25 @@ static void forget_if_full(struct skep_lines *lines)
 	skep_arena_init(&lines->arena);
 }
 
+static void **remember(struct skep_lines *lines, const uint64_t key[2])
+{
+	const char *kept = skep_arena_dup(&lines->arena, key, 2 * sizeof(*key));
+
+	return skep_strmap_put(&lines->known, kept, 2 * sizeof(*key));
+}
+
+void skep_lines_lose(struct skep_lines *lines, pid_t pid, uint64_t addr, const char *path, int err,
+		     struct skep_names *names)
+{
+	const uint64_t key[2] = {NO_FILE | (uint32_t)pid, addr};
+
+	forget_if_full(lines);
+	if (skep_strmap_get(&lines->known, (const char *)key, sizeof(key)))
+		return;
+	*remember(lines, key) = NULL;
+	lose(lines, path, strerror(-err), false, names);
+}
+
 const struct skep_line_answer *skep_lines_find(struct skep_lines *lines, struct skep_files *files,
 					       struct skep_file *file, uint64_t addr,
 					       struct skep_names *names, bool demangle)
@@ -198,17 +306,18 @@ const struct skep_line_answer *skep_lines_find(struct skep_lines *lines, struct 
 	struct skep_dwarf_answer answer = {0};
 	void **known;
 
-	if (file->lines.fd < 0)
+	if (file->lines.fd < 0 && !file->lines.err)
 		return NULL;
 	known = skep_strmap_get(&lines->known, (const char *)key, sizeof(key));
 	if (known)
 		return *known;
 	forget_if_full(lines);
 	int err = ask(lines, files, file, addr, names, &answer);
-	if (err && err != -ENOENT && file->lines.trouble)
-		lines->troubles.data[file->lines.trouble - 1].n++;
-	const char *kept_key = skep_arena_dup(&lines->arena, key, sizeof(key));
-	known = skep_strmap_put(&lines->known, kept_key, sizeof(key));
+	if (err == -ECANCELED) { /* the signal may not have been for what is asked next */
+		skep_dwarf_answer_done(&answer);
+		return NULL;
+	}
+	known = remember(lines, key);
 	*known = err ? NULL : keep(lines, &answer, names, demangle);
 	skep_dwarf_answer_done(&answer);
 	return *known;

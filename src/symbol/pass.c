@@ -28,6 +28,7 @@ struct pass {
 	struct skep_pass_place *places;
 	size_t n; /* those with an address, which come first */
 	struct skep_code code;
+	const struct skep_elf_entries *entries; /* of the file that is gone through */
 	uint32_t n_symbols, steps;
 };
 
@@ -93,27 +94,51 @@ static size_t first_from(const struct pass *pass, uint64_t addr)
 	return low;
 }
 
-/* Closer is what starts later; of those that start together the one of the better name. */
-static void prefer(struct skep_pass_symbol *known, const struct skep_pass_symbol *symbol)
+static const char *name_of(struct skep_pass_symbol *symbol)
 {
-	if (!known->name || symbol->start > known->start ||
-	    (symbol->start == known->start && symbol->rank > known->rank))
-		*known = *symbol;
+	struct skep_elf_sym sym;
+
+	if (!symbol->name) {
+		skep_elf_entries_symbol(symbol->of, &symbol->entry, &sym);
+		symbol->name = sym.name;
+		symbol->rank = skep_code_rank(&sym);
+	}
+	return symbol->name;
 }
 
-static int tell(void *ctx, const struct skep_elf_sym *sym)
+/* Closer is what starts later; of those that start together the one of the better name. */
+static void prefer(struct skep_pass_symbol *known, struct skep_pass_symbol *symbol)
+{
+	if (known->of && symbol->start < known->start)
+		return;
+	/* a label may be one for the linker; a function never is */
+	if (symbol->entry.type == STT_NOTYPE && !skep_code_is_name(name_of(symbol)))
+		return;
+	if (known->of && symbol->start == known->start) {
+		name_of(known);
+		name_of(symbol);
+		if (symbol->rank <= known->rank)
+			return;
+	}
+	*known = *symbol;
+}
+
+static int tell(void *ctx, const struct skep_elf_entry *entry)
 {
 	struct pass *pass = ctx;
+	const struct skep_code_range *code =
+		skep_code_may_be(entry->type) ? skep_code_at(&pass->code, entry->addr) : NULL;
 
-	if (!skep_code_is_named(&pass->code, sym))
+	if (!code)
 		return 0;
 	if (++pass->n_symbols > SKEP_TABLE_MAX_SYMBOLS)
 		return 1;
-	uint64_t room = skep_code_at(&pass->code, sym->addr)->end - sym->addr;
-	struct skep_pass_symbol symbol = {.start = sym->addr,
-					  .end = sym->addr + (sym->size < room ? sym->size : room),
-					  .rank = skep_code_rank(sym),
-					  .name = sym->name};
+	uint64_t room = code->end - entry->addr;
+	struct skep_pass_symbol symbol = {.start = entry->addr,
+					  .end = entry->addr +
+						 (entry->size < room ? entry->size : room),
+					  .of = pass->entries,
+					  .entry = *entry};
 	size_t i = first_from(pass, symbol.start);
 	if (i && symbol.start < pass->places[i - 1].next)
 		pass->places[i - 1].next = symbol.start;
@@ -135,7 +160,7 @@ static void carry(struct pass *pass)
 	struct skep_pass_place *places = pass->places;
 
 	for (size_t i = 1; i < pass->n; i++) {
-		if (places[i - 1].last.name)
+		if (places[i - 1].last.of)
 			prefer(&places[i].last, &places[i - 1].last);
 		if (places[i - 1].covered > places[i].covered)
 			places[i].covered = places[i - 1].covered;
@@ -166,22 +191,27 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static const char *shown(struct skep_pass_symbol *symbol)
+{
+	return skep_code_is_name(name_of(symbol)) ? symbol->name : NULL;
+}
+
 /* A label reaches to the next symbol, or its section's end; inside of a function it is none. */
 static void answer(const struct pass *pass, struct skep_pass_place *place)
 {
-	const struct skep_pass_symbol *held = &place->held, *last = &place->last;
+	struct skep_pass_symbol *held = &place->held, *last = &place->last;
 
-	if (held->name) {
-		place->name = held->name;
+	if (held->of) {
+		place->name = shown(held);
 		put_range(place, held->start == last->start ? held->start : place->addr,
 			  least(held->end, place->next));
 		return;
 	}
-	uint64_t from = last->name && last->start > place->covered ? last->start : place->covered;
-	if (last->name && last->start == last->end && last->start >= place->covered) {
+	uint64_t from = last->of && last->start > place->covered ? last->start : place->covered;
+	if (last->of && last->start == last->end && last->start >= place->covered) {
 		uint64_t end = skep_code_at(&pass->code, last->start)->end;
 		if (place->addr < end) {
-			place->name = last->name;
+			place->name = shown(last);
 			put_range(place, last->start, least(place->next, end));
 			return;
 		}
@@ -190,18 +220,23 @@ static void answer(const struct pass *pass, struct skep_pass_place *place)
 	put_range(place, from, place->next);
 }
 
+/* Return whether it was gone through. */
+static bool go_through(struct pass *pass, const struct skep_elf *elf, struct skep_elf_entries *ret)
+{
+	skep_elf_entries_find(elf, ret);
+	pass->entries = ret;
+	return !skep_elf_entries_each(ret, tell, pass);
+}
+
 void skep_pass(const struct skep_elf *elf, const struct skep_elf *debug,
 	       struct skep_pass_place *places, size_t n)
 {
 	struct pass pass = {.places = places};
-	int is_too_much;
+	struct skep_elf_entries own, others;
 
 	prepare(&pass, elf, n);
 	skep_code_find(elf, &pass.code);
-	is_too_much = skep_elf_for_each_symbol(elf, tell, &pass);
-	if (!is_too_much && debug)
-		is_too_much = skep_elf_for_each_symbol(debug, tell, &pass);
-	if (is_too_much)
+	if (!go_through(&pass, elf, &own) || (debug && !go_through(&pass, debug, &others)))
 		return;
 	carry(&pass);
 	for (size_t i = 0; i < pass.n; i++)

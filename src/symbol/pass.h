@@ -10,18 +10,20 @@
 
 #include <skep/elf.h>
 
-/** A symbol that was met, as far as it matters here. */
+/** A symbol that was met. Its name is asked for when it matters. */
 struct skep_pass_symbol {
-	uint64_t start, end; /* end == start: its size is not known */
+	uint64_t start, end;               /* end == start: its size is not known */
+	const struct skep_elf_entries *of; /* NULL: none was met */
+	struct skep_elf_entry entry;
+	const char *name; /* NULL: not asked for; with it: */
 	uint32_t rank;
-	const char *name; /* NULL: none */
 };
 
 struct skep_pass_place {
 	uint64_t off; /* asked: in the file */
 	size_t tag;   /* the caller's; places are sorted */
 
-	/* Answered. The same is true of all of [from, to), offsets in the file; off is among them. */
+	/* Answered. The same is true of all of [from, to), offsets in the file, as off is. */
 	const char *name; /* borrowed from @elf or @debug; NULL: there is none */
 	uint64_t from, to;
 

@@ -33,7 +33,7 @@ struct skep_perfmap {
 	uint64_t dev, inode; /* of the file; inode 0: none read yet */
 };
 
-/** One line: code at [start, start + size), size at least 1. */
+/** A line: code at [start, start + size), size at least 1. */
 struct skep_perfmap_line {
 	uint64_t start, size;
 	const char *name; /* borrowed from the text, not terminated */
@@ -52,7 +52,8 @@ size_t skep_perfmap_parse(struct skep_perfmap *map, const char *text, size_t len
 const char *skep_perfmap_find(struct skep_perfmap *map, uint64_t addr, uint64_t *ret_start);
 /**
  * Read what was added to @fd since the last time; a new or shortened file is
- * read anew. The file must belong to @owner or root. @fd stays the caller's. Return true if something was added.
+ * read anew. The file must belong to @owner or root. @fd stays the caller's.
+ * Return true if something was added.
  */
 bool skep_perfmap_update(struct skep_perfmap *map, int fd, uid_t owner);
 

@@ -149,10 +149,12 @@ static void read_elf(struct skep_spots *spots, struct reading *reading)
 {
 	_cleanup_close_ int root_fd = -1;
 	_cleanup_elf_ struct skep_elf *elf = NULL, *debug = NULL;
+	struct skep_elf_entries entries;
 
 	if (skep_elf_open_fd(TAKE_FD(reading->fd), reading->path, &elf, NULL) == 0) {
 		root_fd = skep_procroot_open(reading->pid);
-		if (!skep_elf_has_symtab(elf))
+		skep_elf_entries_find(elf, &entries);
+		if (!entries.tables[0].n) /* no .symtab */
 			skep_debugfile_open(elf, reading->path, root_fd, &debug);
 		skep_pass(elf, debug, spots->places.data, spots->places.len);
 	}

@@ -39,7 +39,8 @@ static int gather(void *ctx, const struct skep_elf_sym *sym)
 {
 	struct build *build = ctx;
 
-	if (!skep_code_is_named(&build->code, sym))
+	if (!skep_code_may_be(sym->type) || !skep_code_is_name(sym->name) ||
+	    !skep_code_at(&build->code, sym->addr))
 		return 0;
 	if (build->candidates.len == SKEP_TABLE_MAX_SYMBOLS)
 		return 1;

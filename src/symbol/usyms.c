@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <skep/elf.h>
@@ -123,7 +124,8 @@ static struct skep_process *add_process(struct skep_usyms *syms, pid_t pid)
 	struct skep_process process;
 	struct skep_process_node *node;
 
-	if (skep_process_init(&process, pid) < 0)
+	syms->process_err = skep_process_init(&process, pid);
+	if (syms->process_err < 0)
 		return NULL;
 	node = skep_usyms_put_process(syms, &process);
 	pin_files(syms, &node->process);
@@ -162,7 +164,10 @@ static void report_missing(struct skep_usyms *syms, const struct skep_mapping *m
 {
 	_cleanup_buf_ struct skep_buf text = {0};
 
-	skep_buf_printf(&text, "%s (%s)", path, m->deleted ? "deleted" : "deleted or moved");
+	skep_buf_printf(&text, "%s (%s)", path,
+			skep_files_lacks_fd(m) ? "not opened: no descriptor left"
+			: m->deleted           ? "deleted"
+					       : "deleted or moved");
 	ret->module = skep_names_plain(&syms->names, text.data);
 	ret->file_missing = true;
 }
@@ -252,6 +257,14 @@ void skep_usyms_want_lines(struct skep_usyms *syms)
 		syms->lines = skep_lines_new();
 }
 
+static void lose_process(struct skep_usyms *syms, pid_t pid, uint64_t addr)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "process %d", (int)pid);
+	skep_lines_lose(syms->lines, pid, addr, path, syms->process_err, &syms->names);
+}
+
 /* In the file that was mapped there last. */
 static const struct skep_line_answer *lines_in_maps(struct skep_usyms *syms,
 						    struct skep_process *process, uint64_t addr)
@@ -263,6 +276,9 @@ static const struct skep_line_answer *lines_in_maps(struct skep_usyms *syms,
 			continue;
 		struct skep_file *file = skep_files_get(&syms->files, process->pid, maps, m);
 		uint64_t file_addr;
+		if (!file && skep_files_lacks_fd(m))
+			skep_lines_lose(syms->lines, process->pid, addr, maps->paths + m->path,
+					-EMFILE, &syms->names);
 		if (!file ||
 		    skep_table_off_to_addr(&file->table, addr - m->start + m->off, &file_addr) < 0)
 			return NULL;
@@ -278,6 +294,8 @@ uint32_t skep_usyms_lines(struct skep_usyms *syms, pid_t pid, uint64_t addr,
 	struct skep_process *process = syms->lines ? get_process(syms, pid) : NULL;
 	const struct skep_line_answer *answer = process ? lines_in_maps(syms, process, addr) : NULL;
 
+	if (syms->lines && !process && skep_fd_is_short(syms->process_err))
+		lose_process(syms, pid, addr);
 	if (!answer)
 		return 0;
 	*ret = answer->frames;

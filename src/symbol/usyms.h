@@ -26,6 +26,7 @@ struct skep_usyms {
 	struct skep_lines *lines; /* owned; NULL: they are not wanted */
 	struct skep_process_node *buckets[SKEP_USYMS_BUCKETS]; /* owned chains, by pid */
 	size_t n_processes, followed_bytes;
+	int process_err;     /* of reading the last process that was not known; 0 */
 	uint64_t n_dropped;  /* processes and mappings that there was no room for */
 	uint64_t clock;      /* counts uses */
 	uint64_t settled[2]; /* it, when ended ones were forgotten, and the time before */

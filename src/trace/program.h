@@ -170,6 +170,9 @@ struct skep_compile_opts {
 	bool allow_unsafe;
 	char *const *env; /* "NAME=value"…: BPFTRACE_ and SKEP_ names set config items; NULL */
 	const struct skep_ir_target *target;
+	/* The kernel's types, for whoever compiles several scripts: what one of them looked up the
+	 * others need not. Borrowed until the program is done; NULL: it opens them itself. */
+	struct skep_btf *btf;
 	/* Is the best way there? Asked when the script needs it; NULL: all are. */
 	bool (*has_best_way)(enum skep_purpose purpose);
 	/* Where the stages are written as text; NULL: not asked for. */

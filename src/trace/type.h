@@ -151,7 +151,8 @@ struct skep_asked_name {
 
 struct skep_types {
 	struct skep_arena *arena;          /* borrowed */
-	struct skep_btf *btf;              /* kernel BTF, opened when first needed; owned */
+	struct skep_btf *btf;              /* kernel BTF, opened when first needed; owned, … */
+	bool btf_is_lent;                  /* … unless somebody lent it, before it was needed */
 	int btf_err;                       /* why there is none */
 	struct skep_module_types *modules; /* of modules, those opened so far; arena */
 	struct skep_record **records;      /* structs defined in the script; arena */

@@ -115,7 +115,7 @@ static int map_array(struct skep_unwind_maps *maps, enum skep_unwind_map map,
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t bytes = (skep_unwind_map_shape(map, sizes).value_size + page - 1) & ~(page - 1);
-	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, maps->fds[map], 0);
+	void *at = skep_bpf_mmap(bytes, PROT_READ | PROT_WRITE, maps->fds[map], 0);
 
 	if (at == MAP_FAILED)
 		return -errno;

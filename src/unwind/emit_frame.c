@@ -42,8 +42,25 @@ static uint32_t find_file(const struct emit_func *at, uint32_t addr)
 	return GET(at, file);
 }
 
+/* Is the frame in the file whose interpreter is the last that was met? Without a branch: less than
+ * 0 is only what is one less than 0. */
+static void note_interpreter(const struct emit_func *at, uint32_t index, uint32_t file)
+{
+	uint32_t other = skep_emit_alu(at, SKEP_IR_XOR, file, R(GET(at, runtime))), bit, to, bits;
+
+	bit = skep_emit_alu(at, SKEP_IR_SUB, other, I(1));
+	bit = skep_emit_alu(at, SKEP_IR_SHR, bit, I(63));
+	bit = skep_emit_alu(at, SKEP_IR_SHL, bit, R(skep_emit_alu(at, SKEP_IR_AND, index, I(63))));
+	to = skep_emit_alu(at, SKEP_IR_SHR, index, I(3));
+	to = skep_emit_alu(at, SKEP_IR_AND, to, I(8 * (SKEP_UNWIND_FRAME_WORDS - 1)));
+	to = skep_emit_alu(at, SKEP_IR_ADD, at->w, R(to));
+	bits = skep_ir_load(at->f, 8, R(to), FIELD(at, stack.in_interpreter));
+	bits = skep_emit_alu(at, SKEP_IR_OR, bits, R(bit));
+	skep_ir_store(at->f, 8, R(to), FIELD(at, stack.in_interpreter), R(bits));
+}
+
 /* Where the rule for @addr is; code made at run time has none. */
-static uint32_t find_rule(const struct emit_func *at, uint32_t addr)
+static uint32_t find_rule(const struct emit_func *at, uint32_t index, uint32_t addr)
 {
 	struct emit_array rules = {at->e->maps->of[SKEP_UNWIND_MAP_RULES], at->e->maps->sizes.rules,
 				   sizeof(struct skep_unwind_rule)};
@@ -52,6 +69,8 @@ static uint32_t find_rule(const struct emit_func *at, uint32_t addr)
 	uint32_t found = skep_ir_block(at->f);
 
 	skep_ir_branch_cold(at->f, SKEP_IR_ULT, R(file), I(SKEP_UNWIND_FILE_FIRST), special);
+	if (at->e->maps->interp.thread_pointer_off)
+		note_interpreter(at, index, file);
 	uint32_t number = skep_emit_rule(at, addr);
 	skep_ir_set(at->f, rule, R(skep_emit_element(at, rules, number)));
 	skep_ir_jump(at->f, found);
@@ -156,7 +175,7 @@ struct skep_ir_func *skep_emit_frame(const struct emit *e)
 	at.w = skep_ir_load(at.f, 8, R(skep_ir_param(at.f, 1)), 0);
 	pc = GET(&at, pc);
 	record(&at, index, pc);
-	rule = find_rule(&at, skep_emit_alu(&at, SKEP_IR_SUB, pc, R(GET(&at, back))));
+	rule = find_rule(&at, index, skep_emit_alu(&at, SKEP_IR_SUB, pc, R(GET(&at, back))));
 	leave_odd(&at, rule);
 	cfa = find_cfa(&at, rule, index);
 	read_saved(&at, rule, cfa);

@@ -38,6 +38,7 @@
 
 #define SKEP_UNWIND_GRACE_NS      (100 * 1000 * 1000ull)
 #define SKEP_UNWIND_FRAMES_MOST   127
+#define SKEP_UNWIND_FRAME_WORDS   2    /* of a bit a frame */
 #define SKEP_UNWIND_MAPPINGS_MOST 4096 /* of one process: a search of twelve steps */
 
 /** Entries of struct skep_unwind_mapping's `file` that are no index. */
@@ -92,6 +93,8 @@ struct skep_unwind_stack {
 	uint32_t check;  /* more of the hash: tells stacks of one number apart */
 	uint32_t interp; /* the number of its interpreter's frames (interp/layout.h); 0: none */
 	uint32_t unused;
+	/* of each frame a bit: is it in the file whose interpreter's frames these are? */
+	uint64_t in_interpreter[SKEP_UNWIND_FRAME_WORDS];
 	uint64_t pcs[SKEP_UNWIND_FRAMES_MOST]; /* innermost first */
 };
 

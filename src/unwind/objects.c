@@ -63,6 +63,25 @@ static void count_live(struct skep_unwind_objects *objects, const struct skep_un
 		stored_of(objects, object->file)->n_live += is_live ? 1 : -1u;
 }
 
+/* Does another file that has the same inode, which was given anew, begin at the same page? Then
+ * what is said there is of that one. */
+static bool is_of_other(struct skep_unwind_objects *objects,
+			const struct skep_unwind_object *object, uint64_t start)
+{
+	const struct skep_unwind_object *it = *bucket_of(objects, object->dev, object->inode);
+
+	for (; it; it = it->next) {
+		if (it == object || it->dev != object->dev || it->inode != object->inode ||
+		    it->file < SKEP_UNWIND_FILE_FRAMES)
+			continue;
+		for (uint32_t i = 0; i < it->n_segments; i++) {
+			if ((it->segments[i].off & ~(PAGE_BYTES - 1)) == start)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Say what of it may be mapped by who is not known yet, if that is of use. */
 static void tell_code(struct skep_unwind_objects *objects, const struct skep_unwind_object *object)
 {
@@ -79,7 +98,8 @@ static void tell_code(struct skep_unwind_objects *objects, const struct skep_unw
 						      .size = object->version.size,
 						      .generation = object->generation,
 						      .file = object->file};
-		arrays->set_code(arrays->ctx, &key, is_of_use ? &code : NULL);
+		if (is_of_use || !is_of_other(objects, object, start))
+			arrays->set_code(arrays->ctx, &key, is_of_use ? &code : NULL);
 	}
 }
 
@@ -97,7 +117,9 @@ static void set_file(struct skep_unwind_objects *objects, struct skep_unwind_obj
 
 static void drop_table(struct skep_unwind_objects *objects, uint32_t file)
 {
-	objects->losses->n[SKEP_UNWIND_LOST_EVICTED] += stored_of(objects, file)->n_live > 0;
+	const struct skep_unwind_stored *stored = stored_of(objects, file);
+
+	objects->losses->n[SKEP_UNWIND_LOST_EVICTED] += stored->n_live && stored->is_asked;
 	skep_vec_foreach (struct skep_unwind_object *, object, &objects->numbers) {
 		if (*object && (*object)->file == file)
 			set_file(objects, *object, SKEP_UNWIND_FILE_ASK);
@@ -290,10 +312,12 @@ static void make_room(struct skep_unwind_objects *objects, const struct skep_unw
 static int wait_for_room(struct skep_unwind_objects *objects, struct skep_unwind_object *object,
 			 bool is_asked)
 {
-	objects->losses->n[SKEP_UNWIND_LOST_WAITING] += !object->is_waiting;
 	object->is_waiting = true;
-	if (is_asked)
-		make_room(objects, &object->needed);
+	if (!is_asked)
+		return -EAGAIN;
+	objects->losses->n[SKEP_UNWIND_LOST_WAITING] += !object->is_awaited;
+	object->is_awaited = true;
+	make_room(objects, &object->needed);
 	return -EAGAIN;
 }
 
@@ -351,7 +375,12 @@ static int file_of(struct skep_unwind_objects *objects, struct skep_unwind_objec
 	if (image->kind != SKEP_UNWIND_IMAGE_TABLE)
 		return 0;
 	*ret_file = skep_unwind_store_find(&objects->store, &image->key, objects->now_ns());
-	return *ret_file ? 0 : build(objects, object, image, ret_file);
+	if (!*ret_file)
+		return build(objects, object, image, ret_file);
+	/* which it is said to be by its name, and another name may not have said so */
+	if (image->runtime.version != SKEP_INTERP_NONE)
+		objects->store.arrays->runtimes[*ret_file] = image->runtime;
+	return 0;
 }
 
 static void take_image(struct skep_unwind_object *object, const struct skep_unwind_image *image)
@@ -359,7 +388,7 @@ static void take_image(struct skep_unwind_object *object, const struct skep_unwi
 	object->version = image->version;
 	object->n_segments = image->n_segments;
 	memcpy(object->segments, image->segments, sizeof(object->segments));
-	object->is_waiting = false;
+	object->is_waiting = object->is_awaited = false;
 	object->n_missed = 0;
 }
 
@@ -402,7 +431,8 @@ void skep_unwind_objects_load_left(struct skep_unwind_objects *objects,
 	const struct skep_mapping m = {.inode = object->inode, .dev = object->dev};
 	const struct skep_unwind_place place = {.mapping = &m, .path = object->path};
 
-	if (!object->is_waiting && !skep_unwind_is_vdso(object->path))
+	if (!object->is_waiting && !skep_unwind_is_vdso(object->path) &&
+	    skep_unwind_store_is_spacious(&objects->store))
 		skep_unwind_objects_load(objects, object, &place, false);
 }
 

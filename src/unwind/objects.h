@@ -30,6 +30,7 @@ struct skep_unwind_object {
 	uint32_t n_users;                   /* mappings; 0: retired */
 	uint32_t file;                      /* as in struct skep_unwind_mapping */
 	bool is_waiting;                    /* for room, as much as `needed` says */
+	bool is_awaited;                    /* it was asked for meanwhile, which is counted */
 	uint32_t n_missed;                  /* how often it could not be found, in a row */
 	struct skep_unwind_table needed;    /* its numbers only */
 	uint64_t retired;                   /* a count that rises: when */
@@ -87,7 +88,8 @@ void skep_unwind_objects_note_asked(struct skep_unwind_objects *objects, uint32_
 void skep_unwind_objects_want(struct skep_unwind_objects *objects,
 			      const struct skep_unwind_object *object);
 /** The same, by its path alone: whoever mapped it may have ended. What cannot be found is left as
- *  it is, for who asks for it. */
+ *  it is, for who asks for it; and so is all where half of the room is taken, so that nobody who
+ *  asks has to wait for what nobody has asked for. */
 void skep_unwind_objects_load_left(struct skep_unwind_objects *objects,
 				   struct skep_unwind_object *object);
 /** What to take from addresses of @mapping to look them up in the object's table. */

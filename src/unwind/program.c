@@ -109,6 +109,8 @@ static void take_registers(const struct emit_func *at)
 	PUT(at, hash, I((int64_t)HASH_SEED));
 	PUT(at, guessed, I(0));
 	PUT(at, runtime, I(0));
+	for (int i = 0; i < SKEP_UNWIND_FRAME_WORDS; i++)
+		PUT(at, stack.in_interpreter[i], I(0));
 	PUT(at, java.is_looked_for, I(0));
 	PUT(at, java.is_asked_for, I(0));
 	PUT(at, java.stack.n, I(0));

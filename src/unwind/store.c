@@ -54,6 +54,26 @@ bool skep_unwind_store_fits(const struct skep_unwind_store *store,
 	       table->n_rules <= store->rules.size;
 }
 
+static bool is_half_free(const struct skep_unwind_space *space)
+{
+	return space->n_free >= space->size / 2;
+}
+
+bool skep_unwind_store_is_spacious(const struct skep_unwind_store *store)
+{
+	return is_half_free(&store->files) && is_half_free(&store->pages) &&
+	       is_half_free(&store->rows) && is_half_free(&store->rules);
+}
+
+uint32_t skep_unwind_store_n_asked(const struct skep_unwind_store *store)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = SKEP_UNWIND_FILE_FIRST; i < store->files.size; i++)
+		n += store->stored[i].is_there && store->stored[i].is_asked;
+	return n;
+}
+
 /* As if all that is free and rests lay together: who finds that it does not, asks again. */
 static bool will_have(const struct skep_unwind_space *space, uint32_t n)
 {

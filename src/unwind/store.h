@@ -57,6 +57,10 @@ int skep_unwind_store_put(struct skep_unwind_store *store, const struct skep_unw
 /** Is there room for @table now? */
 bool skep_unwind_store_has_room(struct skep_unwind_store *store,
 				const struct skep_unwind_table *table, uint64_t now_ns);
+/** Is half of all room free? */
+bool skep_unwind_store_is_spacious(const struct skep_unwind_store *store);
+/** How many tables there are that a stack needed. Cost O(tables) */
+uint32_t skep_unwind_store_n_asked(const struct skep_unwind_store *store);
 /** Are there tables that rest, and will there be room for @table, as far as one can say, when they
  *  have rested? */
 bool skep_unwind_store_resting(const struct skep_unwind_store *store,

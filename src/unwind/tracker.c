@@ -53,7 +53,7 @@ struct skep_unwind_tracker {
 	uint64_t due_ns;              /* when there is something to do; 0: not known yet */
 	uint64_t lost;                /* records, as last seen */
 	uint64_t swept_ns;            /* when processes that might have ended were last looked at */
-	uint64_t n_records, n_scans, n_sweeps;
+	uint64_t n_records, n_scans, n_sweeps, n_useful;
 };
 
 /* --- When ------------------------------------------------------------------------------------- */
@@ -326,9 +326,18 @@ int skep_unwind_tracker_fd(const struct skep_unwind_tracker *tracker)
 	return tracker->epoll_fd;
 }
 
+/* What is to be done beside records, and sweeping. */
+static bool has_work(const struct skep_unwind_tracker *tracker)
+{
+	return tracker->proc || tracker->has_short || tracker->pending.len ||
+	       tracker->processes.objects.wanted.len;
+}
+
 static void work(struct skep_unwind_tracker *tracker)
 {
 	const struct itimerspec never = {0};
+	uint64_t n_records = tracker->n_records, n_sweeps = tracker->n_sweeps;
+	bool is_useful = has_work(tracker);
 
 	tracker->due_ns = 0;
 	timerfd_settime(tracker->timer_fd, 0, &never, NULL); /* nor has it rung any more */
@@ -338,12 +347,16 @@ static void work(struct skep_unwind_tracker *tracker)
 	tracker->has_short = skep_unwind_processes_flush(&tracker->processes);
 	try_again(tracker);
 	skep_unwind_processes_load_wanted(&tracker->processes, WANTED_A_STEP);
+	tracker->n_useful +=
+		is_useful || tracker->n_records != n_records || tracker->n_sweeps != n_sweeps;
 }
 
 void skep_unwind_tracker_step(struct skep_unwind_tracker *tracker)
 {
-	if (!tracker->rings_wait && skep_perfrings_pending(tracker->rings))
+	if (!tracker->rings_wait && skep_perfrings_pending(tracker->rings)) {
 		heed_rings(tracker, false);
+		tracker->n_useful++;
+	}
 	if (tracker->due_ns && skep_clock_ns() >= tracker->due_ns)
 		work(tracker);
 	arm(tracker);
@@ -368,11 +381,13 @@ void skep_unwind_tracker_counts(const struct skep_unwind_tracker *tracker,
 		.n_objects = processes->objects.n,
 		.n_tables = skep_unwind_space_taken(&store->files) - SKEP_UNWIND_FILE_FIRST,
 		.n_rows = skep_unwind_space_taken(&store->rows),
+		.n_asked = skep_unwind_store_n_asked(store),
 		.n_built = processes->objects.n_built,
 		.n_rows_built = processes->objects.n_rows_built,
 		.n_records = tracker->n_records,
 		.n_scans = tracker->n_scans,
 		.n_sweeps = tracker->n_sweeps,
+		.n_useful = tracker->n_useful,
 		.memory_bytes = sizeof(*tracker) - sizeof(*processes) +
 				skep_unwind_processes_memory(processes) +
 				tracker->pending.cap * sizeof(*tracker->pending.data),

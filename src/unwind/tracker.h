@@ -25,9 +25,11 @@ struct skep_unwind_counts {
 	struct skep_unwind_losses losses;
 	uint32_t n_processes, n_objects; /* that are known now */
 	uint32_t n_tables, n_rows;       /* that are in the arrays now */
+	uint32_t n_asked;                /* of these tables, that a stack needed */
 	uint64_t n_built, n_rows_built;  /* tables, since it began */
 	uint64_t n_records, n_scans;     /* of the kernel; of /proc */
 	uint64_t n_sweeps;               /* for processes whose first thread has ended */
+	uint64_t n_useful;               /* steps that had something to do */
 	size_t memory_bytes; /* beside the arrays, and rings of 4 MB or 64 KB a CPU at most */
 };
 

@@ -2,8 +2,9 @@
  * Opening the sources and reading them, see watcher.h.
  *
  * Most maps of the scripts only ever go on counting, and are read by difference: nothing is taken
- * away from under a program that adds to it. Where such a map fills up, keys whose values have
- * stood still for long are removed.
+ * away from under a program that adds to it. Where there are many keys, those whose values have
+ * stood still for long are removed: so that a map does not fill up, and what is remembered of it
+ * does not grow with all that ever was.
  */
 #include "watch/watcher_impl.h"
 
@@ -14,11 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <skep/btf.h>
+
 #include "base/arena.h"
 #include "base/fd.h"
 
-/** Readings after which a key may leave a map that is half full. */
+/** Readings after which a key may leave a map that is half full, or has KEYS_MOST keys. */
 #define STANDS_STILL 20
+#define KEYS_MOST    256
 /** A pass may take a hundredth of the time. */
 #define PACE              100
 
@@ -107,8 +111,9 @@ static int open_source(struct skep_watcher *watcher, enum skep_source_id source,
 	const char *params[] = {own_pid};
 
 	snprintf(own_pid, sizeof(own_pid), "%d", getpid());
-	int err = skep_live_open(sources[source].name, sources[source].text, params, 1,
-				 &watcher->live[source], diag);
+	const struct skep_live_opts opts = {.params = params, .n_params = 1, .btf = watcher->btf};
+	int err = skep_live_open_with(sources[source].name, sources[source].text, &opts,
+				      &watcher->live[source], diag);
 	if (!err && find_maps(watcher, source))
 		return 0;
 	skep_live_close(watcher->live[source]);
@@ -134,6 +139,7 @@ int skep_watcher_open(struct skep_watcher **ret, struct skep_diag *diag)
 	int err = 0, n_open = 0;
 
 	init(watcher);
+	skep_btf_open_kernel(&watcher->btf, NULL); /* each script says that it has none */
 	for (int i = 0; i < SKEP_SOURCE_CNT; i++) {
 		_cleanup_diag_ struct skep_diag own = {0};
 		int failed = open_source(watcher, i, &own);
@@ -173,6 +179,7 @@ void skep_watcher_close(struct skep_watcher *watcher)
 	skep_sockets_done(&watcher->sockets);
 	skep_functions_done(&watcher->functions);
 	skep_cost_done(&watcher->cost);
+	skep_btf_free(watcher->btf);
 	free(watcher);
 }
 
@@ -196,26 +203,33 @@ static bool add_difference(const uint64_t *now, uint64_t *before, uint32_t words
 struct tally_reading {
 	struct skep_watcher *watcher;
 	enum skep_tally tally;
+	struct skep_rows *into;
 };
 
+/* What was added since it was read counts, too. */
 static bool still_counts(void *ctx, const void *key, void *value)
 {
 	const struct tally_reading *reading = ctx;
 	const struct skep_tally_row *tally = &skep_tallies[reading->tally];
+	uint64_t now[SKEP_HIST_FINE], *before = value;
 
-	if (((uint64_t *)value)[tally->words] < STANDS_STILL)
+	if (before[tally->words] < STANDS_STILL)
 		return true;
-	skep_live_delete(reading->watcher->live[tally->source],
-			 reading->watcher->maps[reading->tally], key);
-	return false;
+	int err = skep_map_take_key(skep_live_maps(reading->watcher->live[tally->source]),
+				    reading->watcher->maps[reading->tally], key, now);
+	if (!err)
+		add_difference(now, before, tally->words, reading->into, key);
+	return err && err != -ENOENT;
 }
 
-static void make_room(struct skep_watcher *watcher, enum skep_tally tally, size_t n)
+static void make_room(struct tally_reading *reading, size_t n)
 {
-	struct tally_reading reading = {.watcher = watcher, .tally = tally};
+	struct skep_watcher *watcher = reading->watcher;
+	enum skep_tally tally = reading->tally;
+	size_t most = watcher->maps[tally]->max_keys / 2;
 
-	if (skep_tallies[tally].key_bytes && n > watcher->maps[tally]->max_keys / 2)
-		skep_rows_keep(&watcher->before[tally], still_counts, &reading);
+	if (skep_tallies[tally].key_bytes && n > (most < KEYS_MOST ? most : KEYS_MOST))
+		skep_rows_keep(&watcher->before[tally], still_counts, reading);
 }
 
 static void read_differences(struct skep_watcher *watcher, enum skep_tally tally,
@@ -235,7 +249,8 @@ static void read_differences(struct skep_watcher *watcher, enum skep_tally tally
 		bool differs = add_difference(entry->value, before, words, into, key);
 		before[words] = differs ? 0 : before[words] + 1;
 	}
-	make_room(watcher, tally, entries.n);
+	make_room(&(struct tally_reading){.watcher = watcher, .tally = tally, .into = into},
+		  entries.n);
 	skep_map_entries_done(&entries);
 }
 

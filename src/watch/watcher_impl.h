@@ -81,6 +81,7 @@ void skep_cost_read(struct skep_cost *cost, struct skep_live *const *live,
 		    struct skep_overhead *into);
 
 struct skep_watcher {
+	struct skep_btf *btf;                    /* owned; of all scripts. NULL: there is none */
 	struct skep_live *live[SKEP_SOURCE_CNT]; /* owned; NULL: it is not at work, … */
 	char *why_not[SKEP_SOURCE_CNT];          /* … for this reason; owned */
 	const struct skep_trace_map *maps[SKEP_TALLY_CNT];

@@ -12,9 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -144,6 +149,44 @@ static void test_ends(void **state)
 	expect_error(spin, PATIENT_MS, -EPIPE, &status);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGXCPU);
+}
+
+/* Busy for longer than an answer may take, and for ever. */
+static void answer_late(void *ctx)
+{
+	struct timespec used = {0};
+
+	(void)ctx;
+	while (used.tv_sec == 0 && used.tv_nsec < 4 * HASTY_MS * 1000000L)
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	skep_work_give("!", 1);
+	pause();
+}
+
+static void test_busy(void **state)
+{
+	const struct skep_worker_job job = {.run = answer_late,
+					    .ending_fd = -1,
+					    .answer_ms = HASTY_MS,
+					    .busy_ms = PATIENT_MS},
+				     endless = {.run = spin,
+						.ending_fd = -1,
+						.answer_ms = HASTY_MS,
+						.busy_ms = HASTY_MS};
+	struct skep_worker *worker = NULL;
+	char answer = 0;
+
+	assert_int_equal(skep_worker_start(&job, &worker), 0);
+	assert_int_equal(skep_worker_ask(worker, "?", 1), 0);
+	assert_int_equal(skep_worker_receive(worker, &answer, 1), 0);
+	assert_int_equal(answer, '!');
+	assert_int_equal(skep_worker_receive(worker, &answer, 1), -ETIMEDOUT);
+	skep_worker_free(worker);
+	assert_int_equal(skep_worker_start(&endless, &worker), 0);
+	assert_int_equal(skep_worker_ask(worker, "?", 1), 0);
+	assert_int_equal(skep_worker_receive(worker, &answer, 1), -ETIMEDOUT);
+	skep_worker_free(worker);
+	assert_int_equal(child(), 0);
 }
 
 /* More than the socket holds, to one that reads nothing. */
@@ -314,13 +357,150 @@ static void test_memory(void **state)
 }
 #endif
 
+/* --- Sealed ----------------------------------------------------------------------------------- */
+
+/* Each is a way out. Nothing of it may come to pass: the process is to end at once. */
+static void open_file(void)
+{
+	open("/dev/null", O_RDONLY);
+}
+
+static void open_socket(void)
+{
+	socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static void start_process(void)
+{
+	if (fork() == 0)
+		_exit(0);
+}
+
+static void start_program(void)
+{
+	execl("/bin/true", "true", NULL);
+}
+
+static void kill_who_asks(void)
+{
+	kill(getppid(), 0);
+}
+
+static void trace_who_asks(void)
+{
+	syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0);
+}
+
+static void make_code(void)
+{
+	mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void change_to_code(void)
+{
+	void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	mprotect(at, 4096, PROT_READ | PROT_EXEC);
+}
+
+static void get_rights_back(void)
+{
+	prctl(PR_SET_DUMPABLE, 1);
+}
+
+static void (*const forbidden[])(void) = {open_file,     open_socket,    start_process,
+					  start_program, kill_who_asks,  trace_who_asks,
+					  make_code,     change_to_code, get_rights_back};
+
+static int by_byte(const void *a, const void *b)
+{
+	return *(const char *)a - *(const char *)b;
+}
+
+/* Memory, a file that it was given, an answer; before that, if asked for, what is forbidden. */
+static void work_sealed(void *ctx)
+{
+	uint64_t which;
+	char bytes[4];
+
+	skep_work_seal();
+	while (skep_work_take(&which, sizeof(which))) {
+		char *room = malloc(8 << 20);
+		memset(room, 1, 8 << 20);
+		qsort(room, 4096, 1, by_byte);
+		bool is_read = pread(SKEP_WORKER_FD_FIRST, bytes, 4, 0) == 4;
+		free(room);
+		if (which)
+			forbidden[which - 1]();
+		skep_work_give(&is_read, 1);
+	}
+}
+
+static struct skep_worker *start_sealed(int fd)
+{
+	const struct skep_worker_job job = {.run = work_sealed,
+					    .fds = {fd},
+					    .n_fds = 1,
+					    .ending_fd = -1,
+					    .answer_ms = PATIENT_MS};
+	struct skep_worker *worker = NULL;
+
+	assert_int_equal(skep_worker_start(&job, &worker), 0);
+	return worker;
+}
+
+static int ask_sealed(struct skep_worker *worker, uint64_t which)
+{
+	bool is_read = false;
+
+	int err = skep_worker_ask(worker, &which, sizeof(which));
+	if (!err)
+		err = skep_worker_receive(worker, &is_read, 1);
+	assert_true(err || is_read);
+	return err;
+}
+
+static void expect_status(const char *row)
+{
+	_cleanup_buf_ struct skep_buf text = {0};
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", child());
+	assert_int_equal(skep_file_read(path, 1 << 16, &text), 0);
+	assert_non_null(strstr(text.data, row));
+}
+
+static void test_sealed(void **state)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct skep_worker *worker = start_sealed(fd);
+
+	assert_int_equal(ask_sealed(worker, 0), 0);
+	assert_int_equal(ask_sealed(worker, 0), 0);
+	expect_status("\nCapPrm:\t0000000000000000\n");
+	expect_status("\nCapEff:\t0000000000000000\n");
+	expect_status("\nNoNewPrivs:\t1\n");
+	expect_status("\nSeccomp:\t2\n");
+	skep_worker_free(worker);
+	for (uint64_t i = 1; i <= sizeof(forbidden) / sizeof(*forbidden); i++) {
+		int status = 0;
+		worker = start_sealed(fd);
+		assert_int_equal(ask_sealed(worker, i), -EPIPE);
+		assert_true(skep_worker_stop(&worker, &status));
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), SIGSYS);
+	}
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answers),       cmocka_unit_test(test_late),
-		cmocka_unit_test(test_ends),          cmocka_unit_test(test_late_to_ask),
-		cmocka_unit_test(test_we_are_to_end), cmocka_unit_test(test_fds),
-		cmocka_unit_test(test_no_fds),
+		cmocka_unit_test(test_answers), cmocka_unit_test(test_late),
+		cmocka_unit_test(test_ends),    cmocka_unit_test(test_late_to_ask),
+		cmocka_unit_test(test_busy),    cmocka_unit_test(test_we_are_to_end),
+		cmocka_unit_test(test_fds),     cmocka_unit_test(test_no_fds),
+		cmocka_unit_test(test_sealed),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(test_memory),
 #endif

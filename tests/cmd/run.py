@@ -11,12 +11,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
 sys.path.append(str(TESTS))
 sys.dont_write_bytecode = True
 import checks  # noqa: E402, found by the line above
+import patience  # noqa: E402
 
 
 def load(name, path):
@@ -164,6 +166,38 @@ def check_lint():
                    "three": lambda: ["b.c: those"]}
     got = said_by(LINT.main)[-3:]
     assert got == ["failed: one: a.c:1: this", "failed: three: b.c: those", "1 passed, 2 failed"], got
+
+
+class Busy:
+    """A machine on which somebody always waits for a CPU."""
+
+    @staticmethod
+    def read_text():
+        return f"some avg10=100.00 total={time.monotonic_ns() // 1000}\nfull total=0\n"
+
+
+def waited(process, seconds):
+    """Whether it came to its end in @seconds, and how long that was looked at."""
+    begin = time.monotonic()
+    return patience.Patience(seconds).waits_for(process), time.monotonic() - begin
+
+
+def check_patience():
+    """Each hang is found: after its time, where nobody waits, and after some, where somebody does."""
+    kept = patience.PRESSURE
+    with tempfile.TemporaryDirectory() as folder, subprocess.Popen(["sleep", "1000"]) as hanging:
+        try:
+            quiet, unknown = Path(folder, "quiet"), Path(folder, "unknown")
+            quiet.write_text("some avg10=0.00 total=5\n")
+            for patience.PRESSURE, least in ((quiet, 0.2), (unknown, 0.2),
+                                             (Busy, 0.2 * patience.MOST)):
+                ended, seconds = waited(hanging, 0.2)
+                assert not ended and seconds >= least, (ended, seconds)
+                with subprocess.Popen(["true"]) as short:
+                    assert waited(short, 100)[0]
+        finally:
+            patience.PRESSURE = kept
+            hanging.kill()
 
 
 SOURCES = {

@@ -36,7 +36,7 @@ static int open_files(struct asked *asked, bool by_worker, const char *file, con
 {
 	if (by_worker)
 		return skep_dwarf_worker_start(open(file, O_RDONLY), alt ? open(alt, O_RDONLY) : -1,
-					       &asked->worker);
+					       -1, &asked->worker);
 	if (skep_elf_open(file, &asked->elf, NULL) ||
 	    (alt && skep_elf_open(alt, &asked->alt, NULL)))
 		return -ENOENT;

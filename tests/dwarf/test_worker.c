@@ -49,7 +49,7 @@ static struct skep_dwarf_worker *start(const char *name)
 	_cleanup_close_ int fd = open_file(name);
 	struct skep_dwarf_worker *worker = NULL;
 
-	assert_int_equal(skep_dwarf_worker_start(fd, -1, &worker), 0);
+	assert_int_equal(skep_dwarf_worker_start(fd, -1, -1, &worker), 0);
 	return worker;
 }
 
@@ -77,6 +77,7 @@ static void expect(struct skep_dwarf_worker *worker, const char *name)
 
 	assert_int_equal(skep_dwarf_worker_ask(worker, address_of("a", name), &answer), 0);
 	assert_int_equal(answer.n, 1);
+	assert_false(answer.is_partial);
 	assert_string_equal(answer.text.data + answer.frames[0].name, name);
 	assert_int_equal(answer.frames[0].line, 1);
 	skep_dwarf_answer_done(&answer);
@@ -113,6 +114,13 @@ static void test_bad_unit(void **state)
 	assert_int_equal(skep_dwarf_worker_ask(worker, address_of("a", "one"), &answer), -EBADMSG);
 	assert_string_equal(skep_dwarf_worker_why(worker), "a unit of an unknown version");
 	expect(worker, "two");
+	skep_dwarf_worker_stop(worker);
+	/* When all units were looked at for it, the other one's answer still is whole. */
+	assert_true(run("objcopy --remove-section .debug_aranges a"));
+	worker = start("a");
+	expect(worker, "two");
+	assert_non_null(skep_dwarf_worker_why(worker));
+	assert_int_equal(skep_dwarf_worker_ask(worker, address_of("a", "one"), &answer), -EBADMSG);
 	skep_dwarf_answer_done(&answer);
 	skep_dwarf_worker_stop(worker);
 }
@@ -139,7 +147,35 @@ static void test_no_dwarf(void **state)
 	expect_nothing("b", -EBADMSG, "its file is no ELF file");
 }
 
-/* 300 MiB of zeros are 300 KiB in the file. How a sanitizer ends the process is its own affair. */
+/* 200 MiB of zeros are 200 KiB in the file. */
+static void test_too_much_inflated(void **state)
+{
+	make();
+	assert_true(run("truncate -s 200M zeros && "
+			"objcopy --update-section .debug_info=zeros a && "
+			"objcopy --compress-debug-sections=zlib a && rm zeros"));
+	expect_nothing("a", -EBADMSG, "its compressed sections are too large");
+}
+
+/* A unit of version 4 that begins at 0x1000; what is in it, and its abbreviations but the first. */
+static void make_unit(const char *entries, const char *abbrevs, const char *more)
+{
+	assert_true(run("cat > u.s <<'EOF'\n"
+			".text\n .skip 65536\n"
+			".section .debug_info,\"\",@progbits\n"
+			".long 2f - 1f\n 1: .short 4\n .long 0\n .byte 8\n"
+			".byte 1\n .quad 0x1000\n .long 0x10000\n"
+			"%s .byte 0\n 2:\n"
+			".section .debug_abbrev,\"\",@progbits\n"
+			".byte 1, 0x11, 1, 0x11, 1, 0x12, 6, 0, 0\n"
+			"%s .byte 0\n %s\n"
+			"EOF\n"
+			"gcc -nostdlib -shared -Wl,-Ttext=0x1000 -Wl,--build-id=none -o u u.s",
+			entries, abbrevs, more));
+}
+
+/* Functions without number, and zeros in the unit behind them, 190 MB, all of it compressed well.
+ * How a sanitizer ends the process is its own affair. */
 static void test_too_much_memory(void **state)
 {
 	const char *why = "it takes too much memory to read";
@@ -147,11 +183,137 @@ static void test_too_much_memory(void **state)
 #ifdef __SANITIZE_ADDRESS__
 	why = NULL;
 #endif
+	make_unit(".rept 2200000\n .byte 2\n .endr\n .byte 0\n .skip 190000000\n",
+		  ".byte 2, 0x2e, 0, 0, 0\n", "");
+	assert_true(run("objcopy --compress-debug-sections=zlib u && rm u.s"));
+	expect_nothing("u", -EPIPE, why);
+}
+
+static void ask_partial(struct skep_dwarf_worker *worker, uint64_t addr, const char *why)
+{
+	struct skep_dwarf_answer answer = {0};
+
+	assert_int_equal(skep_dwarf_worker_ask(worker, addr, &answer), 0);
+	assert_true(answer.is_partial);
+	assert_string_equal(skep_dwarf_worker_why(worker), why);
+	skep_dwarf_answer_done(&answer);
+}
+
+/* A list of 5,000 ranges that 2,000 inlined calls have in common. The first function is whole. */
+static void test_too_many_ranges(void **state)
+{
+	make_unit(".byte 2\n .quad 0x1000\n .byte 16\n .asciz \"first\"\n"
+		  ".rept 2000\n .byte 3\n .long 0\n .endr\n .byte 0\n",
+		  ".byte 2, 0x2e, 1, 0x11, 1, 0x12, 11, 3, 8, 0, 0\n"
+		  ".byte 3, 0x1d, 0, 0x55, 0x17, 0, 0\n",
+		  ".section .debug_ranges,\"\",@progbits\n"
+		  ".rept 5000\n .quad 4, 8\n .endr\n .quad 0, 0\n");
+	struct skep_dwarf_worker *worker = start("u");
+	ask_partial(worker, 0x1000, "it has more ranges than are read");
+	skep_dwarf_worker_stop(worker);
+}
+
+/* 30 units, each of 1 KiB of code, that have 250,000 abbreviations in common. */
+static void test_too_many_abbreviations(void **state)
+{
+	struct skep_dwarf_answer answer = {0};
+
+	assert_true(run("cat > m.s <<'EOF'\n"
+			".text\n .skip 65536\n"
+			".section .debug_info,\"\",@progbits\n"
+			".set at, 0x1000\n"
+			".rept 30\n .long 23\n .short 4\n .long 0\n .byte 8\n"
+			".byte 1\n .quad at\n .long 1024\n .byte 2, 'f', 0\n .set at, at + 1024\n"
+			".endr\n"
+			".section .debug_aranges,\"\",@progbits\n"
+			".set at, 0x1000\n .set unit, 0\n"
+			".rept 30\n .long 44\n .short 2\n .long unit\n .byte 8, 0\n .long 0\n"
+			".quad at, 1024, 0, 0\n .set at, at + 1024\n .set unit, unit + 27\n"
+			".endr\n"
+			".section .debug_abbrev,\"\",@progbits\n"
+			".byte 1, 0x11, 1, 0x11, 1, 0x12, 6, 0, 0\n"
+			".rept 250000\n .byte 2, 0x2e, 0, 3, 8, 0, 0\n .endr\n .byte 0\n"
+			"EOF\n"
+			"gcc -nostdlib -shared -Wl,-Ttext=0x1000 -o m m.s"));
+	struct skep_dwarf_worker *worker = start("m");
+	for (uint64_t i = 0; i < 30; i++)
+		assert_int_equal(skep_dwarf_worker_ask(worker, 0x1000 + i * 1024, &answer),
+				 -ENOENT);
+	assert_null(skep_dwarf_worker_why(worker));
+	skep_dwarf_answer_done(&answer);
+	skep_dwarf_worker_stop(worker);
+}
+
+/* Of code whose functions are elsewhere a line would seem to be one of the function around it. */
+static void test_split(void **state)
+{
+	static const char *const compilers[] = {"gcc -gdwarf-5", "gcc -gdwarf-4",
+						"clang -gdwarf-5 -fno-split-dwarf-inlining"};
+
+	for (size_t i = 0; i < sizeof(compilers) / sizeof(*compilers); i++) {
+		assert_true(run("echo 'int one(int x) { return x * 3; }' > one.c && "
+				"%s -O1 -gsplit-dwarf -nostdlib -shared -o a one.c",
+				compilers[i]));
+		struct skep_dwarf_worker *worker = start("a");
+		struct skep_dwarf_answer answer = {0};
+		uint64_t addr = address_of("a", "one");
+		assert_int_equal(skep_dwarf_worker_ask(worker, addr, &answer), -EBADMSG);
+		assert_string_equal(skep_dwarf_worker_why(worker),
+				    "its functions are in files apart (.dwo), which are not read");
+		skep_dwarf_answer_done(&answer);
+		skep_dwarf_worker_stop(worker);
+	}
+}
+
+/* clang leaves functions with the lines that something is inlined into. */
+static void test_split_with_functions(void **state)
+{
+	struct skep_dwarf_answer answer = {0};
+
+	assert_true(
+		run("echo 'static inline __attribute__((always_inline)) int in(int x)\n"
+		    "{ return x * 3; }\n"
+		    "int one(int x)\n{ return in(x); }' > one.c && "
+		    "clang -gdwarf-5 -O1 -gsplit-dwarf -fsplit-dwarf-inlining -nostdlib -shared "
+		    "-o a one.c"));
+	struct skep_dwarf_worker *worker = start("a");
+	assert_int_equal(skep_dwarf_worker_ask(worker, address_of("a", "one"), &answer), 0);
+	assert_int_equal(answer.n, 2);
+	assert_string_equal(answer.text.data + answer.frames[0].name, "in");
+	assert_int_equal(answer.frames[0].line, 2);
+	assert_int_equal(answer.frames[1].line, 4);
+	assert_false(answer.is_partial);
+	skep_dwarf_answer_done(&answer);
+	skep_dwarf_worker_stop(worker);
+}
+
+/* The table of lines is cut off: of what is there the function's name is left. */
+static void test_partial(void **state)
+{
 	make();
-	assert_true(run("truncate -s 300M zeros && "
-			"objcopy --update-section .debug_info=zeros a && "
-			"objcopy --compress-debug-sections=zlib a && rm zeros"));
-	expect_nothing("a", -EPIPE, why);
+	assert_true(run("printf '\\377\\377' > bad && "
+			"objcopy --update-section .debug_line=bad a"));
+	struct skep_dwarf_worker *worker = start("a");
+	ask_partial(worker, address_of("a", "one"), "a table of lines has no good header");
+	skep_dwarf_worker_stop(worker);
+}
+
+/* What says which unit an address is in is cut off: of none it can be said that it has no lines. */
+static void test_torn_index(void **state)
+{
+	struct skep_dwarf_answer answer = {0};
+
+	make();
+	assert_true(
+		run("printf '\\377\\377\\0\\0' > bad && "
+		    "objcopy --update-section .debug_info=bad --remove-section .debug_aranges a"));
+	struct skep_dwarf_worker *worker = start("a");
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(skep_dwarf_worker_ask(worker, address_of("a", "one"), &answer),
+				 -EBADMSG);
+	assert_string_equal(skep_dwarf_worker_why(worker), "a unit is cut off");
+	skep_dwarf_answer_done(&answer);
+	skep_dwarf_worker_stop(worker);
 }
 
 /* --- Processes ------------------------------------------------------------------------------- */
@@ -228,7 +390,14 @@ int main(void)
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_bad_unit),
 		cmocka_unit_test(test_no_dwarf),
+		cmocka_unit_test(test_too_much_inflated),
 		cmocka_unit_test(test_too_much_memory),
+		cmocka_unit_test(test_too_many_ranges),
+		cmocka_unit_test(test_too_many_abbreviations),
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_split_with_functions),
+		cmocka_unit_test(test_partial),
+		cmocka_unit_test(test_torn_index),
 		cmocka_unit_test(test_has_nothing_of_ours),
 		cmocka_unit_test(test_killed),
 	};

@@ -89,26 +89,57 @@ static void load(const char *path, struct skep_buf *ret)
 		close(fd);
 }
 
+/* All that programs read by it is within what they read of a frame. */
+static void check_sane(const struct skep_interp_runtime *runtime)
+{
+	const uint32_t words[] = {runtime->code, runtime->previous, runtime->instr};
+
+	assert_in_range(runtime->version, SKEP_INTERP_NONE + 1, SKEP_INTERP_VERSION_CNT - 1);
+	assert_in_range(runtime->bytes, 8, SKEP_INTERP_RAW_BYTES);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (words[i] != SKEP_INTERP_NO_OFF)
+			assert_in_range(words[i], 0, runtime->bytes - 8);
+	}
+	if (runtime->entry_mask && runtime->entry != SKEP_INTERP_FLAGS_AT)
+		assert_in_range(runtime->entry, 0, runtime->bytes - 1);
+}
+
+/* What is none leaves what there was. */
 static void garbage(void **state)
 {
 	_cleanup_buf_ struct skep_buf file = {0};
+	uint32_t n_known = 0, n_unknown = 0;
+	char path[PATH_MAX];
 
+	if (!realpath(PROGRAM, path))
+		skip();
 	load(PROGRAM, &file);
-	for (int round = 0; file.len && round < 200; round++) {
+	assert_true(file.len > 4096);
+	for (int round = 0; round < 400; round++) {
+		struct skep_interp_runtime runtime, before;
 		_cleanup_elf_ struct skep_elf *elf = NULL;
-		struct skep_interp_runtime runtime;
-		size_t at[16];
+		size_t at[16], n = round % 2 ? 1 : 16;
 		char was[16];
-		for (int i = 0; i < 16; i++) { /* headers, or anywhere */
-			at[i] = (size_t)rand() % (i < 8 ? 4096 : file.len);
+		for (size_t i = 0; i < n; i++) { /* headers, or anywhere */
+			at[i] = (size_t)rand() % (i % 2 ? 256 : file.len);
 			was[i] = file.data[at[i]];
 			file.data[at[i]] = (char)rand();
 		}
-		if (!skep_elf_parse(file.data, file.len, &elf, NULL))
-			skep_interp_describe(elf, "libpython3.11.so", &runtime);
-		for (int i = 16; i--;)
+		memset(&runtime, 0xa5, sizeof(runtime));
+		before = runtime;
+		if (!skep_elf_parse(file.data, file.len, &elf, NULL) &&
+		    skep_interp_describe(elf, path, &runtime)) {
+			check_sane(&runtime);
+			n_known++;
+		} else {
+			assert_memory_equal(&runtime, &before, sizeof(before));
+			n_unknown++;
+		}
+		for (size_t i = n; i--;)
 			file.data[at[i]] = was[i];
 	}
+	assert_true(n_known > 20);
+	assert_true(n_unknown > 20);
 }
 
 int main(void)

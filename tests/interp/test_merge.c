@@ -131,12 +131,19 @@ static void hostile(void **state)
 
 static void evaluators(void **state)
 {
-	assert_true(skep_interp_is_evaluator("_PyEval_EvalFrameDefault"));
-	assert_true(skep_interp_is_evaluator("_PyEval_EvalFrameDefault.cold"));
-	assert_false(skep_interp_is_evaluator("_PyEval_EvalFrameDefaults"));
-	assert_false(skep_interp_is_evaluator("_PyEval_EvalFrame"));
-	assert_false(skep_interp_is_evaluator(""));
-	assert_false(skep_interp_is_evaluator(NULL));
+	assert_true(skep_interp_is_evaluator(SKEP_INTERP_PYTHON_3_11, "_PyEval_EvalFrameDefault"));
+	assert_true(
+		skep_interp_is_evaluator(SKEP_INTERP_PYTHON_3_11, "_PyEval_EvalFrameDefault.cold"));
+	assert_false(
+		skep_interp_is_evaluator(SKEP_INTERP_PYTHON_3_11, "_PyEval_EvalFrameDefaults"));
+	assert_false(skep_interp_is_evaluator(SKEP_INTERP_PYTHON_3_11, "_PyEval_EvalFrame"));
+	assert_false(skep_interp_is_evaluator(SKEP_INTERP_PYTHON_3_11, ""));
+	assert_false(skep_interp_is_evaluator(SKEP_INTERP_PYTHON_3_11, NULL));
+	assert_false(skep_interp_is_evaluator(SKEP_INTERP_PYTHON_3_11, "vm_exec"));
+	assert_true(skep_interp_is_evaluator(SKEP_INTERP_RUBY_3_1, "vm_exec"));
+	assert_true(skep_interp_is_evaluator(SKEP_INTERP_PHP_8_2, "execute_ex"));
+	assert_false(skep_interp_is_evaluator(SKEP_INTERP_NONE, "execute_ex"));
+	assert_false(skep_interp_is_evaluator(SKEP_INTERP_VERSION_CNT, "execute_ex"));
 }
 
 int main(void)

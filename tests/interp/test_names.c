@@ -105,18 +105,25 @@ static void of_one_that_was_replaced(void **state)
 #define AT_ONCE 200 /* in a stack */
 
 /* What is met all the time stays, what was not met for long goes, and memory is bounded. */
+static uint8_t (*copies_of(const struct skep_interp_stack *f))[160]
+{
+	uint8_t(*objects)[160] = calloc(MANY, sizeof(*objects));
+
+	assert_non_null(objects);
+	for (uint32_t i = 0; i < MANY; i++)
+		memcpy(objects[i], (const void *)(uintptr_t)f->frames[0].code, sizeof(*objects));
+	return objects;
+}
+
 static void of_many(void **state)
 {
 	struct skep_interp_names *names = skep_interp_names_new();
 	const struct skep_interp_stack f = stack_of("f");
-	uint8_t(*objects)[160] = calloc(MANY, sizeof(*objects));
+	uint8_t(*objects)[160] = copies_of(&f);
 	struct skep_interp_frame first = f.frames[0], last = {0};
 	struct skep_interp_name name;
 	uint32_t pid = (uint32_t)getpid();
 
-	assert_non_null(objects);
-	for (uint32_t i = 0; i < MANY; i++)
-		memcpy(objects[i], (const void *)(uintptr_t)f.frames[0].code, sizeof(*objects));
 	for (uint32_t i = 0; i < MANY; i += AT_ONCE) {
 		struct skep_interp_stack stack = f;
 		stack.n = 1 + AT_ONCE;
@@ -135,6 +142,68 @@ static void of_many(void **state)
 	assert_false(skep_interp_names_find(names, pid, &first, &name));
 	assert_true(skep_interp_names_memory(names) < 70u << 20);
 	free(objects);
+	skep_interp_names_free(names);
+}
+
+/* A process that has functions without end, each with a long table, costs its own names only. */
+static void of_one_that_has_most(void **state)
+{
+	static uint8_t table[60000];
+	struct skep_interp_names *names = skep_interp_names_new();
+	const struct skep_interp_stack f = stack_of("f");
+	struct skep_interp_stack stack = f;
+	uint32_t self = (uint32_t)getpid();
+	struct skep_interp_name name;
+	uint64_t size = sizeof(table) - 32, words[SKEP_INTERP_CHECK_WORDS];
+
+	memcpy(table + 16, &size, sizeof(size));
+	uint8_t(*objects)[160] = copies_of(&f);
+	for (uint32_t i = 0; i < MANY; i++) {
+		uint64_t at = (uint64_t)(uintptr_t)table;
+		memcpy(objects[i] + TABLE, &at, sizeof(at));
+	}
+	memcpy(words, objects[0] + FILE_OFF, sizeof(words));
+	pid_t pid = fork();
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	skep_interp_names_note(names, self, &f);
+	stack.n = AT_ONCE;
+	for (uint32_t i = 0; i < 6 * AT_ONCE; i += AT_ONCE) {
+		for (uint32_t k = 0; k < AT_ONCE; k++)
+			stack.frames[k] = (struct skep_interp_frame){
+				.code = (uint64_t)(uintptr_t)objects[i + k],
+				.check = skep_interp_check(words)};
+		skep_interp_names_note(names, (uint32_t)pid, &stack);
+	}
+	assert_true(
+		skep_interp_names_find(names, (uint32_t)pid, &stack.frames[AT_ONCE - 1], &name));
+	assert_true(skep_interp_names_find(names, self, &f.frames[0], &name));
+	assert_string_equal(name.function, "f");
+	assert_true(skep_interp_names_memory(names) < 20u << 20);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	free(objects);
+	skep_interp_names_free(names);
+}
+
+/* Many that have little leave those in peace that were met of late. */
+static void of_many_processes(void **state)
+{
+	struct skep_interp_names *names = skep_interp_names_new();
+	const struct skep_interp_stack f = stack_of("f");
+	struct skep_interp_name name;
+	uint32_t self = (uint32_t)getpid();
+
+	for (uint32_t i = 1; i <= 10000; i++) { /* of none of which anything can be read */
+		const struct skep_interp_stack none = {.n = 0, .version = f.version};
+		skep_interp_names_note(names, (1u << 30) + i, &none);
+		if (i % 1000 == 0)
+			skep_interp_names_note(names, self, &f);
+	}
+	assert_true(skep_interp_names_find(names, self, &f.frames[0], &name));
+	assert_true(skep_interp_names_memory(names) < 2u << 20);
 	skep_interp_names_free(names);
 }
 
@@ -207,6 +276,8 @@ int main(void)
 		cmocka_unit_test(of_a_process),
 		cmocka_unit_test(of_one_that_was_replaced),
 		cmocka_unit_test(of_many),
+		cmocka_unit_test(of_one_that_has_most),
+		cmocka_unit_test(of_many_processes),
 		cmocka_unit_test(of_memory_that_nobody_gives),
 		cmocka_unit_test(of_a_file_that_does_not_come),
 	};

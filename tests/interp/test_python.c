@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "interp/python.h"
 #include "memory.h"
@@ -165,22 +166,40 @@ static void garbage(void **state)
 			skep_interp_code_done(&code);
 		}
 		assert_true(fake.n_read < 4 * (SKEP_INTERP_NAME_MOST + SKEP_INTERP_FILE_MOST) +
-						  SKEP_INTERP_TABLE_MOST + 4096);
+						  8 * SKEP_INTERP_TABLE_MOST + 4096);
 	}
 	assert_true(n_good > 100);
 }
 
+/* Where a table's bytes end memory ends, and what a step adds is known: two bytes of which one is
+ * the change. */
 static void garbage_tables(void **state)
 {
-	uint8_t bytes[64];
+	const size_t page = 4096, most = 64;
+	uint8_t *room =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint32_t n_other = 0;
 
+	assert_ptr_not_equal(room, MAP_FAILED);
+	assert_int_equal(mprotect(room + page, page, PROT_NONE), 0);
 	for (int round = 0; round < ROUNDS; round++) {
-		size_t n = (size_t)rand() % sizeof(bytes);
+		size_t n = (size_t)rand() % most;
+		uint8_t *bytes = room + page - n;
+		uint32_t first = 100000 + (uint32_t)rand() % 100000;
+		int64_t at = rand() % 4096 - 64;
 		for (size_t i = 0; i < n; i++)
 			bytes[i] = (uint8_t)rand();
-		for (int form = SKEP_PYTHON_LNOTAB; form <= SKEP_PYTHON_POSITIONS; form++)
-			skep_python_line(form, bytes, n, (uint32_t)rand(), rand() - RAND_MAX / 2);
+		for (int form = SKEP_PYTHON_LNOTAB; form <= SKEP_PYTHON_POSITIONS; form++) {
+			uint32_t line = skep_python_line(form, bytes, n, first, at);
+			if (!n || (at < 0 && form != SKEP_PYTHON_LNOTAB))
+				assert_int_equal(line, first);
+			if (line && form != SKEP_PYTHON_POSITIONS)
+				assert_in_range(line, first - 64 * n, first + 64 * n);
+			n_other += line && line != first;
+		}
 	}
+	assert_true(n_other > ROUNDS / 10);
+	munmap(room, 2 * page);
 }
 
 int main(void)

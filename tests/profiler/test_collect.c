@@ -83,9 +83,24 @@ static void test_where_nobody_was_seen_to_there_is_none(void **state)
 	assert_int_equal(profile.samples[0].values[1], 1);
 }
 
+/* When names are begun anew what was lost before is still known. */
+static void test_losses_stay(void **state)
+{
+	struct skep_namer namer;
+
+	skep_namer_init(&namer, false);
+	namer.lost = (struct skep_namer_losses){3, 4, 5};
+	skep_namer_renew(&namer);
+	assert_int_equal(namer.lost.n_unread, 3);
+	assert_int_equal(namer.lost.n_displaced, 4);
+	assert_int_equal(namer.lost.n_chainless, 5);
+	skep_namer_done(&namer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_losses_stay),
 		cmocka_unit_test(test_who_woke_it_is_a_frame),
 		cmocka_unit_test(test_where_nobody_was_seen_to_there_is_none),
 	};

@@ -2,13 +2,15 @@
 
 Order: REQUIRES (else skipped), SETUP, BEFORE (running beside), skep; once skep says
 that its probes are attached, AFTER; when AFTER has ended, SIGINT to skep, which must
-then have printed everything that happened. A block without AFTER ends by itself.
+then have printed everything that happened. Where skep ends before, so does AFTER. A block
+without AFTER ends by itself.
 """
 
 import os
 import shlex
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -20,6 +22,9 @@ from blocks import expectation_met
 
 FOLDER = Path(__file__).resolve().parent
 TOP = FOLDER.parent.parent
+sys.path.append(str(TOP / "tests"))
+from patience import Patience  # noqa: E402, found by the line above
+
 SKEP = Path(os.environ.get("SKEP", TOP / "build" / "skep")).resolve()
 ATTACHED = "__SKEP_NOTIFY_PROBES_ATTACHED"
 
@@ -57,7 +62,7 @@ class Output:
         self.attached.set()  # or ended without: nobody need wait any longer
 
     def text(self):
-        self.thread.join(5)
+        Patience(5).waits_for_thread(self.thread)
         return "".join(self.lines)
 
 
@@ -67,7 +72,7 @@ class Run:
     def __init__(self, block):
         self.block = block
         self.started = []
-        self.deadline = time.monotonic() + block.TIMEOUT * float(os.environ.get("SLOW", "1"))
+        self.patience = Patience(block.TIMEOUT * float(os.environ.get("SLOW", "1")))
         self.scratch = tempfile.TemporaryDirectory(prefix="skep-test-")
 
     def __enter__(self):
@@ -86,9 +91,6 @@ class Run:
         return (text.replace("{{SKEP}}", str(SKEP)).replace("{{TMP}}", self.scratch.name)
                 .replace("{{PROGRAMS}}", str(SKEP.parent / "tests" / "programs"))
                 .replace("{{TOP}}", str(TOP)).replace("{{BEFORE_PID}}", pid))
-
-    def left(self):
-        return max(0.1, self.deadline - time.monotonic())
 
     def command(self):
         block = self.block
@@ -122,18 +124,18 @@ class Run:
         while process.poll() is None:
             if Path(f"/proc/{process.pid}/cmdline").read_bytes()[:8] not in (b"", b"bash\0-c\0"):
                 return
-            assert time.monotonic() < self.deadline, "the workload does not begin"
+            assert self.patience.left(), "the workload does not begin"
             time.sleep(0.01)
 
     def trigger(self, skep, output):
-        """AFTER, once attached; then the end."""
-        assert output.attached.wait(self.left()), "not attached in time"
+        """AFTER, once attached; then the end, unless the script has ended itself meanwhile."""
+        assert self.patience.waits(output.attached.wait), "not attached in time"
         if skep.poll() is not None:
             return
         after = shell(self.fill(self.block.AFTER), stdout=subprocess.DEVNULL,
                       stderr=subprocess.DEVNULL)
         self.started.append(after)
-        after.wait(self.left())
+        assert self.patience.waits_for(after, skep), "neither AFTER nor the script ends"
         if skep.poll() is None:
             skep.send_signal(signal.SIGINT)
 
@@ -143,14 +145,12 @@ class Run:
                      errors="replace", env=self.environment())
         self.started.append(skep)
         output = Output(skep)
-        try:
-            if self.block.AFTER:
-                self.trigger(skep, output)
-            status = skep.wait(self.left())
-        except subprocess.TimeoutExpired:
-            end(skep)
-            status = f"none, stopped after {self.block.TIMEOUT} s"
-        return status, output.text()
+        if self.block.AFTER:
+            self.trigger(skep, output)
+        if self.patience.waits_for(skep):
+            return skep.returncode, output.text()
+        end(skep)
+        return f"none, stopped after {self.block.TIMEOUT} s", output.text()
 
 
 def check(block):

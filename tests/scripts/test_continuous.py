@@ -208,6 +208,22 @@ def test_waits_over_intervals(work, tmp_path):
     assert 3.4 < seconds(waits.of("rest")) < 3.9, said
 
 
+def test_lost_lines(work, tmp_path):
+    """Told of the interval they are lost in, each once."""
+    torn = tmp_path / "torn"
+    (tmp_path / "bad").write_bytes(b"abcdefgh" * 500)
+    subprocess.run(["objcopy", "--update-section", f".debug_info={tmp_path / 'bad'}",
+                    "--update-section", f".debug_aranges={tmp_path / 'bad'}", work, torn], check=True)
+    store = tmp_path / "store"
+    with keeping(store, "--lines", "-n", "torn"):
+        work_for(torn, 1)
+        time.sleep(1.2)
+    _, said = stacks_of(tmp_path, store)
+    lost = re.findall(rf"lost: (\d+) addresses without source lines, the DWARF of {torn} is not read: "
+                      "its table of addresses is cut off", said)
+    assert len(lost) == 1 and 1 <= int(lost[0]) < 50, said
+
+
 def build_id_of(program):
     notes = subprocess.run(["readelf", "-n", program], check=True, capture_output=True, text=True)
     return re.search(r"Build ID: (\w+)", notes.stdout)[1].encode()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from profiling import Profile, Stacks, folded, run
+from profiling import Profile, Stacks, build, folded, run
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "interp"))
 import pythons  # noqa: E402  pylint: disable=wrong-import-position
@@ -251,6 +251,49 @@ def test_processes_that_were_there_before_and_many_at_once(tmp_path):
     roots = {frames[0] for frames, _ in stacks.rows if "leaf" in frames}
     assert {root.rsplit("-", 1)[1] for root in roots} == {str(child.pid) for child in children}
     assert stacks.of("leaf") > 0.5 * stacks.total()
+
+
+NAMED_SO = r"""
+/* Not the interpreter's. */
+int _PyEval_EvalFrameDefault(int (*callback)(int), int x)
+{
+	return callback(x) + 1;
+}
+"""
+
+NAMED = r"""
+import ctypes, sys, time
+
+named = ctypes.CDLL(sys.argv[1])._PyEval_EvalFrameDefault
+
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)
+def inner(x):
+    total = 0
+    for i in range(20000):
+        total += i * i
+    return x
+
+def outer():
+    end = time.process_time() + 1
+    while time.process_time() < end:
+        named(inner, 1)
+
+outer()
+"""
+
+
+def test_function_of_the_same_name_elsewhere(python, tmp_path):
+    """A library has a function of that name: what it calls is not what it interprets."""
+    program = tmp_path / "named.py"
+    program.write_text(NAMED)
+    library = build(tmp_path / "named.so", NAMED_SO, "-shared", "-fPIC")
+    stacks, _ = folded(tmp_path, "-U", command=[python, program, library])
+    name = "_PyEval_EvalFrameDefault"
+    orders = [[frame for frame in frames if frame in ("outer", name, "inner")]
+              for frames, _ in stacks.rows if "inner" in frames and "outer" in frames]
+    assert len(orders) > 0
+    right = sum(order == ["outer", name, "inner"] for order in orders)
+    assert right >= 0.9 * len(orders), orders
 
 
 PHP = r"""<?php

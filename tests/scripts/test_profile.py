@@ -618,8 +618,85 @@ def test_a_file_whose_lines_cannot_be_read_has_names_still(tmp_path):
     subprocess.run(["objcopy", "--update-section", f".debug_info={tmp_path / 'bad'}",
                     "--update-section", f".debug_aranges={tmp_path / 'bad'}", program], check=True)
     stacks, done = folded(tmp_path, "--lines", "-F", 499, command=[program])
-    assert f"addresses without source lines, the DWARF of {program} is not read: " in done.stderr
+    lost = re.findall(r"^lost: (\d+) addresses without source lines, the DWARF of "
+                      rf"{program} is not read: [a-z ]+$", done.stderr, re.M)
+    assert len(lost) == 1 and 1 < int(lost[0]) < 200  # of main() and what is in it
+    assert done.stderr.count("DWARF") == 1
     assert stacks.of("main", "outer") > 0
+
+
+def test_what_reads_lines_has_no_memory_of_maps(tmp_path):
+    """No memory that is written and shared, with the kernel's maps or with anybody, goes to a child."""
+    program = build(tmp_path / "lines", LINES, "-O2")
+    process = subprocess.Popen([SKEP, "profile", "--lines", "-o", tmp_path / "a.folded"],
+                               stderr=subprocess.PIPE, text=True,
+                               env=ENV | {"SKEP_NOTIFY_ATTACHED": "1"})
+    try:
+        assert NOTIFY in process.stderr.readline()
+        subprocess.run([program], check=False)
+        areas = re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", Path(f"/proc/{process.pid}/smaps").read_text(),
+                         flags=re.M)
+        shared = [area for area in areas if re.match(r"\S+ rw.s ", area)]
+        assert len(shared) > 2
+        assert not [area for area in shared if " dc" not in re.search("VmFlags:.*", area)[0]]
+    finally:
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=TIME)[1]
+    assert process.returncode == 0 and Stacks(tmp_path / "a.folded").of("outer") > 0, said
+
+
+SLOW_UNITS = """
+.section .debug_info,"",@progbits
+.rept 50000
+.long 8
+.short 4
+.long 0
+.byte 8, 1
+.endr
+.section .debug_abbrev,"",@progbits
+.byte 1, 0x11, 0, 0, 0
+.rept 250000
+.byte 2, 0x2e, 0, 3, 8, 0, 0
+.endr
+.byte 0
+.section .note.GNU-stack,"",@progbits
+"""
+
+
+def test_nobody_waits_for_lines_who_is_to_end(tmp_path):
+    """A file that takes minutes to read, and a second Ctrl-C: the profile is there, without its lines."""
+    (tmp_path / "units.s").write_text(SLOW_UNITS)
+    program = build(tmp_path / "slow", LINES, "-O2", "-g0", tmp_path / "units.s")
+    process = subprocess.Popen([SKEP, "profile", "--lines", "-o", tmp_path / "a.folded", "-n", "slow"],
+                               stderr=subprocess.PIPE, text=True,
+                               env=ENV | {"SKEP_NOTIFY_ATTACHED": "1"})
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    try:
+        assert NOTIFY in process.stderr.readline()
+        subprocess.run([program], check=False)
+        process.send_signal(signal.SIGINT)
+        while not children.read_text():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=TIME)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 0, said
+    assert f"the DWARF of {program} is not read: a signal ended the reading" in said
+    assert Stacks(tmp_path / "a.folded").of("main", "outer") > 0
+
+
+def test_split_lines_are_said_not_to_be_there(tmp_path):
+    """What is inlined is told elsewhere: a line of it is not one of the function around it."""
+    program = build(tmp_path / "split", LINES, "-O2", "-gsplit-dwarf")
+    done = run("--lines", "-F", 499, "-f", "json", "--", program)
+    assert re.search(rf"^lost: \d+ addresses without source lines, the DWARF of {program} is not read: "
+                     r"its functions are in files apart \(\.dwo\), which are not read$", done.stderr, re.M)
+    assert done.stderr.count(".dwo") == 1
+    frames = [f for row in map(json.loads, done.stdout.splitlines()) for f in row.get("frames", [])
+              if f.get("module") == str(program)]
+    assert frames and not [f for f in frames if f.get("line")]
 
 
 def test_lines_are_only_there_if_asked_for(tmp_path):

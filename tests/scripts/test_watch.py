@@ -246,6 +246,44 @@ def transfer(server, size):
         peer.close()
 
 
+NAMES = 300
+MANY_NAMES = """
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+	for (int round = 0; round < 2; round++, sleep(24)) {
+		for (int i = 0; i < NAMES; i++) {
+			char name[16];
+			snprintf(name, sizeof(name), "one_of_%d", i);
+			pid_t pid = vfork();
+			if (!pid) {
+				prctl(PR_SET_NAME, name);
+				_exit(i % 2);
+			}
+			waitpid(pid, NULL, 0);
+		}
+	}
+	return 0;
+}
+"""
+
+
+def test_names_that_stood_still_leave_without_a_loss(tmp_path):
+    """More names than are kept where they are not seen any more, each once, and once again after
+    they were forgotten. Every second one fails: so many rows there are."""
+    (tmp_path / "names.c").write_text(MANY_NAMES)
+    subprocess.run(["cc", f"-DNAMES={NAMES}", "-o", str(tmp_path / "names"),
+                    str(tmp_path / "names.c")], check=True)
+    with Watch(seconds=600) as watch:
+        subprocess.run([str(tmp_path / "names")], check=True)
+    ends = {row["process"]: row["times"] for row in watch.rows("processes", "failed")
+            if row["process"].startswith("one_of_")}
+    assert ends == {f"one_of_{i}": 2 for i in range(1, NAMES, 2)}
+
+
 def test_bytes_go_to_their_peer():
     size = 5 * MIB + 321
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -25,6 +25,8 @@ from pathlib import Path
 
 import pytest
 
+from patience import Patience
+
 TOP = Path(__file__).resolve().parent.parent.parent
 SKEP = Path(os.environ.get("SKEP", TOP / "build" / "skep")).resolve()
 ATTACHED = "__SKEP_NOTIFY_PROBES_ATTACHED"
@@ -57,7 +59,7 @@ class Reader(threading.Thread):
         self.attached.set()  # or ended without
 
     def text(self):
-        self.join(5)
+        Patience(5).waits_for_thread(self)
         return "".join(self.lines)
 
 
@@ -70,6 +72,7 @@ class Tool:
         self.ends = ends
         self.wanted_status = status
         self.seconds = seconds * SLOW
+        self.patience = Patience(self.seconds)
         words = [*self.called(name), *(["--json"] if json else []), *map(str, args)]
         self.process = subprocess.Popen(
             words, executable=SKEP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -83,7 +86,7 @@ class Tool:
         return [str(SKEP), "tool", find(name)]
 
     def __enter__(self):
-        if not self.err.attached.wait(self.seconds):
+        if not self.patience.waits(self.err.attached.wait):
             self.kill()
             pytest.fail(f"not attached in {self.seconds} s:\n{self.errors}")
         if not self.ends and self.process.poll() is not None and self.wanted_status == 0:
@@ -107,9 +110,7 @@ class Tool:
 
     def wait(self):
         """Until it has ended; the time is that of the whole run."""
-        try:
-            self.process.wait(self.seconds)
-        except subprocess.TimeoutExpired:
+        if not Patience(self.seconds).waits_for(self.process):
             self.kill()
             pytest.fail(f"did not end in {self.seconds} s:\n{self.text}{self.errors}")
 
@@ -150,8 +151,8 @@ class Tool:
 
     def rows_until(self, is_enough, seconds=10):
         """Waits until @is_enough says so of the rows that it has printed so far, or for so long."""
-        end = time.monotonic() + seconds * SLOW
-        while time.monotonic() < end:
+        patience = Patience(seconds * SLOW)
+        while patience.left():
             items = [json.loads(line) for line in list(self.out.lines) if line.strip()]
             if is_enough([item["data"] for item in items if item["type"] == "row"]):
                 return

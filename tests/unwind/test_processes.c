@@ -10,7 +10,9 @@
 #include <cmocka.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "heap.h"
 #include "unwind/processes.h"
 
@@ -412,6 +415,112 @@ static void comes_back_unasked(void **state)
 	bench_end(&b);
 }
 
+/* --- Files that are alike --------------------------------------------------------------------- */
+
+static struct skep_mapping copy_file(const char *from, const char *to, uint64_t start)
+{
+	_cleanup_buf_ struct skep_buf file = {0};
+	int fd = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+	struct stat st;
+
+	assert_true(fd >= 0);
+	assert_int_equal(skep_file_read(from, 64 << 20, &file), 0);
+	assert_int_equal(skep_fd_write(fd, file.data, file.len), 0);
+	assert_int_equal(fchmod(fd, 0755), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	close(fd);
+	return (struct skep_mapping){
+		.start = start, .end = start + (16 << 20), .inode = st.st_ino, .dev = 1};
+}
+
+static uint32_t ask_at(struct bench *b, uint64_t pc)
+{
+	uint32_t tgid = (uint32_t)getpid(), number;
+
+	skep_unwind_processes_flush(&b->p);
+	number = heap_number(&b->heap, tgid, pc);
+	assert_int_equal(skep_unwind_processes_answer(&b->p, tgid, number), 0);
+	return bench_look(b, tgid, pc);
+}
+
+/* An interpreter that is known by its build-id under a name that does not say what it is: who maps
+ * it under its own name has its frames, too. */
+static void interpreter_by_two_names(void **state)
+{
+	char folder[] = "/tmp/skep-test-XXXXXX", path[2][64], from[PATH_MAX];
+	uint32_t tgid = (uint32_t)getpid(), file = 0;
+	struct bench b;
+
+	if (geteuid() || !realpath("/usr/bin/python3", from))
+		skip(); /* only root's build-ids are believed */
+	assert_non_null(mkdtemp(folder));
+	bench_begin(&b, &skep_unwind_default_sizes);
+	skep_unwind_processes_on_exec(&b.p, tgid, 1);
+	for (int i = 0; i < 2; i++) {
+		snprintf(path[i], sizeof(path[i]), "%s/%s", folder,
+			 i ? strrchr(from, '/') + 1 : "tool");
+		const struct skep_mapping m = copy_file(from, path[i], (i + 1) * 0x10000000ull);
+		map(&b, tgid, &m, path[i]);
+		uint32_t is = ask_at(&b, m.start);
+		assert_true(is >= SKEP_UNWIND_FILE_FIRST);
+		assert_true(!i || is == file);
+		file = is;
+		assert_int_equal(b.heap.arrays.runtimes[file].version != SKEP_INTERP_NONE, i);
+	}
+	assert_int_equal(b.p.objects.n_built, 1);
+	bench_end(&b);
+	for (int i = 0; i < 2; i++)
+		unlink(path[i]);
+	rmdir(folder);
+}
+
+static struct {
+	uint32_t n, generation; /* entries, and that of the last one */
+} told;
+
+static void tell_code(void *ctx, const struct skep_unwind_code_key *key,
+		      const struct skep_unwind_code *code)
+{
+	(void)ctx;
+	(void)key;
+	told.n = code != NULL;
+	told.generation = code ? code->generation : 0;
+}
+
+/* What had an inode before says nothing of what has it now. */
+static void inode_of_another(void **state)
+{
+	char path[] = "/tmp/skep-test-XXXXXX";
+	uint32_t tgid = (uint32_t)getpid();
+	struct bench b;
+
+	close(mkstemp(path));
+	bench_begin(&b, &small);
+	b.heap.arrays.set_code = tell_code;
+	skep_unwind_processes_on_exec(&b.p, tgid, 1);
+	struct skep_mapping old = copy_file("/bin/true", path, 0x10000000), new = old;
+	old.generation = 1;
+	new.generation = 2;
+	new.start += 0x10000000;
+	new.end += 0x10000000;
+	map(&b, tgid, &old, path);
+	assert_true(ask_at(&b, old.start) >= SKEP_UNWIND_FILE_FIRST);
+	assert_int_equal(told.generation, 1);
+	map(&b, tgid, &new, path);
+	assert_true(ask_at(&b, new.start) >= SKEP_UNWIND_FILE_FIRST);
+	assert_int_equal(told.generation, 2);
+	assert_int_equal(b.p.objects.n, 2);
+	map_at(&b, tgid, old.start, old.end, "[uprobes]");
+	copy_file("/bin/sh", path, 0); /* written over: it is not what it was */
+	map(&b, tgid, &old, path);
+	skep_unwind_processes_flush(&b.p);
+	assert_int_equal(bench_look(&b, tgid, old.start), SKEP_UNWIND_FILE_ASK);
+	assert_int_equal(told.n, 1);
+	assert_int_equal(told.generation, 2);
+	bench_end(&b);
+	unlink(path);
+}
+
 /* Two files do not fit at once: the one that is asked for takes the place of one that has not been
  * asked for for long, whose mappings ask again. */
 static void evicts(void **state)
@@ -527,6 +636,8 @@ int main(void)
 		cmocka_unit_test(comes_back_unasked),
 		cmocka_unit_test(too_many_mappings),
 		cmocka_unit_test(too_many_holes),
+		cmocka_unit_test(interpreter_by_two_names),
+		cmocka_unit_test(inode_of_another),
 		cmocka_unit_test(evicts),
 		cmocka_unit_test(never_fits),
 		cmocka_unit_test(expected_goes_first),

@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "heap.h"
+#include "linux/bpf.h"
 #include "linux/maps.h"
 #include "unwind/tracker.h"
 
@@ -286,7 +287,8 @@ static void asks(void **state)
 	assert_true(look(b, child.pid, libc) >= SKEP_UNWIND_FILE_FIRST);
 	stop(&child);
 	skep_unwind_tracker_counts(b->tracker, &counts);
-	assert_true(counts.n_tables >= 1); /* what others start again and again may be there too */
+	assert_int_equal(counts.n_asked,
+			 1); /* what others start again and again is there unasked */
 	assert_true(counts.n_rows > 10000);
 }
 
@@ -336,8 +338,8 @@ static void waits_for_room(void **state)
 	uint64_t copy = address_of(child.pid, copy_path);
 	assert_int_equal(look(&b, child.pid, copy), SKEP_UNWIND_FILE_ASK);
 	uint32_t number = heap_number(&b.heap, (uint32_t)child.pid, copy);
-	skep_unwind_tracker_ask(b.tracker, (uint32_t)child.pid, number);
-	await_table(&b, child.pid, copy); /* of what others start there may have been one */
+	assert_true(skep_unwind_tracker_ask(b.tracker, (uint32_t)child.pid, number));
+	assert_int_equal(look(&b, child.pid, copy), SKEP_UNWIND_FILE_FIRST);
 	stop(&child);
 	catch_up(&b);
 	assert_int_equal(look(&b, getpid(), libc), SKEP_UNWIND_FILE_ASK);
@@ -345,7 +347,9 @@ static void waits_for_room(void **state)
 	assert_false(skep_unwind_tracker_ask(b.tracker, tgid, heap_number(&b.heap, tgid, libc)));
 	await_table(&b, getpid(), libc);
 	skep_unwind_tracker_counts(b.tracker, &counts);
-	assert_true(counts.losses.n[SKEP_UNWIND_LOST_WAITING] >= 1);
+	assert_int_equal(counts.n_tables, 1);
+	assert_int_equal(counts.losses.n[SKEP_UNWIND_LOST_WAITING], 1);
+	assert_int_equal(counts.losses.n[SKEP_UNWIND_LOST_EVICTED], 0);
 	skep_unwind_tracker_free(b.tracker);
 	heap_done(&b.heap);
 }
@@ -364,21 +368,26 @@ static void vdso(void **state)
 	assert_true(look(b, getpid(), at) >= SKEP_UNWIND_FILE_FIRST);
 }
 
-/* However many steps there are, all processes are looked at once a second. */
+/* However many steps there are, all processes are looked at once a second: so there are as many
+ * seconds, at least, as there are looks behind the first of some. */
 static void sweeps_seldom(struct tracked *b)
 {
+	const uint64_t n_wanted = 2, least_ns = 1000000000;
 	struct skep_unwind_counts before, after;
-	uint64_t until_ns = skep_clock_ns() + 1500000000;
+	uint64_t start_ns = skep_clock_ns(), until_ns = start_ns + PATIENCE_NS;
 
 	skep_unwind_tracker_counts(b->tracker, &before);
-	while (skep_clock_ns() < until_ns) {
+	do {
 		struct child child = start();
 		stop(&child);
 		poll_once(b, 1);
-	}
-	skep_unwind_tracker_counts(b->tracker, &after);
+		skep_unwind_tracker_counts(b->tracker, &after);
+	} while ((after.n_sweeps - before.n_sweeps < n_wanted ||
+		  after.n_records <= before.n_records + 100) &&
+		 skep_clock_ns() < until_ns);
 	assert_true(after.n_records > before.n_records + 100);
-	assert_in_range(after.n_sweeps - before.n_sweeps, 1, 3);
+	assert_in_range(after.n_sweeps - before.n_sweeps, n_wanted,
+			(skep_clock_ns() - start_ns) / least_ns + 1);
 }
 
 /* Its first thread ends, the others go on: so does the process. */
@@ -521,21 +530,22 @@ static void steps_at_any_time(void **state)
 	stop(&child);
 }
 
-/* What wakes it up is something to do: a few steps take it, whatever others do meanwhile. */
+/* What wakes it up is something to do, whatever others do meanwhile: but that a ring says once that
+ * it has something after it has been emptied, and that what the timer was set for may be done. */
 static void idle(void **state)
 {
 	struct tracked *b = needed(state);
 	struct pollfd fd = {.fd = skep_unwind_tracker_fd(b->tracker), .events = POLLIN};
 	struct skep_unwind_counts before, after;
-	int in_vain = 0;
+	uint32_t in_vain = 0;
 
 	catch_up(b);
 	skep_unwind_tracker_counts(b->tracker, &before);
 	for (int i = 0; i < 1000 && poll(&fd, 1, 50); i++) {
 		skep_unwind_tracker_step(b->tracker);
 		skep_unwind_tracker_counts(b->tracker, &after);
-		in_vain = after.n_records == before.n_records ? in_vain + 1 : 0;
-		assert_true(in_vain < 20);
+		in_vain = after.n_useful == before.n_useful ? in_vain + 1 : 0;
+		assert_true(in_vain <= skep_possible_cpus() + 1);
 		before = after;
 	}
 }

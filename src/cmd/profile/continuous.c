@@ -166,6 +166,8 @@ static int loop(struct continuous *continuous, struct skep_diag *diag)
 		busy = skep_profiler_step(continuous->profiler);
 		if (!ends && now_ns(CLOCK_MONOTONIC) < continuous->next_ns)
 			continue;
+		if (ends) /* the next one ends what that takes */
+			skep_ending_take(continuous->signal_fd);
 		err = take_interval(continuous, diag);
 		skep_profile_beside_look(&continuous->server);
 		skep_profile_beside_look(&continuous->sender);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -151,22 +150,14 @@ static void say(const struct live *live, const struct skep_profile *profile)
 	fwrite(text.data, 1, text.len, stderr);
 }
 
-/* The one that has ended it: the next asks not to wait for readers either. */
-static void take_signals(const struct live *live)
-{
-	struct signalfd_siginfo info;
-
-	while (read(live->signal_fd, &info, sizeof(info)) == sizeof(info))
-		;
-}
-
 static int finish(struct live *live, struct skep_diag *diag)
 {
 	_cleanup_profile_ struct skep_profile profile = {0};
+	/* The one that has ended it: the next asks not to wait for lines or readers either. */
+	skep_ending_take(live->signal_fd);
 	int err = skep_profiler_finish(live->profiler, &profile, diag);
 	if (err)
 		return err;
-	take_signals(live);
 	profile.title = skep_profile_text(&profile, live->job->title);
 	err = skep_profile_outputs_write(live->job->outputs, &profile, diag);
 	if (!err)

@@ -130,8 +130,8 @@ static uint32_t next_piece(const struct skep_testable *kind, const struct timing
 	return kind->repeats ? (uint32_t)n : 1;
 }
 
-/* The rest of the runs, for their time and what they leave in maps. The first one's time stands where
- * an interruption left no others. */
+/* The rest of the runs, for their time and what they leave in maps. The first one's time stands
+ * where an interruption left no others. */
 static int run_rest(struct prog_job *job, struct skep_prog *prog, const struct skep_testable *kind,
 		    const struct skep_test *first, uint64_t left, struct timing *timing)
 {

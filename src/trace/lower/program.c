@@ -440,6 +440,8 @@ int skep_trace_compile(struct skep_arena *arena, const struct skep_source *sourc
 	ret->object.source = source;
 	ret->eraser = UINT32_MAX;
 	skep_types_init(&ret->types, arena);
+	ret->types.btf = opts->btf;
+	ret->types.btf_is_lent = opts->btf;
 	skep_config_init(&ret->config);
 	int err = config_from_env(&ret->config, opts->env, diag);
 	if (!err)

@@ -40,6 +40,7 @@ static int compile(struct skep_live *live, const struct skep_live_opts *given,
 		.cmd_path = given->cmd_path,
 		.env = env,
 		.target = &target,
+		.btf = given->btf,
 		.has_best_way = skep_has_best_way,
 	};
 
@@ -126,12 +127,6 @@ const struct skep_trace_map *skep_live_map(const struct skep_live *live, const c
 const struct skep_map_reader *skep_live_maps(const struct skep_live *live)
 {
 	return &live->maps;
-}
-
-int skep_live_delete(const struct skep_live *live, const struct skep_trace_map *map,
-		     const void *key)
-{
-	return skep_bpf_map_delete(skep_session_map_fd(live->session, map->bpf_map), key);
 }
 
 static bool go_on(void *ctx)

@@ -33,6 +33,8 @@ struct skep_live_opts {
 	pid_t pid;            /* where probes in user space are put; 0: in all processes */
 	uint32_t cpid;        /* cpid; 0: there is no command */
 	const char *cmd_path; /* the command's program; NULL */
+	/* The kernel's types, borrowed until it is closed; NULL: it opens them itself. */
+	struct skep_btf *btf;
 	/* Processes whose stacks are to be whole from the first (see run/unwinding.h). */
 	const pid_t *prepared;
 	size_t n_prepared;
@@ -49,9 +51,6 @@ void skep_live_close(struct skep_live *live);
 const struct skep_trace_map *skep_live_map(const struct skep_live *live, const char *name);
 /** The run time's view of all of its maps, for skep_map_read(), skep_map_take() and others. */
 const struct skep_map_reader *skep_live_maps(const struct skep_live *live);
-/** Remove one entry of a hash. Return 0 | -ENOENT | -errno */
-int skep_live_delete(const struct skep_live *live, const struct skep_trace_map *map,
-		     const void *key);
 /** Run the script's iterators once over all objects there are. Return 0 | -errno */
 int skep_live_iterate(const struct skep_live *live);
 

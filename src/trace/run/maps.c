@@ -40,8 +40,8 @@ int skep_map_reader_init(struct skep_map_reader *reader, const struct skep_trace
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t bytes = program->object.maps[program->globals].value_size;
 	bytes = (bytes + page - 1) / page * page;
-	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			skep_session_map_fd(session, program->globals), 0);
+	void *at = skep_bpf_mmap(bytes, PROT_READ | PROT_WRITE,
+				 skep_session_map_fd(session, program->globals), 0);
 	if (at == MAP_FAILED)
 		return -errno;
 	reader->globals = at;
@@ -277,6 +277,24 @@ static int read_hash(const struct skep_map_reader *reader, const struct skep_tra
 		ret->entries[i].key = (uint8_t *)ret->keys + i * hash.key_bytes;
 		ret->entries[i].value = (uint8_t *)ret->values + i * hash.value_bytes;
 	}
+	return err;
+}
+
+int skep_map_take_key(const struct skep_map_reader *reader, const struct skep_trace_map *map,
+		      const void *key, void *ret)
+{
+	bool per_cpu = map->storage == SKEP_STORE_CPU_HASH;
+	size_t bytes;
+
+	if (!per_cpu && map->storage != SKEP_STORE_HASH)
+		return -EOPNOTSUPP;
+	bytes = (reader->program->object.maps[map->bpf_map].value_size + 7) & ~7u;
+	_cleanup_free_ uint8_t *raw = skep_xcalloc(per_cpu ? skep_possible_cpus() : 1, bytes);
+	int err = skep_bpf_map_take(skep_session_map_fd(reader->session, map->bpf_map), key, raw);
+	if (!err && per_cpu)
+		sum_copies(map->value, raw, bytes, ret);
+	else if (!err)
+		memcpy(ret, raw, map->value->size);
 	return err;
 }
 
@@ -613,6 +631,7 @@ enum skep_unwind_end skep_map_stack_end(const struct skep_map_reader *reader, ui
 }
 
 int skep_map_stack_interp(const struct skep_map_reader *reader, uint32_t stack_id,
+			  uint64_t ret_frames[SKEP_UNWIND_FRAME_WORDS],
 			  struct skep_interp_stack *ret)
 {
 	const struct skep_interp_maps *maps = &reader->program->unwind.interp;
@@ -621,8 +640,20 @@ int skep_map_stack_interp(const struct skep_map_reader *reader, uint32_t stack_i
 
 	if (err || !stack.interp || !maps->thread_pointer_off)
 		return err ? err : -ENOENT;
-	return skep_bpf_map_lookup(skep_session_map_fd(reader->session, maps->stacks),
-				   &stack.interp, ret, 0);
+	memcpy(ret_frames, stack.in_interpreter, sizeof(stack.in_interpreter));
+	err = skep_bpf_map_lookup(skep_session_map_fd(reader->session, maps->stacks), &stack.interp,
+				  ret, 0);
+	return err == -ENOENT ? -ESTALE : err;
+}
+
+uint32_t skep_map_stack_chain(const struct skep_map_reader *reader, uint32_t stack_id)
+{
+	struct skep_unwind_stack stack;
+
+	if (!reader->program->unwind.interp.thread_pointer_off ||
+	    find_unwound(reader, stack_id, &stack))
+		return 0;
+	return stack.interp;
 }
 
 int skep_map_stack(const struct skep_map_reader *reader, bool user, uint32_t stack_id,
@@ -649,39 +680,37 @@ int skep_map_stack(const struct skep_map_reader *reader, bool user, uint32_t sta
 	return (int)n;
 }
 
-/* -1: there are none of that kind. */
-static int stacks_fd(const struct skep_map_reader *reader, bool user)
+static uint32_t map_of_kind(const struct skep_trace_program *program, enum skep_stack_kind kind)
 {
-	const struct skep_trace_program *program = reader->program;
-	uint32_t map = user && program->unwinds ? program->unwind.stacks : program->stacks[user];
+	const struct skep_interp_maps *interp = &program->unwind.interp;
+
+	if (kind == SKEP_STACK_CHAIN)
+		return program->unwinds && interp->thread_pointer_off ? interp->stacks : NONE;
+	if (kind == SKEP_STACK_USER && program->unwinds)
+		return program->unwind.stacks;
+	return program->stacks[kind];
+}
+
+/* -1: there are none of that kind. */
+static int stacks_fd(const struct skep_map_reader *reader, enum skep_stack_kind kind)
+{
+	uint32_t map = map_of_kind(reader->program, kind);
 
 	return map == NONE ? -1 : skep_session_map_fd(reader->session, map);
 }
 
-/* Another stack that had it, too, has it again when it is next met. */
-static void forget_interp(const struct skep_map_reader *reader, uint32_t stack_id)
+int skep_map_stack_forget(const struct skep_map_reader *reader, enum skep_stack_kind kind,
+			  uint32_t number)
 {
-	const struct skep_interp_maps *maps = &reader->program->unwind.interp;
-	struct skep_unwind_stack stack;
+	int fd = stacks_fd(reader, kind);
 
-	if (maps->thread_pointer_off && !find_unwound(reader, stack_id, &stack) && stack.interp)
-		skep_bpf_map_delete(skep_session_map_fd(reader->session, maps->stacks),
-				    &stack.interp);
+	return fd < 0 ? -ENOENT : skep_bpf_map_delete(fd, &number);
 }
 
-int skep_map_stack_forget(const struct skep_map_reader *reader, bool user, uint32_t stack_id)
+int skep_map_stack_next(const struct skep_map_reader *reader, enum skep_stack_kind kind,
+			const uint32_t *number, uint32_t *ret)
 {
-	int fd = stacks_fd(reader, user);
+	int fd = stacks_fd(reader, kind);
 
-	if (user)
-		forget_interp(reader, stack_id);
-	return fd < 0 ? -ENOENT : skep_bpf_map_delete(fd, &stack_id);
-}
-
-int skep_map_stack_next(const struct skep_map_reader *reader, bool user, const uint32_t *stack_id,
-			uint32_t *ret)
-{
-	int fd = stacks_fd(reader, user);
-
-	return fd < 0 ? -ENOENT : skep_bpf_map_next_key(fd, stack_id, ret);
+	return fd < 0 ? -ENOENT : skep_bpf_map_next_key(fd, number, ret);
 }

@@ -43,6 +43,15 @@ int skep_map_read(const struct skep_map_reader *reader, const struct skep_trace_
  *  Return 0 | -errno; @with_unset and @ret as of skep_map_read() */
 int skep_map_take(const struct skep_map_reader *reader, const struct skep_trace_map *map,
 		  bool with_unset, struct skep_map_entries *ret);
+/**
+ * Read one entry of a hash and remove it: what is added until its removal is in @ret, unless an
+ * addition is under way at that moment.
+ *
+ * @ret    map->value->size bytes, for u64 words; untouched on error
+ * Return  0 | -ENOENT it is not there | -EOPNOTSUPP it is no hash | -errno
+ */
+int skep_map_take_key(const struct skep_map_reader *reader, const struct skep_trace_map *map,
+		      const void *key, void *ret);
 void skep_map_entries_done(struct skep_map_entries *entries);
 /** Take one aggregate's value into another's @total, as those of several CPUs are. */
 void skep_map_fold(const struct skep_type *type, void *total, const void *value);
@@ -55,16 +64,32 @@ uint64_t skep_map_loss(const struct skep_map_reader *reader, uint32_t off);
 /** Frames of a stack. Return how many | -errno */
 int skep_map_stack(const struct skep_map_reader *reader, bool user, uint32_t stack_id,
 		   uint64_t *ret, uint32_t max);
-/** Remove a stack: its number may then be given to another. Return 0 | -ENOENT | -errno */
-int skep_map_stack_forget(const struct skep_map_reader *reader, bool user, uint32_t stack_id);
-/** The number of the stack behind *@stack_id; NULL: the first. Return 0 | -ENOENT there is none */
-int skep_map_stack_next(const struct skep_map_reader *reader, bool user, const uint32_t *stack_id,
-			uint32_t *ret);
+/** What is kept by numbers; the first two are as `user` elsewhere. */
+enum skep_stack_kind {
+	SKEP_STACK_KERNEL,
+	SKEP_STACK_USER,
+	SKEP_STACK_CHAIN, /* of an interpreter's frames: that of several user stacks, mostly */
+	SKEP_STACK_KIND_CNT
+};
+/** Remove one: its number may then be given to another. Return 0 | -ENOENT | -errno */
+int skep_map_stack_forget(const struct skep_map_reader *reader, enum skep_stack_kind kind,
+			  uint32_t number);
+/** The number behind *@number; NULL: the first. Return 0 | -ENOENT there is none */
+int skep_map_stack_next(const struct skep_map_reader *reader, enum skep_stack_kind kind,
+			const uint32_t *number, uint32_t *ret);
+/** The number of the chain that a user stack refers to; 0: it has none, or is not there. */
+uint32_t skep_map_stack_chain(const struct skep_map_reader *reader, uint32_t stack_id);
 /** Why a user stack has no more frames: SKEP_UNWIND_ROOT also where nobody knows, as frame pointers
  *  do not tell. */
 enum skep_unwind_end skep_map_stack_end(const struct skep_map_reader *reader, uint32_t stack_id);
-/** The frames of the interpreter that a user stack runs in. Return 0 | -ENOENT none | -errno */
+/**
+ * The frames of the interpreter that a user stack runs in.
+ *
+ * @ret_frames  of each frame of the user stack a bit: is it in the interpreter's own file?
+ * Return       0 | -ENOENT none | -ESTALE it had some, which are no longer there | -errno
+ */
 int skep_map_stack_interp(const struct skep_map_reader *reader, uint32_t stack_id,
+			  uint64_t ret_frames[SKEP_UNWIND_FRAME_WORDS],
 			  struct skep_interp_stack *ret);
 
 #endif

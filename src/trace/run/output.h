@@ -110,9 +110,9 @@ void skep_output_map_full(struct skep_output *out, const struct skep_trace_map *
 /** What stacks by call frame information lack. */
 void skep_output_unwinding(struct skep_output *out, enum skep_unwind_loss loss, uint64_t n,
 			   struct skep_buf *buf);
-/** A file whose source lines could not be read. */
+/** Source lines that could not be read, or not all (@is_partial); nothing if there are none. */
 void skep_output_lines_trouble(struct skep_output *out, const struct skep_lines_trouble *trouble,
-			       struct skep_buf *buf);
+			       bool is_partial, struct skep_buf *buf);
 /** Hits of probes that the kernel left out (recursion, no memory for a return probe). */
 void skep_output_missed(struct skep_output *out, uint64_t n, struct skep_buf *buf);
 

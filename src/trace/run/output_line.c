@@ -150,16 +150,16 @@ void skep_output_unwinding(struct skep_output *out, enum skep_unwind_loss loss, 
 			  (struct loss){.text = skep_unwind_loss_words(loss), .hint = ""}, n, buf);
 }
 
-/* One that had an answer for every address still was not read whole. */
 void skep_output_lines_trouble(struct skep_output *out, const struct skep_lines_trouble *trouble,
-			       struct skep_buf *buf)
+			       bool is_partial, struct skep_buf *buf)
 {
 	_cleanup_buf_ struct skep_buf text = {0};
+	uint64_t n = is_partial ? trouble->n_partial : trouble->n;
 
-	skep_buf_printf(&text, "addresses without source lines, the DWARF of %s is not read: %s",
-			trouble->path, trouble->why);
-	add_cause(out, "lines", (struct loss){.text = text.data, .hint = ""},
-		  trouble->n ? trouble->n : 1, buf);
+	skep_lines_trouble_words(trouble, is_partial, &text);
+	if (n)
+		add_cause(out, is_partial ? "lines_partial" : "lines",
+			  (struct loss){.text = text.data, .hint = ""}, n, buf);
 }
 
 void skep_output_map_full(struct skep_output *out, const struct skep_trace_map *map, uint64_t n,

@@ -589,8 +589,10 @@ static void print_losses(struct run *run)
 			skep_output_unwinding(&run->out, i, unwinding.n[i], errors_to(run));
 	}
 	struct skep_lines_trouble trouble;
-	for (size_t i = 0; skep_usyms_lines_trouble(run->out.usyms, i, &trouble); i++)
-		skep_output_lines_trouble(&run->out, &trouble, errors_to(run));
+	for (size_t i = 0; skep_usyms_lines_trouble(run->out.usyms, i, &trouble); i++) {
+		skep_output_lines_trouble(&run->out, &trouble, false, errors_to(run));
+		skep_output_lines_trouble(&run->out, &trouble, true, errors_to(run));
+	}
 	uint64_t missed = skep_session_missed(run->session);
 	if (missed)
 		skep_output_missed(&run->out, missed, errors_to(run));

@@ -39,6 +39,18 @@ static void check_config(struct skep_check *check)
 	}
 }
 
+/* What interpreters run is laid beside frames that frame pointers do not find. */
+static void check_interpreters(struct skep_check *check)
+{
+	const struct skep_config_item *last = NULL;
+
+	if (!check->config->interpreters || !strcmp(check->config->unwind, "cfi"))
+		return;
+	for (const struct skep_config_item *i = check->script->config; i; i = i->next)
+		last = strcmp(i->name, "interpreters") ? last : i;
+	skep_diag_add(check->diag, SKEP_DIAG_INTERPRETERS_FP, last ? last->span : SKEP_NOWHERE);
+}
+
 static bool is_map_kind(const char *kind)
 {
 	static const char *const kinds[] = {"hash", "lruhash", "percpuhash", "percpulruhash"};
@@ -77,6 +89,7 @@ int skep_check_preamble(struct skep_check *check)
 	size_t n_before = check->diag->n_errors;
 
 	check_config(check);
+	check_interpreters(check);
 	skep_check_structs(check);
 	check_map_decls(check);
 	return check->diag->n_errors == n_before ? 0 : -EINVAL;

@@ -67,7 +67,8 @@ void skep_types_done(struct skep_types *types)
 {
 	for (struct skep_module_types *module = types->modules; module; module = module->next)
 		skep_btf_free(module->btf);
-	skep_btf_free(types->btf);
+	if (!types->btf_is_lent)
+		skep_btf_free(types->btf);
 	*types = (struct skep_types){0};
 }
 
