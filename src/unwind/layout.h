@@ -12,7 +12,8 @@
  *	rows        struct skep_unwind_table's
  *	rules       struct skep_unwind_table's
  *	runtimes    at the index in `files`: the interpreter in it (interp/layout.h)
- *	hotspots    hash, least recently used: tgid -> its virtual machine of Java (interp/hotspot_layout.h)
+ *	hotspots    hash, of those that were met last: tgid -> its virtual machine of Java
+ *	            (interp/hotspot_layout.h)
  *
  * and what it writes:
  *
