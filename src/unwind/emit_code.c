@@ -118,7 +118,7 @@ static void read_around(const struct emit_func *at)
 /* The first @n bytes of what is there now; the last @n of what was before. */
 static uint32_t now(const struct emit_func *at, uint32_t n)
 {
-	return skep_emit_alu(at, SKEP_IR_AND, GET(at, java.now), I((1ll << 8 * n) - 1));
+	return skep_emit_alu(at, SKEP_IR_AND, GET(at, java.now), I((INT64_C(1) << 8 * n) - 1));
 }
 
 static uint32_t was(const struct emit_func *at, uint32_t n)
