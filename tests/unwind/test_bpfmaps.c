@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "heap.h"
+#include "interp/hotspot_layout.h"
 #include "linux/bpf.h"
 #include "unwind/bpfmaps.h"
 #include "unwind/processes.h"
@@ -105,6 +106,32 @@ static void ourselves(void **state)
 	skep_unwind_processes_done(&processes);
 }
 
+/* What was found in a process's memory is not there any more when it executes another program, nor
+ * when it has ended. */
+static void machine_is_forgotten(void **state)
+{
+	const struct skep_hotspot machine = {.version = SKEP_INTERP_HOTSPOT};
+	static struct skep_unwind_processes processes;
+	struct skep_unwind_losses losses = {0};
+	uint32_t tgid = (uint32_t)getpid();
+	struct skep_hotspot found;
+	int fd = maps.fds[SKEP_UNWIND_MAP_HOTSPOTS];
+
+	need(state);
+	skep_unwind_processes_init(&processes, &maps.arrays, &losses);
+	for (int is_exec = 0; is_exec < 2; is_exec++) {
+		assert_int_equal(skep_unwind_processes_answer(&processes, tgid, 0), 0);
+		assert_int_equal(skep_bpf_map_update(fd, &tgid, &machine, 0), 0);
+		assert_int_equal(skep_bpf_map_lookup(fd, &tgid, &found, 0), 0);
+		if (is_exec)
+			skep_unwind_processes_on_exec(&processes, tgid, UINT64_MAX);
+		else
+			skep_unwind_processes_on_exit(&processes, tgid, tgid, UINT64_MAX);
+		assert_int_equal(skep_bpf_map_lookup(fd, &tgid, &found, 0), -ENOENT);
+	}
+	skep_unwind_processes_done(&processes);
+}
+
 /* Maps that others made. */
 static void taken(void **state)
 {
@@ -143,6 +170,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory),
 		cmocka_unit_test(ourselves),
+		cmocka_unit_test(machine_is_forgotten),
 		cmocka_unit_test(taken),
 		cmocka_unit_test(full),
 	};

@@ -167,12 +167,12 @@ static uint64_t find_machine(uint32_t tgid)
 
 /* Whatever it is, it is said: so it is not asked for again, until the process executes another
  * program. */
-static void answer_machine(struct skep_unwinding *unwinding, uint32_t tgid)
+static void answer_machine(struct skep_unwinding *unwinding, uint32_t tgid, uint64_t base)
 {
 	struct skep_hotspot hotspot = {.version = SKEP_INTERP_NONE};
-	uint64_t base = unwinding->names ? find_machine(tgid) : 0;
 
-	if (base && skep_interp_names_machine(unwinding->names, tgid, base, &hotspot))
+	if (base && unwinding->names &&
+	    skep_interp_names_machine(unwinding->names, tgid, base, &hotspot))
 		unwinding->n_machines_lost++;
 	skep_bpf_map_update(unwinding->maps.fds[SKEP_UNWIND_MAP_HOTSPOTS], &tgid, &hotspot,
 			    BPF_ANY);
@@ -203,8 +203,9 @@ void skep_unwinding_prepare(struct skep_unwinding *unwinding, pid_t pid)
 		return;
 	if (skep_unwind_tracker_ask(unwinding->tracker, (uint32_t)pid, SKEP_UNWIND_ASK_PROCESS))
 		load_rest(unwinding, (uint32_t)pid);
-	if (find_machine((uint32_t)pid)) /* if not, there may be one later */
-		answer_machine(unwinding, (uint32_t)pid);
+	uint64_t base = find_machine((uint32_t)pid);
+	if (base) /* if not, there may be one later */
+		answer_machine(unwinding, (uint32_t)pid, base);
 }
 
 /* Whatever came of it, it may be asked for again: what waits for room is known to be waited for. */
@@ -216,7 +217,7 @@ static int answer(void *ctx, const void *data, size_t size)
 	if (size < sizeof(*asked))
 		return 0;
 	if (asked->number == SKEP_UNWIND_ASK_MACHINE)
-		answer_machine(unwinding, asked->tgid);
+		answer_machine(unwinding, asked->tgid, find_machine(asked->tgid));
 	else if (skep_unwind_tracker_ask(unwinding->tracker, asked->tgid, asked->number))
 		load_rest(unwinding, asked->tgid);
 	skep_bpf_map_delete(unwinding->asked_fd, asked);
