@@ -447,7 +447,7 @@ def test_memory_of_a_process_that_sees_other_files(tmp_path, options):
     with subprocess.Popen(["unshare", "-m", "sh", "-c", script, "sh", inside, files]) as process:
         while Path(f"/proc/{process.pid}/comm").read_text() != "program\n":
             time.sleep(0.01)
-        done = run("--mem", "-p", process.pid, "--for", "1s", "-o", tmp_path / "x.folded")
+        done = run("--mem", "-p", process.pid, "--for", "4s", "-o", tmp_path / "x.folded")
         process.kill()
     assert done.returncode == 0, done.stderr
     assert Stacks(tmp_path / "x.folded").of("taker") >= 100_000, done.stderr

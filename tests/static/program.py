@@ -31,14 +31,15 @@ PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 1
 SAME = (["help", "--language"], ["help", "--diagnostics"], ["help", "--man", "prog"],
         ["help", "--completion", "bash"], ["tool", "list", "--json"], ["--help"], ["nonsense"],
         ["trace", "--help"], ["watch", "--wrong"], ["map", "--wrong"])
+BUILD_SECONDS = 1800  # whole-program optimisation, beside whatever else is built
 MAPPED = "system(\"grep -c memfd:skep /proc/$PPID/maps\"); exit();"
 
 
-def run(*command, **kwargs):
+def run(*command, timeout=300, **kwargs):
     """Exit status, and all that was said."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
-                          check=False, **kwargs)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=timeout, check=False, **kwargs)
     return done.returncode, done.stdout
 
 
@@ -162,7 +163,7 @@ CHECKS = [check_size, check_segments, check_answers, check_commands, check_machi
 
 
 def built():
-    status, said = run(TOP / "dev", "dist")
+    status, said = run(TOP / "dev", "dist", timeout=BUILD_SECONDS)
     assert status == 0, said
     return TOP / "dist/skep"
 

@@ -1,7 +1,9 @@
 """fsdist: as many operations as were made, of the type of file system that is asked for."""
 
+import contextlib
 import ctypes
 import os
+import signal
 import subprocess
 
 import pytest
@@ -32,6 +34,37 @@ def work(path):
     os.listdir(path)
 
 
+class Worker:
+    """A process that does @work each time it is asked to, and reads nothing else meanwhile, as the
+    one of the tests does that waits for a tool."""
+
+    def __init__(self, work):
+        asked, self.ask_fd = os.pipe()
+        self.done_fd, done = os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            with contextlib.suppress(BaseException):
+                while os.read(asked, 1):
+                    work()
+                    os.write(done, b"x")
+            os._exit(1)
+        os.close(asked)
+        os.close(done)
+
+    def do(self):
+        os.write(self.ask_fd, b"x")
+        assert os.read(self.done_fd, 1), "the work has failed"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self.ask_fd)
+        os.close(self.done_fd)
+
+
 def counts(tool, name="@usecs"):
     return {kind: hist_count(buckets) for kind, buckets in tool.maps[name].items()}
 
@@ -54,11 +87,19 @@ def test_only_of_that_type(tmp_path):
                 with open(path, "rb", buffering=0) as file:
                     file.read(100)
 
-    read_all()
+    def read_and_work():
+        read_all()
+        work(tmp_path)
+
+    with Worker(read_and_work) as worker:
+        worker.do()  # once, so that nothing is imported later
+        check_types(worker)
+
+
+def check_types(worker):
     for name in FILE_OF_TYPE:
-        with Tool("fsdist", "-m", "-t", name, "-p", os.getpid()) as tool:
-            read_all()
-            work(tmp_path)
+        with Tool("fsdist", "-m", "-t", name, "-p", worker.pid) as tool:
+            worker.do()
         found = counts(tool, "@msecs")
         assert found["open"] == found["read"] == 5
         assert "write" not in found and "fsync" not in found
