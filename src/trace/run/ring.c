@@ -97,6 +97,13 @@ bool skep_event_ring_consume(struct skep_event_ring *ring, bool all, skep_ringbu
 	return taking.n || skep_perfrings_pending(ring->perf);
 }
 
+bool skep_event_ring_is_pending(const struct skep_event_ring *ring)
+{
+	if (ring->perf)
+		return skep_perfrings_pending(ring->perf);
+	return ring->buffer && skep_ringbuf_pending(ring->buffer);
+}
+
 bool skep_event_ring_is_through(const struct skep_event_ring *ring)
 {
 	return !ring->buffer || !skep_ringbuf_pending(ring->buffer);

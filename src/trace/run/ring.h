@@ -38,6 +38,8 @@ int skep_event_ring_fd(const struct skep_event_ring *ring);
  *         error, see @ring
  */
 bool skep_event_ring_consume(struct skep_event_ring *ring, bool all, skep_ringbuf_fn fn, void *ctx);
+/** Is anything in it that was not taken? */
+bool skep_event_ring_is_pending(const struct skep_event_ring *ring);
 /** Is nothing in it that is older than what was taken from it last? */
 bool skep_event_ring_is_through(const struct skep_event_ring *ring);
 

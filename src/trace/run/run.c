@@ -272,9 +272,9 @@ static int on_record(void *ctx, const void *data, size_t size)
 }
 
 /* @ring that cannot be read ends the script: what it holds is not known any more. */
-static bool take(struct run *run, struct skep_event_ring *ring)
+static bool take(struct run *run, struct skep_event_ring *ring, bool all)
 {
-	bool more = skep_event_ring_consume(ring, run->detached, on_record, run);
+	bool more = skep_event_ring_consume(ring, all || run->detached, on_record, run);
 
 	if (ring->err) {
 		skep_diag_add(run->diag, SKEP_DIAG_RUN_MAPS, SKEP_NOWHERE, strerror(-ring->err));
@@ -292,9 +292,12 @@ static bool consume(struct run *run)
 
 	skep_unwinding_step(run->unwinding);
 	if (!run->ending)
-		more |= take(run, &run->ring);
+		more |= take(run, &run->ring, false);
+	/* exit() is not to overtake what was sent before it and only waits to be put in order. */
+	if (!run->ending && skep_event_ring_is_pending(&run->control))
+		more |= take(run, &run->ring, true);
 	if (!run->ending && skep_event_ring_is_through(&run->ring))
-		more |= take(run, &run->control);
+		more |= take(run, &run->control, false);
 	flush(run);
 	return more;
 }
