@@ -1,5 +1,6 @@
 """What skep profile says is what programs did of which that is known; how it begins and ends."""
 
+import collections
 import fcntl
 import gzip
 import json
@@ -17,6 +18,9 @@ from pathlib import Path
 import pytest
 
 from profiling import ENV, NOTIFY, SKEP, TIME, Profile, Stacks, build, folded, numbers, run
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from unseen import Traced  # noqa: E402, found by the line above
 
 SPLIT = r"""
 #include <stdio.h>
@@ -198,15 +202,24 @@ def test_cpu_time_is_split_as_the_program_does(programs, tmp_path):
 
 
 def test_cpu_time_is_what_the_kernel_counts(programs, tmp_path):
-    """Where a hypervisor takes the processor away, the timer rings once more for each time it is
-    back, and the kernel's own count has none of that: the best of three tries is told."""
-    def off():
-        # often: what is counted is how often the timer met it
+    # often: what is counted is how often the timer met it
+    with Traced("timer/hrtimer_expire_entry", threads=[str(os.getpid())]) as timers:
         stacks, done = folded(tmp_path, "-F", 4999, command=[programs["split"], 150, 0, "said"])
-        used = numbers(done.stdout)["used"]
-        return abs(stacks.of("main") / 1e9 - used) / used
+        met = rings(timers.lines(), "split") / 4999
+    used = numbers(done.stdout)["used"]
+    # Where a hypervisor takes the processor away the timer rings once more when it is back, of which
+    # the program's time has nothing.
+    assert abs(stacks.of("main") / 1e9 - max(used, met)) <= 0.03 * used
 
-    assert any(off() <= 0.03 for _ in range(3))
+
+def rings(lines, name):
+    """How often the fastest timer of events of each CPU rang while @name ran."""
+    timers = collections.defaultdict(collections.Counter)
+    for line in lines:
+        found = re.match(rf" *{name}-\d+ +\[(\d+)\].* hrtimer=(\S+) function=perf_swevent_hrtimer", line)
+        if found:
+            timers[found[1]][found[2]] += 1
+    return sum(max(of_cpu.values()) for of_cpu in timers.values())
 
 
 def test_inverted_stacks_begin_with_who_works(programs, tmp_path):
@@ -418,7 +431,13 @@ ALLOCATING = r"""
 #include <unistd.h>
 static void *volatile kept;
 void taker(void) { kept = malloc(1000); }
-int main(void) { for (;;) { taker(); free(kept); usleep(1000); } }
+int main(void)
+{
+	char begin;
+	if (read(0, &begin, 1) != 1) return 1;
+	for (int i = 0; i < 500; i++) { taker(); free(kept); }
+	return 0;
+}
 """
 
 OWN_MALLOC = r"""
@@ -449,13 +468,14 @@ def test_memory_of_a_process_that_sees_other_files(tmp_path, options):
                     f"-Wl,-rpath,{inside}", *options)
     (files / "program.c").unlink()
     script = ELSEWHERE if options else "exec \"$2/program\""
-    with subprocess.Popen(["unshare", "-m", "sh", "-c", script, "sh", inside, files]) as process:
+    with subprocess.Popen(["unshare", "-m", "sh", "-c", script, "sh", inside, files],
+                          stdin=subprocess.PIPE) as process:
         while Path(f"/proc/{process.pid}/comm").read_text() != "program\n":
             time.sleep(0.01)
-        done = run("--mem", "-p", process.pid, "--for", "4s", "-o", tmp_path / "x.folded")
-        process.kill()
-    assert done.returncode == 0, done.stderr
-    assert Stacks(tmp_path / "x.folded").of("taker") >= 100_000, done.stderr
+        with Profile("--mem", "-p", process.pid, "-o", tmp_path / "x.folded") as profile:
+            process.communicate(b"x", timeout=60)
+    assert profile.process.returncode == 0, profile.errors
+    assert Stacks(tmp_path / "x.folded").of("taker") == 500 * 1000, profile.errors
     assert program.exists() and not list(inside.iterdir())
 
 

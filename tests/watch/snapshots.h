@@ -16,11 +16,19 @@ static inline void put(struct skep_snapshot *snapshot, enum skep_tally tally, co
 	((uint64_t *)skep_rows_at(&snapshot->rows[tally], key))[word] += n;
 }
 
+/* Cut as the kernel cuts them. */
+static inline void put_comm(char comm[SKEP_COMM], const char *name)
+{
+	size_t len = strlen(name);
+
+	memcpy(comm, name, len < SKEP_COMM ? len : SKEP_COMM);
+}
+
 static inline struct skep_key_name name_key(const char *name)
 {
 	struct skep_key_name key = {{0}};
 
-	memcpy(key.comm, name, strnlen(name, sizeof(key.comm)));
+	put_comm(key.comm, name);
 	return key;
 }
 
@@ -28,7 +36,7 @@ static inline struct skep_key_process process_key(uint64_t pid, const char *name
 {
 	struct skep_key_process key = {.pid = pid};
 
-	memcpy(key.comm, name, strnlen(name, sizeof(key.comm)));
+	put_comm(key.comm, name);
 	return key;
 }
 
