@@ -191,6 +191,16 @@ def test_server_that_dies(tmp_path):
     assert stacks_of(tmp_path, tmp_path / "store")[0].total() > 0
 
 
+def test_a_terminals_interrupt_reaches_all(tmp_path):
+    """The last interval is written behind it, and is sent, or counted: nobody beside ends before."""
+    with keeping(tmp_path / "store", "--serve", ":0", "--push", "http://127.0.0.1:1") as writer:
+        beside = children_of(writer.pid)
+        for pid in [*beside, writer.pid]:
+            os.kill(pid, signal.SIGINT)
+    assert len(beside) == 2 and "failed" not in writer.said, writer.said
+    assert re.search(r"0 intervals were sent to .*, [1-9]\d* were not", writer.said), writer.said
+
+
 def test_sender_that_hangs(tmp_path):
     """Ctrl-C ends all of it."""
     with keeping(tmp_path / "store", "--push", "http://127.0.0.1:1") as writer:

@@ -25,12 +25,28 @@ static void close_all_but(int fd)
 	close_range((unsigned)(fd < 0 ? STDERR_FILENO : fd) + 1, ~0U, 0);
 }
 
+/* What a terminal sends reaches all processes, but what is kept last comes behind it: only the one
+ * that it is beside says when to end. Ignored signals that are blocked would wait all the same. */
+static int asked_to_end_fd(void)
+{
+	int fd = skep_ending_fd();
+	sigset_t of_terminals;
+
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	sigemptyset(&of_terminals);
+	sigaddset(&of_terminals, SIGINT);
+	sigaddset(&of_terminals, SIGHUP);
+	sigprocmask(SIG_UNBLOCK, &of_terminals, NULL);
+	return fd;
+}
+
 static int run(skep_profile_beside_fn fn, void *ctx, int fd, pid_t parent)
 {
 	/* Not longer than the one that it is beside. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close_all_but(fd);
-	int signal_fd = getppid() == parent ? skep_ending_fd() : -1;
+	int signal_fd = getppid() == parent ? asked_to_end_fd() : -1;
 
 	return signal_fd >= 0 && !fn(ctx, signal_fd) ? 0 : 1;
 }
