@@ -168,7 +168,7 @@ static void make_batch(struct input *in, union attr *attr)
 }
 
 static char pins[] = "/tmp/skep-fuzz-XXXXXX";
-static char paths[4][sizeof(pins) + 4];
+static char paths[4][sizeof(pins) + sizeof("/-2147483648")];
 
 static void make_pin(struct input *in, union attr *attr)
 {

@@ -97,9 +97,10 @@ static inline void arg_s32(struct bench *b, int32_t value)
 static inline void arg_str(struct bench *b, uint32_t size, const char *text)
 {
 	char room[8192] = "";
+	size_t len = strlen(text);
 
 	assert_true(size <= sizeof(room));
-	memcpy(room, text, strnlen(text, size));
+	memcpy(room, text, len < size ? len : size);
 	arg(b, skep_type_string(&b->program.types, size), room);
 }
 
