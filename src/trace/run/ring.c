@@ -73,7 +73,7 @@ static void on_perf_record(void *ctx, const struct skep_perf_record *record)
 		taking->ended = taking->fn(taking->ctx, record->data, record->size) < 0;
 }
 
-static uint64_t settled_ns(void)
+uint64_t skep_event_ring_settled_ns(void)
 {
 	struct timespec now;
 
@@ -81,7 +81,8 @@ static uint64_t settled_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - SETTLE_NS;
 }
 
-bool skep_event_ring_consume(struct skep_event_ring *ring, bool all, skep_ringbuf_fn fn, void *ctx)
+bool skep_event_ring_consume(struct skep_event_ring *ring, uint64_t until_ns, skep_ringbuf_fn fn,
+			     void *ctx)
 {
 	struct taking taking = {.fn = fn, .ctx = ctx};
 
@@ -92,16 +93,8 @@ bool skep_event_ring_consume(struct skep_event_ring *ring, bool all, skep_ringbu
 	}
 	if (!ring->perf)
 		return false;
-	skep_perfrings_consume(ring->perf, all ? UINT64_MAX : settled_ns(), on_perf_record,
-			       &taking);
+	skep_perfrings_consume(ring->perf, until_ns, on_perf_record, &taking);
 	return taking.n || skep_perfrings_pending(ring->perf);
-}
-
-bool skep_event_ring_is_pending(const struct skep_event_ring *ring)
-{
-	if (ring->perf)
-		return skep_perfrings_pending(ring->perf);
-	return ring->buffer && skep_ringbuf_pending(ring->buffer);
 }
 
 bool skep_event_ring_is_through(const struct skep_event_ring *ring)

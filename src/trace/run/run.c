@@ -272,9 +272,9 @@ static int on_record(void *ctx, const void *data, size_t size)
 }
 
 /* @ring that cannot be read ends the script: what it holds is not known any more. */
-static bool take(struct run *run, struct skep_event_ring *ring, bool all)
+static bool take(struct run *run, struct skep_event_ring *ring, uint64_t until_ns)
 {
-	bool more = skep_event_ring_consume(ring, all || run->detached, on_record, run);
+	bool more = skep_event_ring_consume(ring, until_ns, on_record, run);
 
 	if (ring->err) {
 		skep_diag_add(run->diag, SKEP_DIAG_RUN_MAPS, SKEP_NOWHERE, strerror(-ring->err));
@@ -289,15 +289,14 @@ static bool take(struct run *run, struct skep_event_ring *ring, bool all)
 static bool consume(struct run *run)
 {
 	bool more = skep_watch_step(run->watch);
+	/* Of both rings, or exit() overtakes what was sent before it. */
+	uint64_t until_ns = run->detached ? UINT64_MAX : skep_event_ring_settled_ns();
 
 	skep_unwinding_step(run->unwinding);
 	if (!run->ending)
-		more |= take(run, &run->ring, false);
-	/* exit() is not to overtake what was sent before it and only waits to be put in order. */
-	if (!run->ending && skep_event_ring_is_pending(&run->control))
-		more |= take(run, &run->ring, true);
+		more |= take(run, &run->ring, until_ns);
 	if (!run->ending && skep_event_ring_is_through(&run->ring))
-		more |= take(run, &run->control, false);
+		more |= take(run, &run->control, until_ns);
 	flush(run);
 	return more;
 }
@@ -626,8 +625,8 @@ static int drop_record(void *ctx, const void *data, size_t size)
 
 static void drop_rest(struct run *run)
 {
-	skep_event_ring_consume(&run->ring, true, drop_record, NULL);
-	skep_event_ring_consume(&run->control, true, drop_record, NULL);
+	skep_event_ring_consume(&run->ring, UINT64_MAX, drop_record, NULL);
+	skep_event_ring_consume(&run->control, UINT64_MAX, drop_record, NULL);
 }
 
 static int by_name(const void *a, const void *b)
