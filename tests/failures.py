@@ -8,9 +8,10 @@ import re
 
 LONGEST = 300
 VERDICT = re.compile(r"\[ +(FAILED|PASSED|SKIPPED|OK) +\] ")
-# In the order of what they tell. Sanitizers, cmocka, Python, compilers; cases in other kernels.
+# In the order of what they tell. Sanitizers; what the kernel and the machine say of one thing; cmocka,
+# Python, compilers; cases in other kernels.
 TELLING = [re.compile(pattern) for pattern in (
-    r"ERROR: \w+Sanitizer: .*|runtime error: .*", r"\[ {2}ERROR {3}\] --- .*", r"^\w*Error: .*",
+    r"ERROR: \w+Sanitizer: .*|runtime error: .*", r"^.*: kernel .*, machine .*", r"\[ {2}ERROR {3}\] --- .*", r"^\w*Error: .*",
     r"^FAILED .*", r".*\berror: .*")]
 
 

@@ -115,7 +115,8 @@ static void test_killed_by_others(void **state)
 	char *dir = folder_new();
 	uint32_t before = 0;
 
-	/* Until some have got far, however slow the machine is. */
+	/* Until some have got far. Each has more time than the one before: on a slow machine a
+	 * writer is longer at what it finds there than it has for going on. */
 	for (uint32_t i = 0; i < 20 || (before <= 20 && i < 2000); i++) {
 		struct skep_archive archive;
 		pid_t child = fork();
@@ -124,7 +125,7 @@ static void test_killed_by_others(void **state)
 			for (uint32_t k = before;; k++)
 				append(writer, k);
 		}
-		usleep(2000 + random_below(&seed, 8000));
+		usleep(2000 + random_below(&seed, 8000) + i * 100);
 		kill(child, SIGKILL);
 		assert_int_equal(waitpid(child, NULL, 0), child);
 		/* Before there was so much as its lock? */
