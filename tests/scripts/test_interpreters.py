@@ -267,6 +267,7 @@ NAMED = r"""
 import ctypes, sys, time
 
 named = ctypes.CDLL(sys.argv[1])._PyEval_EvalFrameDefault
+time.sleep(0.5)  # for its table
 
 @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)
 def inner(x):
@@ -276,7 +277,7 @@ def inner(x):
     return x
 
 def outer():
-    end = time.process_time() + 4
+    end = time.process_time() + 1
     while time.process_time() < end:
         named(inner, 1)
 
