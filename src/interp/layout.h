@@ -23,7 +23,7 @@
 #define SKEP_INTERP_CHECK_WORDS 4   /* of a code object that are its check */
 #define SKEP_INTERP_NO_OFF      UINT16_MAX
 
-/** Versions of interpreters that are known: rows of pythons.def, phps.def and rubies.def. */
+/** Versions of interpreters that are known: rows of pythons.def, phps.def, rubies.def, perls.def. */
 enum skep_interp_version {
 	SKEP_INTERP_NONE,
 #define PYTHON(major, minor, ...) SKEP_INTERP_PYTHON_##major##_##minor,
@@ -35,6 +35,9 @@ enum skep_interp_version {
 #define RUBY(major, minor, ...) SKEP_INTERP_RUBY_##major##_##minor,
 #include "interp/rubies.def"
 #undef RUBY
+#define PERL(revision, version, ...) SKEP_INTERP_PERL_##revision##_##version,
+#include "interp/perls.def"
+#undef PERL
 	SKEP_INTERP_HOTSPOT,         /* of any version: hotspot_layout.h */
 	SKEP_INTERP_HOTSPOT_MACHINE, /* no frames, but where that keeps what: reading.h */
 	SKEP_INTERP_VERSION_CNT
@@ -46,6 +49,20 @@ enum skep_interp_way {
 	SKEP_INTERP_ALONE,  /* there is one thread, and `current` is its innermost frame */
 	SKEP_INTERP_BY_TLS, /* at `key` in the thread's variables of the file, whose module's number
 			     * is at `addr` */
+	SKEP_INTERP_PERLS,  /* thread-specific data, whose number is at `addr` */
+};
+
+/** What Perl has where: its frames are contexts of subroutines, evals and formats, in stacks of
+ *  contexts. A statement is a COP. */
+struct skep_perl_runtime {
+	uint16_t cop, phase;     /* in a thread's state: the statement; which part of a program runs */
+	uint16_t contexts;       /* in a stack: where they lie, */
+	uint16_t previous;       /* the stack outside of it, */
+	uint16_t last, last_sub; /* the indices of the innermost one, and of one that is a frame */
+	uint16_t old_cop;        /* in a context: the statement that called, */
+	uint16_t return_op;      /* where that goes on; 0: in C code, */
+	uint16_t old_sub;        /* the index of the frame outside of it */
+	uint16_t line, cop_check; /* in a statement; the latter as `check` */
 };
 
 /** Offsets are in bytes. */
@@ -75,17 +92,29 @@ struct skep_interp_runtime {
 	uint8_t c_mask;    /* bits of that byte that say that the frame is C code's own */
 	uint16_t instructions; /* in a code object; not of numbers */
 	uint16_t check;        /* in a code object: CHECK_WORDS that tell it from others */
+	struct skep_perl_runtime perl; /* besides frame, bytes, code, check */
+	uint16_t unused;
 };
 #define SKEP_INTERP_FLAGS_AT (SKEP_INTERP_RAW_BYTES - 8)
 _Static_assert(sizeof(struct skep_interp_runtime) % 8 == 0, "whole words");
 
 #define SKEP_INTERP_ENTRY (1u << 31)
 struct skep_interp_frame {
-	uint64_t code; /* the object; 0: no frame, but a call from C */
+	uint64_t code; /* the object, of Perl with its kind; 0: no frame, but a call from C */
 	uint32_t
 		at; /* the instruction, signed, in 31 bits; the highest: C code called this frame */
 	uint32_t check; /* of the object */
 };
+
+/** What a frame of Perl is: the lowest bits of its code, which is a subroutine's, or a statement.
+ *  Of these, `at` is the line. */
+enum skep_perl_kind {
+	SKEP_PERL_SUB,   /* or a format */
+	SKEP_PERL_EVAL,  /* eval, require, do FILE */
+	SKEP_PERL_MAIN,  /* the program's own file */
+	SKEP_PERL_SCOPE, /* an eval that C code has made around its call of a subroutine */
+};
+#define SKEP_PERL_KIND_MASK 3
 
 /** Why a chain of frames ended. */
 enum skep_interp_end {

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "interp/hotspot_layout.h"
+#include "interp/perl.h"
 
-enum language { NONE, PYTHON, PHP, RUBY };
+enum language { NONE, PYTHON, PHP, RUBY, PERL };
 
 static const enum language languages[SKEP_INTERP_VERSION_CNT] = {
 #define PYTHON(major, minor, ...) [SKEP_INTERP_PYTHON_##major##_##minor] = PYTHON,
@@ -17,7 +18,15 @@ static const enum language languages[SKEP_INTERP_VERSION_CNT] = {
 #define RUBY(major, minor, ...) [SKEP_INTERP_RUBY_##major##_##minor] = RUBY,
 #include "interp/rubies.def"
 #undef RUBY
+#define PERL(revision, version, ...) [SKEP_INTERP_PERL_##revision##_##version] = PERL,
+#include "interp/perls.def"
+#undef PERL
 };
+
+static enum language language_of(uint32_t version)
+{
+	return version < SKEP_INTERP_VERSION_CNT ? languages[version] : NONE;
+}
 
 static const struct {
 	enum language language;
@@ -30,7 +39,7 @@ static const struct {
 
 bool skep_interp_is_evaluator(uint32_t version, const char *name)
 {
-	enum language language = version < SKEP_INTERP_VERSION_CNT ? languages[version] : NONE;
+	enum language language = language_of(version);
 
 	for (size_t i = 0; name && i < sizeof(evaluators) / sizeof(evaluators[0]); i++) {
 		size_t len = strlen(evaluators[i].name);
@@ -52,18 +61,30 @@ static uint32_t n_of(const struct skep_interp_stack *stack)
 	return stack->n < SKEP_INTERP_FRAMES_MOST ? stack->n : SKEP_INTERP_FRAMES_MOST;
 }
 
+static void find_entries(const struct skep_interp_stack *stack, bool *ret)
+{
+	if (language_of(stack->version) == PERL) {
+		skep_perl_entries(stack, ret);
+		return;
+	}
+	for (uint32_t i = 0; i < n_of(stack); i++)
+		ret[i] = stack->frames[i].at & SKEP_INTERP_ENTRY;
+}
+
 /* A run ends with the frame that C code called. */
 static void split(const struct skep_interp_stack *stack, struct runs *ret)
 {
+	bool is_entry[SKEP_INTERP_FRAMES_MOST];
 	uint32_t first = 0, n = n_of(stack);
 
 	ret->n = 0;
+	find_entries(stack, is_entry);
 	for (uint32_t i = 0; i < n; i++) {
-		const struct skep_interp_frame *frame = &stack->frames[i];
-		if (!(frame->at & SKEP_INTERP_ENTRY) && i + 1 < n)
+		if (!is_entry[i] && i + 1 < n)
 			continue;
 		ret->at[ret->n++] = (struct skep_interp_run){
-			.first = (uint16_t)first, .n = (uint16_t)(i - first + (frame->code != 0))};
+			.first = (uint16_t)first,
+			.n = (uint16_t)(i - first + (stack->frames[i].code != 0))};
 		first = i + 1;
 	}
 }
@@ -104,6 +125,13 @@ static struct skep_interp_run with_inner(const struct runs *runs, uint32_t at)
 	return (struct skep_interp_run){.n = (uint16_t)(runs->at[at].first + runs->at[at].n)};
 }
 
+/* Perl's C code makes a frame before it begins to run it, and keeps one for many runs: what compares
+ * for a sort is there while that is sorting. It is none if nothing interprets it. */
+static bool is_idle(const struct skep_interp_stack *stack, const struct runs *runs, uint32_t n_excess)
+{
+	return n_excess == 1 && runs->at[0].n <= 1 && language_of(stack->version) == PERL;
+}
+
 struct skep_interp_rest skep_interp_merge(const struct skep_interp_stack *stack,
 					  const bool *is_evaluator, uint32_t n, bool is_whole,
 					  struct skep_interp_run *ret_runs)
@@ -118,15 +146,15 @@ struct skep_interp_rest skep_interp_merge(const struct skep_interp_stack *stack,
 		skip = n_evaluators > runs.n ? n_evaluators - runs.n : 0;
 		first = runs.n > n_evaluators ? runs.n - n_evaluators : 0;
 	}
-	uint32_t at = first;
+	uint32_t at = first, from = is_idle(stack, &runs, first) ? first : 0;
 	for (uint32_t i = 0; i < n; i++) {
 		if (!is_evaluator[i] || k++ < skip || at == runs.n)
 			continue;
-		ret_runs[i] = at == first ? with_inner(&runs, at) : runs.at[at];
+		ret_runs[i] = at == first && !from ? with_inner(&runs, at) : runs.at[at];
 		at++;
 	}
 	rest.outer = outside(stack, &runs, at);
-	rest.n_displaced = n_frames_of(&runs, 0, first);
+	rest.n_displaced = n_frames_of(&runs, from, first);
 	if (is_whole)
 		rest.n_displaced += n_frames_of(&runs, at, runs.n);
 	return rest;
