@@ -52,16 +52,22 @@ static void read_code(struct bytes *bytes, uint32_t version, uint64_t addr, uint
 	skep_interp_code_done(&code);
 }
 
-/* Of Perl, an object says where they are; what is none of these is a statement. */
+/* Of Perl, an object says where they are; what is none of these is a statement; of a closure it is
+ * the package's address. */
 static void read_perl(struct bytes *bytes)
 {
-	const uint32_t check_off = 32, cop_check_off = 40;
+	const struct skep_interp_memory memory = {read_bytes, bytes};
+	const uint32_t check_off = 32, cop_check_off = 40, package_off = 288;
+	struct skep_interp_code code;
 	uint64_t body;
 
 	for (uint32_t kind = 0; kind <= SKEP_PERL_KIND_MASK; kind++)
 		read_code(bytes, SKEP_INTERP_PERL_5_36, START | kind, START + cop_check_off);
 	if (!read_bytes(bytes, START, &body, sizeof(body)))
 		read_code(bytes, SKEP_INTERP_PERL_5_36, START, body + check_off);
+	if (!skep_interp_code_read(&memory, SKEP_INTERP_PERL_5_36, START | SKEP_PERL_CLOSURE,
+				   (START + package_off) >> SKEP_PERL_PACKAGE_SHIFT, &code))
+		skep_interp_code_done(&code);
 }
 
 static void merge(const uint8_t *data, size_t size)

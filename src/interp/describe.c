@@ -92,7 +92,30 @@ static const struct version rubies[] = {
 };
 
 static const struct version perls[] = {
-#define PERL(Revision, Version, Stack, Cop, Phase, Contexts, Previous, Last, Last_sub, Bytes,       	     Old_cop, Return_op, Old_sub, Cv, Line, Cop_check, File, Cv_check, ...)                	{.major = Revision,                                                                        	 .minor = Version,                                                                         	 .runtime = {.version = SKEP_INTERP_PERL_##Revision##_##Version,                           		     .way = SKEP_INTERP_PERLS,                                                     		     .frame = Stack,                                                               		     .bytes = Bytes,                                                               		     .code = Cv,                                                                   		     .previous = SKEP_INTERP_NO_OFF,                                               		     .check = Cv_check,                                                            		     .perl = {.cop = Cop,                                                          			      .phase = Phase,                                                      			      .contexts = Contexts,                                                			      .previous = Previous,                                                			      .last = Last,                                                        			      .last_sub = Last_sub,                                                			      .old_cop = Old_cop,                                                  			      .return_op = Return_op,                                              			      .old_sub = Old_sub,                                                  			      .line = Line,                                                        			      .cop_check = Cop_check}}},
+#define PERL(Revision, Version, Stack, Cop, Phase, Contexts, Previous, Last, Last_sub, Bytes,      \
+	     Old_cop, Return_op, Old_sub, Cv, Line, Cop_check, Cop_file, Kind, Statement,          \
+	     Cv_check, Name, File, Flags, ...)                                                     \
+	{.major = Revision,                                                                        \
+	 .minor = Version,                                                                         \
+	 .runtime = {.version = SKEP_INTERP_PERL_##Revision##_##Version,                           \
+		     .frame = Stack,                                                               \
+		     .code = Cv,                                                                   \
+		     .previous = SKEP_INTERP_NO_OFF,                                               \
+		     .bytes = Bytes,                                                               \
+		     .way = SKEP_INTERP_PERLS,                                                     \
+		     .check = Cv_check,                                                            \
+		     .perl = {.cop = Cop,                                                          \
+			      .phase = Phase,                                                      \
+			      .contexts = Contexts,                                                \
+			      .previous = Previous,                                                \
+			      .last = Last,                                                        \
+			      .last_sub = Last_sub,                                                \
+			      .old_cop = Old_cop,                                                  \
+			      .return_op = Return_op,                                              \
+			      .old_sub = Old_sub,                                                  \
+			      .line = Line,                                                        \
+			      .cop_check = Cop_check,                                              \
+			      .flags = Flags}}},
 #include "interp/perls.def"
 #undef PERL
 };

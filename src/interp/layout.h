@@ -55,14 +55,15 @@ enum skep_interp_way {
 /** What Perl has where: its frames are contexts of subroutines, evals and formats, in stacks of
  *  contexts. A statement is a COP. */
 struct skep_perl_runtime {
-	uint16_t cop, phase;     /* in a thread's state: the statement; which part of a program runs */
-	uint16_t contexts;       /* in a stack: where they lie, */
-	uint16_t previous;       /* the stack outside of it, */
-	uint16_t last, last_sub; /* the indices of the innermost one, and of one that is a frame */
-	uint16_t old_cop;        /* in a context: the statement that called, */
-	uint16_t return_op;      /* where that goes on; 0: in C code, */
-	uint16_t old_sub;        /* the index of the frame outside of it */
+	uint16_t cop, phase; /* in a thread's state: the statement; which part of a program runs */
+	uint16_t contexts;   /* in a stack: where they lie, */
+	uint16_t previous;   /* the stack outside of it, */
+	uint16_t last, last_sub;  /* the indices of the innermost one, and of one that is a frame */
+	uint16_t old_cop;         /* in a context: the statement that called, */
+	uint16_t return_op;       /* where that goes on; 0: in C code, */
+	uint16_t old_sub;         /* the index of the frame outside of it */
 	uint16_t line, cop_check; /* in a statement; the latter as `check` */
+	uint16_t flags;           /* of a subroutine, where `check` is, too */
 };
 
 /** Offsets are in bytes. */
@@ -90,10 +91,9 @@ struct skep_interp_runtime {
 	uint8_t entry_mask;
 	uint8_t has_shims; /* such a frame is none of the program: it stands for the call from C */
 	uint8_t c_mask;    /* bits of that byte that say that the frame is C code's own */
-	uint16_t instructions; /* in a code object; not of numbers */
-	uint16_t check;        /* in a code object: CHECK_WORDS that tell it from others */
+	uint16_t instructions;         /* in a code object; not of numbers */
+	uint16_t check;                /* in a code object: CHECK_WORDS that tell it from others */
 	struct skep_perl_runtime perl; /* besides frame, bytes, code, check */
-	uint16_t unused;
 };
 #define SKEP_INTERP_FLAGS_AT (SKEP_INTERP_RAW_BYTES - 8)
 _Static_assert(sizeof(struct skep_interp_runtime) % 8 == 0, "whole words");
@@ -106,15 +106,24 @@ struct skep_interp_frame {
 	uint32_t check; /* of the object */
 };
 
-/** What a frame of Perl is: the lowest bits of its code, which is a subroutine's, or a statement.
- *  Of these, `at` is the line. */
+/**
+ * What a frame of Perl is: the lowest bits of its code, which is a subroutine's, or a statement. Of
+ * these, `at` is the line.
+ *
+ * A closure is made anew each time, and gone when nobody refers to it: so it is told by the statement
+ * that it is at, which stays, and by its package, whose address takes the place of a check.
+ */
 enum skep_perl_kind {
-	SKEP_PERL_SUB,   /* or a format */
-	SKEP_PERL_EVAL,  /* eval, require, do FILE */
-	SKEP_PERL_MAIN,  /* the program's own file */
-	SKEP_PERL_SCOPE, /* an eval that C code has made around its call of a subroutine */
+	SKEP_PERL_SUB = 0,   /* or a format */
+	SKEP_PERL_EVAL = 1,  /* eval, require, do FILE */
+	SKEP_PERL_MAIN = 2,  /* the program's own file */
+	SKEP_PERL_SCOPE = 3, /* an eval that C code has made around its call of a subroutine */
+	SKEP_PERL_CLOSURE = 4,
 };
-#define SKEP_PERL_KIND_MASK 3
+#define SKEP_PERL_KIND_MASK     7
+#define SKEP_PERL_ADDRESS_BITS  48 /* of the code; above are bits of the package's, */
+#define SKEP_PERL_PACKAGE_SHIFT 3  /* of which the lowest are none, */
+#define SKEP_PERL_PACKAGE_BITS  35 /* and these are the check's */
 
 /** Why a chain of frames ended. */
 enum skep_interp_end {

@@ -125,11 +125,26 @@ static struct skep_interp_run with_inner(const struct runs *runs, uint32_t at)
 	return (struct skep_interp_run){.n = (uint16_t)(runs->at[at].first + runs->at[at].n)};
 }
 
+/* What a block of Perl's calls last, to sort by or in a regular expression, returns to nothing, as what
+ * C code calls does. The block is no frame: where runs are too many, its own is none. */
+static void drop_empty(struct runs *runs, uint32_t n_excess)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < runs->n; i++) {
+		if (n_excess && !runs->at[i].n)
+			n_excess--;
+		else
+			runs->at[n++] = runs->at[i];
+	}
+	runs->n = n;
+}
+
 /* Perl's C code makes a frame before it begins to run it, and keeps one for many runs: what compares
  * for a sort is there while that is sorting. It is none if nothing interprets it. */
-static bool is_idle(const struct skep_interp_stack *stack, const struct runs *runs, uint32_t n_excess)
+static bool is_idle(const struct runs *runs, uint32_t n_excess)
 {
-	return n_excess == 1 && runs->at[0].n <= 1 && language_of(stack->version) == PERL;
+	return n_excess == 1 && runs->at[0].n == 1;
 }
 
 struct skep_interp_rest skep_interp_merge(const struct skep_interp_stack *stack,
@@ -137,16 +152,19 @@ struct skep_interp_rest skep_interp_merge(const struct skep_interp_stack *stack,
 					  struct skep_interp_run *ret_runs)
 {
 	uint32_t n_evaluators = count(is_evaluator, n), skip = 0, first = 0, k = 0;
+	bool is_perl = language_of(stack->version) == PERL;
 	struct skep_interp_rest rest = {0};
 	struct runs runs;
 
 	split(stack, &runs);
 	memset(ret_runs, 0, n * sizeof(*ret_runs));
 	if (is_whole && n_evaluators && stack->end == SKEP_INTERP_WHOLE) {
+		if (is_perl && runs.n > n_evaluators)
+			drop_empty(&runs, runs.n - n_evaluators);
 		skip = n_evaluators > runs.n ? n_evaluators - runs.n : 0;
 		first = runs.n > n_evaluators ? runs.n - n_evaluators : 0;
 	}
-	uint32_t at = first, from = is_idle(stack, &runs, first) ? first : 0;
+	uint32_t at = first, from = is_perl && is_idle(&runs, first) ? first : 0;
 	for (uint32_t i = 0; i < n; i++) {
 		if (!is_evaluator[i] || k++ < skip || at == runs.n)
 			continue;

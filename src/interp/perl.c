@@ -17,26 +17,28 @@
 #define NAME_MOST   (SKEP_INTERP_NAME_MOST / 2)
 
 /* The same in all versions. */
-#define FLAGS_OFF  12 /* of a head */
-#define IS_NAMED   0x02000000 /* of a hash's: its body has a name */
-#define LENGTH_OFF 4          /* of a string */
+#define FLAGS_OFF  12         /* of a head */
+#define IS_PACKAGE 0x0200000c /* of a hash's: it is one, and its body has a name */
+#define IS_MASK    0x020000ff
+#define LENGTH_OFF 4 /* of a string */
 #define BYTES_OFF  8
 #define IS_UTF8    1
 /* A subroutine's flags: it has its name itself; it has no package. */
-#define NAMED      0x8000
-#define LEXICAL    0x10000
-#define ANONYMOUS  "__ANON__" /* as Perl calls what has no name */
+#define NAMED     0x8000
+#define LEXICAL   0x10000
+#define OP_MASK   0x1ff
+#define ANONYMOUS "__ANON__" /* as Perl calls what has no name */
 
 static const struct layout {
-	uint16_t cop_check, cop_file, check, name, file, flags, glob_name, glob_package, package_name,
-		package_names;
+	uint16_t cop_check, cop_file, cop_kind, statement, check, name, file, flags, glob_name,
+		glob_package, package_name, package_names;
 } layouts[SKEP_INTERP_VERSION_CNT] = {
-#define PERL(Revision, Version, Stack, Cop, Phase, Contexts, Previous, Last, Last_sub, Bytes,       \
-	     Old_cop, Return_op, Old_sub, Cv, Line, Cop_check, Cop_file, Check, Name, File, Flags, \
-	     Glob_name, Glob_package, Package_name, Package_names)                                 \
+#define PERL(Revision, Version, Stack, Cop, Phase, Contexts, Previous, Last, Last_sub, Bytes,      \
+	     Old_cop, Return_op, Old_sub, Cv, Line, Cop_check, Cop_file, Kind, Statement, Check,   \
+	     Name, File, Flags, Glob_name, Glob_package, Package_name, Package_names)              \
 	[SKEP_INTERP_PERL_##Revision##_##Version] = {                                              \
-		Cop_check, Cop_file,  Check,        Name,         File,                            \
-		Flags,     Glob_name, Glob_package, Package_name, Package_names},
+		Cop_check, Cop_file, Kind,      Statement,    Check,        Name,                  \
+		File,      Flags,    Glob_name, Glob_package, Package_name, Package_names},
 #include "interp/perls.def"
 #undef PERL
 };
@@ -108,7 +110,8 @@ static int find_package_name(const struct reader *r, uint64_t package, uint64_t 
 	int err = read_bytes(r, package + FLAGS_OFF, &flags, sizeof(flags));
 
 	if (!err)
-		err = flags & IS_NAMED ? read_body(r, package, body, sizeof(body)) : -ENOENT;
+		err = (flags & IS_MASK) == IS_PACKAGE ? read_body(r, package, body, sizeof(body))
+						      : -ENOENT;
 	if (err)
 		return err;
 	*ret = skep_interp_word(body, r->layout->package_name);
@@ -116,13 +119,17 @@ static int find_package_name(const struct reader *r, uint64_t package, uint64_t 
 	return n ? read_bytes(r, *ret, ret, sizeof(*ret)) : 0;
 }
 
-static void add_package(const struct reader *r, uint64_t package, struct skep_buf *ret)
+static int add_package(const struct reader *r, uint64_t package, struct skep_buf *ret)
 {
 	uint64_t name;
+	int err = find_package_name(r, package, &name);
 
-	if (find_package_name(r, package, &name) || add_string(r, name, ret))
+	if (!err)
+		err = add_string(r, name, ret);
+	if (err)
 		skep_buf_puts(ret, ANONYMOUS);
 	skep_buf_puts(ret, "::");
+	return err;
 }
 
 static int add_name(const struct reader *r, const uint8_t *sub, struct skep_buf *ret)
@@ -172,6 +179,30 @@ static void read_statement(const struct reader *r, uint64_t addr, uint32_t check
 		skep_buf_done(&code->file);
 }
 
+/* There is no check of it, but what it must be: the statement is one, the package has a name. */
+static int read_closure(const struct reader *r, uint64_t code, uint32_t check,
+			struct skep_interp_code *ret)
+{
+	uint64_t package = code >> SKEP_PERL_ADDRESS_BITS << SKEP_PERL_PACKAGE_BITS |
+			   (uint64_t)check << SKEP_PERL_PACKAGE_SHIFT;
+	uint64_t addr =
+		code & ((1ull << SKEP_PERL_ADDRESS_BITS) - 1) & ~(uint64_t)SKEP_PERL_KIND_MASK;
+	uint8_t cop[COP_BYTES];
+	int err = read_bytes(r, addr, cop, sizeof(cop));
+
+	if (!err && ((uint32_t)skep_interp_word(cop, r->layout->cop_kind) & OP_MASK) !=
+			    r->layout->statement)
+		err = -ESTALE;
+	if (!err)
+		err = add_package(r, package, &ret->function);
+	if (err)
+		return err;
+	skep_buf_puts(&ret->function, ANONYMOUS);
+	if (add_file(r, skep_interp_word(cop, r->layout->cop_file), &ret->file))
+		skep_buf_done(&ret->file);
+	return 0;
+}
+
 int skep_perl_read(const struct skep_interp_memory *memory, uint64_t addr, uint32_t check,
 		   struct skep_interp_code *code)
 {
@@ -180,6 +211,8 @@ int skep_perl_read(const struct skep_interp_memory *memory, uint64_t addr, uint3
 
 	if (kind == SKEP_PERL_SUB)
 		return read_sub(&r, addr, check, code);
+	if (kind & SKEP_PERL_CLOSURE)
+		return read_closure(&r, addr, check, code);
 	skep_buf_puts(&code->function, kind == SKEP_PERL_MAIN ? "(main)" : "(eval)");
 	read_statement(&r, addr - kind, check, code);
 	return 0;
@@ -207,12 +240,15 @@ void skep_perl_entries(const struct skep_interp_stack *stack, bool *ret)
 		const struct skep_interp_frame *frame = &stack->frames[i];
 		uint32_t kind = frame->code & SKEP_PERL_KIND_MASK;
 		ret[i] = frame->at & SKEP_INTERP_ENTRY;
+		/* the last eval of a block that is no frame looks as if C code had made it */
+		bool is_scope = kind == SKEP_PERL_SCOPE && i && ret[i - 1];
 		if (!ret[i]) {
-			eval = kind == SKEP_PERL_EVAL ? i : eval;
+			eval = kind & SKEP_PERL_EVAL && !is_scope ? i : eval;
 			continue;
 		}
-		bool is_caught = kind != SKEP_PERL_SUB ||
-				 (i + 1 < n && (frame[1].code & SKEP_PERL_KIND_MASK) == SKEP_PERL_SCOPE);
+		bool is_caught =
+			kind == SKEP_PERL_EVAL || kind == SKEP_PERL_MAIN ||
+			(i + 1 < n && (frame[1].code & SKEP_PERL_KIND_MASK) == SKEP_PERL_SCOPE);
 		if (eval < n && !is_caught)
 			ret[eval] = true;
 		last = i;

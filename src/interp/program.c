@@ -35,7 +35,7 @@ struct chain {
 	uint64_t word; /* read last */
 	uint64_t thread;
 	uint64_t hash;
-	uint64_t limit; /* where a stack of frames ends */
+	uint64_t limit;         /* where a stack of frames ends */
 	uint64_t cop, contexts; /* of Perl: the statement, where the contexts of the stack lie, */
 	uint32_t sub;           /* and the index of the next one that is a frame */
 	uint32_t is_starting;
@@ -393,8 +393,9 @@ static struct skep_ir_func *one_frame(struct skep_ir_func *prog)
  * regular expression, whose subroutine has a context of its own; and of an eval of a block. */
 enum { NOTHING = 0, BLOCK = 2, EVAL = 11, TYPE_MASK = 15 };
 #define IN_EXPRESSION (9 | 0x40 | 0x80)
-#define BLOCK_SHIFT 6
-#define PHASE_RUN   4 /* and those before it: the program is being compiled */
+#define BLOCK_SHIFT   6
+#define CLOSURE       0xc0 /* bits of a subroutine's flags: without a name, and one of several */
+#define PHASE_RUN     4    /* and those before it: the program is being compiled */
 
 static void enter_stack(const struct func *at, uint32_t stack, uint32_t failed)
 {
@@ -418,7 +419,8 @@ static void find_contexts(const struct func *at, uint32_t base, uint32_t none)
 /* Where the statement is, and whether what it is in was called by C code. */
 static uint32_t line_of(const struct func *at, uint32_t cop, uint32_t is_entry, uint32_t failed)
 {
-	uint32_t line = read_word(at, alu(at, SKEP_IR_ADD, cop, R(GET(at, runtime.perl.line))), failed);
+	uint32_t line =
+		read_word(at, alu(at, SKEP_IR_ADD, cop, R(GET(at, runtime.perl.line))), failed);
 
 	line = alu(at, SKEP_IR_AND, line, I(AT_MASK));
 	return alu(at, SKEP_IR_OR, line, R(alu(at, SKEP_IR_SHL, is_entry, I(31))));
@@ -458,13 +460,34 @@ static void take_eval(const struct func *at, uint32_t cop, uint32_t type, uint32
 	record_statement(at, cop, kind, line_of(at, cop, is_called, failed), failed);
 }
 
+/* After check(): its first word was the package. */
+static void record_closure(const struct func *at, uint32_t cop, uint32_t line)
+{
+	uint32_t package = GET(at, object[0]);
+	uint32_t high = alu(at, SKEP_IR_SHR, package, I(SKEP_PERL_PACKAGE_BITS));
+
+	high = alu(at, SKEP_IR_SHL, high, I(SKEP_PERL_ADDRESS_BITS));
+	cop = alu(at, SKEP_IR_OR, alu(at, SKEP_IR_OR, cop, R(high)), I(SKEP_PERL_CLOSURE));
+	record_next(at, cop, line, alu(at, SKEP_IR_SHR, package, I(SKEP_PERL_PACKAGE_SHIFT)));
+}
+
+/* What was read of the context stays where it is, so it is looked at when it is needed. */
 static void take_sub(const struct func *at, uint32_t cop, uint32_t failed)
 {
-	uint32_t is_called = skep_ir_cmp(at->f, SKEP_IR_EQ, R(RAW(at, perl.return_op, 8)), I(0));
-	uint32_t code = skep_ir_mov(at->f, R(RAW(at, code, 8)));
-	uint32_t line = line_of(at, cop, is_called, failed), body = read_word(at, code, failed);
+	uint32_t body = skep_ir_mov(at->f, R(read_word(at, RAW(at, code, 8), failed)));
+	uint32_t flags = alu(at, SKEP_IR_AND, READ(at, body, perl.flags, failed), I(CLOSURE));
+	uint32_t words = check(at, body, GET(at, runtime.check), failed), line, is_called;
+	uint32_t closure = skep_ir_block(at->f), other = skep_ir_block(at->f);
 
-	record_next(at, code, line, check(at, body, GET(at, runtime.check), failed));
+	is_called = skep_ir_cmp(at->f, SKEP_IR_EQ, R(RAW(at, perl.return_op, 8)), I(0));
+	line = line_of(at, cop, is_called, failed);
+	skep_ir_branch(at->f, SKEP_IR_EQ, R(flags), I(CLOSURE), closure, other);
+	skep_ir_at(at->f, closure);
+	record_closure(at, cop, line);
+	skep_ir_exit(at->f, I(0));
+	skep_ir_at(at->f, other);
+	record_next(at, RAW(at, code, 8), line, words);
+	skep_ir_exit(at->f, I(0));
 }
 
 /* A context that is a frame; the statement that called it is in the one outside of it. */
@@ -489,7 +512,6 @@ static void take_context(const struct func *at, uint32_t sub, uint32_t failed)
 	skep_ir_branch(at->f, SKEP_IR_EQ, R(type), I(IN_EXPRESSION), none, own);
 	skep_ir_at(at->f, own);
 	take_sub(at, cop, failed);
-	skep_ir_exit(at->f, I(0));
 	skep_ir_at(at->f, none);
 	PUT(at, cop, R(cop)); /* its statements are of the frame outside of it */
 	record_call(at);
@@ -499,7 +521,8 @@ static void take_context(const struct func *at, uint32_t sub, uint32_t failed)
 /* What is the outermost context of the stack, whether it is a frame or not? */
 static uint32_t outermost(const struct func *at, uint32_t failed)
 {
-	uint32_t type = skep_ir_var(at->f), some = skep_ir_block(at->f), done = skep_ir_block(at->f);
+	uint32_t type = skep_ir_var(at->f), some = skep_ir_block(at->f),
+		 done = skep_ir_block(at->f);
 	uint32_t last = READ(at, GET(at, frame), perl.last, failed);
 
 	last = alu(at, SKEP_IR_AND, last, I(UINT32_MAX));

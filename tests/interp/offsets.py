@@ -131,7 +131,8 @@ PERL = {"stack": "OFF(PerlInterpreter, Icurstackinfo)", "cop": "OFF(PerlInterpre
         "old_cop": "OFF(PERL_CONTEXT, blk_oldcop)", "return_op": "OFF(PERL_CONTEXT, blk_sub.retop)",
         "old_sub": "OFF(PERL_CONTEXT, blk_sub.old_cxsubix)", "cv": "OFF(PERL_CONTEXT, blk_sub.cv)",
         "line": "OFF(COP, cop_line)", "cop_check": "OFF(COP, cop_stashoff)",
-        "cop_file": "OFF(COP, cop_file)", "check": "OFF(XPVCV, xcv_stash)",
+        "cop_file": "OFF(COP, cop_file)", "kind": "OFF(COP, op_ppaddr) + 16",
+        "statement": "OP_NEXTSTATE", "check": "OFF(XPVCV, xcv_stash)",
         "name": "OFF(XPVCV, xcv_gv_u)", "file": "OFF(XPVCV, xcv_file)",
         "flags": "OFF(XPVCV, xcv_flags)", "glob_name": "OFF(XPVGV, xiv_u)",
         "glob_package": "OFF(XPVGV, xnv_u)",
@@ -143,7 +144,8 @@ PERL_SAME = {"CXt_NULL": 0, "CXt_BLOCK": 2, "CXt_SUB": 9, "CXt_EVAL": 11, "CXp_S
              "OFF(PERL_CONTEXT, cx_type)": 0, "OFF(PERL_CONTEXT, blk_eval.retop)": 48,
              "OFF(PERL_CONTEXT, blk_eval.old_cxsubix)": 56, "OFF(PERL_CONTEXT, blk_format.cv)": 72,
              "OFF(CV, sv_any)": 0, "OFF(CV, sv_flags)": 12, "SVf_OOK": 0x02000000,
-             "CVf_NAMED": 0x8000, "CVf_LEXICAL": 0x10000, "OFF(HEK, hek_len)": 4,
+             "CVf_NAMED": 0x8000, "CVf_LEXICAL": 0x10000,
+             "CVf_ANON | CVf_CLONED": 0xc0, "SVt_PVHV": 12, "OFF(HEK, hek_len)": 4,
              "OFF(HEK, hek_key)": 8, "HVhek_UTF8": 1}
 
 

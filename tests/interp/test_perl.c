@@ -17,7 +17,8 @@
 /* Of 5.36, as perls.def has it. */
 enum { COP_CHECK = 40, COP_FILE = 48, PACKAGE = 32, NAME = 56, SUB_FILE = 64, SUB_FLAGS = 92 };
 enum { GLOB_NAME = 32, GLOB_PACKAGE = 40, PACKAGE_NAME = 32, PACKAGE_NAMES = 60 };
-enum { NAMED = 0x8000, LEXICAL = 0x10000, HAS_NAME = 0x02000000 };
+enum { NAMED = 0x8000, LEXICAL = 0x10000, HAS_NAME = 0x0200000c };
+enum { COP_KIND = 32, NEXTSTATE = 195 };
 
 /* --- Objects ---------------------------------------------------------------------------------- */
 
@@ -191,6 +192,29 @@ static void statements(void **state)
 	check_statement(&fake, cop | SKEP_PERL_EVAL, check, "(eval)", "");
 }
 
+/* Told by its statement and its package; what is no such is none. */
+static void closures(void **state)
+{
+	const uint8_t zeros[80] = {0};
+	struct skep_interp_code code;
+	struct fake fake = {0};
+	uint64_t cop = fake_put(&fake, zeros, sizeof(zeros)), package = package_of(&fake, "A"),
+		 body;
+	uint32_t check = (uint32_t)(package >> 3);
+
+	set(&fake, cop + COP_FILE, fake_put(&fake, "/a/b.pl", 8), 8);
+	set(&fake, cop + COP_KIND, NEXTSTATE, 2);
+	check_statement(&fake, cop | SKEP_PERL_CLOSURE, check, "A::__ANON__", "/a/b.pl");
+	assert_int_equal(read(&fake, cop | SKEP_PERL_CLOSURE, 16, &code), -EFAULT);
+	assert_int_equal(read(&fake, cop | SKEP_PERL_CLOSURE | 1ull << 48, check, &code), -EFAULT);
+	uint64_t other = value_of(&fake, 13, &body);
+	assert_int_equal(read(&fake, cop | SKEP_PERL_CLOSURE, (uint32_t)(other >> 3), &code),
+			 -ENOENT);
+	set(&fake, cop + COP_KIND, NEXTSTATE + 1, 2);
+	assert_int_equal(read(&fake, cop | SKEP_PERL_CLOSURE, check, &code), -ESTALE);
+	assert_int_equal(read(&fake, 16 | SKEP_PERL_CLOSURE, check, &code), -EFAULT);
+}
+
 /* What says that it is endless is read to a limit, or not at all. */
 static void lengths(void **state)
 {
@@ -222,13 +246,15 @@ static void garbage(void **state)
 		uint64_t addr = FAKE_START + (uint64_t)rand() % 32 * 8;
 		for (int i = 0; i < 256; i++) {
 			set(&fake, FAKE_START + 8 * (uint64_t)i,
-			    FAKE_START + (uint64_t)rand() % 2048, 8);
+			    FAKE_START + (uint64_t)rand() % 256 * 8, 8);
 			fake.bytes[rand() % 16384] = (uint8_t)rand();
 		}
 		uint64_t body = word_at(&fake, addr);
 		bool is_body = body >= FAKE_START && body < FAKE_START + FAKE_BYTES - 128;
 		uint32_t kind = (uint32_t)rand() & SKEP_PERL_KIND_MASK;
-		uint32_t check = kind      ? check_at(&fake, addr + COP_CHECK)
+		uint32_t check = kind & SKEP_PERL_CLOSURE
+					 ? (uint32_t)(FAKE_START / 8 + rand() % 256)
+				 : kind    ? check_at(&fake, addr + COP_CHECK)
 				 : is_body ? check_at(&fake, body + PACKAGE)
 					   : 0;
 		fake.n_read = 0;
@@ -243,13 +269,14 @@ static void garbage(void **state)
 
 /* --- Frames ----------------------------------------------------------------------------------- */
 
-/* Frames, innermost first: s a subroutine, e an eval, c one that C code made for its call, m the file;
- * capitals were called by C code; '|' is no frame, but such a call. */
+/* Frames, innermost first: s a subroutine, e an eval, c one that C code made for its call, m the file,
+ * a an anonymous one; capitals were called by C code; '|' is no frame, but such a call. */
 static struct skep_interp_stack stack_of(const char *frames, enum skep_interp_end end)
 {
-	static const char kinds[] = "semc";
-	struct skep_interp_stack stack = {
-		.n = (uint16_t)strlen(frames), .end = (uint8_t)end, .version = SKEP_INTERP_PERL_5_36};
+	static const char kinds[] = "semca";
+	struct skep_interp_stack stack = {.n = (uint16_t)strlen(frames),
+					  .end = (uint8_t)end,
+					  .version = SKEP_INTERP_PERL_5_36};
 
 	for (uint32_t i = 0; i < stack.n; i++) {
 		const char *at = strchr(kinds, frames[i] | 0x20);
@@ -280,9 +307,12 @@ static void entries(void **state)
 	check_entries("sesSM", SKEP_INTERP_WHOLE, ".1.11");   /* the eval is run by itself, */
 	check_entries("eseSsM", SKEP_INTERP_WHOLE, "..11.1"); /* but none in it */
 	check_entries("se|M", SKEP_INTERP_WHOLE, ".111");
+	check_entries("aeAaM", SKEP_INTERP_WHOLE, ".11.1");
 	check_entries("seScM", SKEP_INTERP_WHOLE, "..1.1"); /* here it does */
+	check_entries("aeAcM", SKEP_INTERP_WHOLE, "..1.1");
 	check_entries("eEM", SKEP_INTERP_WHOLE, ".11");
 	check_entries("eSeSM", SKEP_INTERP_WHOLE, "11111");
+	check_entries("sc|M", SKEP_INTERP_WHOLE, ".111"); /* the last in a block to sort by */
 }
 
 /* What there is of Perl outside of the outermost call has no native frame. */
@@ -293,6 +323,7 @@ static void not_run(void **state)
 	check_entries("sSc", SKEP_INTERP_FULL, ".1.");
 	check_entries("sSc", SKEP_INTERP_UNREADABLE, ".1.");
 	check_entries("sc", SKEP_INTERP_WHOLE, "..");
+	check_entries("c", SKEP_INTERP_WHOLE, ".");
 }
 
 /* Natively 'r' is the interpreter's function; what comes out has the frames in its place. */
@@ -325,10 +356,12 @@ static void merged(void **state)
 	check_merged("r.r.r.0", "sesSM", "se.sS.M.0", 0);
 	check_merged("r.r.0", "s|sM", "s.sM.0", 0);
 	check_merged("r.r.0", "|sM", "r.sM.0", 0);
+	check_merged("r.r.0", "S|sM", "S.sM.0", 0);     /* the last that the block calls, */
+	check_merged("r.r.r.0", "S|sM", "S.r.sM.0", 0); /* or C code for the block */
 	check_merged("..r.0", "sScm", "..sScm.0", 0);
 	/* what compares is there, and does not run */
 	check_merged("..r.0", "SsM", "..sM.0", 0);
-	check_merged("..r.0", "|sM", "..sM.0", 0);
+	check_merged("..r.0", "|sM", "..|sM.0", 0);
 	check_merged("..r.0", "sSsM", "..sSsM.0", 2);
 	check_merged("..r.0", "SSsM", "..SSsM.0", 2);
 	check_merged("...0", "sM", "...0", 2);
@@ -356,9 +389,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(subroutines), cmocka_unit_test(characters),
 		cmocka_unit_test(another_one), cmocka_unit_test(statements),
-		cmocka_unit_test(lengths),     cmocka_unit_test(garbage),
-		cmocka_unit_test(entries),     cmocka_unit_test(not_run),
-		cmocka_unit_test(merged),      cmocka_unit_test(any_frames),
+		cmocka_unit_test(closures),    cmocka_unit_test(lengths),
+		cmocka_unit_test(garbage),     cmocka_unit_test(entries),
+		cmocka_unit_test(not_run),     cmocka_unit_test(merged),
+		cmocka_unit_test(any_frames),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

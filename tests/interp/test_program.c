@@ -324,6 +324,7 @@ static struct stack_of_contexts stacks[3];
 static struct {
 	uint64_t body;
 	uint64_t words[SKEP_INTERP_CHECK_WORDS];
+	uint32_t flags, unused;
 } subs[STATEMENTS_CNT];
 
 static const struct skep_interp_runtime perls = {
@@ -341,7 +342,8 @@ static const struct skep_interp_runtime perls = {
 		 .old_cop = offsetof(struct context, old_cop),
 		 .return_op = offsetof(struct context, return_op),
 		 .old_sub = offsetof(struct context, old_sub),
-		 .line = offsetof(struct statement, line)},
+		 .line = offsetof(struct statement, line),
+		 .flags = 8 * SKEP_INTERP_CHECK_WORDS},
 };
 
 /* A context of the stack; the number of the statement that made it; who called it: a statement, or C
@@ -371,6 +373,7 @@ static void make_perl(void)
 			subs[i].words[j] = seed + any(1 << 30);
 		}
 		subs[i].body = address(subs[i].words);
+		subs[i].flags = 0x80; /* anonymous */
 		statements[i].line = 100 + (uint32_t)i;
 	}
 	for (int i = 0; i < 3; i++)
@@ -480,6 +483,29 @@ static void other_contexts_of_perl(void **state)
 	check_call(&stack.frames[1]);
 	check_sub(&stack.frames[2], 1, 103);
 	check_statement(&stack.frames[3], 1, SKEP_PERL_MAIN, 101 | SKEP_INTERP_ENTRY);
+	close_perl(&k, key);
+}
+
+static void closures_of_perl(void **state)
+{
+	struct skep_interp_stack stack;
+	struct kernelside k;
+	pthread_key_t key;
+
+	open_perl(&k, &key);
+	make_perl();
+	push(0, BLOCK, 0, false);
+	push(0, SUB, 1, true);
+	subs[1].flags = 0xc0 | 1 << 12;
+	subs[1].words[0] = 0x7f1234567898;
+	perl.stack = address(&stacks[0]);
+	assert_true(frames_of(&k, &stack));
+	assert_int_equal(stack.n, 2);
+	assert_true(stack.frames[0].code ==
+		    (address(&statements[9]) | SKEP_PERL_CLOSURE | 0x7f1234567898 >> 35 << 48));
+	assert_int_equal(stack.frames[0].check, (uint32_t)(0x7f1234567898 >> 3));
+	assert_int_equal(stack.frames[0].at, 109 | SKEP_INTERP_ENTRY);
+	check_statement(&stack.frames[1], 1, SKEP_PERL_MAIN, 101 | SKEP_INTERP_ENTRY);
 	close_perl(&k, key);
 }
 
@@ -666,6 +692,7 @@ int main(void)
 		cmocka_unit_test(a_stack_of_frames),
 		cmocka_unit_test(contexts_of_perl),
 		cmocka_unit_test(other_contexts_of_perl),
+		cmocka_unit_test(closures_of_perl),
 		cmocka_unit_test(without_a_file),
 		cmocka_unit_test(broken_contexts_of_perl),
 		cmocka_unit_test(new_ones_are_told),
