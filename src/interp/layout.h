@@ -23,7 +23,8 @@
 #define SKEP_INTERP_CHECK_WORDS 4   /* of a code object that are its check */
 #define SKEP_INTERP_NO_OFF      UINT16_MAX
 
-/** Versions of interpreters that are known: rows of pythons.def, phps.def, rubies.def, perls.def. */
+/** Versions of interpreters that are known: rows of pythons.def, phps.def, rubies.def and
+ *  perls.def. */
 enum skep_interp_version {
 	SKEP_INTERP_NONE,
 #define PYTHON(major, minor, ...) SKEP_INTERP_PYTHON_##major##_##minor,
@@ -110,8 +111,9 @@ struct skep_interp_frame {
  * What a frame of Perl is: the lowest bits of its code, which is a subroutine's, or a statement. Of
  * these, `at` is the line.
  *
- * A closure is made anew each time, and gone when nobody refers to it: so it is told by the statement
- * that it is at, which stays, and by its package, whose address takes the place of a check.
+ * A closure is made anew each time, and gone when nobody refers to it: so it is told by the
+ * statement that it is at, which stays, and by its package, whose address takes the place of a
+ * check.
  */
 enum skep_perl_kind {
 	SKEP_PERL_SUB = 0,   /* or a format */

@@ -125,8 +125,8 @@ static struct skep_interp_run with_inner(const struct runs *runs, uint32_t at)
 	return (struct skep_interp_run){.n = (uint16_t)(runs->at[at].first + runs->at[at].n)};
 }
 
-/* What a block of Perl's calls last, to sort by or in a regular expression, returns to nothing, as what
- * C code calls does. The block is no frame: where runs are too many, its own is none. */
+/* What a block of Perl's calls last, to sort by or in a regular expression, returns to nothing, as
+ * what C code calls does. The block is no frame: where runs are too many, its own is none. */
 static void drop_empty(struct runs *runs, uint32_t n_excess)
 {
 	uint32_t n = 0;
@@ -140,8 +140,8 @@ static void drop_empty(struct runs *runs, uint32_t n_excess)
 	runs->n = n;
 }
 
-/* Perl's C code makes a frame before it begins to run it, and keeps one for many runs: what compares
- * for a sort is there while that is sorting. It is none if nothing interprets it. */
+/* Perl's C code makes a frame before it begins to run it, and keeps one for many runs: what
+ * compares for a sort is there while that is sorting. It is none if nothing interprets it. */
 static bool is_idle(const struct runs *runs, uint32_t n_excess)
 {
 	return n_excess == 1 && runs->at[0].n == 1;

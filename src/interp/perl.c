@@ -1,9 +1,9 @@
 /*
  * Subroutines of Perl, see perl.h.
  *
- * A value has a head, which says where its body is. A subroutine's body has its name, or the glob that
- * has it; a package is a hash whose body has its name. Strings (HEK) have their length before them, and
- * behind them and a zero byte what kind of characters theirs are.
+ * A value has a head, which says where its body is. A subroutine's body has its name, or the glob
+ * that has it; a package is a hash whose body has its name. Strings (HEK) have their length before
+ * them, and behind them and a zero byte what kind of characters theirs are.
  */
 #include "interp/perl.h"
 

@@ -4,8 +4,8 @@
 
 #include "interp/code.h"
 
-/** @addr has what it is in its lowest bits (enum skep_perl_kind). That an eval is one needs no memory:
- *  where the statement has gone only its file is not known. */
+/** @addr has what it is in its lowest bits (enum skep_perl_kind). That an eval is one needs no
+ *  memory: where the statement has gone only its file is not known. */
 int skep_perl_read(const struct skep_interp_memory *memory, uint64_t addr, uint32_t check,
 		   struct skep_interp_code *code);
 uint32_t skep_perl_code_line(const struct skep_interp_code *code, uint32_t at);

@@ -269,8 +269,8 @@ static void garbage(void **state)
 
 /* --- Frames ----------------------------------------------------------------------------------- */
 
-/* Frames, innermost first: s a subroutine, e an eval, c one that C code made for its call, m the file,
- * a an anonymous one; capitals were called by C code; '|' is no frame, but such a call. */
+/* Frames, innermost first: s a subroutine, a an anonymous one, e an eval, c one that C code made
+ * for its call, m the file; capitals were called by C code; '|' is no frame, but such a call. */
 static struct skep_interp_stack stack_of(const char *frames, enum skep_interp_end end)
 {
 	static const char kinds[] = "semca";

@@ -346,8 +346,8 @@ static const struct skep_interp_runtime perls = {
 		 .flags = 8 * SKEP_INTERP_CHECK_WORDS},
 };
 
-/* A context of the stack; the number of the statement that made it; who called it: a statement, or C
- * code. Those that are frames are linked. */
+/* A context of the stack; the number of the statement that made it; who called it: a statement, or
+ * C code. Those that are frames are linked. */
 static void push(int stack, uint8_t type, int number, bool is_called_by_c)
 {
 	struct stack_of_contexts *at = &stacks[stack];
@@ -388,8 +388,8 @@ static void make_perl(void)
 	perl.phase = 4;
 }
 
-/* The file calls a subroutine, which evaluates something that sorts by a block; that calls one whose
- * object goes. */
+/* The file calls a subroutine, which evaluates something that sorts by a block; that calls one
+ * whose object goes. */
 static void push_all(void)
 {
 	make_perl();
