@@ -16,7 +16,7 @@ OVERLAY, PACKED = 0x10000000, 0x20000000
 CODE, CONSTANTS, DATA = ".text .text.*", ".rodata .rodata.*", ".data .data.*"
 RELOCATED = ".data.rel.ro .data.rel.ro.*"  # read only, but in position-independent code
 
-FOLDERS = ["archive", "capture", "dwarf", "engine", "export", "helper", "image", "interp", "jit",
+FOLDERS = ["archive", "capture", "dwarf", "engine", "export", "helper", "http", "image", "interp", "jit",
            "machine", "map", "profile", "profiler", "unwind", "verify", "vm", "watch"]
 COMMANDS = ["doctor", "export", "help", "language", "map", "profile", "prog", "watch"]
 LIBRARIES = ["libbpf", "libelf", "libevent", "libiberty", "libncursesw", "libtinfo", "libyaml"]
@@ -47,6 +47,7 @@ CALLERS = {
     # they load it themselves
     "*static_overlay.c.o": CODE,
     "*trace.a.p/run_metrics.c.o": CODE,
+    "*symbol.a.p/debuginfod.c.o": CODE,
     "*symbol.a.p/demangle.c.o": CODE,
     "*symbol.a.p/lines.c.o": CODE,
     "*trace.a.p/lower_unwind.c.o": CODE,
