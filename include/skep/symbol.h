@@ -97,8 +97,8 @@ uint32_t skep_usyms_lines(struct skep_usyms *syms, pid_t pid, uint64_t addr,
 			  const struct skep_source_frame **ret);
 struct skep_debuginfod;
 /**
- * Who fetches debug files of stripped files by their build-ids, from the servers that DEBUGINFOD_URLS
- * has the addresses of: by HTTP, into the folder that other such clients have them in, once each.
+ * Who fetches debug files of stripped files by their build-ids, from the servers whose addresses
+ * DEBUGINFOD_URLS has: by HTTP, into the folder that other such clients have them in, once each.
  * DEBUGINFOD_TIMEOUT seconds (90) at most for one, and twice that for all.
  *
  * Return  skep_debuginfod_free() | NULL no address is set
@@ -106,8 +106,8 @@ struct skep_debuginfod;
 struct skep_debuginfod *skep_debuginfod_new(void);
 /** NULL is fine. */
 void skep_debuginfod_free(struct skep_debuginfod *debuginfod);
-/** Why files were not to be had: @i from 0 on; words, borrowed, that end a sentence "lost: 3 …", and of
- *  how many so far. False: there are no more, as of NULL. */
+/** Why files were not to be had: @i from 0 on; words, borrowed, that end a sentence "lost: 3 …", and
+ *  of how many so far. False: there are no more, as of NULL. */
 bool skep_debuginfod_trouble(const struct skep_debuginfod *debuginfod, size_t i,
 			     const char **ret_words, uint32_t *ret_n);
 /** Have it fetch what this needs: symbols, and lines if they are wanted. Borrowed, until @syms is

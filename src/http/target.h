@@ -1,5 +1,5 @@
-/* Whom HTTP is spoken to, by requests of libevent's. No HTTPS: what is beyond this machine is reached
- * through a server here, or a tunnel. */
+/* Whom HTTP is spoken to, by requests of libevent's. No HTTPS: what is beyond this machine is
+ * reached through a server here, or a tunnel. */
 #ifndef SKEP_HTTP_TARGET_H
 #define SKEP_HTTP_TARGET_H
 

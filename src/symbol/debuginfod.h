@@ -1,11 +1,11 @@
 /*
- * Debug files from servers of debuginfod, which know them by their build-ids: what such a client has
- * as DEBUGINFOD_URLS, DEBUGINFOD_CACHE_PATH and DEBUGINFOD_TIMEOUT in its environment, and the folder
- * that all of them share. Private to src/symbol, but for what include/skep/symbol.h has.
+ * Debug files from servers of debuginfod, which know them by their build-ids: as DEBUGINFOD_URLS,
+ * DEBUGINFOD_CACHE_PATH and DEBUGINFOD_TIMEOUT in the environment say, and in the folder that all
+ * such clients share. Private to src/symbol, but for what include/skep/symbol.h has.
  *
  * A server's answer is taken by a process of its own, which writes it into a file that has no name
- * yet; that is given one when it turned out to be the file that was asked for. So nobody finds a part
- * of it, and what is cut off leaves nothing behind.
+ * yet; that is given one when it turned out to be the file that was asked for. So nobody finds a
+ * part of it, and what is cut off leaves nothing behind.
  */
 #ifndef SKEP_SYMBOL_DEBUGINFOD_H
 #define SKEP_SYMBOL_DEBUGINFOD_H

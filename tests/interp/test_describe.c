@@ -59,7 +59,7 @@ static void python(void **state)
 		assert_false(describe(path, &runtime));
 }
 
-/* Debian's program is the interpreter itself, with threads; that for debugging has other layouts. */
+/* Debian's program is the interpreter itself, with threads; one for debugging has other layouts. */
 static void perl(void **state)
 {
 	static const uint32_t known[] = {

@@ -3,6 +3,8 @@
 import contextlib
 import http.server
 import json
+import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -214,3 +216,23 @@ def test_it_is_late(tmp_path, stripped, serve):
     began = time.monotonic()
     check_none(tmp_path, stripped[0], serve(answer).url, "there was no more time", timeout="1")
     assert time.monotonic() - began < 15 * profiling.SLOW
+
+
+@pytest.mark.skipif(not shutil.which("debuginfod"), reason="not here: debuginfod")
+def test_the_server_of_elfutils(tmp_path, stripped):
+    program, build_id, content = stripped
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "some.debug").write_bytes(content)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with subprocess.Popen(["debuginfod", "-F", "-d", ":memory:", "-p", str(port), folder], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, env=profiling.ENV | {"DEBUGINFOD_URLS": ""}) as server:
+        try:
+            deadline, samples = time.monotonic() + 30 * profiling.SLOW, []
+            while time.monotonic() < deadline and not list(tmp_path.glob(f"cache/{build_id}/debuginfo")):
+                samples, errors = profile(tmp_path, program, f"http://127.0.0.1:{port}", "--lines")
+            assert share(samples, is_leafs_line) > 0.9, errors
+        finally:
+            server.kill()

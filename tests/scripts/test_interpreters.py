@@ -910,7 +910,9 @@ sub whole {
 whole($ARGV[0]);
 """
 
-needs_perl = pytest.mark.skipif(not Path("/usr/bin/perl").exists(), reason="not here: perl")
+HAS_PERL = shutil.which("perl") and not subprocess.run(
+    ["perl", "-Mthreads", "-MList::Util", "-e", "exit $^V !~ /^v5.36/"], stderr=subprocess.DEVNULL, check=False).returncode
+needs_perl = pytest.mark.skipif(not HAS_PERL, reason="not here: perl 5.36 with threads")
 
 
 @needs_perl
