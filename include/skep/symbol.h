@@ -106,8 +106,8 @@ struct skep_debuginfod;
 struct skep_debuginfod *skep_debuginfod_new(void);
 /** NULL is fine. */
 void skep_debuginfod_free(struct skep_debuginfod *debuginfod);
-/** Why files were not to be had: @i from 0 on; words, borrowed, that end a sentence "lost: 3 …", and
- *  of how many so far. False: there are no more, as of NULL. */
+/** Why files were not to be had: @i from 0 on; words, borrowed, that end a sentence "lost: 3 ",
+ *  and of how many so far. False: there are no more, as of NULL. */
 bool skep_debuginfod_trouble(const struct skep_debuginfod *debuginfod, size_t i,
 			     const char **ret_words, uint32_t *ret_n);
 /** Have it fetch what this needs: symbols, and lines if they are wanted. Borrowed, until @syms is
