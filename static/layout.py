@@ -35,6 +35,7 @@ IN_OVERLAY = [
     *(f"*src_cmd_{name}*" for name in COMMANDS),
     *(f"*{name}.a:*" for name in LIBRARIES),
     *(f"*{library}.a:{name}.o" for library, names in OF_LIBRARIES.items() for name in names),
+    "*symbol.a.p/debuginfod.c.o",
     "*trace.a.p/run_metric_plan.c.o",
 ]
 
@@ -47,10 +48,11 @@ CALLERS = {
     # they load it themselves
     "*static_overlay.c.o": CODE,
     "*trace.a.p/run_metrics.c.o": CODE,
-    "*symbol.a.p/debuginfod.c.o": CODE,
     "*symbol.a.p/demangle.c.o": CODE,
     "*symbol.a.p/lines.c.o": CODE,
     "*trace.a.p/lower_unwind.c.o": CODE,
+    # who fetches has been made by skep profile
+    "*symbol.a.p/debugfile.c.o": CODE,
     # what runs for programs that unwind, which have been compiled by then
     "*trace.a.p/run_unwinding.c.o": CODE,
     "*trace.a.p/run_output_line.c.o": CODE,

@@ -16,7 +16,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/overlay.h"
 #include "base/vec.h"
 #include "base/worker.h"
 #include "http/get.h"
@@ -347,6 +346,5 @@ int skep_debuginfod_open(struct skep_debuginfod *debuginfod, const uint8_t *id, 
 	}
 	if (!open_kept(&wanted, ret))
 		return 0;
-	int err = was_asked(debuginfod, &wanted) ? -ENOENT : skep_overlay_load();
-	return err ? -ENOENT : ask_all(&wanted, ret);
+	return was_asked(debuginfod, &wanted) ? -ENOENT : ask_all(&wanted, ret);
 }
