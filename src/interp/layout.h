@@ -69,18 +69,27 @@ struct skep_perl_runtime {
 
 /** Offsets are in bytes. */
 struct skep_interp_runtime {
-	uint64_t addr;      /* of its state, as the file is linked */
-	uint64_t code_mask; /* all ones: `instr` is a pointer into the code object; 0: a number */
-	uint32_t current;   /* in the state: of which thread the lock is; 0: nowhere */
-	uint32_t key;       /* in the state: of thread-specific data: is it there, and its number */
-	uint16_t version;   /* enum skep_interp_version; NONE: no interpreter */
-	uint16_t thread_id; /* in a thread's state: its pthread_t */
-	uint16_t frame;     /* in a thread's state: where its innermost frame is */
-	uint16_t inner;     /* in what that leads to, if that is no frame yet; else NO_OFF */
-	uint16_t stack; /* in a thread's state: where its stack of frames begins, and behind that
-			     * how many words it has; NO_OFF: frames are linked */
-	uint16_t start; /* in a frame: where the `bytes` are that are read of it, and in them */
-	uint16_t code;  /* the code object, */
+	uint64_t addr; /* of its state, as the file is linked */
+	union {
+		struct {
+			/* all ones: `instr` is a pointer into the code object; 0: a number */
+			uint64_t code_mask;
+			/* in the state: of which thread the lock is; 0: nowhere; */
+			uint32_t current;
+			uint32_t key; /* of thread-specific data: is it there, and its number */
+			uint16_t thread_id; /* in a thread's state: its pthread_t; */
+			/* in what `frame` leads to, if that is no frame yet; else NO_OFF; */
+			uint16_t inner;
+			/* where its stack of frames begins, and behind that how many words it
+			 * has; NO_OFF: frames are linked */
+			uint16_t stack;
+			uint16_t start; /* in a frame: where the `bytes` are that are read of it */
+		};
+		struct skep_perl_runtime perl; /* besides version, frame, code, bytes, way, check */
+	};
+	uint16_t version; /* enum skep_interp_version; NONE: no interpreter */
+	uint16_t frame;   /* in a thread's state: where its innermost frame is */
+	uint16_t code;    /* in what is read of a frame: the code object, */
 	uint16_t
 		previous; /* the frame that called this one; 0: none did; NO_OFF: it is behind it, */
 	uint16_t instr;   /* the instruction, */
@@ -92,9 +101,8 @@ struct skep_interp_runtime {
 	uint8_t entry_mask;
 	uint8_t has_shims; /* such a frame is none of the program: it stands for the call from C */
 	uint8_t c_mask;    /* bits of that byte that say that the frame is C code's own */
-	uint16_t instructions;         /* in a code object; not of numbers */
-	uint16_t check;                /* in a code object: CHECK_WORDS that tell it from others */
-	struct skep_perl_runtime perl; /* besides frame, bytes, code, check */
+	uint16_t instructions; /* in a code object; not of numbers */
+	uint16_t check;        /* in a code object: CHECK_WORDS that tell it from others */
 };
 #define SKEP_INTERP_FLAGS_AT (SKEP_INTERP_RAW_BYTES - 8)
 _Static_assert(sizeof(struct skep_interp_runtime) % 8 == 0, "whole words");
