@@ -53,7 +53,7 @@ bool skep_interp_is_evaluator(uint32_t version, const char *name)
 
 struct runs {
 	uint32_t n;
-	struct skep_interp_run at[SKEP_INTERP_FRAMES_MOST]; /* innermost first */
+	struct skep_interp_run at[2 * SKEP_INTERP_FRAMES_MOST]; /* innermost first */
 };
 
 static uint32_t n_of(const struct skep_interp_stack *stack)
@@ -61,26 +61,26 @@ static uint32_t n_of(const struct skep_interp_stack *stack)
 	return stack->n < SKEP_INTERP_FRAMES_MOST ? stack->n : SKEP_INTERP_FRAMES_MOST;
 }
 
-static void find_entries(const struct skep_interp_stack *stack, bool *ret)
+static void find_entries(const struct skep_interp_stack *stack, enum skep_perl_entry *ret)
 {
 	if (language_of(stack->version) == PERL) {
 		skep_perl_entries(stack, ret);
 		return;
 	}
 	for (uint32_t i = 0; i < n_of(stack); i++)
-		ret[i] = stack->frames[i].at & SKEP_INTERP_ENTRY;
+		ret[i] = stack->frames[i].at & SKEP_INTERP_ENTRY ? SKEP_PERL_CALLED
+								 : SKEP_PERL_INNER;
 }
 
 /* A run ends with the frame that C code called. */
-static void split(const struct skep_interp_stack *stack, struct runs *ret)
+static void split(const struct skep_interp_stack *stack, const enum skep_perl_entry *entries,
+		  struct runs *ret)
 {
-	bool is_entry[SKEP_INTERP_FRAMES_MOST];
 	uint32_t first = 0, n = n_of(stack);
 
 	ret->n = 0;
-	find_entries(stack, is_entry);
 	for (uint32_t i = 0; i < n; i++) {
-		if (!is_entry[i] && i + 1 < n)
+		if (entries[i] == SKEP_PERL_INNER && i + 1 < n)
 			continue;
 		ret->at[ret->n++] = (struct skep_interp_run){
 			.first = (uint16_t)first,
@@ -140,6 +140,23 @@ static void drop_empty(struct runs *runs, uint32_t n_excess)
 	runs->n = n;
 }
 
+/* Natively there are more: evals have ended, of which what is outside has no frame any more. Those
+ * that began first are likelier to have had one. */
+static void add_empty(const enum skep_perl_entry *entries, struct runs *runs, uint32_t n_missing)
+{
+	for (uint32_t i = runs->n; i-- && n_missing;) {
+		const struct skep_interp_run run = runs->at[i];
+		uint32_t end = i + 1 < runs->n ? runs->at[i + 1].first : run.first + run.n;
+		if (!end || entries[end - 1] != SKEP_PERL_UNCAUGHT)
+			continue;
+		memmove(&runs->at[i + 2], &runs->at[i + 1],
+			(runs->n - i - 1) * sizeof(runs->at[0]));
+		runs->at[i + 1] = (struct skep_interp_run){.first = (uint16_t)end};
+		runs->n++;
+		n_missing--;
+	}
+}
+
 /* Perl's C code makes a frame before it begins to run it, and keeps one for many runs: what
  * compares for a sort is there while that is sorting. It is none if nothing interprets it. */
 static bool is_idle(const struct runs *runs, uint32_t n_excess)
@@ -153,14 +170,18 @@ struct skep_interp_rest skep_interp_merge(const struct skep_interp_stack *stack,
 {
 	uint32_t n_evaluators = count(is_evaluator, n), skip = 0, first = 0, k = 0;
 	bool is_perl = language_of(stack->version) == PERL;
+	enum skep_perl_entry entries[SKEP_INTERP_FRAMES_MOST];
 	struct skep_interp_rest rest = {0};
 	struct runs runs;
 
-	split(stack, &runs);
+	find_entries(stack, entries);
+	split(stack, entries, &runs);
 	memset(ret_runs, 0, n * sizeof(*ret_runs));
 	if (is_whole && n_evaluators && stack->end == SKEP_INTERP_WHOLE) {
 		if (is_perl && runs.n > n_evaluators)
 			drop_empty(&runs, runs.n - n_evaluators);
+		else if (is_perl)
+			add_empty(entries, &runs, n_evaluators - runs.n);
 		skip = n_evaluators > runs.n ? n_evaluators - runs.n : 0;
 		first = runs.n > n_evaluators ? runs.n - n_evaluators : 0;
 	}

@@ -228,10 +228,11 @@ uint32_t skep_perl_code_line(const struct skep_interp_code *code, uint32_t at)
 
 /*
  * C code that calls a subroutine, and catches no errors, leaves that to the first eval in it: this
- * begins a call of the interpreter's function of its own. What is outside of the outermost call of
- * that is run by no interpreter: the file that is being compiled, what a thread was begun with.
+ * begins a call of the interpreter's function of its own, which also runs what comes behind the
+ * eval. What is outside of the outermost call of that is run by no interpreter: the file that is
+ * being compiled, what a thread was begun with.
  */
-void skep_perl_entries(const struct skep_interp_stack *stack, bool *ret)
+void skep_perl_entries(const struct skep_interp_stack *stack, enum skep_perl_entry *ret)
 {
 	uint32_t n = stack->n < SKEP_INTERP_FRAMES_MOST ? stack->n : SKEP_INTERP_FRAMES_MOST;
 	uint32_t eval = n, last = n;
@@ -239,10 +240,10 @@ void skep_perl_entries(const struct skep_interp_stack *stack, bool *ret)
 	for (uint32_t i = 0; i < n; i++) {
 		const struct skep_interp_frame *frame = &stack->frames[i];
 		uint32_t kind = frame->code & SKEP_PERL_KIND_MASK;
-		ret[i] = frame->at & SKEP_INTERP_ENTRY;
+		ret[i] = frame->at & SKEP_INTERP_ENTRY ? SKEP_PERL_CALLED : SKEP_PERL_INNER;
 		/* the last eval of a block that is no frame looks as if C code had made it */
-		bool is_scope = kind == SKEP_PERL_SCOPE && i && ret[i - 1];
-		if (!ret[i]) {
+		bool is_scope = kind == SKEP_PERL_SCOPE && i && ret[i - 1] != SKEP_PERL_INNER;
+		if (ret[i] == SKEP_PERL_INNER) {
 			eval = kind & SKEP_PERL_EVAL && !is_scope ? i : eval;
 			continue;
 		}
@@ -250,10 +251,12 @@ void skep_perl_entries(const struct skep_interp_stack *stack, bool *ret)
 			kind == SKEP_PERL_EVAL || kind == SKEP_PERL_MAIN ||
 			(i + 1 < n && (frame[1].code & SKEP_PERL_KIND_MASK) == SKEP_PERL_SCOPE);
 		if (eval < n && !is_caught)
-			ret[eval] = true;
+			ret[eval] = SKEP_PERL_CALLED;
+		else if (!is_caught)
+			ret[i] = SKEP_PERL_UNCAUGHT;
 		last = i;
 		eval = n;
 	}
 	if (last + 1 < n && stack->end == SKEP_INTERP_WHOLE)
-		ret[last] = false;
+		ret[last] = SKEP_PERL_INNER;
 }

@@ -10,11 +10,14 @@ int skep_perl_read(const struct skep_interp_memory *memory, uint64_t addr, uint3
 		   struct skep_interp_code *code);
 uint32_t skep_perl_code_line(const struct skep_interp_code *code, uint32_t at);
 
-/**
- * Which frames of @stack did a call of the interpreter's function begin with?
- *
- * @ret  as many as it has frames, SKEP_INTERP_FRAMES_MOST at most
- */
-void skep_perl_entries(const struct skep_interp_stack *stack, bool *ret);
+/** What a frame is to the call of the interpreter's function that runs it. */
+enum skep_perl_entry {
+	SKEP_PERL_INNER,
+	SKEP_PERL_CALLED,   /* it began with this one */
+	SKEP_PERL_UNCAUGHT, /* likewise; if there was an eval in it, which has ended, that began one
+			     * more, which still runs */
+};
+/** Tell of each frame of @stack. @ret  as many as it has, SKEP_INTERP_FRAMES_MOST at most */
+void skep_perl_entries(const struct skep_interp_stack *stack, enum skep_perl_entry *ret);
 
 #endif

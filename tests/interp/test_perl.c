@@ -289,12 +289,12 @@ static struct skep_interp_stack stack_of(const char *frames, enum skep_interp_en
 static void check_entries(const char *frames, enum skep_interp_end end, const char *expected)
 {
 	const struct skep_interp_stack stack = stack_of(frames, end);
-	bool entries[SKEP_INTERP_FRAMES_MOST];
+	enum skep_perl_entry entries[SKEP_INTERP_FRAMES_MOST];
 	char text[MOST] = {0};
 
 	skep_perl_entries(&stack, entries);
 	for (uint32_t i = 0; i < stack.n; i++)
-		text[i] = entries[i] ? '1' : '.';
+		text[i] = ".12"[entries[i]];
 	assert_string_equal(text, expected);
 }
 
@@ -303,7 +303,7 @@ static void entries(void **state)
 	check_entries("", SKEP_INTERP_WHOLE, "");
 	check_entries("ssM", SKEP_INTERP_WHOLE, "..1");
 	check_entries("sesM", SKEP_INTERP_WHOLE, "...1");     /* the program catches its errors */
-	check_entries("sSsM", SKEP_INTERP_WHOLE, ".1.1");     /* C code does not: */
+	check_entries("sSsM", SKEP_INTERP_WHOLE, ".2.1");     /* C code does not: */
 	check_entries("sesSM", SKEP_INTERP_WHOLE, ".1.11");   /* the eval is run by itself, */
 	check_entries("eseSsM", SKEP_INTERP_WHOLE, "..11.1"); /* but none in it */
 	check_entries("se|M", SKEP_INTERP_WHOLE, ".111");
@@ -319,7 +319,7 @@ static void entries(void **state)
 static void not_run(void **state)
 {
 	check_entries("sScm", SKEP_INTERP_WHOLE, "....");
-	check_entries("sSsSc", SKEP_INTERP_WHOLE, ".1...");
+	check_entries("sSsSc", SKEP_INTERP_WHOLE, ".2...");
 	check_entries("sSc", SKEP_INTERP_FULL, ".1.");
 	check_entries("sSc", SKEP_INTERP_UNREADABLE, ".1.");
 	check_entries("sc", SKEP_INTERP_WHOLE, "..");
@@ -359,6 +359,13 @@ static void merged(void **state)
 	check_merged("r.r.0", "S|sM", "S.sM.0", 0);     /* the last that the block calls, */
 	check_merged("r.r.r.0", "S|sM", "S.r.sM.0", 0); /* or C code for the block */
 	check_merged("..r.0", "sScm", "..sScm.0", 0);
+	/* an eval was there before */
+	check_merged("r.r.r.0", "sSsM", "sS.r.sM.0", 0);
+	check_merged("r.r.r.r.0", "sSSM", "sS.S.r.M.0", 0);
+	check_merged("r.r.r.r.r.0", "sSSM", "sS.r.S.r.M.0", 0);
+	check_merged("r.r.r.r.0", "s|esSM", "s.e.sS.M.0", 0);
+	check_merged("r.r.r.r.r.0", "s|esSM", "s.r.e.sS.M.0", 0);
+	check_merged("r.r.r.0", "sScM", "r.sS.cM.0", 0);
 	/* what compares is there, and does not run */
 	check_merged("..r.0", "SsM", "..sM.0", 0);
 	check_merged("..r.0", "|sM", "..|sM.0", 0);
@@ -370,7 +377,7 @@ static void merged(void **state)
 static void any_frames(void **state)
 {
 	struct skep_interp_stack stack;
-	bool entries[SKEP_INTERP_FRAMES_MOST];
+	enum skep_perl_entry entries[SKEP_INTERP_FRAMES_MOST];
 
 	for (int round = 0; round < ROUNDS; round++) {
 		for (size_t i = 0; i < sizeof(stack); i += 4)
@@ -380,7 +387,7 @@ static void any_frames(void **state)
 		stack.frames[0].at |= SKEP_INTERP_ENTRY;
 		skep_perl_entries(&stack, entries);
 		if (stack.n > 1 && stack.end != SKEP_INTERP_WHOLE)
-			assert_true(entries[0]);
+			assert_int_not_equal(entries[0], SKEP_PERL_INNER);
 	}
 }
 

@@ -640,7 +640,8 @@ def test_ruby(tmp_path):
 
 
 # The lines that caller() tells are those of calls; outside of the outermost is the file, if that runs or is
-# compiled. What runs a block to sort by is there natively, if an eval in it is run by itself.
+# compiled. What runs a block to sort by is there natively, if an eval in it is run by itself; and
+# what ran a subroutine before an eval in it.
 PERL = r"""
 use strict;
 use warnings;
@@ -666,7 +667,7 @@ sub nap {
 
 sub stop {
     my ($label) = @_;
-    my $text = sprintf("[\"%s\", [%s]]\n", $label, rows(__LINE__)); utf8::encode($text); $text =~ s/(?<="\(eval\)", \d\d\d\], )/["Perl_runops_standard", 0], / if $label =~ "in a sort"; syswrite(STDOUT, $text); select(undef, undef, undef, 0.02) for 1 .. 3;
+    my $text = sprintf("[\"%s\", [%s]]\n", $label, rows(__LINE__)); utf8::encode($text); $text =~ s/(?<="(?:.eval.|main::by_caught)", \d\d\d\], )/["Perl_runops_standard", 0], / if $label =~ "in a sort"; syswrite(STDOUT, $text); select(undef, undef, undef, 0.02) for 1 .. 3;
 }
 
 BEGIN {
@@ -759,6 +760,12 @@ sub by_number {
     return $a <=> $b;
 }
 
+sub by_caught {
+    eval { 1 };
+    stop("after an eval in a sort");
+    return $a <=> $b;
+}
+
 sub jump {
     @_ = ("goto");
     goto &jumped;
@@ -810,6 +817,7 @@ sub all {
     @sorted = sort { eval { stop("eval in a sort") }; $a <=> $b } 2, 1;
     @sorted = sort { by_number() } 2, 1;
     @sorted = sort { eval { stop("last in a sort") } } 2, 1;
+    @sorted = sort by_caught 2, 1;
     my @mapped = map { stop("map") } 1;
     my $first = List::Util::first { stop("first"); 1 } 1;
     $first = List::Util::first { eval { stop("eval in first") }; 1 } 1;
