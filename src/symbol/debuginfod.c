@@ -128,22 +128,22 @@ bool skep_debuginfod_trouble(const struct skep_debuginfod *debuginfod, size_t i,
 	return true;
 }
 
-/* A password is shown to nobody. */
+/* A password is shown to nobody. What there is no room for counts with the last. */
 static void lose(struct skep_debuginfod *debuginfod, const char *whom, const char *why)
 {
 	const char *at = strchr(whom, '@');
 	struct skep_buf words = {0};
+	size_t i = 0;
 
 	skep_buf_printf(&words, "debug files that %s did not give: %s", at ? at + 1 : whom, why);
-	skep_vec_foreach (struct trouble, trouble, &debuginfod->troubles) {
-		bool is_last = trouble == &debuginfod->troubles.data[TROUBLES_MOST - 1];
-		if (!is_last && strcmp(trouble->words, words.data) != 0)
-			continue;
-		trouble->n++;
+	while (i < debuginfod->troubles.len && i + 1 < TROUBLES_MOST &&
+	       strcmp(debuginfod->troubles.data[i].words, words.data) != 0)
+		i++;
+	if (i == debuginfod->troubles.len)
+		skep_vec_push(&debuginfod->troubles, ((struct trouble){.words = words.data}));
+	else
 		skep_buf_done(&words);
-		return;
-	}
-	skep_vec_push(&debuginfod->troubles, ((struct trouble){.words = words.data, .n = 1}));
+	debuginfod->troubles.data[i].n++;
 }
 
 /* What skep_http_get() and the waiting for it return. 404 is an answer like others: it has none. */
