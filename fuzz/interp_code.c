@@ -34,15 +34,15 @@ static int read_bytes(void *ctx, uint64_t addr, void *ret, size_t n)
 	return 0;
 }
 
-/* The check is whichever it has: of words at any place that a version may have them at. */
-static void read_code(struct bytes *bytes, uint32_t version, uint32_t check_off)
+/* The check is whichever it has: of the words at @words_at. */
+static void read_code(struct bytes *bytes, uint32_t version, uint64_t addr, uint64_t words_at)
 {
 	const struct skep_interp_memory memory = {read_bytes, bytes};
 	uint64_t words[SKEP_INTERP_CHECK_WORDS];
 	struct skep_interp_code code;
 
-	if (read_bytes(bytes, START + check_off, words, sizeof(words)) ||
-	    skep_interp_code_read(&memory, version, START, skep_interp_check(words), &code))
+	if (read_bytes(bytes, words_at, words, sizeof(words)) ||
+	    skep_interp_code_read(&memory, version, addr, skep_interp_check(words), &code))
 		return;
 	if (code.function.len > 4 * SKEP_INTERP_NAME_MOST ||
 	    code.file.len > 4 * SKEP_INTERP_FILE_MOST || code.lines.len > SKEP_INTERP_TABLE_MOST)
@@ -50,6 +50,24 @@ static void read_code(struct bytes *bytes, uint32_t version, uint32_t check_off)
 	for (uint32_t at = 0; at < 64; at++)
 		skep_interp_code_line(&code, at * 0x2000009u);
 	skep_interp_code_done(&code);
+}
+
+/* Of Perl, an object says where they are; what is none of these is a statement; of a closure it is
+ * the package's address. */
+static void read_perl(struct bytes *bytes)
+{
+	const struct skep_interp_memory memory = {read_bytes, bytes};
+	const uint32_t check_off = 32, cop_check_off = 40, package_off = 288;
+	struct skep_interp_code code;
+	uint64_t body;
+
+	for (uint32_t kind = 0; kind <= SKEP_PERL_KIND_MASK; kind++)
+		read_code(bytes, SKEP_INTERP_PERL_5_36, START | kind, START + cop_check_off);
+	if (!read_bytes(bytes, START, &body, sizeof(body)))
+		read_code(bytes, SKEP_INTERP_PERL_5_36, START, body + check_off);
+	if (!skep_interp_code_read(&memory, SKEP_INTERP_PERL_5_36, START | SKEP_PERL_CLOSURE,
+				   (START + package_off) >> SKEP_PERL_PACKAGE_SHIFT, &code))
+		skep_interp_code_done(&code);
 }
 
 static void merge(const uint8_t *data, size_t size)
@@ -118,8 +136,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	for (uint32_t version = 0; version <= SKEP_INTERP_VERSION_CNT; version++) {
 		for (int i = 0; i < 3; i++)
-			read_code(&bytes, version, check_offs[i]);
+			read_code(&bytes, version, START, START + check_offs[i]);
 	}
+	read_perl(&bytes);
 	for (int form = SKEP_PYTHON_LNOTAB; form <= SKEP_PYTHON_POSITIONS; form++)
 		skep_python_line(form, data, size, 1, (int64_t)size);
 	merge(data, size);

@@ -16,7 +16,7 @@ OVERLAY, PACKED = 0x10000000, 0x20000000
 CODE, CONSTANTS, DATA = ".text .text.*", ".rodata .rodata.*", ".data .data.*"
 RELOCATED = ".data.rel.ro .data.rel.ro.*"  # read only, but in position-independent code
 
-FOLDERS = ["archive", "capture", "dwarf", "engine", "export", "helper", "image", "interp", "jit",
+FOLDERS = ["archive", "capture", "dwarf", "engine", "export", "helper", "http", "image", "interp", "jit",
            "machine", "map", "profile", "profiler", "unwind", "verify", "vm", "watch"]
 COMMANDS = ["doctor", "export", "help", "language", "map", "profile", "prog", "watch"]
 LIBRARIES = ["libbpf", "libelf", "libevent", "libiberty", "libncursesw", "libtinfo", "libyaml"]
@@ -35,6 +35,8 @@ IN_OVERLAY = [
     *(f"*src_cmd_{name}*" for name in COMMANDS),
     *(f"*{name}.a:*" for name in LIBRARIES),
     *(f"*{library}.a:{name}.o" for library, names in OF_LIBRARIES.items() for name in names),
+    "*symbol.a.p/debuginfod.c.o",
+    "*static_address.c.o",
     "*trace.a.p/run_metric_plan.c.o",
 ]
 
@@ -50,6 +52,8 @@ CALLERS = {
     "*symbol.a.p/demangle.c.o": CODE,
     "*symbol.a.p/lines.c.o": CODE,
     "*trace.a.p/lower_unwind.c.o": CODE,
+    # who fetches has been made by skep profile
+    "*symbol.a.p/debugfile.c.o": CODE,
     # what runs for programs that unwind, which have been compiled by then
     "*trace.a.p/run_unwinding.c.o": CODE,
     "*trace.a.p/run_output_line.c.o": CODE,

@@ -95,6 +95,24 @@ void skep_usyms_want_lines(struct skep_usyms *syms);
  */
 uint32_t skep_usyms_lines(struct skep_usyms *syms, pid_t pid, uint64_t addr,
 			  const struct skep_source_frame **ret);
+struct skep_debuginfod;
+/**
+ * Who fetches debug files of stripped files by their build-ids, from the servers whose addresses
+ * DEBUGINFOD_URLS has: by HTTP, into the folder that other such clients have them in, once each.
+ * DEBUGINFOD_TIMEOUT seconds (90) at most for one, and twice that for all.
+ *
+ * Return  skep_debuginfod_free() | NULL no address is set
+ */
+struct skep_debuginfod *skep_debuginfod_new(void);
+/** NULL is fine. */
+void skep_debuginfod_free(struct skep_debuginfod *debuginfod);
+/** Why files were not to be had: @i from 0 on; words, borrowed, that end a sentence "lost: 3 ",
+ *  and of how many so far. False: there are no more, as of NULL. */
+bool skep_debuginfod_trouble(const struct skep_debuginfod *debuginfod, size_t i,
+			     const char **ret_words, uint32_t *ret_n);
+/** Have it fetch what this needs: symbols, and lines if they are wanted. Borrowed, until @syms is
+ *  freed; NULL: nothing is fetched. */
+void skep_usyms_want_debuginfod(struct skep_usyms *syms, struct skep_debuginfod *debuginfod);
 /** Why a file's debug information could not be read, or not all of it. One of the two is not 0. */
 struct skep_lines_trouble {
 	const char *path, *why;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "interp/hotspot.h"
+#include "interp/perl.h"
 #include "interp/php.h"
 #include "interp/python.h"
 #include "interp/ruby.h"
@@ -50,6 +51,10 @@ static const struct interpreter interpreters[SKEP_INTERP_VERSION_CNT] = {
 	[SKEP_INTERP_RUBY_##major##_##minor] = {skep_ruby_read, skep_ruby_code_line},
 #include "interp/rubies.def"
 #undef RUBY
+#define PERL(revision, version, ...)                                                               \
+	[SKEP_INTERP_PERL_##revision##_##version] = {skep_perl_read, skep_perl_code_line},
+#include "interp/perls.def"
+#undef PERL
 	[SKEP_INTERP_HOTSPOT] = {NULL, no_line}, /* skep_hotspot_read_method() */
 	[SKEP_INTERP_HOTSPOT_MACHINE] = {read_machine, no_line},
 };
@@ -106,4 +111,30 @@ bool skep_interp_is_same(const uint8_t *object, uint32_t off, uint32_t check)
 
 	memcpy(words, object + off, sizeof(words));
 	return skep_interp_check(words) == check;
+}
+
+/* A character that is none becomes the one that stands for that. */
+static void add_utf8(uint32_t c, struct skep_buf *ret)
+{
+	static const uint8_t leads[] = {0, 0xc0, 0xe0, 0xf0};
+
+	if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		c = 0xfffd;
+	if (c < 0x80) {
+		skep_buf_addc(ret, (char)c);
+		return;
+	}
+	int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+	skep_buf_addc(ret, (char)(leads[more] | c >> 6 * more));
+	while (more--)
+		skep_buf_addc(ret, (char)(0x80 | (c >> 6 * more & 0x3f)));
+}
+
+void skep_interp_add_characters(const char *data, size_t n, uint32_t width, struct skep_buf *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t c = 0;
+		memcpy(&c, data + i * width, width);
+		add_utf8(c < 0x20 || (c >= 0x7f && c < 0xa0) ? '?' : c, ret);
+	}
 }

@@ -41,6 +41,8 @@ uint32_t skep_interp_code_line(const struct skep_interp_code *code, uint32_t at)
 /** @n bytes at @addr, behind what is in @ret. Return 0 | -errno; @ret has as many as before then */
 int skep_interp_read_to(const struct skep_interp_memory *memory, uint64_t addr, size_t n,
 			struct skep_buf *ret);
+/** @n characters of @width bytes (1, 2, 4), as UTF-8 that may be shown on a terminal. */
+void skep_interp_add_characters(const char *data, size_t n, uint32_t width, struct skep_buf *ret);
 /** The word at byte @off of @bytes. */
 uint64_t skep_interp_word(const uint8_t *bytes, uint32_t off);
 /** Is it the object that had @check; words at byte @off of @object. */

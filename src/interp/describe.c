@@ -10,6 +10,9 @@
 #define RUBY_VERSION_OF_API "ruby_version" /* "3.1.0" */
 #define PYTHON_VERSION      "Py_Version"   /* since 3.11: 0xMMmmppXX */
 #define PHP_VERSION         "X-Powered-By: PHP/"
+#define PERL_REVISION       "PL_revision" /* a byte each */
+#define PERL_VERSION        "PL_version"
+#define PERL_DEBUGGING      "Perl_hv_assert" /* has other layouts */
 #define RODATA_MOST         (256u << 20)
 
 static const struct version {
@@ -88,6 +91,35 @@ static const struct version rubies[] = {
 #undef RUBY
 };
 
+static const struct version perls[] = {
+#define PERL(Revision, Version, Stack, Cop, Phase, Contexts, Previous, Last, Last_sub, Bytes,      \
+	     Old_cop, Return_op, Old_sub, Cv, Line, Cop_check, Cop_file, Kind, Statement,          \
+	     Cv_check, Name, File, Flags, ...)                                                     \
+	{.major = Revision,                                                                        \
+	 .minor = Version,                                                                         \
+	 .runtime = {.version = SKEP_INTERP_PERL_##Revision##_##Version,                           \
+		     .frame = Stack,                                                               \
+		     .code = Cv,                                                                   \
+		     .previous = SKEP_INTERP_NO_OFF,                                               \
+		     .bytes = Bytes,                                                               \
+		     .way = SKEP_INTERP_PERLS,                                                     \
+		     .check = Cv_check,                                                            \
+		     .perl = {.cop = Cop,                                                          \
+			      .phase = Phase,                                                      \
+			      .contexts = Contexts,                                                \
+			      .previous = Previous,                                                \
+			      .last = Last,                                                        \
+			      .last_sub = Last_sub,                                                \
+			      .old_cop = Old_cop,                                                  \
+			      .return_op = Return_op,                                              \
+			      .old_sub = Old_sub,                                                  \
+			      .line = Line,                                                        \
+			      .cop_check = Cop_check,                                              \
+			      .flags = Flags}}},
+#include "interp/perls.def"
+#undef PERL
+};
+
 /* --- Versions --------------------------------------------------------------------------------- */
 
 /* @n bytes of the variable called @name, as the file has it. */
@@ -144,6 +176,21 @@ static bool php_version(const struct skep_elf *elf, const char *name, uint32_t *
 		return false;
 	memcpy(digits, at + len, sizeof(digits) - 1);
 	return sscanf(digits, "%2u.%2u", ret_major, ret_minor) == 2;
+}
+
+static bool perl_version(const struct skep_elf *elf, const char *name, uint32_t *ret_major,
+			 uint32_t *ret_minor)
+{
+	struct skep_elf_sym sym;
+	uint8_t revision, version;
+
+	if (!skep_elf_find_any_symbol(elf, PERL_DEBUGGING, &sym) ||
+	    !read_symbol(elf, PERL_REVISION, &revision, sizeof(revision)) ||
+	    !read_symbol(elf, PERL_VERSION, &version, sizeof(version)))
+		return false;
+	*ret_major = revision;
+	*ret_minor = version;
+	return true;
 }
 
 /* --- Where the state is ----------------------------------------------------------------------- */
@@ -252,6 +299,7 @@ static const struct interpreter {
 	{"python", "_PyRuntime", by_symbol, python_version, VERSIONS(pythons)},
 	{"php", "executor_globals", by_symbol, php_version, VERSIONS(phps)},
 	{"ruby", "ruby_current_ec", by_variable, ruby_version, VERSIONS(rubies)},
+	{"perl", "PL_thr_key", by_symbol, perl_version, VERSIONS(perls)},
 };
 
 static bool describe(const struct interpreter *it, const struct skep_elf *elf, const char *name,

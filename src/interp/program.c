@@ -35,8 +35,11 @@ struct chain {
 	uint64_t word; /* read last */
 	uint64_t thread;
 	uint64_t hash;
-	uint64_t limit; /* where a stack of frames ends */
-	uint32_t key;   /* the stack's number */
+	uint64_t limit;         /* where a stack of frames ends */
+	uint64_t cop, contexts; /* of Perl: the statement, where the contexts of the stack lie, */
+	uint32_t sub;           /* and the index of the next one that is a frame */
+	uint32_t is_starting;
+	uint32_t key; /* the stack's number */
 	uint32_t unused;
 	struct skep_interp_fresh fresh;
 	struct skep_interp_runtime runtime;
@@ -103,17 +106,23 @@ static void take_current(const struct func *at, uint32_t base, uint32_t ret_stat
 	leave_if_not_own(at, ret_state, other);
 }
 
+/* The thread's own data of this number. */
+static uint32_t read_specific(const struct func *at, uint32_t number, uint32_t none)
+{
+	uint32_t off = alu(at, SKEP_IR_MUL, number, I(SPECIFIC_BYTES));
+
+	leave_if(at, SKEP_IR_UGE, number, I(SPECIFIC_CNT), none);
+	off = alu(at, SKEP_IR_ADD, off, I(SPECIFIC_OFF + 8));
+	return read_word(at, alu(at, SKEP_IR_ADD, GET(at, thread), R(off)), none);
+}
+
 /* A key is whether it was made, and a number, 32 bits each. */
 static void take_specific(const struct func *at, uint32_t base, uint32_t ret_state, uint32_t none)
 {
-	uint32_t key = READ(at, base, key, none), number = alu(at, SKEP_IR_SHR, key, I(32)), off;
+	uint32_t key = READ(at, base, key, none), number = alu(at, SKEP_IR_SHR, key, I(32));
 
 	leave_if(at, SKEP_IR_EQ, alu(at, SKEP_IR_AND, key, I(UINT32_MAX)), I(0), none);
-	leave_if(at, SKEP_IR_UGE, number, I(SPECIFIC_CNT), none);
-	off = alu(at, SKEP_IR_MUL, number, I(SPECIFIC_BYTES));
-	off = alu(at, SKEP_IR_ADD, off, I(SPECIFIC_OFF + 8));
-	skep_ir_set(at->f, ret_state,
-		    R(read_word(at, alu(at, SKEP_IR_ADD, GET(at, thread), R(off)), none)));
+	skep_ir_set(at->f, ret_state, R(read_specific(at, number, none)));
 	leave_if_not_own(at, ret_state, none);
 }
 
@@ -226,14 +235,18 @@ static void read_flags(const struct func *at, uint32_t failed)
 	skep_ir_at(at->f, done);
 }
 
-static void read_raw(const struct func *at, uint32_t failed)
+static void read_bytes(const struct func *at, uint32_t from, uint32_t failed)
 {
-	uint32_t from = alu(at, SKEP_IR_ADD, GET(at, frame), R(GET(at, runtime.start)));
 	uint32_t n = alu(at, SKEP_IR_AND, GET(at, runtime.bytes), I(RAW_MASK));
 	uint32_t err =
 		skep_ir_calln(at->f, BPF_FUNC_probe_read_user, R(ADDRESS(at, raw)), R(n), R(from));
 
 	leave_if(at, SKEP_IR_NE, err, I(0), failed);
+}
+
+static void read_raw(const struct func *at, uint32_t failed)
+{
+	read_bytes(at, alu(at, SKEP_IR_ADD, GET(at, frame), R(GET(at, runtime.start))), failed);
 	read_flags(at, failed);
 }
 
@@ -272,12 +285,11 @@ static uint32_t own_code(const struct func *at)
 	return code;
 }
 
-/* As skep_interp_check(). */
-static uint32_t check(const struct func *at, uint32_t code, uint32_t failed)
+/* As skep_interp_check(), of the words at @off behind @object. */
+static uint32_t check(const struct func *at, uint32_t object, uint32_t off, uint32_t failed)
 {
-	uint32_t from = alu(at, SKEP_IR_ADD, code, R(GET(at, runtime.check)));
 	uint32_t err = skep_ir_calln(at->f, BPF_FUNC_probe_read_user, R(ADDRESS(at, object)),
-				     I(BYTES(object)), R(from));
+				     I(BYTES(object)), R(alu(at, SKEP_IR_ADD, object, R(off))));
 	uint32_t mixed;
 
 	leave_if(at, SKEP_IR_NE, err, I(0), failed);
@@ -365,11 +377,217 @@ static struct skep_ir_func *one_frame(struct skep_ir_func *prog)
 	record(&at, index, skep_ir_mov(at.f, I(0)), alu(&at, SKEP_IR_SHL, entry, I(31)));
 	skep_ir_jump(at.f, done);
 	skep_ir_at(at.f, plain);
-	word = alu(&at, SKEP_IR_SHL, check(&at, code, failed), I(32));
+	word = alu(&at, SKEP_IR_SHL, check(&at, code, GET(&at, runtime.check), failed), I(32));
 	record(&at, index, code, alu(&at, SKEP_IR_OR, word, R(where(&at, code, entry))));
 	skep_ir_jump(at.f, done);
 	skep_ir_at(at.f, done);
 	go_on(&at);
+	skep_ir_at(at.f, failed);
+	end(&at, SKEP_INTERP_UNREADABLE);
+	return at.f;
+}
+
+/* --- Perl ------------------------------------------------------------------------------------- */
+
+/* The lower bits of a context's first byte, and two of the others: of one that stands for code in a
+ * regular expression, whose subroutine has a context of its own; and of an eval of a block. */
+enum { NOTHING = 0, BLOCK = 2, EVAL = 11, TYPE_MASK = 15 };
+#define IN_EXPRESSION (9 | 0x40 | 0x80)
+#define BLOCK_SHIFT   6
+#define CLOSURE       0xc0 /* bits of a subroutine's flags: without a name, and one of several */
+#define PHASE_RUN     4    /* and those before it: the program is being compiled */
+
+static void enter_stack(const struct func *at, uint32_t stack, uint32_t failed)
+{
+	PUT(at, frame, R(stack));
+	PUT(at, contexts, R(READ(at, stack, perl.contexts, failed)));
+	PUT(at, sub, R(READ(at, stack, perl.last_sub, failed)));
+}
+
+static void find_contexts(const struct func *at, uint32_t base, uint32_t none)
+{
+	uint32_t number = alu(at, SKEP_IR_AND, read_word(at, base, none), I(UINT32_MAX));
+	uint32_t state = read_specific(at, number, none), phase;
+
+	leave_if(at, SKEP_IR_EQ, state, I(0), none);
+	phase = alu(at, SKEP_IR_AND, READ(at, state, perl.phase, none), I(UINT32_MAX));
+	PUT(at, is_starting, R(skep_ir_cmp(at->f, SKEP_IR_ULT, R(phase), I(PHASE_RUN))));
+	PUT(at, cop, R(READ(at, state, perl.cop, none)));
+	enter_stack(at, READ(at, state, frame, none), none);
+}
+
+/* Where the statement is, and whether what it is in was called by C code. */
+static uint32_t line_of(const struct func *at, uint32_t cop, uint32_t is_entry, uint32_t failed)
+{
+	uint32_t line =
+		read_word(at, alu(at, SKEP_IR_ADD, cop, R(GET(at, runtime.perl.line))), failed);
+
+	line = alu(at, SKEP_IR_AND, line, I(AT_MASK));
+	return alu(at, SKEP_IR_OR, line, R(alu(at, SKEP_IR_SHL, is_entry, I(31))));
+}
+
+static void record_next(const struct func *at, uint32_t code, uint32_t line, uint32_t check)
+{
+	check = alu(at, SKEP_IR_SHL, check, I(32));
+	record(at, GET(at, stack.n), code, alu(at, SKEP_IR_OR, check, R(line)));
+}
+
+/* What is known by a statement of it. */
+static void record_statement(const struct func *at, uint32_t cop, uint32_t kind, uint32_t line,
+			     uint32_t failed)
+{
+	uint32_t words = check(at, cop, GET(at, runtime.perl.cop_check), failed);
+
+	record_next(at, alu(at, SKEP_IR_OR, cop, R(kind)), line, words);
+}
+
+static void record_call(const struct func *at)
+{
+	record(at, GET(at, stack.n), skep_ir_mov(at->f, I(0)),
+	       skep_ir_mov(at->f, I(SKEP_INTERP_ENTRY)));
+}
+
+/* Where nothing is to be returned to in an eval of a block, C code has made it for its call. */
+static void take_eval(const struct func *at, uint32_t cop, uint32_t type, uint32_t failed)
+{
+	uint32_t is_called = skep_ir_cmp(at->f, SKEP_IR_EQ, R(RAW(at, perl.return_op, 8)), I(0));
+	uint32_t is_block = alu(at, SKEP_IR_SHR, type, I(BLOCK_SHIFT));
+	uint32_t is_scope = alu(at, SKEP_IR_AND, is_called, R(is_block)), kind;
+
+	kind = alu(at, SKEP_IR_MUL, is_scope, I(SKEP_PERL_SCOPE - SKEP_PERL_EVAL));
+	kind = alu(at, SKEP_IR_ADD, kind, I(SKEP_PERL_EVAL));
+	is_called = alu(at, SKEP_IR_XOR, is_called, R(is_scope));
+	record_statement(at, cop, kind, line_of(at, cop, is_called, failed), failed);
+}
+
+/* After check(): its first word was the package. */
+static void record_closure(const struct func *at, uint32_t cop, uint32_t line)
+{
+	uint32_t package = GET(at, object[0]);
+	uint32_t high = alu(at, SKEP_IR_SHR, package, I(SKEP_PERL_PACKAGE_BITS));
+
+	high = alu(at, SKEP_IR_SHL, high, I(SKEP_PERL_ADDRESS_BITS));
+	cop = alu(at, SKEP_IR_OR, alu(at, SKEP_IR_OR, cop, R(high)), I(SKEP_PERL_CLOSURE));
+	record_next(at, cop, line, alu(at, SKEP_IR_SHR, package, I(SKEP_PERL_PACKAGE_SHIFT)));
+}
+
+/* What was read of the context stays where it is, so it is looked at when it is needed. */
+static void take_sub(const struct func *at, uint32_t cop, uint32_t failed)
+{
+	uint32_t body = skep_ir_mov(at->f, R(read_word(at, RAW(at, code, 8), failed)));
+	uint32_t flags = alu(at, SKEP_IR_AND, READ(at, body, perl.flags, failed), I(CLOSURE));
+	uint32_t words = check(at, body, GET(at, runtime.check), failed), line, is_called;
+	uint32_t closure = skep_ir_block(at->f), other = skep_ir_block(at->f);
+
+	is_called = skep_ir_cmp(at->f, SKEP_IR_EQ, R(RAW(at, perl.return_op, 8)), I(0));
+	line = line_of(at, cop, is_called, failed);
+	skep_ir_branch(at->f, SKEP_IR_EQ, R(flags), I(CLOSURE), closure, other);
+	skep_ir_at(at->f, closure);
+	record_closure(at, cop, line);
+	skep_ir_exit(at->f, I(0));
+	skep_ir_at(at->f, other);
+	record_next(at, RAW(at, code, 8), line, words);
+	skep_ir_exit(at->f, I(0));
+}
+
+/* A context that is a frame; the statement that called it is in the one outside of it. */
+static void take_context(const struct func *at, uint32_t sub, uint32_t failed)
+{
+	uint32_t off = alu(at, SKEP_IR_MUL, sub, R(GET(at, runtime.bytes)));
+	uint32_t eval = skep_ir_block(at->f), other = skep_ir_block(at->f);
+	uint32_t own = skep_ir_block(at->f), none = skep_ir_block(at->f), type, kind, cop;
+
+	read_bytes(at, alu(at, SKEP_IR_ADD, GET(at, contexts), R(off)), failed);
+	type = skep_ir_load(at->f, 1, R(at->c), FIELD(raw));
+	kind = alu(at, SKEP_IR_AND, type, I(TYPE_MASK));
+	cop = GET(at, cop);
+	PUT(at, cop, R(RAW(at, perl.old_cop, 8)));
+	PUT(at, sub, R(RAW(at, perl.old_sub, 4)));
+	skep_ir_branch(at->f, SKEP_IR_EQ, R(kind), I(EVAL), eval, other);
+	skep_ir_at(at->f, eval);
+	take_eval(at, cop, type, failed);
+	skep_ir_exit(at->f, I(0));
+	skep_ir_at(at->f, other);
+	type = alu(at, SKEP_IR_AND, type, I(IN_EXPRESSION));
+	skep_ir_branch(at->f, SKEP_IR_EQ, R(type), I(IN_EXPRESSION), none, own);
+	skep_ir_at(at->f, own);
+	take_sub(at, cop, failed);
+	skep_ir_at(at->f, none);
+	PUT(at, cop, R(cop)); /* its statements are of the frame outside of it */
+	record_call(at);
+	skep_ir_exit(at->f, I(0));
+}
+
+/* What is the outermost context of the stack, whether it is a frame or not? */
+static uint32_t outermost(const struct func *at, uint32_t failed)
+{
+	uint32_t type = skep_ir_var(at->f), some = skep_ir_block(at->f),
+		 done = skep_ir_block(at->f);
+	uint32_t last = READ(at, GET(at, frame), perl.last, failed);
+
+	last = alu(at, SKEP_IR_AND, last, I(UINT32_MAX));
+	skep_ir_set(at->f, type, I(TYPE_MASK));
+	skep_ir_branch(at->f, SKEP_IR_UGT, R(last), I(INT32_MAX), done, some);
+	skep_ir_at(at->f, some);
+	last = read_word(at, GET(at, contexts), failed);
+	skep_ir_set(at->f, type, R(alu(at, SKEP_IR_AND, last, I(TYPE_MASK))));
+	skep_ir_jump(at->f, done);
+	skep_ir_at(at->f, done);
+	return type;
+}
+
+/* The program's own file, if it runs: then it is in a block; or is compiled, if that is what goes
+ * on. Threads, and programs that have Perl in them, have none. */
+static void take_main(const struct func *at, uint32_t type, uint32_t failed)
+{
+	uint32_t is_run = skep_ir_cmp(at->f, SKEP_IR_EQ, R(type), I(BLOCK)), cop = GET(at, cop);
+	uint32_t some = skep_ir_block(at->f), none = skep_ir_block(at->f), line, is_there;
+
+	is_there = alu(at, SKEP_IR_OR, is_run, R(GET(at, is_starting)));
+	skep_ir_branch(at->f, SKEP_IR_NE, R(is_there), I(0), some, none);
+	skep_ir_at(at->f, some);
+	line = line_of(at, cop, is_run, failed);
+	leave_if(at, SKEP_IR_EQ, line, I(0), none);
+	record_statement(at, cop, skep_ir_mov(at->f, I(SKEP_PERL_MAIN)), line, failed);
+	skep_ir_jump(at->f, none);
+	skep_ir_at(at->f, none);
+	end(at, SKEP_INTERP_WHOLE);
+}
+
+/* Perl has begun a stack of contexts for what it does on the side, mostly as C code calls a
+ * subroutine; or for the block that it sorts by, which is none. */
+static void leave_stack(const struct func *at, uint32_t failed)
+{
+	uint32_t type = outermost(at, failed), block = skep_ir_block(at->f);
+	uint32_t on = skep_ir_block(at->f), last = skep_ir_block(at->f), previous;
+
+	previous = skep_ir_mov(at->f, R(READ(at, GET(at, frame), perl.previous, failed)));
+	leave_if(at, SKEP_IR_EQ, previous, I(0), last);
+	skep_ir_branch(at->f, SKEP_IR_EQ, R(type), I(NOTHING), block, on);
+	skep_ir_at(at->f, block);
+	record_call(at);
+	skep_ir_jump(at->f, on);
+	skep_ir_at(at->f, on);
+	enter_stack(at, previous, failed);
+	skep_ir_exit(at->f, I(0));
+	skep_ir_at(at->f, last);
+	take_main(at, type, failed);
+}
+
+/* The callback of bpf_loop() for Perl: a frame, or a step to the next stack of contexts. */
+static struct skep_ir_func *one_context(struct skep_ir_func *prog)
+{
+	struct func at = {.f = skep_ir_subprog(prog, "interp_perl", 2)};
+	uint32_t failed = skep_ir_block(at.f), frame = skep_ir_block(at.f);
+	uint32_t none = skep_ir_block(at.f), sub;
+
+	at.c = skep_ir_load(at.f, 8, R(skep_ir_param(at.f, 1)), 0);
+	sub = GET(&at, sub);
+	skep_ir_branch(at.f, SKEP_IR_ULE, R(sub), I(INT32_MAX), frame, none);
+	skep_ir_at(at.f, frame);
+	take_context(&at, sub, failed);
+	skep_ir_at(at.f, none);
+	leave_stack(&at, failed);
 	skep_ir_at(at.f, failed);
 	end(&at, SKEP_INTERP_UNREADABLE);
 	return at.f;
@@ -462,21 +680,36 @@ static void keep(const struct func *at, const struct skep_interp_maps *maps)
 	skep_ir_exit(f, R(number));
 }
 
+static void follow(const struct func *at, uint32_t box, struct skep_ir_func *step, uint32_t done)
+{
+	skep_ir_calln(at->f, BPF_FUNC_loop, I(SKEP_INTERP_FRAMES_MOST),
+		      R(skep_ir_func_addr(at->f, step)), S(box, 0), I(0));
+	skep_ir_jump(at->f, done);
+}
+
 struct skep_ir_func *skep_interp_program(struct skep_ir_func *prog,
 					 const struct skep_interp_maps *maps)
 {
 	struct func at = {.f = skep_ir_subprog(prog, "interp", 2)};
 	uint32_t chain = skep_ir_slot(at.f, sizeof(struct chain), 8);
 	uint32_t box = skep_ir_slot(at.f, 8, 8), none = skep_ir_block(at.f), base;
+	uint32_t perl = skep_ir_block(at.f), other = skep_ir_block(at.f);
+	uint32_t done = skep_ir_block(at.f);
 
 	at.c = skep_ir_addr(at.f, S(chain, 0), 0);
 	take_runtime(&at, maps, skep_ir_param(at.f, 0));
 	take_thread(&at, maps);
 	base = alu(&at, SKEP_IR_ADD, GET(&at, runtime.addr), R(skep_ir_param(at.f, 1)));
-	find_frame(&at, base, none);
 	skep_ir_store(at.f, 8, S(box, 0), 0, R(at.c));
-	skep_ir_calln(at.f, BPF_FUNC_loop, I(SKEP_INTERP_FRAMES_MOST),
-		      R(skep_ir_func_addr(at.f, one_frame(prog))), S(box, 0), I(0));
+	skep_ir_branch(at.f, SKEP_IR_EQ, R(GET(&at, runtime.way)), I(SKEP_INTERP_PERLS), perl,
+		       other);
+	skep_ir_at(at.f, perl);
+	find_contexts(&at, base, none);
+	follow(&at, box, one_context(prog), done);
+	skep_ir_at(at.f, other);
+	find_frame(&at, base, none);
+	follow(&at, box, one_frame(prog), done);
+	skep_ir_at(at.f, done);
 	keep(&at, maps);
 	skep_ir_at(at.f, none);
 	skep_ir_exit(at.f, I(0));

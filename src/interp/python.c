@@ -34,33 +34,6 @@ struct reader {
 
 /* --- Strings ---------------------------------------------------------------------------------- */
 
-/* A character that is none becomes the one that stands for that. */
-static void add_utf8(uint32_t c, struct skep_buf *ret)
-{
-	static const uint8_t leads[] = {0, 0xc0, 0xe0, 0xf0};
-
-	if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		c = 0xfffd;
-	if (c < 0x80) {
-		skep_buf_addc(ret, (char)c);
-		return;
-	}
-	int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-	skep_buf_addc(ret, (char)(leads[more] | c >> 6 * more));
-	while (more--)
-		skep_buf_addc(ret, (char)(0x80 | (c >> 6 * more & 0x3f)));
-}
-
-/* Names are shown on a terminal. */
-static void add_characters(const char *data, size_t n, uint32_t width, struct skep_buf *ret)
-{
-	for (size_t i = 0; i < n; i++) {
-		uint32_t c = 0;
-		memcpy(&c, data + i * width, width);
-		add_utf8(c < 0x20 || (c >= 0x7f && c < 0xa0) ? '?' : c, ret);
-	}
-}
-
 /* What a string's head says: bits 2 to 4, 5 and 6 of its state are the bytes of a character,
  * whether they are behind the head, and whether all of them are ASCII. */
 static int read_string(const struct reader *r, uint64_t addr, size_t most, struct skep_buf *ret)
@@ -82,7 +55,7 @@ static int read_string(const struct reader *r, uint64_t addr, size_t most, struc
 				  n * width, &raw);
 	if (err)
 		return err;
-	add_characters(raw.data, n, width, ret);
+	skep_interp_add_characters(raw.data, n, width, ret);
 	return 0;
 }
 

@@ -47,12 +47,20 @@ void skep_namer_done(struct skep_namer *namer)
 	skep_usyms_free(namer->usyms);
 }
 
+void skep_namer_want_debuginfod(struct skep_namer *namer, struct skep_debuginfod *debuginfod)
+{
+	namer->debuginfod = debuginfod;
+	skep_usyms_want_debuginfod(namer->usyms, debuginfod);
+}
+
 void skep_namer_renew(struct skep_namer *namer)
 {
 	const struct skep_namer_losses lost = namer->lost;
+	struct skep_debuginfod *debuginfod = namer->debuginfod;
 
 	skep_namer_done(namer);
 	skep_namer_init(namer, namer->with_lines);
+	skep_namer_want_debuginfod(namer, debuginfod);
 	namer->lost = lost;
 }
 

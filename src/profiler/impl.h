@@ -21,7 +21,8 @@ struct skep_namer {
 	struct skep_profile *profile;       /* borrowed */
 	SKEP_VEC(bool) has_asked;           /* for a module's build, by the number of its path */
 	bool with_lines;
-	struct skep_interp_names *interp; /* borrowed; NULL: interpreters are not looked into */
+	struct skep_debuginfod *debuginfod; /* borrowed; NULL: nothing is fetched */
+	struct skep_interp_names *interp;   /* borrowed; NULL: interpreters are not looked into */
 	struct skep_namer_losses {
 		/* of their frames: without a name, that do not fit the stack */
 		uint64_t n_unread, n_displaced;
@@ -64,6 +65,8 @@ void skep_prepared_done(struct skep_prepared *prepared);
 /* frames.c */
 void skep_namer_init(struct skep_namer *namer, bool with_lines);
 void skep_namer_done(struct skep_namer *namer);
+/** Fetch debug files that are not here; @debuginfod is borrowed until it is done. NULL is fine. */
+void skep_namer_want_debuginfod(struct skep_namer *namer, struct skep_debuginfod *debuginfod);
 /** Begin anew, as all that was named is kept: but for what was lost, which is counted on. */
 void skep_namer_renew(struct skep_namer *namer);
 /** What is named from here on is for @profile, borrowed. */

@@ -27,6 +27,8 @@ struct skep_profiler {
 	uint64_t told[LOSSES_MOST]; /* losses that a profile had */
 	/* The same of trouble with lines, two each, of the names that there are now. */
 	SKEP_VEC(uint64_t) told_lines;
+	struct skep_debuginfod *debuginfod; /* owned; NULL: nothing is fetched */
+	SKEP_VEC(uint64_t) told_fetching;
 };
 
 static uint64_t now_ns(clockid_t clock)
@@ -107,6 +109,8 @@ int skep_profiler_open(const struct skep_profiler_wish *wish, struct skep_profil
 
 	profiler->wish = *wish;
 	skep_namer_init(&profiler->namer, wish->with_lines);
+	profiler->debuginfod = skep_debuginfod_new();
+	skep_namer_want_debuginfod(&profiler->namer, profiler->debuginfod);
 	skep_groups_init(&profiler->groups);
 	int err = start(profiler, diag);
 	if (err)
@@ -128,6 +132,8 @@ void skep_profiler_close(struct skep_profiler *profiler)
 	skep_buf_done(&profiler->text);
 	skep_buf_done(&profiler->allocator);
 	skep_vec_done(&profiler->told_lines);
+	skep_debuginfod_free(profiler->debuginfod);
+	skep_vec_done(&profiler->told_fetching);
 	free(profiler);
 }
 
@@ -232,6 +238,18 @@ static void tell_trouble_with_lines(struct skep_profiler *profiler, struct skep_
 	}
 }
 
+static void tell_trouble_with_fetching(struct skep_profiler *profiler, struct skep_profile *profile)
+{
+	const char *words;
+	uint32_t n;
+
+	for (size_t i = 0; skep_debuginfod_trouble(profiler->debuginfod, i, &words, &n); i++) {
+		if (profiler->told_fetching.len <= i)
+			skep_vec_push(&profiler->told_fetching, 0);
+		lose(profile, words, n, &profiler->told_fetching.data[i]);
+	}
+}
+
 /* A moment by all clocks that are asked for it. */
 struct moment {
 	uint64_t ns, real_ns, trace_ns;
@@ -274,6 +292,7 @@ static int collect(struct skep_profiler *profiler, const struct moment *end,
 	}
 	tell_losses(profiler, &profile);
 	tell_trouble_with_lines(profiler, &profile);
+	tell_trouble_with_fetching(profiler, &profile);
 	profiler->began_ns = end->ns;
 	profiler->start_ns = end->real_ns;
 	*ret = profile;

@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "linux/procroot.h"
+#include "symbol/debuginfod.h"
 
 #define DEBUG_ROOT      "/usr/lib/debug"
 #define CRC_MAX_BYTES   (1LL << 30)
@@ -145,12 +146,15 @@ static int by_link(struct search *search, const char *path, struct skep_elf **re
 }
 
 int skep_debugfile_open(const struct skep_elf *elf, const char *path, int root_fd,
-			struct skep_elf **ret)
+			struct skep_debuginfod *debuginfod, struct skep_elf **ret)
 {
 	struct search search = {.elf = elf, .root_fd = root_fd};
 
 	search.id_len = skep_elf_build_id(elf, &search.id);
 	if (by_build_id(&search, ret) == 0 || by_link(&search, path, ret) == 0)
+		return 0;
+	if (debuginfod && !search.no_fd &&
+	    skep_debuginfod_open(debuginfod, search.id, search.id_len, ret) == 0)
 		return 0;
 	return not_found(&search);
 }

@@ -129,15 +129,16 @@ static void keep_within_memory(struct skep_files *files, const struct skep_file 
 }
 
 /* What is stripped of one may have the other. */
-static void build_elf(struct skep_file *file, const struct skep_elf *elf, bool wants_lines)
+static void build_elf(const struct skep_files *files, struct skep_file *file,
+		      const struct skep_elf *elf)
 {
 	_cleanup_close_ int root_fd = skep_procroot_open(file->pid);
 	_cleanup_elf_ struct skep_elf *debug = NULL;
-	bool has_symtab = skep_elf_has_symtab(elf);
+	bool has_symtab = skep_elf_has_symtab(elf), wants_lines = files->wants_lines;
 	int err = 0;
 
 	if (!has_symtab || (wants_lines && !skep_line_source_is_in(elf)))
-		err = skep_debugfile_open(elf, file->path, root_fd, &debug);
+		err = skep_debugfile_open(elf, file->path, root_fd, files->debuginfod, &debug);
 	skep_table_build(elf, has_symtab ? NULL : debug, &file->table);
 	if (wants_lines)
 		skep_line_source_take(&file->lines, debug ? debug : elf, root_fd, err);
@@ -159,7 +160,7 @@ static void build(struct skep_files *files, struct skep_file *file)
 		return;
 	files->n_open--;
 	if (skep_elf_open_fd(TAKE_FD(file->fd), file->path, &elf, NULL) == 0)
-		build_elf(file, elf, files->wants_lines);
+		build_elf(files, file, elf);
 	account(files, file);
 }
 

@@ -21,6 +21,8 @@
 #define SKEP_FILES_MAX_OPEN   128 /* descriptors of files that were not needed yet */
 #define SKEP_FILES_MAX_MEMORY (256UL << 20)
 
+struct skep_debuginfod;
+
 struct skep_file_key {
 	uint64_t dev, inode, size;
 	int64_t mtime_ns;
@@ -46,6 +48,7 @@ struct skep_files {
 	size_t n_open;    /* slots with fd >= 0 */
 	size_t memory;    /* of all tables */
 	bool wants_lines;
+	struct skep_debuginfod *debuginfod; /* borrowed; NULL: nothing is fetched */
 	uint32_t next_gen;
 	struct skep_keeper reading; /* of what is in no file, see linux/vdso.h */
 };

@@ -156,7 +156,7 @@ static void read_elf(struct skep_spots *spots, struct reading *reading)
 		root_fd = skep_procroot_open(reading->pid);
 		skep_elf_entries_find(elf, &entries);
 		if (!entries.tables[0].n) /* no .symtab */
-			skep_debugfile_open(elf, reading->path, root_fd, &debug);
+			skep_debugfile_open(elf, reading->path, root_fd, NULL, &debug);
 		skep_pass(elf, debug, spots->places.data, spots->places.len);
 	}
 	put_answers(spots, reading);

@@ -257,6 +257,11 @@ void skep_usyms_want_lines(struct skep_usyms *syms)
 		syms->lines = skep_lines_new();
 }
 
+void skep_usyms_want_debuginfod(struct skep_usyms *syms, struct skep_debuginfod *debuginfod)
+{
+	syms->files.debuginfod = debuginfod;
+}
+
 static void lose_process(struct skep_usyms *syms, pid_t pid, uint64_t addr)
 {
 	char path[64];
@@ -322,7 +327,7 @@ int skep_usyms_find(struct skep_usyms *syms, const char *path, const char *name,
 	if (err)
 		return err;
 	err = skep_elf_find_any_symbol(elf, name, &sym);
-	if (err && skep_debugfile_open(elf, path, -1, &debug) == 0)
+	if (err && skep_debugfile_open(elf, path, -1, NULL, &debug) == 0)
 		err = skep_elf_find_any_symbol(debug, name, &sym);
 	if (err)
 		return err;

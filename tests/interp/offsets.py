@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Where pythons.def and phps.def say that interpreters have what, against the headers of the versions
-that are installed with theirs."""
+"""Where pythons.def, phps.def and perls.def say that interpreters have what, against the headers of the
+versions that are installed with theirs."""
 
 import re
 import shutil
@@ -113,6 +113,42 @@ PHP = {"version": "PHP_MAJOR_VERSION * 100 + PHP_MINOR_VERSION",
        "bytes": "OFF(zend_string, val)"}
 
 
+PERL_HEAD = r"""
+#define PERL_CORE
+#define PERL_NO_GET_CONTEXT
+#include <EXTERN.h>
+#include <perl.h>
+#include <stddef.h>
+#undef printf
+#define OFF(type, field) (int)offsetof(type, field)
+int main(void)
+{
+"""
+PERL = {"stack": "OFF(PerlInterpreter, Icurstackinfo)", "cop": "OFF(PerlInterpreter, Icurcop)",
+        "phase": "OFF(PerlInterpreter, Iphase)", "contexts": "OFF(PERL_SI, si_cxstack)",
+        "previous": "OFF(PERL_SI, si_prev)", "last": "OFF(PERL_SI, si_cxix)",
+        "last_sub": "OFF(PERL_SI, si_cxsubix)", "bytes": "(int)sizeof(PERL_CONTEXT)",
+        "old_cop": "OFF(PERL_CONTEXT, blk_oldcop)", "return_op": "OFF(PERL_CONTEXT, blk_sub.retop)",
+        "old_sub": "OFF(PERL_CONTEXT, blk_sub.old_cxsubix)", "cv": "OFF(PERL_CONTEXT, blk_sub.cv)",
+        "line": "OFF(COP, cop_line)", "cop_check": "OFF(COP, cop_stashoff)",
+        "cop_file": "OFF(COP, cop_file)", "kind": "OFF(COP, op_ppaddr) + 16",
+        "statement": "OP_NEXTSTATE", "check": "OFF(XPVCV, xcv_stash)",
+        "name": "OFF(XPVCV, xcv_gv_u)", "file": "OFF(XPVCV, xcv_file)",
+        "flags": "OFF(XPVCV, xcv_flags)", "glob_name": "OFF(XPVGV, xiv_u)",
+        "glob_package": "OFF(XPVGV, xnv_u)",
+        "package_name": "OFF(struct xpvhv_with_aux, xhv_aux.xhv_name_u)",
+        "package_names": "OFF(struct xpvhv_with_aux, xhv_aux.xhv_name_count)"}
+# What program.c and perl.c take for the same in all.
+PERL_SAME = {"CXt_NULL": 0, "CXt_BLOCK": 2, "CXt_SUB": 9, "CXt_EVAL": 11, "CXp_SUB_RE": 0x40,
+             "CXp_SUB_RE_FAKE": 0x80, "CXp_EVALBLOCK": 0x40, "PERL_PHASE_RUN": 4,
+             "OFF(PERL_CONTEXT, cx_type)": 0, "OFF(PERL_CONTEXT, blk_eval.retop)": 48,
+             "OFF(PERL_CONTEXT, blk_eval.old_cxsubix)": 56, "OFF(PERL_CONTEXT, blk_format.cv)": 72,
+             "OFF(CV, sv_any)": 0, "OFF(CV, sv_flags)": 12, "SVf_OOK": 0x02000000,
+             "CVf_NAMED": 0x8000, "CVf_LEXICAL": 0x10000,
+             "CVf_ANON | CVf_CLONED": 0xc0, "SVt_PVHV": 12, "OFF(HEK, hek_len)": 4,
+             "OFF(HEK, hek_key)": 8, "HVhek_UTF8": 1}
+
+
 def number(word):
     return 65535 if word == "SKEP_INTERP_NO_OFF" else int(word)
 
@@ -128,17 +164,28 @@ def check_offsets(includes):
 
 def check_offsets_of_php(options):
     found = compiled(PHP_HEAD, PHP, options)
-    rows = {words[0] * 100 + words[1]: words[2:] for words in php_rows()}
+    rows = {words[0] * 100 + words[1]: words[2:] for words in rows_of("PHP", "phps.def")}
     assert found["version"] in rows, f"no row for {found['version']}"
     row = dict(zip(list(PHP)[1:], rows[found["version"]]))
     row |= {"version": found["version"], "top": 2, "class_name": 8, "length": 16, "bytes": 24}
     assert row == found, f"{row}, by its headers {found}"
 
 
-def php_rows():
-    text = DEF.with_name("phps.def").read_text()
+def check_offsets_of_perl(options):
+    fields = {"version": "PERL_VERSION"} | PERL | {
+        f"same{i}": f"(int)({expression})" for i, expression in enumerate(PERL_SAME)}
+    found = compiled(PERL_HEAD, fields, options)
+    rows = {words[1]: words[2:] for words in rows_of("PERL", "perls.def")}
+    assert found["version"] in rows, f"no row for {found['version']}"
+    row = {"version": found["version"]} | dict(zip(PERL, rows[found["version"]]))
+    row |= {f"same{i}": value for i, value in enumerate(PERL_SAME.values())}
+    assert row == found, f"{row}, by its headers {found}"
+
+
+def rows_of(name, file):
+    text = DEF.with_name(file).read_text()
     return [[int(word) for word in row.split(",")]
-            for row in re.findall(r"^PHP\((.*)\)$", text, re.M)]
+            for row in re.findall(rf"^{name}\((.*)\)$", text, re.M)]
 
 
 def php_options():
@@ -148,14 +195,23 @@ def php_options():
                           check=True).stdout.split()
 
 
+def perl_options():
+    if not shutil.which("perl"):
+        return None
+    text = subprocess.run(["perl", "-MConfig", "-e", "print $Config{archlibexp}"],
+                          capture_output=True, text=True, check=True).stdout
+    return ["-D_GNU_SOURCE", "-I", f"{text}/CORE"] if Path(text, "CORE/perl.h").exists() else None
+
+
 def main():
     includes = {version: includes_of(python) for version, python in installed().items()}
     includes = {version: folder for version, folder in includes.items() if folder}
-    php = php_options()
-    if not includes and not php:
+    php, perl = php_options(), perl_options()
+    if not includes and not php and not perl:
         print("not here: headers of an interpreter that is known")
         return SKIPPED
     status = run([check_offsets], includes) if includes else 0
+    status |= run([check_offsets_of_perl], perl) if perl else 0
     return status | (run([check_offsets_of_php], php) if php else 0)
 
 

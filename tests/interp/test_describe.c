@@ -17,7 +17,9 @@
 #include "base/buf.h"
 #include "interp/describe.h"
 
-#define PROGRAM "/usr/bin/python3"
+#define PROGRAM      "/usr/bin/python3"
+#define PERL_PROGRAM "/usr/bin/perl"
+#define PERL_SAYS    " -MConfig -e 'print \"$Config{PERL_VERSION} \", 0 + !!$Config{useithreads}'"
 
 static bool describe(const char *path, struct skep_interp_runtime *ret)
 {
@@ -55,6 +57,34 @@ static void python(void **state)
 	}
 	if (!is_known)
 		assert_false(describe(path, &runtime));
+}
+
+/* Debian's program is the interpreter itself, with threads; one for debugging has other layouts. */
+static void perl(void **state)
+{
+	static const uint32_t known[] = {
+#define PERL(revision, version, ...) version,
+#include "interp/perls.def"
+#undef PERL
+	};
+	struct skep_interp_runtime runtime = {0};
+	FILE *own = access(PERL_PROGRAM, X_OK) ? NULL : popen(PERL_PROGRAM PERL_SAYS, "r");
+	uint32_t version = 0, has_threads = 0, is_known = 0;
+
+	if (!own) {
+		print_message("not here: " PERL_PROGRAM "\n");
+		skip();
+	}
+	assert_int_equal(fscanf(own, "%u %u", &version, &has_threads), 2);
+	pclose(own);
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		is_known |= known[i] == version;
+	assert_int_equal(describe(PERL_PROGRAM, &runtime), is_known && has_threads);
+	if (is_known && has_threads) {
+		assert_int_equal(runtime.way, SKEP_INTERP_PERLS);
+		assert_true(runtime.addr);
+	}
+	assert_false(describe("/usr/bin/debugperl", &runtime));
 }
 
 static void others(void **state)
@@ -145,10 +175,8 @@ static void garbage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(python),
-		cmocka_unit_test(others),
-		cmocka_unit_test(another_name),
-		cmocka_unit_test(garbage),
+		cmocka_unit_test(python),       cmocka_unit_test(perl),    cmocka_unit_test(others),
+		cmocka_unit_test(another_name), cmocka_unit_test(garbage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

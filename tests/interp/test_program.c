@@ -293,6 +293,279 @@ static void a_stack_of_frames(void **state)
 	kernelside_close(&k);
 }
 
+/* --- Perl ------------------------------------------------------------------------------------- */
+
+struct statement {
+	uint64_t words[SKEP_INTERP_CHECK_WORDS];
+	uint32_t line, unused;
+};
+
+struct context {
+	uint8_t type, unused[7];
+	uint64_t old_cop, return_op;
+	uint32_t old_sub, unused_too;
+	uint64_t sub;
+};
+
+struct stack_of_contexts {
+	uint64_t contexts, previous;
+	int32_t last, most, last_sub, unused;
+};
+
+enum { SUB = 9, EVAL = 11, NOTHING = 0, BLOCK = 2, LOOP = 8, BY_BLOCK = 0x40, FAKE = 0xc0 };
+#define STATEMENTS_CNT 16
+static struct {
+	uint64_t first, cop, stack;
+	uint32_t phase, key;
+} perl;
+static struct statement statements[STATEMENTS_CNT];
+static struct context contexts[3][4];
+static struct stack_of_contexts stacks[3];
+static struct {
+	uint64_t body;
+	uint64_t words[SKEP_INTERP_CHECK_WORDS];
+	uint32_t flags, unused;
+} subs[STATEMENTS_CNT];
+
+static const struct skep_interp_runtime perls = {
+	.version = SKEP_INTERP_PERL_5_36,
+	.way = SKEP_INTERP_PERLS,
+	.frame = offsetof(__typeof__(perl), stack),
+	.bytes = sizeof(struct context),
+	.code = offsetof(struct context, sub),
+	.perl = {.cop = offsetof(__typeof__(perl), cop),
+		 .phase = offsetof(__typeof__(perl), phase),
+		 .contexts = offsetof(struct stack_of_contexts, contexts),
+		 .previous = offsetof(struct stack_of_contexts, previous),
+		 .last = offsetof(struct stack_of_contexts, last),
+		 .last_sub = offsetof(struct stack_of_contexts, last_sub),
+		 .old_cop = offsetof(struct context, old_cop),
+		 .return_op = offsetof(struct context, return_op),
+		 .old_sub = offsetof(struct context, old_sub),
+		 .line = offsetof(struct statement, line),
+		 .flags = 8 * SKEP_INTERP_CHECK_WORDS},
+};
+
+/* A context of the stack; the number of the statement that made it; who called it: a statement, or
+ * C code. Those that are frames are linked. */
+static void push(int stack, uint8_t type, int number, bool is_called_by_c)
+{
+	struct stack_of_contexts *at = &stacks[stack];
+	uint8_t kind = type & 15;
+
+	contexts[stack][++at->last] = (struct context){
+		.type = type,
+		.old_cop = address(&statements[number]),
+		.return_op = !is_called_by_c,
+		.old_sub = (uint32_t)at->last_sub,
+		.sub = address(&subs[number]),
+	};
+	if (kind == SUB || kind == EVAL)
+		at->last_sub = at->last;
+}
+
+static void make_perl(void)
+{
+	memset(contexts, 0, sizeof(contexts));
+	for (int i = 0; i < STATEMENTS_CNT; i++) {
+		for (int j = 0; j < SKEP_INTERP_CHECK_WORDS; j++) {
+			statements[i].words[j] = seed + any(1 << 30);
+			subs[i].words[j] = seed + any(1 << 30);
+		}
+		subs[i].body = address(subs[i].words);
+		subs[i].flags = 0x80; /* anonymous */
+		statements[i].line = 100 + (uint32_t)i;
+	}
+	for (int i = 0; i < 3; i++)
+		stacks[i] = (struct stack_of_contexts){
+			.contexts = address(contexts[i]),
+			.previous = i ? address(&stacks[i - 1]) : 0,
+			.last = -1,
+			.last_sub = -1,
+		};
+	perl.cop = address(&statements[9]);
+	perl.stack = address(&stacks[2]);
+	perl.phase = 4;
+}
+
+/* The file calls a subroutine, which evaluates something that sorts by a block; that calls one
+ * whose object goes. */
+static void push_all(void)
+{
+	make_perl();
+	push(0, BLOCK, 0, false);
+	push(0, SUB, 1, false);
+	push(0, LOOP, 2, false);
+	push(0, EVAL, 3, false);
+	push(1, NOTHING, 4, false);
+	push(1, SUB, 5, false);
+	push(2, EVAL | BY_BLOCK, 6, true);
+	push(2, SUB, 7, true);
+}
+
+static void check_sub(const struct skep_interp_frame *frame, int number, uint32_t at)
+{
+	assert_true(frame->code == address(&subs[number]));
+	assert_int_equal(frame->check, skep_interp_check(subs[number].words));
+	assert_int_equal(frame->at, at);
+}
+
+static void check_statement(const struct skep_interp_frame *frame, int number,
+			    enum skep_perl_kind kind, uint32_t at)
+{
+	assert_true(frame->code == (address(&statements[number]) | kind));
+	assert_int_equal(frame->check, skep_interp_check(statements[number].words));
+	assert_int_equal(frame->at, at);
+}
+
+static void check_call(const struct skep_interp_frame *frame)
+{
+	assert_int_equal(frame->code, 0);
+	assert_int_equal(frame->at, SKEP_INTERP_ENTRY);
+}
+
+static void open_perl(struct kernelside *k, pthread_key_t *ret)
+{
+	assert_int_equal(pthread_key_create(ret, NULL), 0);
+	assert_int_equal(pthread_setspecific(*ret, &perl), 0);
+	perl.key = *ret;
+	open_with(k, &perls);
+	k->arrays->runtimes[FILE_NUMBER].addr = address(&perl.key) - 4096;
+}
+
+static void close_perl(struct kernelside *k, pthread_key_t key)
+{
+	kernelside_close(k);
+	pthread_key_delete(key);
+}
+
+static void contexts_of_perl(void **state)
+{
+	struct skep_interp_stack stack;
+	struct kernelside k;
+	pthread_key_t key;
+
+	open_perl(&k, &key);
+	push_all();
+	assert_true(frames_of(&k, &stack));
+	assert_int_equal(stack.n, 7);
+	assert_int_equal(stack.end, SKEP_INTERP_WHOLE);
+	check_sub(&stack.frames[0], 7, 109 | SKEP_INTERP_ENTRY);
+	check_statement(&stack.frames[1], 7, SKEP_PERL_SCOPE, 107);
+	check_sub(&stack.frames[2], 5, 106);
+	check_call(&stack.frames[3]);
+	check_statement(&stack.frames[4], 5, SKEP_PERL_EVAL, 105);
+	check_sub(&stack.frames[5], 1, 103);
+	check_statement(&stack.frames[6], 1, SKEP_PERL_MAIN, 101 | SKEP_INTERP_ENTRY);
+	perl.key = 31; /* nobody has */
+	assert_int_equal(number_of(&k), 0);
+	perl.key = UINT32_MAX;
+	assert_int_equal(number_of(&k), 0);
+	close_perl(&k, key);
+}
+
+/* What C code calls by itself; code in a regular expression is of what it is in. */
+static void other_contexts_of_perl(void **state)
+{
+	struct skep_interp_stack stack;
+	struct kernelside k;
+	pthread_key_t key;
+
+	open_perl(&k, &key);
+	make_perl();
+	push(0, BLOCK, 0, false);
+	push(0, SUB, 1, false);
+	push(1, SUB | FAKE, 2, true);
+	push(2, EVAL, 3, true);
+	assert_true(frames_of(&k, &stack));
+	assert_int_equal(stack.n, 4);
+	check_statement(&stack.frames[0], 9, SKEP_PERL_EVAL, 109 | SKEP_INTERP_ENTRY);
+	check_call(&stack.frames[1]);
+	check_sub(&stack.frames[2], 1, 103);
+	check_statement(&stack.frames[3], 1, SKEP_PERL_MAIN, 101 | SKEP_INTERP_ENTRY);
+	close_perl(&k, key);
+}
+
+static void closures_of_perl(void **state)
+{
+	struct skep_interp_stack stack;
+	struct kernelside k;
+	pthread_key_t key;
+
+	open_perl(&k, &key);
+	make_perl();
+	push(0, BLOCK, 0, false);
+	push(0, SUB, 1, true);
+	subs[1].flags = 0xc0 | 1 << 12;
+	subs[1].words[0] = 0x7f1234567898;
+	perl.stack = address(&stacks[0]);
+	assert_true(frames_of(&k, &stack));
+	assert_int_equal(stack.n, 2);
+	assert_true(stack.frames[0].code ==
+		    (address(&statements[9]) | SKEP_PERL_CLOSURE | 0x7f1234567898 >> 35 << 48));
+	assert_int_equal(stack.frames[0].check, (uint32_t)(0x7f1234567898 >> 3));
+	assert_int_equal(stack.frames[0].at, 109 | SKEP_INTERP_ENTRY);
+	check_statement(&stack.frames[1], 1, SKEP_PERL_MAIN, 101 | SKEP_INTERP_ENTRY);
+	close_perl(&k, key);
+}
+
+/* A thread has no file that it runs; one that is compiled is there, but is not run. */
+static void without_a_file(void **state)
+{
+	struct skep_interp_stack stack;
+	struct kernelside k;
+	pthread_key_t key;
+
+	open_perl(&k, &key);
+	make_perl();
+	push(0, EVAL | BY_BLOCK, 0, true);
+	push(0, SUB, 1, true);
+	perl.stack = address(&stacks[0]);
+	assert_true(frames_of(&k, &stack));
+	assert_int_equal(stack.n, 2);
+	assert_int_equal(stack.end, SKEP_INTERP_WHOLE);
+	check_statement(&stack.frames[1], 1, SKEP_PERL_SCOPE, 101);
+	perl.phase = 1;
+	assert_true(frames_of(&k, &stack));
+	assert_int_equal(stack.n, 3);
+	check_statement(&stack.frames[2], 0, SKEP_PERL_MAIN, 100);
+	statements[0].line = 0;
+	assert_true(frames_of(&k, &stack));
+	assert_int_equal(stack.n, 2);
+	close_perl(&k, key);
+}
+
+static void broken_contexts_of_perl(void **state)
+{
+	struct skep_interp_stack stack;
+	struct kernelside k;
+	pthread_key_t key;
+
+	open_perl(&k, &key);
+	push_all();
+	contexts[1][1].sub = 8;
+	assert_true(frames_of(&k, &stack));
+	assert_int_equal(stack.n, 2);
+	assert_int_equal(stack.end, SKEP_INTERP_UNREADABLE);
+	push_all();
+	stacks[1].previous = 8;
+	assert_true(frames_of(&k, &stack));
+	assert_int_equal(stack.n, 4);
+	assert_int_equal(stack.end, SKEP_INTERP_UNREADABLE);
+	push_all();
+	contexts[0][1].old_sub = 3; /* endless */
+	assert_true(frames_of(&k, &stack));
+	assert_in_range(stack.n, SKEP_INTERP_FRAMES_MOST - 4, SKEP_INTERP_FRAMES_MOST);
+	assert_int_equal(stack.end, SKEP_INTERP_FULL);
+	push_all();
+	stacks[0].previous = address(&stacks[2]);
+	assert_true(frames_of(&k, &stack));
+	assert_int_equal(stack.end, SKEP_INTERP_FULL);
+	perl.stack = 8;
+	assert_int_equal(number_of(&k), 0);
+	close_perl(&k, key);
+}
+
 /* --- Telling of them -------------------------------------------------------------------------- */
 
 static int count_fresh(void *ctx, const void *data, size_t size)
@@ -417,6 +690,11 @@ int main(void)
 		cmocka_unit_test(whose_frames),
 		cmocka_unit_test(other_versions),
 		cmocka_unit_test(a_stack_of_frames),
+		cmocka_unit_test(contexts_of_perl),
+		cmocka_unit_test(other_contexts_of_perl),
+		cmocka_unit_test(closures_of_perl),
+		cmocka_unit_test(without_a_file),
+		cmocka_unit_test(broken_contexts_of_perl),
 		cmocka_unit_test(new_ones_are_told),
 		cmocka_unit_test(garbage),
 		cmocka_unit_test(is_soon_verified),

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "interp"))
 import pythons  # noqa: E402  pylint: disable=wrong-import-position
 
 PYTHONS = pythons.installed()
-EVALUATORS = ("_PyEval_EvalFrameDefault", "execute_ex", "rb_vm_exec")
+EVALUATORS = ("_PyEval_EvalFrameDefault", "execute_ex", "rb_vm_exec", "Perl_runops")
 
 # Each stop prints what its stack is, then sleeps in the same line: some times, as a thread that has to
 # make room for another one just before it would sleep may find that the time is over.
@@ -639,6 +639,317 @@ def test_ruby(tmp_path):
     program = tmp_path / "stops.rb"
     program.write_text(RUBY)
     check_stops(["ruby", "--disable-gems", program], tmp_path, 20)
+
+
+# The lines that caller() tells are those of calls; outside of the outermost is the file, if that runs or is
+# compiled. What runs a block to sort by is there natively, if an eval in it is run by itself; and
+# what ran a subroutine before an eval in it.
+PERL = r"""
+use strict;
+use warnings;
+use utf8;
+use List::Util;
+use threads;
+
+sub rows {
+    my ($line) = @_;
+    my ($i, @rows) = (1);
+    while (my @call = caller($i++)) {
+        push @rows, sprintf('["%s", %d]', $call[3], $line);
+        $line = $call[2];
+    }
+    push @rows, sprintf('["(main)", %d]', $line)
+        if $line && !threads->tid && ${^GLOBAL_PHASE} ne "END";
+    return join(", ", @rows);
+}
+
+sub nap {
+    select(undef, undef, undef, $_[0]);
+}
+
+sub stop {
+    my ($label) = @_;
+    my $text = sprintf("[\"%s\", [%s]]\n", $label, rows(__LINE__)); utf8::encode($text); $text =~ s/(?<="(?:.eval.|main::by_caught)", \d\d\d\], )/["Perl_runops_standard", 0], / if $label =~ "in a sort"; syswrite(STDOUT, $text); select(undef, undef, undef, 0.02) for 1 .. 3;
+}
+
+BEGIN {
+    nap(0.2) for 1 .. 4;
+    stop("begin");
+}
+
+INIT {
+    stop("init");
+}
+
+END {
+    stop("end");
+    # what was met last is named while there is a process
+    nap(1);
+}
+
+sub recurse {
+    my ($n) = @_;
+    return recurse($n - 1) if $n;
+    stop("recursion");
+}
+
+package Thing {
+    use overload
+        '+' => sub { main::stop("operator"); 1 },
+        'bool' => sub { 1 },
+        '""' => \&text,
+        '<=>' => sub { eval { main::stop("eval in an operator"); 1 } && 0 };
+
+    our $AUTOLOAD;
+
+    sub new {
+        my ($class) = @_;
+        return bless {}, $class;
+    }
+
+    sub text {
+        main::stop("text");
+        return "";
+    }
+
+    sub method {
+        my ($self, $label) = @_;
+        main::stop($label);
+    }
+
+    sub AUTOLOAD {
+        main::stop($AUTOLOAD);
+    }
+
+    sub DESTROY {
+        main::stop("destroyed");
+    }
+}
+
+package Thing::Derived {
+    our @ISA = ("Thing");
+
+    sub method {
+        my ($self, $label) = @_;
+        $self->SUPER::method($label);
+    }
+}
+
+package Tied {
+    sub TIESCALAR {
+        return bless [], shift;
+    }
+
+    sub FETCH {
+        main::stop("fetch");
+        return 1;
+    }
+
+    sub STORE {
+        eval { main::stop("eval in store") };
+    }
+}
+
+package main;
+
+sub closure {
+    my ($label) = @_;
+    return sub { stop($label) };
+}
+
+sub by_number {
+    stop("sort by a subroutine");
+    return $a <=> $b;
+}
+
+sub by_caught {
+    eval { 1 };
+    stop("after an eval in a sort");
+    return $a <=> $b;
+}
+
+sub jump {
+    @_ = ("goto");
+    goto &jumped;
+}
+
+sub jumped {
+    stop($_[0]);
+}
+
+sub café {
+    stop("accent");
+}
+
+sub expression {
+    my $found = "a" =~ /a(?{ stop("in an expression") })/;
+    my $text = "a";
+    $text =~ s/a/stop("replace")/e;
+}
+
+sub many_lines {
+    my ($label, $number) = @_;
+    return (
+        $number,
+        stop(
+            $label,
+        ),
+    );
+}
+
+sub worker {
+    stop("thread $_[0]");
+}
+
+sub all {
+    my ($module) = @_;
+    recurse(30);
+    my $thing = Thing::Derived->new;
+    $thing->method("method");
+    my $name = "method";
+    $thing->$name("method by name");
+    $thing->nothing;
+    my $sum = $thing + 1;
+    my $string = "$thing";
+    my $same = $thing <=> 1;
+    sub { stop("anonymous") }->();
+    closure("closure")->();
+    my @sorted = sort { stop("sort"); $a <=> $b } 2, 1;
+    @sorted = sort by_number 2, 1;
+    @sorted = sort { eval { stop("eval in a sort") }; $a <=> $b } 2, 1;
+    @sorted = sort { by_number() } 2, 1;
+    @sorted = sort { eval { stop("last in a sort") } } 2, 1;
+    @sorted = sort by_caught 2, 1;
+    my @mapped = map { stop("map") } 1;
+    my $first = List::Util::first { stop("first"); 1 } 1;
+    $first = List::Util::first { eval { stop("eval in first") }; 1 } 1;
+    eval "\n\nstop('text')";
+    eval { stop("block"); eval { stop("in a block") } };
+    {
+        local $SIG{__DIE__} = sub { stop("dies") };
+        eval { die "no\n" };
+        local $SIG{__WARN__} = sub { stop("warns") };
+        warn "no\n";
+        local $SIG{ALRM} = sub { stop("signal") };
+        kill(ALRM => $$);
+        nap(0.01);
+    }
+    jump();
+    café();
+    my sub lexical { stop("lexical") }
+    lexical();
+    { no strict "refs"; *{"assigned"} = sub { stop("assigned") }; }
+    assigned();
+    expression();
+    many_lines(
+        "many lines",
+        1,
+    );
+    require $module;
+    Module->import;
+    tie(my $tied, "Tied");
+    my $fetched = $tied;
+    $tied = 1;
+    $thing = undef;
+    threads->create(\&worker, $_)->join for 1 .. 2;
+}
+
+all($ARGV[0]);
+stop("file");
+"""
+
+PERL_MODULE = r"""
+package Module;
+
+BEGIN {
+    main::stop("begin of a module");
+}
+
+use overload;
+main::stop("module");
+
+sub import {
+    main::stop("import");
+}
+
+1;
+"""
+
+PERL_BUSY = r"""
+use strict;
+use warnings;
+
+sub leaf {
+    my ($n) = @_;
+    my $total = 0;
+    $total += $_ * $_ for 1 .. $n;
+    return $total;
+}
+
+sub by_leaf {
+    return leaf(50 + $a) <=> leaf(50 + $b);
+}
+
+sub sorted {
+    my @sorted = sort by_leaf 1 .. 10;
+    @sorted = sort { leaf($a) <=> leaf($b) } 1 .. 10;
+    return scalar(@sorted);
+}
+
+package Worker {
+    sub new {
+        return bless {}, shift;
+    }
+
+    sub work {
+        my ($self, $depth) = @_;
+        return $self->work($depth - 1) if $depth;
+        my $total = eval { main::leaf(100) };
+        $total += $_->(1) for map { my $n = $_; sub { main::leaf(100 + $n) } } 1 .. 10;
+        return $total + main::sorted();
+    }
+}
+
+sub whole {
+    my ($seconds) = @_;
+    while ((times)[0] < $seconds) {
+        Worker->new->work(5);
+    }
+}
+
+whole($ARGV[0]);
+"""
+
+HAS_PERL = shutil.which("perl") and not subprocess.run(
+    ["perl", "-Mthreads", "-MList::Util", "-e", "exit $^V !~ /^v5.36/"], stderr=subprocess.DEVNULL, check=False).returncode
+needs_perl = pytest.mark.skipif(not HAS_PERL, reason="not here: perl 5.36 with threads")
+
+
+@needs_perl
+def test_perl(tmp_path):
+    program, module = tmp_path / "stops.pl", tmp_path / "Module.pm"
+    program.write_text(PERL)
+    module.write_text(PERL_MODULE)
+    check_stops(["perl", program, module], tmp_path, 40)
+
+
+@needs_perl
+def test_share_of_whole_stacks_of_perl(tmp_path):
+    program, out = tmp_path / "busy.pl", tmp_path / "out.json"
+    program.write_text(PERL_BUSY)
+    done = run("-F", "997", "-U", "-o", out, "--", "perl", program, "2")
+    assert done.returncode == 0, done.stderr
+    total = good = 0
+    for sample in samples_of(out):
+        names = [name for name, _ in interpreted(sample)][::-1]
+        if "main::whole" not in names:  # it begins, or ends
+            continue
+        total += sample["samples"]
+        good += (sample["samples"] if names[:2] == ["(main)", "main::whole"]
+                 and "[not read]" not in names
+                 and (names.count("Worker::work") == 6 or "main::leaf" not in names) else 0)
+    assert total > 1200, done.stderr
+    assert good >= 0.99 * total, (good, total, done.stderr)
 
 
 JAVASCRIPT = r"""

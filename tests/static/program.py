@@ -8,6 +8,8 @@ What is printed has cmocka's form, which tests/run counts.
 """
 
 import ctypes
+import http.server
+import os
 import re
 import resource
 import signal
@@ -15,6 +17,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -158,8 +161,35 @@ def check_no_new_code(_, static):
     assert status == 0 and said.startswith(".TH"), said
 
 
+class Nothing(http.server.BaseHTTPRequestHandler):
+    """Has no file, but notes what it is asked for."""
+    asked = []
+
+    def do_GET(self):  # pylint: disable=invalid-name
+        self.asked.append(self.path)
+        self.send_error(404)
+
+    def log_message(self, *_):
+        pass
+
+
+def check_hosts(_, static):
+    """No name is looked up, but a host is spoken to: the shell's debug file is asked for."""
+    busy = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Nothing) as server, \
+            tempfile.TemporaryDirectory() as folder:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        urls = f"http://127.0.0.1:{server.server_port}/a http://localhost:{server.server_port}/b"
+        status, said = run(static, "profile", "-U", "-o", f"{folder}/out.json", "--", "sh", "-c", busy,
+                           env=os.environ | {"DEBUGINFOD_URLS": urls, "DEBUGINFOD_CACHE_PATH": folder})
+        server.shutdown()
+    assert status == 0 and "debug files" not in said, said
+    assert {path.split("/")[1] for path in Nothing.asked} == {"a", "b"}, (Nothing.asked, said)
+
+
 CHECKS = [check_size, check_segments, check_answers, check_commands, check_machine,
-          check_overlay_comes_back, check_trace_is_lean, check_no_memory, check_unwinding_needs_it, check_no_new_code]
+          check_overlay_comes_back, check_trace_is_lean, check_no_memory, check_unwinding_needs_it, check_no_new_code,
+          check_hosts]
 
 
 def built():

@@ -49,7 +49,7 @@ static int find(struct skep_elf **ret)
 	snprintf(path, sizeof(path), "%s/a", folder);
 	assert_int_equal(skep_elf_open(path, &elf, NULL), 0);
 	assert_false(skep_elf_has_symtab(elf));
-	return skep_debugfile_open(elf, path, -1, ret);
+	return skep_debugfile_open(elf, path, -1, NULL, ret);
 }
 
 static void expect_found(void)
