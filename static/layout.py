@@ -97,6 +97,8 @@ def script():
                 "\t\t*(.overlay_tables)\n"),
         overlay(f".overlay_data {page}", f"{DATA} {RELOCATED}", "skep_overlay_data",
                 "\t\tskep_overlay_end = .;\n"))
+    yield ('ASSERT(__rela_iplt_start == __rela_iplt_end, "a function that there is for several kinds of '
+           'CPU: see start.c")\n')
     yield f"skep_overlay_packed = {PACKED:#x};\n"
     for name in ("code", "constants", "data"):
         yield (f"NOCROSSREFS_TO(.overlay_{name} .text .rodata .data .data.rel.ro .init_array "
