@@ -12,7 +12,7 @@
  *  - with one byte a record, a fingerprint of its name. A name is looked up
  *    by running memchr() over the fingerprints, 16 or 32 records an
  *    instruction, and comparing text only where the byte matches: one
- *    record in 255.
+ *    record in 255 of those whose names begin otherwise.
  *
  * That is 1.5 bytes a type. The walk touches the type section and the names,
  * which on kernels that map their BTF are the kernel's own pages and count

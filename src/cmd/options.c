@@ -256,7 +256,8 @@ int skep_options_parse(const struct skep_command *command, int argc, char **argv
 
 /* --- Values --------------------------------------------------------------------------------- */
 
-/* "1.5", up to @end, of what @unit nanoseconds are. False: it is no number, nothing, or too great. */
+/* "1.5", up to @end, of what @unit nanoseconds are. False: it is no number, or nothing, or too
+ * great. */
 static bool take_time(const char *text, const char *end, uint64_t unit, uint64_t *ret_ns)
 {
 	uint64_t n = 0;

@@ -1,4 +1,4 @@
-/* The doors to the overlay of the static program: what they do without it is what the C library does. */
+/* The doors to the overlay of the static program do without it what the C library does. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

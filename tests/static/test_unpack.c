@@ -1,4 +1,4 @@
-/* What static/pack.py packed comes back byte for byte; what it did not is refused, within bounds. */
+/* What static/pack.py packed comes back byte for byte; anything else is refused, within bounds. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
