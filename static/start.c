@@ -70,7 +70,7 @@ _Noreturn int __libc_start_main(main_function *function, int argc, char **argv,
 				init_function *unused_init, fini_function *unused_fini,
 				fini_function *unused_rtld_fini, void *stack_end);
 
-_Noreturn __attribute__((optimize("no-stack-protector"))) int
+_Noreturn __attribute__((no_stack_protector)) int
 __libc_start_main(main_function *function, int argc, char **argv, init_function *unused_init,
 		  fini_function *unused_fini, fini_function *unused_rtld_fini, void *stack_end)
 {

@@ -124,6 +124,12 @@ def check_trace_is_lean(_, static):
     assert said.strip() == "0", (status, said)
 
 
+def check_start_asks_nothing(_, static):
+    """What asks the CPU for its caches is of one piece with the C library's start."""
+    names = {name for name, *_ in elf.symbols((TOP / "build-dist/skep").read_bytes())}
+    assert "__libc_start_main" in names and "handle_amd" not in names, sorted(names)[:50]
+
+
 def check_time_is_lean(_, static):
     """The C library reads rules of a time zone by a format."""
     script = "begin { print(strftime(\"%H %z\", (uint64)0)); " + MAPPED + " }"
@@ -167,7 +173,7 @@ def check_no_new_code(_, static):
 
 
 CHECKS = [check_size, check_segments, check_answers, check_commands, check_machine,
-          check_overlay_comes_back, check_trace_is_lean, check_time_is_lean,
+          check_overlay_comes_back, check_trace_is_lean, check_start_asks_nothing, check_time_is_lean,
           check_no_memory, check_unwinding_needs_it, check_no_new_code]
 
 
