@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -195,14 +196,13 @@ int skep_worker_start(const struct skep_worker_job *job, struct skep_worker **re
 static uint64_t busy_ns(const char *who)
 {
 	_cleanup_buf_ struct skep_buf text = {0};
-	unsigned long long ran = 0, stood = 0;
-	char path[64];
+	char path[64], *end;
 
 	snprintf(path, sizeof(path), "/proc/%s/schedstat", who);
-	if (skep_file_read(path, 4096, &text) || !text.data ||
-	    sscanf(text.data, "%llu %llu", &ran, &stood) != 2)
+	if (skep_file_read(path, 4096, &text) || !text.data)
 		return 0;
-	return ran + stood;
+	uint64_t ran = strtoull(text.data, &end, 10);
+	return ran + strtoull(end, NULL, 10); /* and stood in a queue */
 }
 
 /* 0: the kernel does not tell, as we have run for some time. */

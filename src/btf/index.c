@@ -12,7 +12,7 @@
  *  - with one byte a record, a fingerprint of its name. A name is looked up
  *    by running memchr() over the fingerprints, 16 or 32 records an
  *    instruction, and comparing text only where the byte matches: one
- *    record in 255.
+ *    record in 255 of those whose names begin otherwise.
  *
  * That is 1.5 bytes a type. The walk touches the type section and the names,
  * which on kernels that map their BTF are the kernel's own pages and count
@@ -68,33 +68,26 @@ static inline const struct wire_type *record_at(const struct skep_btf *btf, uint
 /* --- Fingerprints -------------------------------------------------------------------- */
 
 /*
- * Eight bytes of a name at a time, the last word padded with zeros (a word of
- * only padding ends a name whose length is a multiple of eight). The same name
- * must hash alike whether it ends at a NUL in the string section or at the
- * length the caller gave.
+ * Of the first eight bytes of a name, padded with zeros. That tells fewer names apart than all of
+ * it would: the few thousand that begin as the one looked for are compared as text. But it is
+ * made without a branch, whose way the lengths of names would make a guess.
+ *
+ * The same name must come out alike whether it ends at a NUL in the string section or at the length
+ * the caller gave.
  */
-static inline uint64_t mix(uint64_t hash, uint64_t word)
+static inline uint8_t fingerprint_word(uint64_t word)
 {
-	return (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-}
-
-static inline uint8_t finish(uint64_t hash)
-{
-	uint8_t byte = hash >> 56;
+	uint8_t byte = (word * 0x9e3779b97f4a7c15ULL) >> 56;
 
 	return byte ? byte : 1; /* 0 is: no name */
 }
 
 static uint8_t fingerprint(const char *name, size_t len)
 {
-	uint64_t hash = 0;
+	uint64_t word = 0;
 
-	for (size_t i = 0; i <= len; i += 8) {
-		uint64_t word = 0;
-		memcpy(&word, name + i, len - i < 8 ? len - i : 8);
-		hash = mix(hash, word);
-	}
-	return finish(hash);
+	memcpy(&word, name, len < sizeof(word) ? len : sizeof(word));
+	return fingerprint_word(word);
 }
 
 /* The lowest set bit of the result is in the lowest zero byte of @word; 0: there is none. */
@@ -103,22 +96,19 @@ static inline uint64_t zero_byte(uint64_t word)
 	return (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL;
 }
 
-/* Of the string at @off of our own strings, reading words while they lie inside. */
+/* Of the string at @off of our own strings. */
 static uint8_t fingerprint_own(const struct skep_btf *btf, uint32_t off)
 {
-	uint64_t hash = 0, word, zero;
+	uint64_t word, zero;
 
 	/* Names lie roughly in the order of their types. */
 	__builtin_prefetch(btf->strings + off + STRINGS_AHEAD);
 
-	for (uint32_t i = off; btf->str_len - i >= sizeof(word); i += sizeof(word)) {
-		memcpy(&word, btf->strings + i, sizeof(word));
-		zero = zero_byte(word);
-		if (zero)
-			return finish(mix(hash, word & ((zero & -zero) - 1)));
-		hash = mix(hash, word);
-	}
-	return fingerprint(btf->strings + off, strlen(btf->strings + off));
+	if (btf->str_len - off < sizeof(word))
+		return fingerprint(btf->strings + off, strlen(btf->strings + off));
+	memcpy(&word, btf->strings + off, sizeof(word));
+	zero = zero_byte(word);
+	return fingerprint_word(word & ((zero & -zero) - 1));
 }
 
 static uint8_t fingerprint_of(const struct skep_btf *btf, uint32_t name_off)

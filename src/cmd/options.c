@@ -18,6 +18,10 @@
 #define LEFT_COLUMNS 28 /* of an option in the help */
 #define PID_MOST     4194304
 #define STATUS_MOST  65536
+#define NS_IN_S      1000000000ull
+#define NS_IN_MS     1000000ull
+#define NS_IN_US     1000ull
+#define TIME_MOST_NS 9000000000000000000ull
 
 /* getopt's two tables, made from ours. */
 struct tables {
@@ -252,21 +256,41 @@ int skep_options_parse(const struct skep_command *command, int argc, char **argv
 
 /* --- Values --------------------------------------------------------------------------------- */
 
+/* "1.5", up to @end, of what @unit nanoseconds are. False: it is no number, or nothing, or too
+ * great. */
+static bool take_time(const char *text, const char *end, uint64_t unit, uint64_t *ret_ns)
+{
+	uint64_t n = 0;
+
+	for (; text < end && *text != '.'; text++) {
+		if (__builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(*text - '0') * unit, &n))
+			return false;
+	}
+	for (text++; text < end && *text != '.'; text++) {
+		unit /= 10;
+		if (__builtin_add_overflow(n, (uint64_t)(*text - '0') * unit, &n))
+			return false;
+	}
+	if (text < end || !n || n > TIME_MOST_NS)
+		return false;
+	*ret_ns = n;
+	return true;
+}
+
 bool skep_option_time(const char *text, uint64_t *ret_ns)
 {
 	static const struct {
 		const char *name;
-		double ns;
-	} units[] = {{"", 1e9},   {"s", 1e9},    {"ms", 1e6},   {"us", 1e3},
-		     {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}};
-	char *end;
-	double n = strtod(text, &end);
+		uint64_t ns;
+	} units[] = {{"", NS_IN_S},         {"s", NS_IN_S},      {"ms", NS_IN_MS},
+		     {"us", NS_IN_US},      {"m", 60 * NS_IN_S}, {"h", 3600 * NS_IN_S},
+		     {"d", 86400 * NS_IN_S}};
+	const char *end = text + strspn(text, "0123456789.");
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (end != text && !strcmp(end, units[i].name) && n > 0 && n * units[i].ns < 9e18) {
-			*ret_ns = (uint64_t)(n * units[i].ns);
-			return true;
-		}
+		if (!strcmp(end, units[i].name))
+			return take_time(text, end, units[i].ns, ret_ns);
 	}
 	return false;
 }

@@ -40,14 +40,20 @@ const char *skep_feature_group_name(enum skep_feature_group group)
 	return group_names[group];
 }
 
+/* Of "6.12.3-generic", in the order of versions; 0: it is none. */
+static unsigned long version(const char *release)
+{
+	char *end;
+	unsigned long major = strtoul(release, &end, 10);
+
+	return *end == '.' ? major << 16 | strtoul(end + 1, NULL, 10) : 0;
+}
+
 static bool older_than(const char *release, const char *since)
 {
-	unsigned have_major, have_minor, need_major, need_minor;
+	unsigned long have = version(release), need = version(since);
 
-	if (sscanf(release, "%u.%u", &have_major, &have_minor) != 2 ||
-	    sscanf(since, "%u.%u", &need_major, &need_minor) != 2)
-		return false;
-	return have_major < need_major || (have_major == need_major && have_minor < need_minor);
+	return have && need && have < need;
 }
 
 static void explain_absent(const struct skep_feature *feature, struct skep_feature_result *ret)

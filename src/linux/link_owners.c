@@ -26,15 +26,15 @@ static bool is_number(const char *name)
 static uint32_t link_id_of(const char *pid, const char *fd)
 {
 	_cleanup_buf_ struct skep_buf text = {0};
+	static const char field[] = "link_id:";
 	char path[640];
-	uint32_t id = 0;
 
 	snprintf(path, sizeof(path), "/proc/%s/fdinfo/%s", pid, fd);
 	int err = skep_file_read(path, FDINFO_BYTES, &text);
 	if ((err && err != -EFBIG) || !text.data)
 		return 0;
-	const char *line = strstr(text.data, "link_id:");
-	return line && sscanf(line, "link_id: %u", &id) == 1 ? id : 0;
+	const char *line = strstr(text.data, field);
+	return line ? (uint32_t)strtoul(line + strlen(field), NULL, 10) : 0;
 }
 
 static void read_process(const char *pid, struct skep_link_owners *ret)

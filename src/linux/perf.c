@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -42,16 +43,18 @@ static int read_type(const char *name)
 static int read_retprobe_bit(const char *name)
 {
 	_cleanup_buf_ struct skep_buf buf = {0};
-	char path[128];
-	int bit, err;
+	static const char field[] = "config:";
+	char path[128], *end;
 
 	snprintf(path, sizeof(path), "/sys/bus/event_source/devices/%s/format/retprobe", name);
-	err = skep_file_read(path, LIST_LIMIT_BYTES, &buf);
+	int err = skep_file_read(path, LIST_LIMIT_BYTES, &buf);
 	if (err)
 		return err;
-	if (!buf.data || sscanf(buf.data, "config:%d", &bit) != 1 || bit < 0 || bit > 31)
+	if (!buf.data || strncmp(buf.data, field, strlen(field)) != 0)
 		return -EINVAL;
-	return bit;
+	const char *digits = buf.data + strlen(field);
+	long bit = strtol(digits, &end, 10);
+	return end == digits || bit < 0 || bit > 31 ? -EINVAL : (int)bit;
 }
 
 static struct pmu find_pmu(const char *name)

@@ -2,7 +2,6 @@
 #include "sink/jsonw.h"
 
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -73,15 +72,6 @@ void skep_jsonw_s64(struct skep_jsonw *w, int64_t value)
 {
 	separate(w);
 	skep_sink_json_s64(w->buf, value);
-}
-
-void skep_jsonw_double(struct skep_jsonw *w, double value)
-{
-	separate(w);
-	if (isfinite(value))
-		skep_buf_printf(w->buf, "%.10g", value);
-	else
-		skep_buf_puts(w->buf, "null");
 }
 
 void skep_jsonw_bool(struct skep_jsonw *w, bool value)

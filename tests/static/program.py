@@ -127,6 +127,20 @@ def check_trace_is_lean(_, static):
     assert said.strip() == "0", (status, said)
 
 
+def check_start_asks_nothing(_, static):
+    """What asks the CPU for its caches is of one piece with the C library's start."""
+    names = {name for name, *_ in elf.symbols((TOP / "build-dist/skep").read_bytes())}
+    assert "__libc_start_main" in names and "handle_amd" not in names, sorted(names)[:50]
+
+
+def check_time_is_lean(_, static):
+    """The C library reads rules of a time zone by a format."""
+    script = "begin { print(strftime(\"%H %z\", (uint64)0)); " + MAPPED + " }"
+    status, said = run(static, "trace", "--unsafe", "-q", "-e", script,
+                       env={"TZ": "CET-1CEST,M3.5.0,M10.5.0/3", "PATH": "/bin:/usr/bin"})
+    assert re.search(r"^\d\d \+0[12]00$", said, re.M) and said.split()[-1] == "0", (status, said)
+
+
 def check_no_memory(_, static):
     """Where there is room for the program, but none for its overlay, it says so."""
     said = [run("prlimit", f"--as={limit}", static, "help", "--man", "map")
@@ -188,8 +202,8 @@ def check_hosts(_, static):
 
 
 CHECKS = [check_size, check_segments, check_answers, check_commands, check_machine,
-          check_overlay_comes_back, check_trace_is_lean, check_no_memory, check_unwinding_needs_it, check_no_new_code,
-          check_hosts]
+          check_overlay_comes_back, check_trace_is_lean, check_start_asks_nothing, check_time_is_lean,
+          check_no_memory, check_unwinding_needs_it, check_no_new_code, check_hosts]
 
 
 def built():

@@ -10,11 +10,31 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <wchar.h>
 
 #include <cmocka.h>
 
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#define memmove         our_memmove
+#define memcpy          our_memcpy
+#define mempcpy         our_mempcpy
+#define __mempcpy       our_mempcpy_inside
+#define memset          our_memset
+#define memcmp          our_memcmp
+#define memchr          our_memchr
+#define __memchr        our_memchr_inside
+#define memrchr         our_memrchr
+#define __memrchr       our_memrchr_inside
+#define strchr          our_strchr
+#define strchrnul       our_strchrnul
+#define __strchrnul     our_strchrnul_inside
+#define strlen          our_strlen
+#define strspn          our_strspn
+#define strcspn         our_strcspn
+#define strpbrk         our_strpbrk
+#define strstr          our_strstr
 #define strnlen         our_strnlen
 #define __strnlen       our_strnlen_inside
 #define strrchr         our_strrchr
@@ -45,6 +65,20 @@
 #define wmemset         our_wmemset
 #define __wmemset       our_wmemset_inside
 #include "../../static/string.c"
+#undef memmove
+#undef memcpy
+#undef mempcpy
+#undef memset
+#undef memcmp
+#undef memchr
+#undef memrchr
+#undef strchr
+#undef strchrnul
+#undef strlen
+#undef strspn
+#undef strcspn
+#undef strpbrk
+#undef strstr
 #undef strnlen
 #undef strrchr
 #undef rawmemchr
@@ -66,6 +100,7 @@
 
 #define ROUNDS 20000
 #define ROOM   24
+#define BLOCKS 150 /* bytes: more than what is done by several blocks at once */
 
 /* Few characters, so that texts are alike; of both cases, and one beyond ASCII. */
 static void random_text(char *text, size_t room)
@@ -109,6 +144,79 @@ static void they_compare_alike(void **state)
 	assert_int_equal(our_strncasecmp("a", "b", 0), 0);
 }
 
+/* Where a page ends there is no byte to read behind. @ret: the last @n of the page */
+static char *end_of_page(char *pages, size_t n)
+{
+	return pages + sysconf(_SC_PAGESIZE) - n;
+}
+
+static char *two_pages(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *pages =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(pages != MAP_FAILED);
+	assert_int_equal(mprotect(pages + page, page, PROT_NONE), 0);
+	return pages;
+}
+
+static void blocks_compare_alike(void **state)
+{
+	for (int round = 0; round < ROUNDS; round++) {
+		char a[BLOCKS], b[BLOCKS];
+		size_t n = (size_t)rand() % BLOCKS;
+		memset(a, 'a', sizeof(a));
+		memset(b, 'a', sizeof(b));
+		b[(size_t)rand() % BLOCKS] = (char)rand();
+		b[(size_t)rand() % BLOCKS] = (char)rand();
+		assert_int_equal(sign(our_memcmp(a, b, n)), sign(memcmp(a, b, n)));
+	}
+}
+
+/* Wherever both begin, over one another, too; nothing around is touched. */
+static void blocks_are_moved_alike(void **state)
+{
+	char ours[BLOCKS], theirs[BLOCKS];
+
+	for (int round = 0; round < ROUNDS; round++) {
+		size_t to = (size_t)rand() % BLOCKS, from = (size_t)rand() % BLOCKS;
+		size_t n = (size_t)rand() % (BLOCKS - (to > from ? to : from));
+		for (size_t i = 0; i < BLOCKS; i++)
+			ours[i] = theirs[i] = (char)rand();
+		assert_ptr_equal(our_memmove(ours + to, ours + from, n), ours + to);
+		memmove(theirs + to, theirs + from, n);
+		assert_memory_equal(ours, theirs, BLOCKS);
+		assert_ptr_equal(our_memset(ours + from, round, n), ours + from);
+		memset(theirs + from, round, n);
+		assert_memory_equal(ours, theirs, BLOCKS);
+	}
+	assert_ptr_equal(our_mempcpy(ours, theirs, 3), ours + 3);
+	assert_ptr_equal(our_memcpy(ours, theirs, BLOCKS), ours);
+	assert_memory_equal(ours, theirs, BLOCKS);
+}
+
+static void they_stay_in_their_page(void **state)
+{
+	char *pages = two_pages();
+
+	for (size_t n = 1; n < BLOCKS; n++) {
+		char *text = end_of_page(pages, n);
+		memset(text, 'a', n);
+		assert_null(our_memchr(text, 'b', n));
+		assert_ptr_equal(our_memchr(text, 'a', SIZE_MAX), text);
+		our_memmove(text, pages, n);
+		our_memmove(pages, text, n);
+		assert_int_equal(our_memcmp(text, pages, n), 0);
+		our_memset(text, 'a', n);
+		text[n - 1] = '\0';
+		assert_int_equal(our_strlen(text), n - 1);
+		assert_null(our_strchr(text, 'b'));
+		assert_ptr_equal(our_strchrnul(text, 'b'), text + n - 1);
+	}
+	munmap(pages, 2 * (size_t)sysconf(_SC_PAGESIZE));
+}
+
 static void they_find_alike(void **state)
 {
 	for (int round = 0; round < ROUNDS; round++) {
@@ -118,6 +226,15 @@ static void they_find_alike(void **state)
 		random_text(b, 4);
 		assert_ptr_equal(our_strcasestr(a, b), strcasestr(a, b));
 		assert_ptr_equal(our_strrchr(a, b[0]), strrchr(a, b[0]));
+		assert_ptr_equal(our_strstr(a, b), strstr(a, b));
+		assert_ptr_equal(our_strchr(a, b[0]), strchr(a, b[0]));
+		assert_ptr_equal(our_strchrnul(a, b[0]), strchrnul(a, b[0]));
+		assert_ptr_equal(our_strpbrk(a, b), strpbrk(a, b));
+		assert_int_equal(our_strspn(a, b), strspn(a, b));
+		assert_int_equal(our_strcspn(a, b), strcspn(a, b));
+		assert_ptr_equal(our_memchr(a, b[0], n), memchr(a, b[0], n));
+		assert_ptr_equal(our_memrchr(a, b[0], n), memrchr(a, b[0], n));
+		assert_int_equal(our_strlen(a), strlen(a));
 		assert_int_equal(our_strnlen(a, n), strnlen(a, n));
 		assert_ptr_equal(our_rawmemchr(a, '\0'), rawmemchr(a, '\0'));
 		if (strchr(a, 'z'))
@@ -177,9 +294,9 @@ static void wide_ones_are_alike(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(they_compare_alike),
-		cmocka_unit_test(they_find_alike),
-		cmocka_unit_test(they_copy_alike),
+		cmocka_unit_test(they_compare_alike),      cmocka_unit_test(they_find_alike),
+		cmocka_unit_test(they_stay_in_their_page), cmocka_unit_test(blocks_compare_alike),
+		cmocka_unit_test(blocks_are_moved_alike),  cmocka_unit_test(they_copy_alike),
 		cmocka_unit_test(wide_ones_are_alike),
 	};
 

@@ -110,28 +110,33 @@ int skep_tracepoint_match(struct skep_expand *x, const char *category, const cha
 	return err;
 }
 
-/* "CATEGORY:EVENT" as the path of one of its files. Return 0 | -ENOENT it cannot be one */
-static int event_path(const char *name, const char *file, char *path, size_t size)
+/* The @file of "CATEGORY:EVENT". To open the folder of all events, @events_fd, pays where many are
+ * asked for; -1: it is not open. Return it, the caller's | -ENOENT there is none | -errno */
+static int open_file(int events_fd, const char *name, const char *file)
 {
-	const char *colon = strchr(name, ':');
-	int len;
+	const char *colon = strchr(name, ':'), *root = events_fd < 0 ? skep_tracefs() : "";
+	char path[4096];
 
+	if (!root)
+		return -errno;
 	if (!colon || strchr(name, '/') || name[0] == '.' || colon[1] == '.')
 		return -ENOENT;
-	len = snprintf(path, size, "%.*s/%s/%s", (int)(colon - name), name, colon + 1, file);
-	return len < (int)size ? 0 : -ENOENT;
+	int len = snprintf(path, sizeof(path), "%s%s%.*s/%s/%s", root,
+			   events_fd < 0 ? "/events/" : "", (int)(colon - name), name, colon + 1,
+			   file);
+	if (len >= (int)sizeof(path))
+		return -ENOENT;
+	int fd = openat(events_fd < 0 ? AT_FDCWD : events_fd, path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 static int read_id(int events_fd, const char *name, uint64_t *ret)
 {
-	char path[512], text[24];
-	int err = event_path(name, "id", path, sizeof(path));
+	_cleanup_close_ int fd = open_file(events_fd, name, "id");
+	char text[24];
 
-	if (err)
-		return err;
-	_cleanup_close_ int fd = openat(events_fd, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	ssize_t len = read(fd, text, sizeof(text) - 1);
 	if (len <= 0)
 		return len ? -errno : -ENOENT;
@@ -217,19 +222,19 @@ int skep_tracepoint_expand(struct skep_expand *x, const struct skep_probe_spec *
 	const char *category = any_category ? "*" : spec->parts[1];
 	const char *event = any_category ? spec->parts[1] : spec->parts[2];
 
-	err = open_events(x, spec->span, &events_fd);
-	if (err)
-		return err;
-	if (skep_has_wildcard(category) || skep_has_wildcard(event))
-		return expand_matches(x, spec, events_fd, category, event);
+	bool is_pattern = skep_has_wildcard(category) || skep_has_wildcard(event);
 	const char *name = skep_arena_printf(x->arena, "%s:%s", category, event);
-	err = read_id(events_fd, name, &id);
+	err = is_pattern ? -ENOENT : read_id(-1, name, &id);
 	if (!err)
 		return add_place(x, spec, name, id);
 	if (err == -EACCES || err == -EPERM)
 		return skep_diag_fail(x->diag, err, SKEP_DIAG_PROBE_TRACEFS, spec->span,
 				      strerror(-err));
-	return fail_missing(x, spec, events_fd);
+	err = open_events(x, spec->span, &events_fd);
+	if (err)
+		return err;
+	return is_pattern ? expand_matches(x, spec, events_fd, category, event)
+			  : fail_missing(x, spec, events_fd);
 }
 
 /* --- Arguments ---------------------------------------------------------------------------- */
@@ -328,18 +333,10 @@ static int read_format(struct skep_expand *x, const char *target, struct skep_sp
 		       struct skep_format *ret)
 {
 	_cleanup_buf_ struct skep_buf text = {0};
-	_cleanup_close_ int events_fd = -1, fd = -1;
-	char path[512];
+	_cleanup_close_ int fd = open_file(-1, strchr(target, ':') + 1, "format");
 	uint32_t line = 0;
-	int err = open_events(x, span, &events_fd);
+	int err = fd < 0 ? fd : skep_fd_read(fd, FORMAT_LIMIT_BYTES, &text);
 
-	if (err)
-		return err;
-	err = event_path(strchr(target, ':') + 1, "format", path, sizeof(path));
-	if (!err) {
-		fd = openat(events_fd, path, O_RDONLY | O_CLOEXEC);
-		err = fd < 0 ? -errno : skep_fd_read(fd, FORMAT_LIMIT_BYTES, &text);
-	}
 	if (!err)
 		err = skep_format_parse(x->arena, text.data ? text.data : "", text.len, ret, &line);
 	if (!err)

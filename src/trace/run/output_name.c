@@ -3,10 +3,12 @@
  * control groups.
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <dirent.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -55,15 +57,21 @@ void skep_names_free(struct skep_names *names)
 
 /* --- Users --------------------------------------------------------------------------------- */
 
+/* Up to the colon behind a field, or the end of its line. */
+static const char *field_end(const char *field)
+{
+	return field + strcspn(field, ":\n");
+}
+
 /* The line of @id in text like "root:x:0:0:…"; its first field is the name. */
 static char *find_user(const char *passwd, uint64_t id)
 {
 	for (const char *line = passwd; line && *line;) {
-		unsigned long long uid;
-		int name_end = 0;
-		const char *next = strchr(line, '\n');
-		if (sscanf(line, "%*[^:\n]%n:%*[^:\n]:%llu", &name_end, &uid) == 1 && uid == id)
-			return strndup(line, (size_t)name_end);
+		const char *name_end = field_end(line), *next = strchr(line, '\n');
+		const char *password_end = *name_end == ':' ? field_end(name_end + 1) : name_end;
+		if (*password_end == ':' && isdigit((unsigned char)password_end[1]) &&
+		    strtoull(password_end + 1, NULL, 10) == id)
+			return strndup(line, (size_t)(name_end - line));
 		line = next ? next + 1 : NULL;
 	}
 	return strdup("");
@@ -196,13 +204,25 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct hierarchy *)a)->name, ((const struct hierarchy *)b)->name);
 }
 
+/* The word at @at, cut to @size. Return what is behind it and its blank. */
+static const char *take_word(const char *at, char *ret, size_t size)
+{
+	size_t len = strcspn(at, " \n");
+
+	snprintf(ret, size, "%.*s", (int)len, at);
+	return at + len + (at[len] == ' ');
+}
+
 /* One line of /proc/mounts: a hierarchy of version 2 is called "unified", the others by their
  * folder. */
 static bool parse_mount(const char *line, struct hierarchy *ret, bool *ret_is_v2)
 {
 	char type[16];
 
-	if (sscanf(line, "%*s %511s %15s", ret->root, type) != 2 || strncmp(type, "cgroup", 6))
+	line += strcspn(line, " \n");
+	line = take_word(line + (*line == ' '), ret->root, sizeof(ret->root));
+	take_word(line, type, sizeof(type));
+	if (strncmp(type, "cgroup", 6))
 		return false;
 	*ret_is_v2 = !strcmp(type, "cgroup2");
 	const char *last = strrchr(ret->root, '/');

@@ -1,28 +1,32 @@
 /* Columns of row() and table(), cut from their text; see column.h. */
 #include "trace/column.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define WIDTH_MOST     4096
 #define PRECISION_MOST 9
+#define DIVISOR_MOST   1000000000000000000ull
 
 /* "1024", "1e6": whole numbers only. */
 static int take_divisor(const char **at, uint64_t *ret)
 {
+	uint64_t value = 1;
 	char *end;
 
-	if (**at != '/') {
-		*ret = 1;
-		return 0;
+	if (**at == '/') {
+		value = strtoull(*at + 1, &end, 10);
+		if (!isdigit((unsigned char)(*at)[1]))
+			return -EINVAL;
+		unsigned long zeros = *end == 'e' ? strtoul(end + 1, &end, 10) : 0;
+		for (; zeros && value <= DIVISOR_MOST; zeros--)
+			value *= 10;
+		*at = end;
 	}
-	double value = strtod(*at + 1, &end);
-	if (end == *at + 1 || !(value >= 1) || value > 1e18 || value != (double)(uint64_t)value)
-		return -EINVAL;
-	*ret = (uint64_t)value;
-	*at = end;
-	return 0;
+	*ret = value;
+	return value && value <= DIVISOR_MOST ? 0 : -EINVAL;
 }
 
 /* Flags, width and precision are read again, for the heading. */
