@@ -11,6 +11,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <lzma.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -19,7 +20,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "unpack.h"
 
 #define NOEXEC_SEAL 0x0008u /* MFD_NOEXEC_SEAL: newer than the C library's headers */
 
@@ -68,6 +68,23 @@ static void places_relative(uint8_t *code, size_t size)
 	}
 }
 
+static int decode(const Elf64_Phdr *packed, uint8_t *to, size_t size)
+{
+	lzma_stream stream = LZMA_STREAM_INIT;
+
+	stream.next_in = (const uint8_t *)packed->p_vaddr;
+	stream.avail_in = packed->p_filesz;
+	stream.next_out = to;
+	stream.avail_out = size;
+	lzma_ret ret = lzma_alone_decoder(&stream, UINT64_MAX);
+	while (ret == LZMA_OK)
+		ret = lzma_code(&stream, LZMA_FINISH);
+	lzma_end(&stream);
+	if (ret == LZMA_STREAM_END && !stream.avail_out)
+		return 0;
+	return ret == LZMA_MEM_ERROR ? -ENOMEM : -EILSEQ;
+}
+
 static int unpack_to(int fd, const Elf64_Phdr *packed)
 {
 	size_t size = (size_t)(skep_overlay_end - skep_overlay_code);
@@ -77,7 +94,7 @@ static int unpack_to(int fd, const Elf64_Phdr *packed)
 	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED)
 		return -errno;
-	int err = skep_unpack((const uint8_t *)packed->p_vaddr, packed->p_filesz, at, size);
+	int err = decode(packed, at, size);
 	places_relative(at, (size_t)(skep_overlay_constants - skep_overlay_code));
 	munmap(at, size);
 	return err;

@@ -36,10 +36,8 @@ def places_absolute(code):
 
 
 def compressed(data):
-    """By LZMA, which takes a ninth less room than the best of deflate, and twice as long to unpack.
-    unpack.c knows the last three of these numbers.
-    """
-    return lzma.compress(data, lzma.FORMAT_RAW, filters=[{
+    """By LZMA, which takes a ninth less room than the best of deflate, and twice as long to unpack."""
+    return lzma.compress(data, lzma.FORMAT_ALONE, filters=[{
         "id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 1 << 21,
         "lc": 4, "lp": 0, "pb": 0}])
 
