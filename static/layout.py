@@ -39,7 +39,6 @@ IN_OVERLAY = [
     *(f"*{name}.a:*" for name in LIBRARIES),
     *(f"*{library}.a:{name}.o" for library, names in OF_LIBRARIES.items() for name in names),
     "*symbol.a.p/debuginfod.c.o",
-    "*static_address.c.o",
     *(f"*libskep_sink.a.p/{name}.c.o" for name in
       ["accept", "double", "exposition", "metrics_*", "protobuf"]),
     "*trace.a.p/run_metric_plan.c.o",

@@ -3,8 +3,9 @@
  * The linker takes these for it, and leaves out what would lie there dead.
  *
  * libbpf can attach to USDT probes; skep has its own way, and attaches no object of libbpf's.
- * libevent can look up names of services, for which the C library would load what the machine has for
- * it, and of those who connect, for which nobody asks; addresses of hosts are numbers (address.c).
+ * libevent can have the C library look up names of hosts and services, which would load what the
+ * machine has for it: hosts are looked up by libevent itself (src/http), and nobody asks what those
+ * are called who connect.
  * The C library unwinds the stack of a thread that is cancelled: no thread is, and the tables for it
  * are left out too (layout.py).
  *
@@ -23,6 +24,21 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+		struct addrinfo **ret)
+{
+	return EAI_FAIL;
+}
+
+void freeaddrinfo(struct addrinfo *address)
+{
+}
+
+const char *gai_strerror(int code)
+{
+	return "names are not looked up";
+}
 
 /* evhttp wants a name and a port of each connection, if only to keep them. */
 int getnameinfo(const struct sockaddr *address, socklen_t len, char *host, socklen_t host_len,

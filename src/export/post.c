@@ -19,8 +19,7 @@
 
 struct skep_post {
 	struct skep_http_target target;
-	struct evhttp_connection *connection; /* of the last request; NULL: there was none */
-	bool is_busy;                         /* that is under way */
+	bool is_busy; /* a request is under way */
 	skep_post_fn fn;
 	void *ctx;
 };
@@ -55,8 +54,6 @@ void skep_post_free(struct skep_post *post)
 {
 	if (!post)
 		return;
-	if (post->connection)
-		evhttp_connection_free(post->connection);
 	skep_http_target_done(&post->target);
 	free(post);
 }
@@ -95,13 +92,10 @@ int skep_post_send(struct skep_post *post, struct skep_loop *loop,
 {
 	if (post->is_busy)
 		return -EBUSY;
-	if (post->connection)
-		evhttp_connection_free(post->connection);
 	struct evhttp_request *request = evhttp_request_new(on_answer, post);
 	if (!request)
 		skep_oom();
-	post->connection =
-		skep_http_connect(&post->target, loop->base, TIMEOUT_S, ANSWER_BYTES_MOST);
+	skep_http_connect(&post->target, loop->base, TIMEOUT_S, ANSWER_BYTES_MOST);
 	post->is_busy = true;
 	post->fn = fn;
 	post->ctx = ctx;
@@ -109,7 +103,7 @@ int skep_post_send(struct skep_post *post, struct skep_loop *loop,
 	evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", body->type);
 	evbuffer_add(evhttp_request_get_output_buffer(request), body->data, body->bytes);
 	/* Owns the request from here on, also if it fails. */
-	if (evhttp_make_request(post->connection, request, EVHTTP_REQ_POST, body->path)) {
+	if (evhttp_make_request(post->target.connection, request, EVHTTP_REQ_POST, body->path)) {
 		post->is_busy = false;
 		return -ENOMEM;
 	}

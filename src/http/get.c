@@ -65,22 +65,20 @@ static void put_path(const struct skep_http_target *target, const char *path, st
 	skep_buf_puts(ret, path);
 }
 
-static int ask(struct getting *getting, const struct skep_http_target *target)
+static int ask(struct getting *getting, struct skep_http_target *target)
 {
 	_cleanup_buf_ struct skep_buf path = {0};
-	struct evhttp_connection *connection = skep_http_connect(
-		target, getting->base, getting->get->timeout_s, getting->get->most);
 	struct evhttp_request *request = evhttp_request_new(on_end, getting);
 
 	if (!request)
 		skep_oom();
+	skep_http_connect(target, getting->base, getting->get->timeout_s, getting->get->most);
 	put_path(target, getting->get->path, &path);
 	evhttp_request_set_chunked_cb(request, on_part);
 	skep_http_add_headers(target, request);
 	/* owns the request from here on, also if it fails */
-	if (!evhttp_make_request(connection, request, EVHTTP_REQ_GET, path.data))
+	if (!evhttp_make_request(target->connection, request, EVHTTP_REQ_GET, path.data))
 		event_base_dispatch(getting->base);
-	evhttp_connection_free(connection);
 	return getting->status;
 }
 
@@ -97,7 +95,7 @@ int skep_http_get(const struct skep_http_get *get)
 		skep_oom();
 	if (!skep_http_target_user(&target))
 		status = ask(&getting, &target);
-	event_base_free(getting.base);
 	skep_http_target_done(&target);
+	event_base_free(getting.base);
 	return status;
 }

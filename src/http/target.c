@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/http.h>
 
@@ -48,6 +49,7 @@ int skep_http_target_init(const char *url, struct skep_http_target *ret)
 
 void skep_http_target_done(struct skep_http_target *target)
 {
+	skep_http_hang_up(target);
 	if (target->uri)
 		evhttp_uri_free(target->uri);
 	free(target->host);
@@ -59,19 +61,34 @@ const char *skep_http_target_user(const struct skep_http_target *target)
 	return evhttp_uri_get_userinfo(target->uri);
 }
 
-struct evhttp_connection *skep_http_connect(const struct skep_http_target *target,
-					    struct event_base *base, int timeout_s,
-					    size_t body_most)
+void skep_http_hang_up(struct skep_http_target *target)
+{
+	if (target->connection)
+		evhttp_connection_free(target->connection);
+	if (target->names)
+		evdns_base_free(target->names, 0);
+	target->connection = NULL;
+	target->names = NULL;
+}
+
+/* Not by the C library: it waits, and where it is linked in statically it knows no names. Both
+ * files are read anew for each connection. Without them there are their defaults. */
+void skep_http_connect(struct skep_http_target *target, struct event_base *base, int timeout_s,
+		       size_t body_most)
 {
 	int port = evhttp_uri_get_port(target->uri);
-	struct evhttp_connection *connection = evhttp_connection_base_new(
-		base, NULL, target->host, port > 0 ? (uint16_t)port : PORT);
 
-	if (!connection)
+	skep_http_hang_up(target);
+	target->names = evdns_base_new(base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+	if (!target->names)
 		skep_oom();
-	evhttp_connection_set_timeout(connection, timeout_s);
-	evhttp_connection_set_max_body_size(connection, (ev_ssize_t)body_most);
-	return connection;
+	evdns_base_resolv_conf_parse(target->names, DNS_OPTIONS_ALL, "/etc/resolv.conf");
+	target->connection = evhttp_connection_base_new(base, target->names, target->host,
+							port > 0 ? (uint16_t)port : PORT);
+	if (!target->connection)
+		skep_oom();
+	evhttp_connection_set_timeout(target->connection, timeout_s);
+	evhttp_connection_set_max_body_size(target->connection, (ev_ssize_t)body_most);
 }
 
 void skep_http_add_headers(const struct skep_http_target *target, struct evhttp_request *request)

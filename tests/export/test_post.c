@@ -167,6 +167,32 @@ static void test_failures(void **state)
 	skep_loop_done(&loop);
 }
 
+/* Names are looked up while the loop goes on; one that is none is like one who does not answer. */
+static void test_names(void **state)
+{
+	struct receiver receiver = {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+				    .n = 1};
+	struct answers answers = {0};
+	struct skep_post *post;
+	struct skep_loop loop;
+	char url[64];
+	int port = receiver_start(&receiver, AF_INET);
+
+	assert_int_equal(skep_loop_init(&loop), 0);
+	snprintf(url, sizeof(url), "http://localhost:%d", port);
+	assert_int_equal(skep_post_new(url, &post, NULL), 0);
+	send_and_wait(post, &loop, &answers);
+	assert_int_equal(answers.last, 200);
+	skep_post_free(post);
+	pthread_join(receiver.thread, NULL);
+	close(receiver.fd);
+	assert_int_equal(skep_post_new("http://nobody..here:80", &post, NULL), 0);
+	send_and_wait(post, &loop, &answers);
+	assert_int_equal(answers.last, 0);
+	skep_post_free(post);
+	skep_loop_done(&loop);
+}
+
 static void test_v6(void **state)
 {
 	struct receiver receiver = {.answer = "HTTP/1.1 204 Ok\r\nContent-Length: 0\r\n\r\n",
@@ -198,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_v6),
 	};
 

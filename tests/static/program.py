@@ -188,7 +188,7 @@ class Nothing(http.server.BaseHTTPRequestHandler):
 
 
 def check_hosts(_, static):
-    """No name is looked up, but a host is spoken to: the shell's debug file is asked for."""
+    """A host is spoken to, without the C library looking it up: the shell's debug file is asked for."""
     busy = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Nothing) as server, \
             tempfile.TemporaryDirectory() as folder:
