@@ -160,6 +160,25 @@ static void test_bounds(void **state)
 	skep_usyms_free(syms);
 }
 
+/* Room is made by who was used least recently: a shell outlives thousands of its children. */
+static void test_used_last(void **state)
+{
+	struct skep_usyms *syms = skep_usyms_new(true);
+
+	syms->followed = true;
+	map(syms, NOBODY, 0x1000, "shell");
+	for (int i = 1; i <= SKEP_USYMS_MAX_PROCESSES + 1; i++)
+		skep_usyms_on_fork(syms, NOBODY + i, NOBODY);
+	assert_int_equal(skep_usyms_dropped(syms), 2);
+	assert_string_equal(module_at(syms, NOBODY, 0x1800), "shell");
+	assert_null(module_at(syms, NOBODY + 2, 0x1800));
+	assert_string_equal(module_at(syms, NOBODY + 3, 0x1800), "shell");
+	map(syms, NOBODY - 1, 0x1000, "x");
+	assert_string_equal(module_at(syms, NOBODY + 3, 0x1800), "shell");
+	assert_null(module_at(syms, NOBODY + 4, 0x1800));
+	skep_usyms_free(syms);
+}
+
 /* --- Records --------------------------------------------------------------------------------- */
 
 static void test_bad_records(void **state)
@@ -236,10 +255,10 @@ static void test_ended(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_add),       cmocka_unit_test(test_add_cuts),
-		cmocka_unit_test(test_add_bound), cmocka_unit_test(test_fork_and_exec),
-		cmocka_unit_test(test_bounds),    cmocka_unit_test(test_bad_records),
-		cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_add),         cmocka_unit_test(test_add_cuts),
+		cmocka_unit_test(test_add_bound),   cmocka_unit_test(test_fork_and_exec),
+		cmocka_unit_test(test_bounds),      cmocka_unit_test(test_used_last),
+		cmocka_unit_test(test_bad_records), cmocka_unit_test(test_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
