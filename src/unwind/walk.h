@@ -13,11 +13,13 @@ struct skep_unwind_table;
 
 struct skep_unwind_regs {
 	uint64_t pc, sp, fp;
-	uint64_t lr; /* AArch64 */
+	uint64_t lr;   /* AArch64 */
+	uint64_t base; /* x86-64: rbx of frames that are not the innermost; 0: not known */
 	/* x86-64: all of the innermost frame's, by DWARF's numbers; borrowed. NULL: not known */
 	const uint64_t *all;
 };
 #define SKEP_UNWIND_REGS_CNT 16
+#define SKEP_UNWIND_REG_BASE 3
 
 /** What a walk asks of the process. */
 struct skep_unwind_process {

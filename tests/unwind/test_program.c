@@ -512,7 +512,8 @@ static void scramble_rules(struct kernelside *k)
 		rule->cfa_reg = (uint8_t)any(20);
 		rule->cfa_off = (int32_t)(8 * any(1024));
 		rule->cfa_add = (int32_t)(8 * any(8));
-		rule->fp_off = (int32_t)any(32) * 8 - 128;
+		rule->fp_off = (int16_t)(any(32) * 8 - 128);
+		rule->base = (uint8_t)any(256);
 	}
 }
 
