@@ -135,6 +135,14 @@ static void leave_signal(const struct emit_func *at)
 	skep_ir_exit(at->f, I(0));
 }
 
+static uint32_t rule_at(const struct emit_func *at, uint32_t addr)
+{
+	struct emit_array rules = {at->e->maps->of[SKEP_UNWIND_MAP_RULES], at->e->maps->sizes.rules,
+				   sizeof(struct skep_unwind_rule)};
+
+	return skep_emit_element(at, rules, skep_emit_rule(at, addr));
+}
+
 static void go_on_if(const struct emit_func *at, enum skep_ir_cond cond, uint32_t a,
 		     struct skep_opnd b, uint32_t out)
 {
@@ -150,9 +158,7 @@ static void go_on_if(const struct emit_func *at, enum skep_ir_cond cond, uint32_
  * may be nested. */
 static void leave_bare(const struct emit_func *at)
 {
-	struct emit_array rules = {at->e->maps->of[SKEP_UNWIND_MAP_RULES], at->e->maps->sizes.rules,
-				   sizeof(struct skep_unwind_rule)};
-	uint32_t slot = skep_emit_alu(at, SKEP_IR_OR, GET(at, sp), I(8)), pc, call, rule;
+	uint32_t slot = skep_emit_alu(at, SKEP_IR_OR, GET(at, sp), I(8)), pc, call;
 	uint32_t none = skep_ir_block(at->f);
 
 	go_on_if(at, SKEP_IR_EQ, GET(at, back), I(0), none);
@@ -161,8 +167,7 @@ static void leave_bare(const struct emit_func *at)
 	call = skep_emit_alu(at, SKEP_IR_SUB, pc, I(1));
 	CALL(at, skep_emit_mapping(at->e), R(call));
 	go_on_if(at, SKEP_IR_UGE, GET(at, file), I(SKEP_UNWIND_FILE_FIRST), none);
-	rule = skep_emit_element(at, rules, skep_emit_rule(at, call));
-	go_on_if(at, SKEP_IR_NE, RULE_KIND(at, rule, cfa), I(SKEP_CFA_NONE), none);
+	go_on_if(at, SKEP_IR_NE, RULE_KIND(at, rule_at(at, call), cfa), I(SKEP_CFA_NONE), none);
 	PUT(at, sp, R(skep_emit_alu(at, SKEP_IR_ADD, slot, I(8))));
 	PUT(at, pc, R(pc));
 	PUT(at, back, I(1));
@@ -189,6 +194,18 @@ static void guess_pointer(const struct emit_func *at)
 	PUT(at, back, I(1));
 	skep_emit_end_if(at, SKEP_IR_EQ, pc, I(0), SKEP_UNWIND_ROOT);
 	skep_ir_exit(at->f, I(0));
+}
+
+/* What returns from a signal ends in a call to the kernel: behind that nothing is described. */
+static void go_if_behind_signal(const struct emit_func *at, uint32_t signal)
+{
+	uint32_t before = skep_emit_alu(at, SKEP_IR_SUB, GET(at, pc), I(1));
+	uint32_t other = skep_ir_block(at->f);
+
+	go_on_if(at, SKEP_IR_EQ, GET(at, back), I(0), other);
+	if_kind(at, RULE_KIND(at, rule_at(at, before), cfa), SKEP_CFA_SIGNAL, signal);
+	skep_ir_jump(at->f, other);
+	skep_ir_at(at->f, other);
 }
 
 static void guess(const struct emit_func *at)
@@ -233,10 +250,11 @@ struct skep_ir_func *skep_emit_odd(const struct emit *e)
 	skep_emit_end_if(&at, SKEP_IR_EQ, RULE_KIND(&at, rule, ra), I(SKEP_CFI_UNDEFINED),
 			 SKEP_UNWIND_ROOT);
 	skep_emit_end(&at, SKEP_UNWIND_EXPRESSION);
+	skep_ir_at(at.f, none);
+	go_if_behind_signal(&at, signal);
+	guess(&at);
 	skep_ir_at(at.f, signal);
 	leave_signal(&at);
-	skep_ir_at(at.f, none);
-	guess(&at);
 	skep_ir_at(at.f, in_reg);
 	leave_by_register(&at, rule);
 	return at.f;

@@ -228,18 +228,23 @@ static bool leave(struct walk *walk, const struct skep_unwind_rule *rule)
 }
 
 /* A return address may be the first behind a function that ends in a call: so it is the call that
- * is looked up. */
+ * is looked up. What returns from a signal ends in a call to the kernel. */
 static bool step(struct walk *walk)
 {
 	uint64_t pc = walk->regs.pc - !walk->is_exact, bias;
 	const struct skep_unwind_table *table;
+	const struct skep_unwind_rule *rule, *before;
 
 	if (!walk->regs.pc)
 		return ends(walk, SKEP_UNWIND_ROOT);
 	table = walk->process->table(walk->process->ctx, pc, &bias);
 	if (!table)
 		return ends(walk, SKEP_UNWIND_UNMAPPED);
-	return leave(walk, skep_unwind_table_find(table, pc - bias));
+	rule = skep_unwind_table_find(table, pc - bias);
+	before = skep_unwind_table_find(table, pc - 1 - bias);
+	if (walk->is_exact && rule->cfa == SKEP_CFA_NONE && before->cfa == SKEP_CFA_SIGNAL)
+		rule = before;
+	return leave(walk, rule);
 }
 
 /* Was it a good one? What still waits for a table cannot be told yet. Frame pointers may have left

@@ -65,3 +65,28 @@ def test_short_lives():
     cut = {pid for pid, stack in stacks if "[broken" in stack}
     assert {pid for pid, _ in stacks} >= set(pids)
     assert len(cut & set(pids)) <= ROUNDS / 10, [stack for pid, stack in stacks if pid in pids]
+
+
+RETURNING = """
+import os, signal
+signal.signal(signal.SIGUSR1, lambda *_: None)
+for _ in range(20000):
+    os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+def test_return_from_signal():
+    """The call to the kernel that ends it is the last of its function: behind that is no other."""
+    if platform.machine() != "x86_64":
+        pytest.skip("only x86-64 has such stacks")
+    script = ('config = { unwind = "cfi" } tracepoint:syscalls:sys_enter_rt_sigreturn /pid == cpid/ '
+              '{ @[folded(ustack)] = count(); }')
+    with subprocess.Popen([SKEP, "trace", "-q", "-e", script, "-c",
+                           f"/usr/bin/python3 -c '{RETURNING}'"],
+                          text=True, stdout=subprocess.PIPE) as trace:
+        out = trace.communicate(timeout=60)[0]
+    stacks = [(stack, int(n)) for stack, n in re.findall(r"^@\[(.*)\]: (\d+)$", out, re.MULTILINE)]
+    whole = sum(n for stack, n in stacks if "[broken" not in stack and "kill" in stack)
+    assert sum(n for _, n in stacks) == 20000
+    assert "not describe" not in out, stacks
+    assert whole > 1000, stacks

@@ -88,6 +88,21 @@ static void faulting(void)
 	*(volatile int *)(uintptr_t)(turns & 1) = 1;
 }
 
+static void caught(int number)
+{
+	turns += (unsigned long)number;
+}
+
+/* Mostly in the kernel, which delivers a signal or returns from one. */
+static void often_interrupted(void)
+{
+	struct sigaction action = {.sa_handler = caught};
+
+	sigaction(SIGUSR2, &action, NULL);
+	for (;;)
+		pthread_kill(pthread_self(), SIGUSR2);
+}
+
 /* Written by hand, without call frame information: one has nothing on the stack but its return
  * address, the other a word below that. Neither comes back. */
 void bare(void);
@@ -110,7 +125,7 @@ static const struct {
 	{aligned, DEPTH, busy},         {recurse, 5, sort},
 	{recurse, 5, interrupted},      {aligned, 5, interrupted},
 	{recurse, 5, faulting},         {recurse, 5, bare},
-	{recurse, 5, bare_word},
+	{recurse, 5, bare_word},        {recurse, 5, often_interrupted},
 };
 
 static void *work(void *number)
