@@ -90,3 +90,17 @@ def test_return_from_signal():
     assert sum(n for _, n in stacks) == 20000
     assert "not describe" not in out, stacks
     assert whole > 1000, stacks
+
+
+WAYS = 10
+
+
+def test_stacks_of_one_place():
+    """Of a thousand stacks some thirty are of the same place in the kernel's map of 16,384."""
+    script = (f'config = {{ unwind = "fp" }} uprobe:{PROGRAMS}/paths:leaf '
+              '{ @[ustack(raw)] = count(); }')
+    done = subprocess.run([SKEP, "trace", "-q", "-c", f"{PROGRAMS}/paths {WAYS}", "-e", script],
+                          text=True, capture_output=True, timeout=60, check=True)
+    lost = re.search(r"(\d+) stacks could not be taken", done.stderr)
+    assert len(re.findall(r"^@\[.*?\]: 1$", done.stdout, re.MULTILINE | re.DOTALL)) >= 2 ** WAYS - 5
+    assert not lost or int(lost[1]) < 5, done.stderr
