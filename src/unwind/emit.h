@@ -119,6 +119,9 @@ void skep_emit_end(const struct emit_func *at, enum skep_unwind_end why);
 /** The same where the condition holds; go on where it does not. */
 void skep_emit_end_if(const struct emit_func *at, enum skep_ir_cond cond, uint32_t a,
 		      struct skep_opnd b, enum skep_unwind_end why);
+/** Go on where the condition holds; else to block @out. */
+void skep_emit_go_if(const struct emit_func *at, enum skep_ir_cond cond, uint32_t a,
+		     struct skep_opnd b, uint32_t out);
 /** Leave the function, as one that it called said that the walk has ended. */
 void skep_emit_leave_if(const struct emit_func *at, uint32_t ended);
 /** Element number @index, which may be any number, of an array of @cnt (a power of two). */

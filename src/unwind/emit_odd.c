@@ -94,15 +94,11 @@ struct skep_ir_func *skep_emit_missing(const struct emit *e)
 /* The innermost frame's register number @number: of those of other frames only one is known. */
 static uint32_t register_of(const struct emit_func *at, uint32_t number, uint32_t index)
 {
-	uint32_t base = skep_ir_block(at->f), any = skep_ir_block(at->f);
-	uint32_t done = skep_ir_block(at->f), value = skep_ir_var(at->f);
+	uint32_t base = skep_ir_block(at->f), done = skep_ir_block(at->f);
+	uint32_t value = skep_ir_var(at->f);
 	uint64_t places = 0;
 
-	skep_ir_set(at->f, value, R(GET(at, base)));
-	skep_ir_branch(at->f, SKEP_IR_EQ, R(number), I(SKEP_UNWIND_REG_BASE), base, any);
-	skep_ir_at(at->f, base);
-	skep_ir_branch(at->f, SKEP_IR_NE, R(value), I(0), done, any);
-	skep_ir_at(at->f, any);
+	if_kind(at, number, SKEP_UNWIND_REG_BASE, base);
 	for (size_t i = 0; i < REGISTERS_CNT; i++)
 		places |= (uint64_t)in_pt_regs[i] << 4 * i;
 	skep_emit_end_if(at, SKEP_IR_NE, index, I(0), SKEP_UNWIND_REGISTER);
@@ -113,6 +109,10 @@ static uint32_t register_of(const struct emit_func *at, uint32_t number, uint32_
 	uint32_t off = skep_emit_alu(at, SKEP_IR_SHL, place, I(3));
 	uint32_t from = skep_emit_alu(at, SKEP_IR_ADD, at->w, R(off));
 	skep_ir_set(at->f, value, R(skep_ir_load(at->f, 8, R(from), FIELD(at, regs))));
+	skep_ir_jump(at->f, done);
+	skep_ir_at(at->f, base);
+	skep_ir_set(at->f, value, R(GET(at, base)));
+	skep_emit_end_if(at, SKEP_IR_EQ, value, I(0), SKEP_UNWIND_REGISTER);
 	skep_ir_jump(at->f, done);
 	skep_ir_at(at->f, done);
 	return value;
@@ -143,15 +143,6 @@ static uint32_t rule_at(const struct emit_func *at, uint32_t addr)
 	return skep_emit_element(at, rules, skep_emit_rule(at, addr));
 }
 
-static void go_on_if(const struct emit_func *at, enum skep_ir_cond cond, uint32_t a,
-		     struct skep_opnd b, uint32_t out)
-{
-	uint32_t on = skep_ir_block(at->f);
-
-	skep_ir_branch(at->f, cond, R(a), b, on, out);
-	skep_ir_at(at->f, on);
-}
-
 /* Leave an interrupted frame of code that is not described by a return address into code that is.
  * Small functions, as those that begin and end a program, have nothing else, or one word below it:
  * by the psABI it lies 8 above a multiple of 16. In line: the calls from here on are as many as
@@ -161,13 +152,15 @@ static void leave_bare(const struct emit_func *at)
 	uint32_t slot = skep_emit_alu(at, SKEP_IR_OR, GET(at, sp), I(8)), pc, call;
 	uint32_t none = skep_ir_block(at->f);
 
-	go_on_if(at, SKEP_IR_EQ, GET(at, back), I(0), none);
-	go_on_if(at, SKEP_IR_EQ, skep_emit_read(at, ADDRESS(at, below), 8, slot), I(0), none);
+	skep_emit_go_if(at, SKEP_IR_EQ, GET(at, back), I(0), none);
+	skep_emit_go_if(at, SKEP_IR_EQ, skep_emit_read(at, ADDRESS(at, below), 8, slot), I(0),
+			none);
 	pc = GET(at, below[0]);
 	call = skep_emit_alu(at, SKEP_IR_SUB, pc, I(1));
 	CALL(at, skep_emit_mapping(at->e), R(call));
-	go_on_if(at, SKEP_IR_UGE, GET(at, file), I(SKEP_UNWIND_FILE_FIRST), none);
-	go_on_if(at, SKEP_IR_NE, RULE_KIND(at, rule_at(at, call), cfa), I(SKEP_CFA_NONE), none);
+	skep_emit_go_if(at, SKEP_IR_UGE, GET(at, file), I(SKEP_UNWIND_FILE_FIRST), none);
+	skep_emit_go_if(at, SKEP_IR_NE, RULE_KIND(at, rule_at(at, call), cfa), I(SKEP_CFA_NONE),
+			none);
 	PUT(at, sp, R(skep_emit_alu(at, SKEP_IR_ADD, slot, I(8))));
 	PUT(at, pc, R(pc));
 	PUT(at, back, I(1));
@@ -202,7 +195,7 @@ static void go_if_behind_signal(const struct emit_func *at, uint32_t signal)
 	uint32_t before = skep_emit_alu(at, SKEP_IR_SUB, GET(at, pc), I(1));
 	uint32_t other = skep_ir_block(at->f);
 
-	go_on_if(at, SKEP_IR_EQ, GET(at, back), I(0), other);
+	skep_emit_go_if(at, SKEP_IR_EQ, GET(at, back), I(0), other);
 	if_kind(at, RULE_KIND(at, rule_at(at, before), cfa), SKEP_CFA_SIGNAL, signal);
 	skep_ir_jump(at->f, other);
 	skep_ir_at(at->f, other);

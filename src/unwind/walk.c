@@ -59,9 +59,9 @@ static bool deref(struct walk *walk, const struct skep_unwind_rule *rule, uint64
 /* Any register: of callers only one is followed. */
 static bool register_of(struct walk *walk, uint32_t reg, uint64_t *ret)
 {
-	bool is_base = reg == SKEP_UNWIND_REG_BASE && walk->regs.base;
+	bool is_base = reg == SKEP_UNWIND_REG_BASE;
 
-	if (!is_base && (!walk->regs.all || reg >= SKEP_UNWIND_REGS_CNT))
+	if (is_base ? !walk->regs.base : !walk->regs.all || reg >= SKEP_UNWIND_REGS_CNT)
 		return ends(walk, SKEP_UNWIND_REGISTER);
 	*ret = is_base ? walk->regs.base : walk->regs.all[reg];
 	return true;
