@@ -98,6 +98,7 @@ struct emit {
 	struct skep_ir_func *prog; /* whose they are */
 	const struct skep_unwind_walk_maps *maps;
 	struct skep_unwind_counter lost;
+	struct skep_ir_func *mapping; /* skep_emit_mapping(), which is large and called from two */
 };
 
 /** A subprogram that is being written. */

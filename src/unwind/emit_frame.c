@@ -36,7 +36,7 @@ static uint32_t find_file(const struct emit_func *at, uint32_t addr)
 
 	skep_ir_branch(at->f, SKEP_IR_UGE, R(off), R(GET(at, n_bytes)), other, on);
 	skep_ir_at(at->f, other);
-	CALL(at, skep_emit_mapping(at->e), R(addr));
+	CALL(at, at->e->mapping, R(addr));
 	skep_ir_jump(at->f, on);
 	skep_ir_at(at->f, on);
 	return GET(at, file);

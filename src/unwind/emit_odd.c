@@ -157,7 +157,7 @@ static void leave_bare(const struct emit_func *at)
 			none);
 	pc = GET(at, below[0]);
 	call = skep_emit_alu(at, SKEP_IR_SUB, pc, I(1));
-	CALL(at, skep_emit_mapping(at->e), R(call));
+	CALL(at, at->e->mapping, R(call));
 	skep_emit_go_if(at, SKEP_IR_UGE, GET(at, file), I(SKEP_UNWIND_FILE_FIRST), none);
 	skep_emit_go_if(at, SKEP_IR_NE, RULE_KIND(at, rule_at(at, call), cfa), I(SKEP_CFA_NONE),
 			none);

@@ -125,32 +125,39 @@ static uint32_t vma_word(const struct emit_func *at, uint32_t off)
 	return skep_ir_load(at->f, 8, R(at->w), FIELD(at, node) + (int32_t)off);
 }
 
-/* (walk, address): reads the mapping that has it to `node`. 1: there is one. */
+/* Read the mapping that has the address to `node`, and go on; else to @none. In line, as calls may
+ * be nested no deeper than from here on they are. */
+static void read_vma(const struct emit_func *at, uint32_t addr, uint32_t none)
+{
+	const struct skep_unwind_mm *mm = &at->e->maps->mm;
+	struct skep_ir_func *node = emit_node(at->e);
+	uint32_t leaf = skep_ir_block(at->f), start, size;
+
+	read_root(at, none);
+	for (int i = 0; i < LEVELS; i++) {
+		uint32_t down = skep_ir_block(at->f);
+		skep_ir_branch(at->f, SKEP_IR_NE, R(CALL(at, node, R(addr))), I(0), leaf, down);
+		skep_ir_at(at->f, down);
+	}
+	skep_ir_jump(at->f, none);
+	skep_ir_at(at->f, leaf);
+	skep_emit_go_if(at, SKEP_IR_NE, GET(at, entry), I(0), none);
+	skep_emit_go_if(at, SKEP_IR_EQ,
+			read_kernel(at, ADDRESS(at, node), mm->vma_bytes, GET(at, entry)), I(0),
+			none);
+	start = vma_word(at, mm->vm_start);
+	size = skep_emit_alu(at, SKEP_IR_SUB, vma_word(at, mm->vm_end), R(start));
+	skep_emit_go_if(at, SKEP_IR_ULT, skep_emit_alu(at, SKEP_IR_SUB, addr, R(start)), R(size),
+			none);
+	skep_emit_go_if(at, SKEP_IR_EQ, vma_word(at, mm->vm_mm), R(GET(at, mm)), none);
+}
+
 struct skep_ir_func *skep_emit_vma(const struct emit *e)
 {
-	const struct skep_unwind_mm *mm = &e->maps->mm;
 	struct emit_func at = skep_emit_begin(e, "unwind_vma", 2);
 	uint32_t addr = skep_ir_param(at.f, 1), none = skep_ir_block(at.f);
-	uint32_t leaf = skep_ir_block(at.f), start, size;
-	struct skep_ir_func *node = emit_node(e);
 
-	read_root(&at, none);
-	for (int i = 0; i < LEVELS; i++) {
-		uint32_t down = skep_ir_block(at.f);
-		skep_ir_branch(at.f, SKEP_IR_NE, R(CALL(&at, node, R(addr))), I(0), leaf, down);
-		skep_ir_at(at.f, down);
-	}
-	skep_ir_jump(at.f, none);
-	skep_ir_at(at.f, leaf);
-	skep_emit_go_if(&at, SKEP_IR_NE, GET(&at, entry), I(0), none);
-	skep_emit_go_if(&at, SKEP_IR_EQ,
-			read_kernel(&at, ADDRESS(&at, node), mm->vma_bytes, GET(&at, entry)), I(0),
-			none);
-	start = vma_word(&at, mm->vm_start);
-	size = skep_emit_alu(&at, SKEP_IR_SUB, vma_word(&at, mm->vm_end), R(start));
-	skep_emit_go_if(&at, SKEP_IR_ULT, skep_emit_alu(&at, SKEP_IR_SUB, addr, R(start)), R(size),
-			none);
-	skep_emit_go_if(&at, SKEP_IR_EQ, vma_word(&at, mm->vm_mm), R(GET(&at, mm)), none);
+	read_vma(&at, addr, none);
 	skep_ir_exit(at.f, I(1));
 	skep_ir_at(at.f, none);
 	skep_ir_exit(at.f, I(0));
@@ -314,7 +321,7 @@ struct skep_ir_func *skep_emit_code(const struct emit *e)
 	uint32_t memory = skep_ir_block(at.f), special = skep_ir_block(at.f);
 	uint32_t named = skep_ir_block(at.f), other = skep_ir_block(at.f);
 
-	skep_emit_go_if(&at, SKEP_IR_NE, CALL(&at, skep_emit_vma(e), R(addr)), I(0), none);
+	read_vma(&at, addr, none);
 	skep_emit_go_if(&at, SKEP_IR_TEST, vma_word(&at, mm->vm_flags), I(VM_EXEC), none);
 	file = vma_word(&at, mm->vm_file);
 	skep_ir_branch(at.f, SKEP_IR_NE, R(file), I(0), in_file, in_none);

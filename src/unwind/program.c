@@ -274,11 +274,12 @@ struct skep_ir_func *skep_unwind_program(struct skep_ir_func *prog,
 					 const struct skep_unwind_walk_maps *maps,
 					 struct skep_unwind_counter lost)
 {
-	const struct emit e = {.prog = prog, .maps = maps, .lost = lost};
+	struct emit e = {.prog = prog, .maps = maps, .lost = lost};
 	struct emit_func at = {.e = &e, .f = skep_ir_subprog(prog, "unwind", 1)};
 	uint32_t walk = skep_ir_slot(at.f, sizeof(struct walk), 8);
 	uint32_t box = skep_ir_slot(at.f, 8, 8);
 
+	e.mapping = skep_emit_mapping(&e);
 	at.w = skep_ir_addr(at.f, S(walk, 0), 0);
 	take_registers(&at);
 	take_process(&at);
