@@ -106,7 +106,7 @@ static void test_where_nobody_was_seen_to_there_is_none(void **state)
 	assert_int_equal(profile.samples[0].values[1], 1);
 }
 
-/* A process without memory has no user stack. Where the kernel's was lost, too, nothing is whole. */
+/* A process without memory has no user stack. Where the kernel's was lost, too, it is broken. */
 static void test_nothing_is_broken(void **state)
 {
 	const struct skep_profiler_wish wish = {.source = SKEP_PROFILER_OFF_CPU};
