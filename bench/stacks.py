@@ -106,7 +106,7 @@ while True:
     asked = f"psql -q -U postgres -h {folder}/data -p 15432 postgres"
     shell = {
         "xz": "head -c 20000000 /bin/node | xz -T1",
-        "git": f"cd {TOP}; git log -p -n 50 --stat; git status",
+        "git": f"cd {TOP}; git log -p -n 50 --stat; git --no-optional-locks status",
         "gcc": f"cd {folder}; gcc -O2 -c load.c -o load.o",
     }
     commands = {name.partition(",")[0]: [command] for name, command in BUSY.items()}

@@ -24,7 +24,16 @@
 #include "unwind/walk.h"
 
 /* Where the kernel's struct pt_regs has registers on x86-64, in words. */
-enum { PT_RBP = 4, PT_RBX = 5, PT_RIP = 16, PT_CS = 17, PT_RSP = 19, PT_WORDS = 21 };
+enum {
+	PT_RBP = 4,
+	PT_RBX = 5,
+	PT_RAX = 10,
+	PT_ORIG = 15,
+	PT_RIP = 16,
+	PT_CS = 17,
+	PT_RSP = 19,
+	PT_WORDS = 21
+};
 
 #define BELOW_BYTES 64 /* below a CFA are read at once: that is where registers are saved */
 #define PCS_MASK    SKEP_UNWIND_FRAMES_MOST

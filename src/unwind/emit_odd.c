@@ -3,6 +3,7 @@
  * register or in memory, registers saved far from it, and ends.
  */
 #include <linux/bpf.h>
+#include <sys/syscall.h>
 
 #include "unwind/emit.h"
 
@@ -201,6 +202,23 @@ static void go_if_behind_signal(const struct emit_func *at, uint32_t signal)
 	skep_ir_at(at->f, other);
 }
 
+/* A thread that has not run yet is behind the call to the kernel that made it, which returns 0 to
+ * nobody else. With a stack of its own it begins there; without, what called is described. */
+static void end_if_new(const struct emit_func *at)
+{
+	uint32_t made = skep_ir_block(at->f), other = skep_ir_block(at->f);
+	uint32_t call = GET(at, regs[PT_ORIG]);
+
+	skep_emit_go_if(at, SKEP_IR_EQ, GET(at, stack.n), I(1), other);
+	skep_emit_go_if(at, SKEP_IR_EQ, GET(at, regs[PT_RAX]), I(0), other);
+	if_kind(at, call, SYS_clone, made);
+	if_kind(at, call, SYS_clone3, made);
+	skep_ir_jump(at->f, other);
+	skep_ir_at(at->f, made);
+	skep_emit_end(at, SKEP_UNWIND_ROOT);
+	skep_ir_at(at->f, other);
+}
+
 static void guess(const struct emit_func *at)
 {
 	uint32_t first = skep_ir_block(at->f), go = skep_ir_block(at->f);
@@ -245,6 +263,7 @@ struct skep_ir_func *skep_emit_odd(const struct emit *e)
 	skep_emit_end(&at, SKEP_UNWIND_EXPRESSION);
 	skep_ir_at(at.f, none);
 	go_if_behind_signal(&at, signal);
+	end_if_new(&at);
 	guess(&at);
 	skep_ir_at(at.f, signal);
 	leave_signal(&at);

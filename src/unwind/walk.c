@@ -133,6 +133,7 @@ static bool leave_signal(struct walk *walk)
 	    !read_word(walk, walk->regs.sp + SIGNAL_SP, &regs.sp))
 		return false;
 	regs.all = NULL;
+	regs.is_new = false;
 	walk->regs = regs;
 	walk->is_exact = true;
 	return true;
@@ -209,7 +210,7 @@ static bool leave(struct walk *walk, const struct skep_unwind_rule *rule)
 	if (rule->cfa == SKEP_CFA_SIGNAL)
 		return leave_signal(walk);
 	if (rule->cfa == SKEP_CFA_NONE)
-		return guess(walk);
+		return walk->regs.is_new ? ends(walk, SKEP_UNWIND_ROOT) : guess(walk);
 	if (rule->ra == SKEP_CFI_UNDEFINED)
 		return ends(walk, SKEP_UNWIND_ROOT);
 	if (rule->ra == SKEP_CFI_IN_REG)

@@ -92,6 +92,31 @@ def test_return_from_signal():
     assert whole > 1000, stacks
 
 
+THREADS = """
+import threading
+for _ in range(2000):
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
+"""
+
+
+def test_new_thread():
+    """One that has not run yet begins where its clone3() returns, which nothing describes."""
+    if platform.machine() != "x86_64":
+        pytest.skip("only x86-64 has such stacks")
+    script = ('config = { unwind = "cfi" } tracepoint:syscalls:sys_exit_clone3 '
+              '/pid == cpid && args.ret == 0/ { @[folded(ustack)] = count(); }')
+    done = subprocess.run([SKEP, "trace", "-q", "-e", script, "-c",
+                           f"/usr/bin/python3 -c '{THREADS}'"],
+                          text=True, capture_output=True, timeout=60, check=True)
+    stacks = [(stack, int(n)) for stack, n in
+              re.findall(r"^@\[(.*)\]: (\d+)$", done.stdout, re.MULTILINE)]
+    assert sum(n for _, n in stacks) == 2000, done.stdout
+    assert "not describe" not in done.stdout, stacks
+    assert sum(n for stack, n in stacks if "[broken" not in stack) > 1000, stacks
+
+
 WAYS = 10
 
 
