@@ -332,8 +332,11 @@ def main():
         folder = Path(top)
         folder.chmod(0o755)
         commands = loads(folder)
+        unknown = {name for name in args.only.split(",") if name} - set(commands)
+        if unknown:
+            parser.error(f"no such program: {', '.join(unknown)}; there are {', '.join(commands)}")
         if args.only:
-            commands = {name: commands[name] for name in args.only.split(",")}
+            commands = {name: commands[name] for name in args.only.split(",") if name}
         gone = [program for program in commands if not is_here(program)]
         commands = {program: lines for program, lines in commands.items() if program not in gone}
         with working(commands) as started:
