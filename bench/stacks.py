@@ -42,7 +42,8 @@ from kernel import BUSY  # noqa: E402
 BUILD = Path(os.environ.get("BUILD", TOP / "build"))
 HERTZ = 99
 PERF = {"perf -g": ["-g"], "perf dwarf": ["--call-graph", "dwarf"]}
-ROOTS = re.compile(r"(_start|_dl_start_user|main|__libc_start_(main|call_main)\S*|(__)?clone3?|start_thread)$")
+ROOTS = re.compile(r"(_start|_dl_start_user|main|__libc_start_(main|call_main)\S*|(__)?clone3?|"
+                   r"start_thread)$")
 # Where clone() lies: what returns there has come from the kernel with a thread of its own.
 THREADS = ("clone", "__clone", "clone3", "__clone3")
 ENTRY = 64
