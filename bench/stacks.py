@@ -1,12 +1,21 @@
 """How many stacks are whole: skep profile beside perf -g and perf --call-graph dwarf, in one run.
 
-    ./dev bench stacks [--seconds S] [--only NAME] [--skep FILE]
+    ./dev bench stacks [--seconds S] [--only NAME[,NAME...]] [--why N] [--skep FILE]
 
 Programs of Debian, as they are, work all at once while the three look at the whole system. A stack
-is whole if its outermost frame is where threads and processes begin: _start, main, clone. Who has
+is whole if its outermost frame is where threads and processes begin: _start, which the loader calls
+_dl_start_user behind its first call, main, clone. Who has
 no name for it is asked for the address, which must be at the entry point of the program or of the
 dynamic linker, so that all three are judged alike. Of a sample in the kernel, the stack that
 entered it counts. Whose process it was is told by the forks that perf has recorded.
+
+A process that ends has given its memory back, and one that executes another program has that one's
+memory but not its registers yet: of these moments there is no stack in user space. They are told by
+the functions of the kernel that do that work, and whole is then what begins where the kernel is
+entered: of skep if it shows nothing of user space there, of perf whatever it shows.
+
+--why says what of skep's is not whole: how often, whose, the reason, the outermost frame of user
+space, and where the kernel was.
 
 Needs root and linux-perf; programs that are not here are left out, and said to be.
 """
@@ -33,10 +42,15 @@ from kernel import BUSY  # noqa: E402
 BUILD = Path(os.environ.get("BUILD", TOP / "build"))
 HERTZ = 99
 PERF = {"perf -g": ["-g"], "perf dwarf": ["--call-graph", "dwarf"]}
-ROOTS = re.compile(r"(_start|main|__libc_start_(main|call_main)\S*|(__)?clone3?|start_thread)$")
+ROOTS = re.compile(r"(_start|_dl_start_user|main|__libc_start_(main|call_main)\S*|(__)?clone3?|"
+                   r"start_thread)$")
 # Where clone() lies: what returns there has come from the kernel with a thread of its own.
 THREADS = ("clone", "__clone", "clone3", "__clone3")
 ENTRY = 64
+KERNEL_ROOTS = re.compile(r"(entry_\w+|asm_\w+|ret_from_fork\w*)$")
+# From here on a task has no user stack any more, or not yet. What loads a program has asked for
+# some pages of its file before.
+LEAVING = re.compile(r"(do_exit|begin_new_exec|load_elf_binary)(\.|$)")
 JAVA = """
 public class Load {
 	static int fib(int n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
@@ -93,7 +107,7 @@ while True:
     asked = f"psql -q -U postgres -h {folder}/data -p 15432 postgres"
     shell = {
         "xz": "head -c 20000000 /bin/node | xz -T1",
-        "git": f"cd {TOP}; git log -p -n 50 --stat; git status",
+        "git": f"cd {TOP}; git log -p -n 50 --stat; git --no-optional-locks status",
         "gcc": f"cd {folder}; gcc -O2 -c load.c -o load.o",
     }
     commands = {name.partition(",")[0]: [command] for name, command in BUSY.items()}
@@ -109,6 +123,10 @@ while True:
         "redis-server": [["redis-server", "--port", "16379", "--save", ""],
                          ["sh", "-c", "while :; do redis-benchmark -q -p 16379 -P 8; done"]],
     }
+
+
+def is_kernel(module):
+    return "kernel" in module or module.endswith(".ko") or module.startswith(("[bpf", "bpf_prog"))
 
 
 class Files:
@@ -158,8 +176,14 @@ class Files:
                    for begin, end, bias in self.of(path)[1])
 
 
+def is_leaving(kernel):
+    """Do the kernel's @functions, the innermost first, say that there is no user stack?"""
+    return bool(kernel) and bool(KERNEL_ROOTS.match(kernel[-1])) and any(map(LEAVING.match, kernel))
+
+
 class Recording:
-    """What perf script tells: samples by process with their outermost frame, maps, forks."""
+    """What perf script tells: samples by process with their kernel's functions and the outermost
+    frame, maps, forks."""
 
     EVENT = re.compile(r"^.*?\s+(\d+)(?:/(\d+))?\s+(?:\[\d+\]\s+)?[\d.]+:\s+(.*)$")
     MAP = re.compile(r"PERF_RECORD_MMAP2? (-?\d+)/\d+: "
@@ -169,27 +193,33 @@ class Recording:
 
     def __init__(self, data):
         self.maps, self.parent, self.samples = collections.defaultdict(list), {}, []
-        text = subprocess.run(
+        done = subprocess.run(
             ["perf", "script", "-i", data, "--no-inline", "--show-mmap-events",
              "--show-task-events", "-F", "comm,pid,tid,time,event,ip,sym,dso"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
-        text = text.decode(errors="replace")
-        pid, last, is_open = 0, None, False
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        if done.returncode: # at a record that it cannot read: what came before counts
+            print(f"{data.name}: perf script ended with {done.returncode}: "
+                  f"{done.stderr.decode(errors='replace').strip()[-200:]}", file=sys.stderr)
+        text = done.stdout.decode(errors="replace")
+        pid, kernel, last, is_open = 0, [], None, False
         for line in text.splitlines():
             frame = self.FRAME.match(line) if is_open and line[:1] in " \t" else None
+            if frame and is_kernel(frame[3]):
+                kernel.append(frame[2])
+                continue
             if frame:
                 last = (int(frame[1], 16), frame[2], frame[3])
                 continue
             if is_open:
-                self.samples.append((pid, last))
+                self.samples.append((pid, kernel, last))
                 is_open = False
             event = self.EVENT.match(line)
             if event and "PERF_RECORD" in line:
                 self.record(line)
             elif event:
-                pid, last, is_open = int(event[1]), None, True
+                pid, kernel, last, is_open = int(event[1]), [], None, True
         if is_open:
-            self.samples.append((pid, last))
+            self.samples.append((pid, kernel, last))
 
     def record(self, line):
         mapped, forked = self.MAP.search(line), self.FORK.search(line)
@@ -206,8 +236,10 @@ class Recording:
             pid = self.parent[pid]
         return self.maps[pid]
 
-    def is_whole(self, files, pid, last):
-        if not last or "kernel" in last[2] or last[2].endswith(".ko"):
+    def is_whole(self, files, pid, kernel, last):
+        if is_leaving(kernel):
+            return True
+        if not last:
             return False
         if ROOTS.match(last[1]):
             return True
@@ -218,20 +250,40 @@ class Recording:
 
 
 def of_skep(path):
-    """(pid, samples, outermost frame of the process or None)"""
+    """Stacks of processes, as skep has them."""
     for line in path.read_text().splitlines():
         stack = json.loads(line)
         if stack["type"] == "stack" and stack.get("pid"):
-            users = [frame for frame in stack["frames"] if frame.get("kind") != "kernel"]
-            yield stack["pid"], stack["samples"], users[-1] if users else None
+            yield stack
 
 
-def is_whole(files, frame):
-    if not frame:
-        return False
+def halves(stack):
+    """The kernel's functions, frames of user space; the innermost first."""
+    frames = stack["frames"]
+    return ([frame["name"] for frame in frames if frame.get("kind") == "kernel"],
+            [frame for frame in frames if frame.get("kind") != "kernel"])
+
+
+def is_whole(files, stack):
+    kernel, users = halves(stack)
+    if not users:
+        return is_leaving(kernel)
+    frame = users[-1]
     if ROOTS.match(frame["name"]):
         return True
     return "addr" in frame and files.is_begin(frame.get("module", ""), frame["addr"])
+
+
+def words_of(frame):
+    return frame["name"] + (f"+{frame['addr']:#x}" if "addr" in frame else "")
+
+
+def why(stack):
+    """One line: what there is instead of where it began."""
+    kernel, users = halves(stack)
+    reason = words_of(users.pop()) if users and users[-1]["kind"] == "broken" else "no root"
+    user = " < ".join(map(words_of, users[-3:])) + (f" ({len(users)})" if len(users) > 3 else "")
+    return f"{stack['comm']}: {reason}: {user or '-'} | {' < '.join(kernel[:3] + kernel[-3:])}"
 
 
 @contextlib.contextmanager
@@ -272,23 +324,31 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=30)
-    parser.add_argument("--only", default="", help="programs with this in their names")
+    parser.add_argument("--only", default="", help="programs, by commas")
+    parser.add_argument("--why", type=int, default=0, help="so many causes of each that is broken")
     parser.add_argument("--skep", default=BUILD / "skep", help="the program, if not BUILD/skep")
     args = parser.parse_args()
     os.environ["PATH"] += ":/usr/sbin"
     with tempfile.TemporaryDirectory(prefix="skep-stacks-") as top:
         folder = Path(top)
         folder.chmod(0o755)
-        commands = {name: lines for name, lines in loads(folder).items() if args.only in name}
+        commands = loads(folder)
+        unknown = {name for name in args.only.split(",") if name} - set(commands)
+        if unknown:
+            parser.error(f"no such program: {', '.join(unknown)}; there are {', '.join(commands)}")
+        if args.only:
+            commands = {name: commands[name] for name in args.only.split(",") if name}
         gone = [program for program in commands if not is_here(program)]
         commands = {program: lines for program, lines in commands.items() if program not in gone}
         with working(commands) as started:
             time.sleep(4)
             record(folder, args.skep, args.seconds)
-        table(folder, started, list(commands), gone)
+        table(folder, started, list(commands), args.why)
+        for program in gone:
+            print(f"{program}: not here")
 
 
-def table(folder, started, programs, gone):
+def table(folder, started, programs, n_causes):
     files = Files()
     recordings = {name: Recording(folder / name) for name in PERF}
     parents = {pid: parent for it in recordings.values() for pid, parent in it.parent.items()}
@@ -301,16 +361,19 @@ def table(folder, started, programs, gone):
         return started.get(pid)
 
     found = collections.defaultdict(lambda: collections.defaultdict(lambda: [0, 0]))
-    for pid, samples, frame in of_skep(folder / "skep.json"):
-        if program_of(pid):
-            for row in (program_of(pid), "all"):
-                found[row]["skep"][0] += samples * is_whole(files, frame)
-                found[row]["skep"][1] += samples
+    causes = collections.defaultdict(collections.Counter)
+    for stack in of_skep(folder / "skep.json"):
+        program, whole = program_of(stack["pid"]), is_whole(files, stack)
+        if program and not whole:
+            causes[program][why(stack)] += stack["samples"]
+        for row in (program, "all") if program else ():
+            found[row]["skep"][0] += stack["samples"] * whole
+            found[row]["skep"][1] += stack["samples"]
     for side, recording in recordings.items():
-        for pid, last in recording.samples:
+        for pid, kernel, last in recording.samples:
             if program_of(pid):
                 for row in (program_of(pid), "all"):
-                    found[row][side][0] += recording.is_whole(files, pid, last)
+                    found[row][side][0] += recording.is_whole(files, pid, kernel, last)
                     found[row][side][1] += 1
     sides = ("skep", *PERF)
     print(f"{'':14}" + "".join(f"{side:>18}" for side in sides))
@@ -318,8 +381,9 @@ def table(folder, started, programs, gone):
         cells = [f"{whole / n:7.1%} of {n:<5}" if n else "-"
                  for whole, n in (found[row][side] for side in sides)]
         print(f"{row:14}" + "".join(f"{cell:>18}" for cell in cells))
-    for program in gone:
-        print(f"{program}: not here")
+    for program, lines in causes.items():
+        for line, samples in lines.most_common(n_causes):
+            print(f"{program} {samples} {line}")
 
 
 if __name__ == "__main__":

@@ -543,9 +543,9 @@ uint32_t skep_namer_stacks(struct skep_namer *namer, const struct skep_stacks *s
 	struct stack user = {.key = &stacks->user, .is_user = true};
 	struct stack kernel = {.key = &stacks->kernel};
 	bool has_user = stacks->user.stack_id != UINT32_MAX;
+	bool has_none = stacks->wants_user && is_gone(namer, &stacks->user);
 
-	if (stacks->wants_user && !is_gone(namer, &stacks->user) &&
-	    (has_user || !is_kernel_thread(namer, stacks))) {
+	if (stacks->wants_user && !has_none && (has_user || !is_kernel_thread(namer, stacks))) {
 		get(namer, &user);
 		const char *why = why_broken(namer, &user);
 		if (why)
@@ -554,6 +554,8 @@ uint32_t skep_namer_stacks(struct skep_namer *namer, const struct skep_stacks *s
 		node = add_inwards(namer, &user, node);
 	}
 	get(namer, &kernel);
+	if (has_none && !kernel.n && stacks->wants_kernel) /* lost: it cannot be empty */
+		node = add_broken(namer, node, "its stack was not taken");
 	return add_inwards(namer, &kernel, node);
 }
 

@@ -44,7 +44,7 @@ static struct skep_process_node *get(struct skep_usyms *syms, pid_t pid, bool re
 			skep_process_unread(&process, pid);
 		node = put(syms, &process);
 	}
-	node->process.last_use = ++syms->clock;
+	skep_usyms_touch(syms, node);
 	return node;
 }
 

@@ -54,11 +54,33 @@ static struct skep_process_node **bucket_of(struct skep_usyms *syms, pid_t pid)
 	return &syms->buckets[(uint32_t)pid % SKEP_USYMS_BUCKETS];
 }
 
+static void link_newest(struct skep_usyms *syms, struct skep_process_node *node)
+{
+	node->newer = NULL;
+	node->older = syms->newest;
+	*(syms->newest ? &syms->newest->newer : &syms->oldest) = node;
+	syms->newest = node;
+	node->process.last_use = ++syms->clock;
+}
+
+static void unlink_use(struct skep_usyms *syms, struct skep_process_node *node)
+{
+	*(node->older ? &node->older->newer : &syms->oldest) = node->newer;
+	*(node->newer ? &node->newer->older : &syms->newest) = node->older;
+}
+
+void skep_usyms_touch(struct skep_usyms *syms, struct skep_process_node *node)
+{
+	unlink_use(syms, node);
+	link_newest(syms, node);
+}
+
 static void drop(struct skep_usyms *syms, struct skep_process_node **at)
 {
 	struct skep_process_node *node = *at;
 
 	*at = node->next;
+	unlink_use(syms, node);
 	syms->followed_bytes -= node->followed_bytes;
 	skep_process_done(&node->process);
 	free(node);
@@ -67,13 +89,11 @@ static void drop(struct skep_usyms *syms, struct skep_process_node **at)
 
 void skep_usyms_drop_oldest(struct skep_usyms *syms)
 {
-	struct skep_process_node **oldest = NULL;
+	struct skep_process_node **at = bucket_of(syms, syms->oldest->process.pid);
 
-	for (size_t i = 0; i < SKEP_USYMS_BUCKETS; i++)
-		for (struct skep_process_node **at = &syms->buckets[i]; *at; at = &(*at)->next)
-			if (!oldest || (*at)->process.last_use < (*oldest)->process.last_use)
-				oldest = at;
-	drop(syms, oldest);
+	while (*at != syms->oldest)
+		at = &(*at)->next;
+	drop(syms, at);
 }
 
 /* Of those that are not there their number tells: what comes under it later is another. */
@@ -112,7 +132,7 @@ struct skep_process_node *skep_usyms_put_process(struct skep_usyms *syms,
 		skep_usyms_drop_oldest(syms);
 	node = skep_xcalloc(1, sizeof(*node));
 	node->process = *process;
-	node->process.last_use = ++syms->clock;
+	link_newest(syms, node);
 	node->next = *bucket;
 	*bucket = node;
 	syms->n_processes++;
@@ -144,13 +164,13 @@ struct skep_process_node *skep_usyms_find_process(struct skep_usyms *syms, pid_t
 static struct skep_process *get_process(struct skep_usyms *syms, pid_t pid)
 {
 	struct skep_process_node *node = skep_usyms_find_process(syms, pid);
-	struct skep_process *process = node ? &node->process : add_process(syms, pid);
 
-	if (node && !syms->followed && skep_process_check(process))
-		pin_files(syms, process);
-	if (process)
-		process->last_use = ++syms->clock;
-	return process;
+	if (!node)
+		return add_process(syms, pid);
+	if (!syms->followed && skep_process_check(&node->process))
+		pin_files(syms, &node->process);
+	skep_usyms_touch(syms, node);
+	return &node->process;
 }
 
 void skep_usyms_note_process(struct skep_usyms *syms, pid_t pid)

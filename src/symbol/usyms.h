@@ -8,14 +8,15 @@
 #include "symbol/names.h"
 #include "symbol/process.h"
 
-#define SKEP_USYMS_MAX_PROCESSES 4096
+#define SKEP_USYMS_MAX_PROCESSES 32768        /* a shell's loop starts a thousand each second */
 #define SKEP_USYMS_MAX_FOLLOWED  (64UL << 20) /* bytes of mappings that were followed */
 #define SKEP_USYMS_BUCKETS       1024
 
 struct skep_process_node {
 	struct skep_process process;
-	size_t followed_bytes;          /* of its mappings, as counted in skep_usyms */
-	struct skep_process_node *next; /* in its bucket */
+	size_t followed_bytes;                   /* of its mappings, as counted in skep_usyms */
+	struct skep_process_node *next;          /* in its bucket */
+	struct skep_process_node *older, *newer; /* by their last use */
 };
 
 struct skep_usyms {
@@ -25,6 +26,7 @@ struct skep_usyms {
 	struct skep_files files;
 	struct skep_lines *lines; /* owned; NULL: they are not wanted */
 	struct skep_process_node *buckets[SKEP_USYMS_BUCKETS]; /* owned chains, by pid */
+	struct skep_process_node *oldest, *newest;
 	size_t n_processes, followed_bytes;
 	int process_err;     /* of reading the last process that was not known; 0 */
 	uint64_t n_dropped;  /* processes and mappings that there was no room for */
@@ -36,6 +38,8 @@ struct skep_process_node *skep_usyms_find_process(struct skep_usyms *syms, pid_t
 /** Remember @process, which is taken over, in place of the least recently used if need be. */
 struct skep_process_node *skep_usyms_put_process(struct skep_usyms *syms,
 						 const struct skep_process *process);
+/** It is used now. */
+void skep_usyms_touch(struct skep_usyms *syms, struct skep_process_node *node);
 /** Forget the least recently used; there must be one. */
 void skep_usyms_drop_oldest(struct skep_usyms *syms);
 

@@ -6,16 +6,21 @@
  * a later one from another CPU, the last millisecond waits for the next step.
  *
  * Processes that were there before are read from /proc a few at a time, between
- * the steps: starting a script is not to wait for that.
+ * the steps: starting a script is not to wait for that. The youngest come first,
+ * as those end first.
  */
 #include <skep/symbol.h>
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/fd.h"
+#include "base/vec.h"
 #include "linux/perfring.h"
 #include "symbol/usyms.h"
 #include "symbol/watch.h"
@@ -28,7 +33,7 @@
 struct skep_watch {
 	struct skep_usyms *syms; /* borrowed */
 	struct skep_perfrings *rings;
-	DIR *proc; /* owned; NULL: all processes were seen */
+	SKEP_VEC(pid_t) unseen; /* the youngest last */
 	pid_t only;
 };
 
@@ -58,6 +63,35 @@ static void on_record(void *ctx, const struct skep_perf_record *record)
 
 /* --- The watch ------------------------------------------------------------------------------- */
 
+/* Those whose numbers were given in this turn, which has come to @last, or in the one before. */
+static void list_processes(struct skep_watch *watch, pid_t last, bool in_this_turn)
+{
+	const struct dirent *entry;
+	DIR *proc = opendir("/proc");
+
+	while (proc && (entry = readdir(proc))) {
+		char *end;
+		long pid = strtol(entry->d_name, &end, 10);
+		if (!*end && pid > 0 && (pid <= last) == in_this_turn)
+			skep_vec_push(&watch->unseen, (pid_t)pid);
+	}
+	if (proc)
+		closedir(proc);
+}
+
+/* Numbers rise, and begin anew at the end: the one given last is that of the youngest. */
+static void list_all(struct skep_watch *watch)
+{
+	_cleanup_buf_ struct skep_buf text = {0};
+	const char *at = NULL;
+
+	if (!skep_file_read("/proc/loadavg", 256, &text))
+		at = strrchr(text.data, ' ');
+	pid_t last = at ? (pid_t)strtol(at, NULL, 10) : INT_MAX;
+	list_processes(watch, last, false);
+	list_processes(watch, last, true);
+}
+
 int skep_watch_open(struct skep_usyms *syms, pid_t only, struct skep_watch **ret)
 {
 	struct skep_perfrings *rings;
@@ -68,19 +102,12 @@ int skep_watch_open(struct skep_usyms *syms, pid_t only, struct skep_watch **ret
 	struct skep_watch *watch = skep_xcalloc(1, sizeof(*watch));
 	*watch = (struct skep_watch){.syms = syms, .rings = rings, .only = only};
 	if (!only)
-		watch->proc = opendir("/proc");
+		list_all(watch);
 	else
 		skep_usyms_note_process(syms, only);
 	syms->followed = true;
 	*ret = watch;
 	return 0;
-}
-
-static void close_proc(struct skep_watch *watch)
-{
-	if (watch->proc)
-		closedir(watch->proc);
-	watch->proc = NULL;
 }
 
 void skep_watch_free(struct skep_watch *watch)
@@ -89,7 +116,7 @@ void skep_watch_free(struct skep_watch *watch)
 		return;
 	watch->syms->followed = false;
 	skep_perfrings_free(watch->rings);
-	close_proc(watch);
+	skep_vec_done(&watch->unseen);
 	free(watch);
 }
 
@@ -100,21 +127,8 @@ int skep_watch_fd(const struct skep_watch *watch)
 
 static void see_some(struct skep_watch *watch)
 {
-	const struct dirent *entry;
-
-	for (int i = 0; watch->proc && i < SIGHTS_A_STEP;) {
-		entry = readdir(watch->proc);
-		if (!entry) {
-			close_proc(watch);
-			return;
-		}
-		char *end;
-		long pid = strtol(entry->d_name, &end, 10);
-		if (*end || pid <= 0)
-			continue;
-		skep_usyms_on_sight(watch->syms, (pid_t)pid);
-		i++;
-	}
+	for (int i = 0; i < SIGHTS_A_STEP && watch->unseen.len; i++)
+		skep_usyms_on_sight(watch->syms, watch->unseen.data[--watch->unseen.len]);
 }
 
 bool skep_watch_step(struct skep_watch *watch)
@@ -123,7 +137,7 @@ bool skep_watch_step(struct skep_watch *watch)
 		return false;
 	skep_perfrings_consume(watch->rings, skep_clock_ns() - SETTLE_NS, on_record, watch);
 	see_some(watch);
-	return watch->proc;
+	return watch->unseen.len;
 }
 
 void skep_watch_finish(struct skep_watch *watch)

@@ -113,6 +113,8 @@ enum skep_loss {
 	SKEP_LOSS_CNT
 };
 
+#define SKEP_TRACE_STACKS_CNT 16384 /* places of each of `stacks` */
+
 struct skep_trace_program {
 	struct skep_object object;
 	struct skep_types types;
@@ -130,6 +132,7 @@ struct skep_trace_program {
 	uint32_t ring, ring_control; /* control: second chance of exit, clear, zero and print(@) */
 	uint32_t ring_bytes, ring_control_bytes; /* powers of two; of perf buffers, all CPUs' */
 	uint32_t globals, cpu_globals, stacks[2 /* kernel, user */];
+	uint32_t spilled[2]; /* their stacks whose place was taken, numbered on behind them */
 	uint32_t stack_depth[2];
 	bool unwinds; /* user stacks are walked by call frame information, with these maps */
 	struct skep_unwind_walk_maps unwind;

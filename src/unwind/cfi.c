@@ -107,10 +107,11 @@ struct walk {
 
 const struct skep_cfi_machine *skep_cfi_machine(uint16_t elf_machine)
 {
-	static const struct skep_cfi_machine x86_64 = {.sp = 7, .fp = 6, .ra = 16},
+	static const struct skep_cfi_machine x86_64 = {.sp = 7, .fp = 6, .ra = 16, .base = 3},
 					     aarch64 = {.sp = 31,
 							.fp = 29,
 							.ra = 30,
+							.base = UINT8_MAX,
 							.ra_in_register = true};
 
 	switch (elf_machine) {
@@ -219,6 +220,15 @@ static int advance(struct walk *walk, uint64_t addr)
 
 /* --- Instructions ---------------------------------------------------------------------- */
 
+static uint8_t base_place(enum skep_cfi_place place, int64_t off)
+{
+	if (place == SKEP_CFI_SAME)
+		return 0;
+	return place == SKEP_CFI_AT_CFA && off < 0 && off >= -8 * SKEP_CFI_BASE_MOST && off % 8 == 0
+		       ? (uint8_t)(-off / 8)
+		       : SKEP_CFI_BASE_LOST;
+}
+
 static void set_place(struct walk *walk, uint64_t reg, enum skep_cfi_place place, int64_t off)
 {
 	const struct skep_cfi_machine *machine = walk->section->machine;
@@ -232,6 +242,8 @@ static void set_place(struct walk *walk, uint64_t reg, enum skep_cfi_place place
 	} else if (reg == machine->ra) {
 		row->ra = place;
 		row->ra_off = (int32_t)off;
+	} else if (reg == machine->base) {
+		row->base = base_place(place, off);
 	}
 }
 
@@ -244,6 +256,8 @@ static void restore(struct walk *walk, uint64_t reg)
 		set_place(walk, reg, row->fp, row->fp_off);
 	else if (reg == machine->ra)
 		set_place(walk, reg, row->ra, row->ra_off);
+	else if (reg == machine->base)
+		walk->rules.row.base = row->base;
 }
 
 static void set_cfa(struct walk *walk, uint64_t reg, int64_t off)

@@ -10,8 +10,9 @@
  * address") is the stack pointer before the call; everything else lies relative
  * to it.
  *
- * Only what leads up the stack is kept: the CFA, the return address and the
- * frame pointer. Expressions are not run here; those that real programs have
+ * Only what leads up the stack is kept: the CFA, the return address, the frame
+ * pointer, and on x86-64 rbx, by which the loader finds the frame of its trampoline,
+ * whose size depends on the processor. Expressions are not run here; those that real programs have
  * are recognised, each as a kind of its own.
  *
  * Source: DWARF 5 §6.4; Linux Standard Base, .eh_frame; psABI of x86-64 and AArch64.
@@ -55,12 +56,15 @@ struct skep_cfi_row {
 	uint64_t addr; /* holds from here to the next row's */
 	uint8_t cfa, cfa_reg;
 	uint8_t fp, ra; /* enum skep_cfi_place */
+	uint8_t base;   /* rbx lies so many words below the CFA; 0: it is unchanged */
 	int32_t cfa_off, cfa_add, fp_off, ra_off;
 };
+#define SKEP_CFI_BASE_MOST 8  /* words below a CFA, which are read at once */
+#define SKEP_CFI_BASE_LOST 15 /* it is anywhere else */
 
 /** A machine's numbers of registers in DWARF. */
 struct skep_cfi_machine {
-	uint8_t sp, fp, ra;
+	uint8_t sp, fp, ra, base;
 	bool ra_in_register; /* calls leave it in a register, not on the stack */
 };
 /** By ELF's number of the machine; NULL: none that we read. */

@@ -39,6 +39,15 @@ void skep_emit_end_if(const struct emit_func *at, enum skep_ir_cond cond, uint32
 	skep_ir_at(at->f, on);
 }
 
+void skep_emit_go_if(const struct emit_func *at, enum skep_ir_cond cond, uint32_t a,
+		     struct skep_opnd b, uint32_t out)
+{
+	uint32_t on = skep_ir_block(at->f);
+
+	skep_ir_branch(at->f, cond, R(a), b, on, out);
+	skep_ir_at(at->f, on);
+}
+
 void skep_emit_leave_if(const struct emit_func *at, uint32_t ended)
 {
 	uint32_t over = skep_ir_block(at->f), on = skep_ir_block(at->f);

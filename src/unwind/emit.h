@@ -24,7 +24,16 @@
 #include "unwind/walk.h"
 
 /* Where the kernel's struct pt_regs has registers on x86-64, in words. */
-enum { PT_RBP = 4, PT_RIP = 16, PT_CS = 17, PT_RSP = 19, PT_WORDS = 21 };
+enum {
+	PT_RBP = 4,
+	PT_RBX = 5,
+	PT_RAX = 10,
+	PT_ORIG = 15,
+	PT_RIP = 16,
+	PT_CS = 17,
+	PT_RSP = 19,
+	PT_WORDS = 21
+};
 
 #define BELOW_BYTES 64 /* below a CFA are read at once: that is where registers are saved */
 #define PCS_MASK    SKEP_UNWIND_FRAMES_MOST
@@ -60,8 +69,8 @@ struct walk {
 	uint64_t back; /* from a return address to the call: 1; 0 where pc was interrupted */
 	uint64_t cfa;
 	uint64_t hash;
-	uint64_t
-		guessed; /* frames before a frame pointer was followed for want of a rule; 0: none */
+	uint64_t guessed;    /* frames before one was left for want of a rule; 0: all had one */
+	uint64_t by_pointer; /* a frame pointer was followed then */
 	uint64_t start, n_bytes, bias; /* the mapping that was found last, */
 	uint32_t file, number;         /* as in struct skep_unwind_mapping */
 	uint32_t first, n;             /* the process's mappings */
@@ -71,6 +80,9 @@ struct walk {
 	struct skep_unwind_asked asked;
 	uint64_t one; /* first value of an entry of `asked` */
 	uint64_t below[BELOW_BYTES / 8];
+	uint64_t base;      /* rbx: behind `below`, see take_base(); 0: not known, */
+	uint64_t zero;      /* as here */
+	uint64_t room[6];   /* so that a masked index stays inside */
 	uint64_t mm, entry; /* the kernel's: of the process; where in its tree of mappings, */
 	uint64_t node[SKEP_UNWIND_NODE_BYTES / 8]; /* and what was read there: see emit_vma.c */
 	struct skep_unwind_code_key code;          /* which file is mapped, */
@@ -86,11 +98,16 @@ _Static_assert(offsetof(struct walk, unused) ==
 	       "what is behind the last frame");
 _Static_assert((PCS_MASK & (PCS_MASK + 1)) == 0, "one less than a power of two");
 
+_Static_assert(BELOW_BYTES / 8 == SKEP_CFI_BASE_MOST, "all that rules tell of it");
+_Static_assert(offsetof(struct walk, mm) == offsetof(struct walk, below) + 8 * 16,
+	       "that four bits can say");
+
 /** What the subprograms are made for. */
 struct emit {
 	struct skep_ir_func *prog; /* whose they are */
 	const struct skep_unwind_walk_maps *maps;
 	struct skep_unwind_counter lost;
+	struct skep_ir_func *mapping; /* skep_emit_mapping(), which is large and called from two */
 };
 
 /** A subprogram that is being written. */
@@ -112,6 +129,9 @@ void skep_emit_end(const struct emit_func *at, enum skep_unwind_end why);
 /** The same where the condition holds; go on where it does not. */
 void skep_emit_end_if(const struct emit_func *at, enum skep_ir_cond cond, uint32_t a,
 		      struct skep_opnd b, enum skep_unwind_end why);
+/** Go on where the condition holds; else to block @out. */
+void skep_emit_go_if(const struct emit_func *at, enum skep_ir_cond cond, uint32_t a,
+		     struct skep_opnd b, uint32_t out);
 /** Leave the function, as one that it called said that the walk has ended. */
 void skep_emit_leave_if(const struct emit_func *at, uint32_t ended);
 /** Element number @index, which may be any number, of an array of @cnt (a power of two). */
@@ -135,6 +155,11 @@ uint32_t skep_emit_element(const struct emit_func *at, struct emit_array array, 
 		(at)->f,                                                                           \
 		R(skep_ir_load((at)->f, 4, R(rule), offsetof(struct skep_unwind_rule, field))), 4, \
 		true)
+#define RULE_FP_OFF(at, rule)                                                                      \
+	skep_ir_extend(                                                                            \
+		(at)->f,                                                                           \
+		R(skep_ir_load((at)->f, 2, R(rule), offsetof(struct skep_unwind_rule, fp_off))),   \
+		2, true)
 #define CALL(at, callee, ...)                                                                      \
 	skep_ir_call_func((at)->f, (callee),                                                       \
 			  sizeof((struct skep_opnd[]){R((at)->w), __VA_ARGS__}) /                  \

@@ -387,6 +387,7 @@ struct skep_ir_func *skep_emit_code_frame(const struct emit *e)
 {
 	struct emit_func at = skep_emit_begin(e, "unwind_code_frame", 1);
 
+	PUT(&at, base, I(0));
 	if (e->maps->interp.thread_pointer_off)
 		leave_by_hotspot(&at);
 	leave_by_pointer(&at);

@@ -36,7 +36,7 @@ static uint32_t find_file(const struct emit_func *at, uint32_t addr)
 
 	skep_ir_branch(at->f, SKEP_IR_UGE, R(off), R(GET(at, n_bytes)), other, on);
 	skep_ir_at(at->f, other);
-	CALL(at, skep_emit_mapping(at->e), R(addr));
+	CALL(at, at->e->mapping, R(addr));
 	skep_ir_jump(at->f, on);
 	skep_ir_at(at->f, on);
 	return GET(at, file);
@@ -128,7 +128,7 @@ static void take_fp(const struct emit_func *at, uint32_t rule, uint32_t apart, u
 
 	skep_ir_branch(at->f, SKEP_IR_EQ, R(place), I(SKEP_CFI_SAME), done, saved);
 	skep_ir_at(at->f, saved);
-	off = skep_emit_alu(at, SKEP_IR_ADD, RULE_NUMBER(at, rule, fp_off), I(BELOW_BYTES));
+	off = skep_emit_alu(at, SKEP_IR_ADD, RULE_FP_OFF(at, rule), I(BELOW_BYTES));
 	other = skep_emit_alu(at, SKEP_IR_XOR, place, I(SKEP_CFI_AT_CFA));
 	off = skep_emit_alu(at, SKEP_IR_OR, off, R(skep_emit_alu(at, SKEP_IR_SHL, other, I(32))));
 	skep_ir_branch(at->f, SKEP_IR_ULE, R(off), I(BELOW_BYTES - 8), here, apart);
@@ -152,6 +152,19 @@ static void read_saved(const struct emit_func *at, uint32_t rule, uint32_t cfa)
 	skep_emit_leave_if(at, CALL(at, skep_emit_apart(at->e), R(rule), R(cfa)));
 	skep_ir_jump(at->f, done);
 	skep_ir_at(at->f, done);
+}
+
+/* What rbx was in the caller: one of the words that were read, or what is behind them, which is
+ * rbx itself where it is unchanged, and 0 where it is lost. That takes no branch. */
+static void take_base(const struct emit_func *at, uint32_t rule)
+{
+	uint32_t place =
+		skep_ir_alu(at->f, SKEP_IR_SUB, I(BELOW_BYTES / 8), R(RULE_KIND(at, rule, base)));
+	uint32_t inside = skep_emit_alu(at, SKEP_IR_AND, place, I(15));
+	uint32_t off = skep_emit_alu(at, SKEP_IR_SHL, inside, I(3));
+	uint32_t from = skep_emit_alu(at, SKEP_IR_ADD, at->w, R(off));
+
+	PUT(at, base, R(skep_ir_load(at->f, 8, R(from), FIELD(at, below))));
 }
 
 /* To the caller. A frame that does not lie above this one would lead in circles. */
@@ -179,6 +192,7 @@ struct skep_ir_func *skep_emit_frame(const struct emit *e)
 	leave_odd(&at, rule);
 	cfa = find_cfa(&at, rule, index);
 	read_saved(&at, rule, cfa);
+	take_base(&at, rule);
 	leave(&at, cfa);
 	return at.f;
 }

@@ -3,13 +3,15 @@
  * register or in memory, registers saved far from it, and ends.
  */
 #include <linux/bpf.h>
+#include <sys/syscall.h>
 
 #include "unwind/emit.h"
 
 /* Where the kernel's struct ucontext has registers, from a signal frame's stack pointer. */
-#define SIGNAL_FP 120
-#define SIGNAL_SP 160
-#define SIGNAL_PC 168
+#define SIGNAL_FP   120
+#define SIGNAL_BASE 128
+#define SIGNAL_SP   160
+#define SIGNAL_PC   168
 
 /* By DWARF's numbers of registers: where struct pt_regs has them, in words that four bits can
  * say. That of rsp cannot be, and is not asked for: a CFA by it is of another kind. */
@@ -90,11 +92,14 @@ struct skep_ir_func *skep_emit_missing(const struct emit *e)
 
 /* --- No return address below the CFA ---------------------------------------------------------- */
 
-/* The innermost frame's register number @number: those of other frames are not known. */
+/* The innermost frame's register number @number: of those of other frames only one is known. */
 static uint32_t register_of(const struct emit_func *at, uint32_t number, uint32_t index)
 {
+	uint32_t base = skep_ir_block(at->f), done = skep_ir_block(at->f);
+	uint32_t value = skep_ir_var(at->f);
 	uint64_t places = 0;
 
+	if_kind(at, number, SKEP_UNWIND_REG_BASE, base);
 	for (size_t i = 0; i < REGISTERS_CNT; i++)
 		places |= (uint64_t)in_pt_regs[i] << 4 * i;
 	skep_emit_end_if(at, SKEP_IR_NE, index, I(0), SKEP_UNWIND_REGISTER);
@@ -103,8 +108,15 @@ static uint32_t register_of(const struct emit_func *at, uint32_t number, uint32_
 	uint32_t place = skep_ir_alu(at->f, SKEP_IR_SHR, I((int64_t)places), R(shift));
 	place = skep_emit_alu(at, SKEP_IR_AND, place, I(REGISTERS_CNT - 1));
 	uint32_t off = skep_emit_alu(at, SKEP_IR_SHL, place, I(3));
-	return skep_ir_load(at->f, 8, R(skep_emit_alu(at, SKEP_IR_ADD, at->w, R(off))),
-			    FIELD(at, regs));
+	uint32_t from = skep_emit_alu(at, SKEP_IR_ADD, at->w, R(off));
+	skep_ir_set(at->f, value, R(skep_ir_load(at->f, 8, R(from), FIELD(at, regs))));
+	skep_ir_jump(at->f, done);
+	skep_ir_at(at->f, base);
+	skep_ir_set(at->f, value, R(GET(at, base)));
+	skep_emit_end_if(at, SKEP_IR_EQ, value, I(0), SKEP_UNWIND_REGISTER);
+	skep_ir_jump(at->f, done);
+	skep_ir_at(at->f, done);
+	return value;
 }
 
 /* All registers of what a signal interrupted. */
@@ -116,6 +128,7 @@ static void leave_signal(const struct emit_func *at)
 	skep_emit_end_if(at, SKEP_IR_NE, failed, I(0), SKEP_UNWIND_UNREADABLE);
 	pc = GET(at, below[(SIGNAL_PC - SIGNAL_FP) / 8]);
 	PUT(at, fp, R(GET(at, below[0])));
+	PUT(at, base, R(GET(at, below[(SIGNAL_BASE - SIGNAL_FP) / 8])));
 	PUT(at, sp, R(GET(at, below[(SIGNAL_SP - SIGNAL_FP) / 8])));
 	PUT(at, pc, R(pc));
 	PUT(at, back, I(0));
@@ -123,10 +136,91 @@ static void leave_signal(const struct emit_func *at)
 	skep_ir_exit(at->f, I(0));
 }
 
+static uint32_t rule_at(const struct emit_func *at, uint32_t addr)
+{
+	struct emit_array rules = {at->e->maps->of[SKEP_UNWIND_MAP_RULES], at->e->maps->sizes.rules,
+				   sizeof(struct skep_unwind_rule)};
+
+	return skep_emit_element(at, rules, skep_emit_rule(at, addr));
+}
+
+/* Leave an interrupted frame of code that is not described by a return address into code that is.
+ * Small functions, as those that begin and end a program, have nothing else, or one word below it:
+ * by the psABI it lies 8 above a multiple of 16. In line: the calls from here on are as many as
+ * may be nested. */
+static void leave_bare(const struct emit_func *at)
+{
+	uint32_t slot = skep_emit_alu(at, SKEP_IR_OR, GET(at, sp), I(8)), pc, call;
+	uint32_t none = skep_ir_block(at->f);
+
+	skep_emit_go_if(at, SKEP_IR_EQ, GET(at, back), I(0), none);
+	skep_emit_go_if(at, SKEP_IR_EQ, skep_emit_read(at, ADDRESS(at, below), 8, slot), I(0),
+			none);
+	pc = GET(at, below[0]);
+	call = skep_emit_alu(at, SKEP_IR_SUB, pc, I(1));
+	CALL(at, at->e->mapping, R(call));
+	skep_emit_go_if(at, SKEP_IR_UGE, GET(at, file), I(SKEP_UNWIND_FILE_FIRST), none);
+	skep_emit_go_if(at, SKEP_IR_NE, RULE_KIND(at, rule_at(at, call), cfa), I(SKEP_CFA_NONE),
+			none);
+	PUT(at, sp, R(skep_emit_alu(at, SKEP_IR_ADD, slot, I(8))));
+	PUT(at, pc, R(pc));
+	PUT(at, back, I(1));
+	skep_ir_exit(at->f, I(0));
+	skep_ir_at(at->f, none);
+	PUT(at, n_bytes, I(0)); /* of the mapping: another one may have been looked up */
+}
+
 /* As if code that is not described had a frame pointer; where a thread begins, that is 0. */
-static void guess(const struct emit_func *at)
+static void guess_pointer(const struct emit_func *at)
 {
 	uint32_t cfa = skep_emit_alu(at, SKEP_IR_ADD, GET(at, fp), I(16)), failed, pc;
+
+	PUT(at, by_pointer, I(1));
+	skep_emit_end_if(at, SKEP_IR_EQ, GET(at, fp), I(0), SKEP_UNWIND_ROOT);
+	skep_emit_end_if(at, SKEP_IR_ULE, cfa, R(GET(at, sp)), SKEP_UNWIND_NO_RULE);
+	failed = skep_emit_read(at, ADDRESS(at, below), 16, GET(at, fp));
+	skep_emit_end_if(at, SKEP_IR_NE, failed, I(0), SKEP_UNWIND_NO_RULE);
+	pc = GET(at, below[1]);
+	PUT(at, fp, R(GET(at, below[0])));
+	PUT(at, base, I(0));
+	PUT(at, sp, R(cfa));
+	PUT(at, pc, R(pc));
+	PUT(at, back, I(1));
+	skep_emit_end_if(at, SKEP_IR_EQ, pc, I(0), SKEP_UNWIND_ROOT);
+	skep_ir_exit(at->f, I(0));
+}
+
+/* What returns from a signal ends in a call to the kernel: behind that nothing is described. */
+static void go_if_behind_signal(const struct emit_func *at, uint32_t signal)
+{
+	uint32_t before = skep_emit_alu(at, SKEP_IR_SUB, GET(at, pc), I(1));
+	uint32_t other = skep_ir_block(at->f);
+
+	skep_emit_go_if(at, SKEP_IR_EQ, GET(at, back), I(0), other);
+	if_kind(at, RULE_KIND(at, rule_at(at, before), cfa), SKEP_CFA_SIGNAL, signal);
+	skep_ir_jump(at->f, other);
+	skep_ir_at(at->f, other);
+}
+
+/* A thread that has not run yet is behind the call to the kernel that made it, which returns 0 to
+ * nobody else. With a stack of its own it begins there; without, what called is described. */
+static void end_if_new(const struct emit_func *at)
+{
+	uint32_t made = skep_ir_block(at->f), other = skep_ir_block(at->f);
+	uint32_t call = GET(at, regs[PT_ORIG]);
+
+	skep_emit_go_if(at, SKEP_IR_EQ, GET(at, stack.n), I(1), other);
+	skep_emit_go_if(at, SKEP_IR_EQ, GET(at, regs[PT_RAX]), I(0), other);
+	if_kind(at, call, SYS_clone, made);
+	if_kind(at, call, SYS_clone3, made);
+	skep_ir_jump(at->f, other);
+	skep_ir_at(at->f, made);
+	skep_emit_end(at, SKEP_UNWIND_ROOT);
+	skep_ir_at(at->f, other);
+}
+
+static void guess(const struct emit_func *at)
+{
 	uint32_t first = skep_ir_block(at->f), go = skep_ir_block(at->f);
 
 	skep_ir_branch(at->f, SKEP_IR_EQ, R(GET(at, guessed)), I(0), first, go);
@@ -134,17 +228,8 @@ static void guess(const struct emit_func *at)
 	PUT(at, guessed, R(GET(at, stack.n)));
 	skep_ir_jump(at->f, go);
 	skep_ir_at(at->f, go);
-	skep_emit_end_if(at, SKEP_IR_EQ, GET(at, fp), I(0), SKEP_UNWIND_ROOT);
-	skep_emit_end_if(at, SKEP_IR_ULE, cfa, R(GET(at, sp)), SKEP_UNWIND_NO_RULE);
-	failed = skep_emit_read(at, ADDRESS(at, below), 16, GET(at, fp));
-	skep_emit_end_if(at, SKEP_IR_NE, failed, I(0), SKEP_UNWIND_NO_RULE);
-	pc = GET(at, below[1]);
-	PUT(at, fp, R(GET(at, below[0])));
-	PUT(at, sp, R(cfa));
-	PUT(at, pc, R(pc));
-	PUT(at, back, I(1));
-	skep_emit_end_if(at, SKEP_IR_EQ, pc, I(0), SKEP_UNWIND_ROOT);
-	skep_ir_exit(at->f, I(0));
+	leave_bare(at);
+	guess_pointer(at);
 }
 
 /* The return address is in a register, and the stack may be as high as the caller's. */
@@ -176,10 +261,12 @@ struct skep_ir_func *skep_emit_odd(const struct emit *e)
 	skep_emit_end_if(&at, SKEP_IR_EQ, RULE_KIND(&at, rule, ra), I(SKEP_CFI_UNDEFINED),
 			 SKEP_UNWIND_ROOT);
 	skep_emit_end(&at, SKEP_UNWIND_EXPRESSION);
+	skep_ir_at(at.f, none);
+	go_if_behind_signal(&at, signal);
+	end_if_new(&at);
+	guess(&at);
 	skep_ir_at(at.f, signal);
 	leave_signal(&at);
-	skep_ir_at(at.f, none);
-	guess(&at);
 	skep_ir_at(at.f, in_reg);
 	leave_by_register(&at, rule);
 	return at.f;
@@ -292,7 +379,7 @@ struct skep_ir_func *skep_emit_apart(const struct emit *e)
 	if_kind(&at, place, SKEP_CFI_AT_SP, saved);
 	skep_ir_exit(at.f, I(0));
 	skep_ir_at(at.f, saved);
-	uint32_t off = RULE_NUMBER(&at, rule, fp_off);
+	uint32_t off = RULE_FP_OFF(&at, rule);
 	read_or_end(&at, ADDRESS(&at, fp), skep_emit_alu(&at, SKEP_IR_ADD, base, R(off)));
 	skep_ir_exit(at.f, I(0));
 	return at.f;

@@ -50,16 +50,6 @@ static uint32_t plus(const struct emit_func *at, uint32_t base, uint32_t off)
 	return skep_emit_alu(at, SKEP_IR_ADD, base, I(off));
 }
 
-/* Go on where the condition holds; else to @out. */
-static void go_if(const struct emit_func *at, enum skep_ir_cond cond, uint32_t a,
-		  struct skep_opnd b, uint32_t out)
-{
-	uint32_t on = skep_ir_block(at->f);
-
-	skep_ir_branch(at->f, cond, R(a), b, on, out);
-	skep_ir_at(at->f, on);
-}
-
 /* --- One step down the tree ------------------------------------------------------------------- */
 
 /* Which slot has the address: how many pivots are below it. Without a branch, as elsewhere: one
@@ -92,10 +82,10 @@ static struct skep_ir_func *emit_node(const struct emit *e)
 
 	kind = skep_emit_alu(&at, SKEP_IR_SHR, entry, I(KIND_SHIFT));
 	kind = skep_emit_alu(&at, SKEP_IR_AND, kind, I(KIND_MASK));
-	go_if(&at, SKEP_IR_EQ,
-	      read_kernel(&at, ADDRESS(&at, node), SKEP_UNWIND_NODE_BYTES,
-			  skep_emit_alu(&at, SKEP_IR_AND, entry, I(~NODE_MASK))),
-	      I(0), failed);
+	skep_emit_go_if(&at, SKEP_IR_EQ,
+			read_kernel(&at, ADDRESS(&at, node), SKEP_UNWIND_NODE_BYTES,
+				    skep_emit_alu(&at, SKEP_IR_AND, entry, I(~NODE_MASK))),
+			I(0), failed);
 	is_gaps = skep_emit_alu(&at, SKEP_IR_XOR, kind, I(KIND_GAPS));
 	is_gaps = sign_of(&at, skep_emit_alu(&at, SKEP_IR_SUB, is_gaps, I(1)));
 	slot = find_slot(&at, addr, is_gaps);
@@ -119,14 +109,15 @@ static void read_root(const struct emit_func *at, uint32_t none)
 	const struct skep_unwind_mm *mm = &at->e->maps->mm;
 	uint32_t task = skep_ir_call(at->f, BPF_FUNC_get_current_task_btf, 0, NULL);
 
-	go_if(at, SKEP_IR_EQ, read_kernel(at, ADDRESS(at, mm), 8, plus(at, task, mm->task_mm)),
-	      I(0), none);
-	go_if(at, SKEP_IR_NE, GET(at, mm), I(0), none);
-	go_if(at, SKEP_IR_EQ,
-	      read_kernel(at, ADDRESS(at, entry), 8, plus(at, GET(at, mm), mm->mm_root)), I(0),
-	      none);
-	go_if(at, SKEP_IR_EQ, skep_emit_alu(at, SKEP_IR_AND, GET(at, entry), I(IS_NODE)),
-	      I(IS_NODE_IS), none);
+	skep_emit_go_if(at, SKEP_IR_EQ,
+			read_kernel(at, ADDRESS(at, mm), 8, plus(at, task, mm->task_mm)), I(0),
+			none);
+	skep_emit_go_if(at, SKEP_IR_NE, GET(at, mm), I(0), none);
+	skep_emit_go_if(at, SKEP_IR_EQ,
+			read_kernel(at, ADDRESS(at, entry), 8, plus(at, GET(at, mm), mm->mm_root)),
+			I(0), none);
+	skep_emit_go_if(at, SKEP_IR_EQ, skep_emit_alu(at, SKEP_IR_AND, GET(at, entry), I(IS_NODE)),
+			I(IS_NODE_IS), none);
 }
 
 static uint32_t vma_word(const struct emit_func *at, uint32_t off)
@@ -134,30 +125,39 @@ static uint32_t vma_word(const struct emit_func *at, uint32_t off)
 	return skep_ir_load(at->f, 8, R(at->w), FIELD(at, node) + (int32_t)off);
 }
 
-/* (walk, address): reads the mapping that has it to `node`. 1: there is one. */
+/* Read the mapping that has the address to `node`, and go on; else to @none. In line, as calls may
+ * be nested no deeper than from here on they are. */
+static void read_vma(const struct emit_func *at, uint32_t addr, uint32_t none)
+{
+	const struct skep_unwind_mm *mm = &at->e->maps->mm;
+	struct skep_ir_func *node = emit_node(at->e);
+	uint32_t leaf = skep_ir_block(at->f), start, size;
+
+	read_root(at, none);
+	for (int i = 0; i < LEVELS; i++) {
+		uint32_t down = skep_ir_block(at->f);
+		skep_ir_branch(at->f, SKEP_IR_NE, R(CALL(at, node, R(addr))), I(0), leaf, down);
+		skep_ir_at(at->f, down);
+	}
+	skep_ir_jump(at->f, none);
+	skep_ir_at(at->f, leaf);
+	skep_emit_go_if(at, SKEP_IR_NE, GET(at, entry), I(0), none);
+	skep_emit_go_if(at, SKEP_IR_EQ,
+			read_kernel(at, ADDRESS(at, node), mm->vma_bytes, GET(at, entry)), I(0),
+			none);
+	start = vma_word(at, mm->vm_start);
+	size = skep_emit_alu(at, SKEP_IR_SUB, vma_word(at, mm->vm_end), R(start));
+	skep_emit_go_if(at, SKEP_IR_ULT, skep_emit_alu(at, SKEP_IR_SUB, addr, R(start)), R(size),
+			none);
+	skep_emit_go_if(at, SKEP_IR_EQ, vma_word(at, mm->vm_mm), R(GET(at, mm)), none);
+}
+
 struct skep_ir_func *skep_emit_vma(const struct emit *e)
 {
-	const struct skep_unwind_mm *mm = &e->maps->mm;
 	struct emit_func at = skep_emit_begin(e, "unwind_vma", 2);
 	uint32_t addr = skep_ir_param(at.f, 1), none = skep_ir_block(at.f);
-	uint32_t leaf = skep_ir_block(at.f), start, size;
-	struct skep_ir_func *node = emit_node(e);
 
-	read_root(&at, none);
-	for (int i = 0; i < LEVELS; i++) {
-		uint32_t down = skep_ir_block(at.f);
-		skep_ir_branch(at.f, SKEP_IR_NE, R(CALL(&at, node, R(addr))), I(0), leaf, down);
-		skep_ir_at(at.f, down);
-	}
-	skep_ir_jump(at.f, none);
-	skep_ir_at(at.f, leaf);
-	go_if(&at, SKEP_IR_NE, GET(&at, entry), I(0), none);
-	go_if(&at, SKEP_IR_EQ, read_kernel(&at, ADDRESS(&at, node), mm->vma_bytes, GET(&at, entry)),
-	      I(0), none);
-	start = vma_word(&at, mm->vm_start);
-	size = skep_emit_alu(&at, SKEP_IR_SUB, vma_word(&at, mm->vm_end), R(start));
-	go_if(&at, SKEP_IR_ULT, skep_emit_alu(&at, SKEP_IR_SUB, addr, R(start)), R(size), none);
-	go_if(&at, SKEP_IR_EQ, vma_word(&at, mm->vm_mm), R(GET(&at, mm)), none);
+	read_vma(&at, addr, none);
 	skep_ir_exit(at.f, I(1));
 	skep_ir_at(at.f, none);
 	skep_ir_exit(at.f, I(0));
@@ -176,20 +176,23 @@ struct skep_ir_func *skep_emit_leaving(const struct emit *e)
 	uint32_t task = skep_ir_call(at.f, BPF_FUNC_get_current_task_btf, 0, NULL);
 
 	PUT(&at, entry, I(0));
-	go_if(&at, SKEP_IR_EQ, read_kernel(&at, ADDRESS(&at, mm), 8, plus(&at, task, mm->task_mm)),
-	      I(0), no);
+	skep_emit_go_if(&at, SKEP_IR_EQ,
+			read_kernel(&at, ADDRESS(&at, mm), 8, plus(&at, task, mm->task_mm)), I(0),
+			no);
 	skep_ir_branch(at.f, SKEP_IR_EQ, R(GET(&at, mm)), I(0), yes, see);
 	skep_ir_at(at.f, see);
-	go_if(&at, SKEP_IR_EQ,
-	      read_kernel(&at, ADDRESS(&at, entry), 4, plus(&at, task, mm->task_flags)), I(0), no);
+	skep_emit_go_if(&at, SKEP_IR_EQ,
+			read_kernel(&at, ADDRESS(&at, entry), 4, plus(&at, task, mm->task_flags)),
+			I(0), no);
 	see = skep_ir_block(at.f);
 	skep_ir_branch(at.f, SKEP_IR_TEST, R(GET(&at, entry)), I(PF_EXITING), yes, see);
 	skep_ir_at(at.f, see);
 	if (mm->in_exec_mask) {
 		PUT(&at, entry, I(0));
-		go_if(&at, SKEP_IR_EQ,
-		      read_kernel(&at, ADDRESS(&at, entry), 1, plus(&at, task, mm->task_in_exec)),
-		      I(0), no);
+		skep_emit_go_if(
+			&at, SKEP_IR_EQ,
+			read_kernel(&at, ADDRESS(&at, entry), 1, plus(&at, task, mm->task_in_exec)),
+			I(0), no);
 		skep_ir_branch(at.f, SKEP_IR_TEST, R(GET(&at, entry)), I(mm->in_exec_mask), yes,
 			       no);
 	} else {
@@ -246,13 +249,13 @@ static void name_inode(const struct emit_func *at, uint32_t none)
 	READ(entry, 8, plus(at, inode, mm->inode_sb));
 	READ(code.dev, 4, plus(at, GET(at, entry), mm->sb_dev));
 #undef READ
-	go_if(at, SKEP_IR_EQ, failed, I(0), none);
+	skep_emit_go_if(at, SKEP_IR_EQ, failed, I(0), none);
 }
 
 static void follow(const struct emit_func *at, uint32_t from, uint32_t off, uint32_t none)
 {
-	go_if(at, SKEP_IR_EQ, read_kernel(at, ADDRESS(at, entry), 8, plus(at, from, off)), I(0),
-	      none);
+	skep_emit_go_if(at, SKEP_IR_EQ, read_kernel(at, ADDRESS(at, entry), 8, plus(at, from, off)),
+			I(0), none);
 }
 
 static void name_file(const struct emit_func *at, uint32_t file, uint32_t none)
@@ -260,9 +263,10 @@ static void name_file(const struct emit_func *at, uint32_t file, uint32_t none)
 	const struct skep_unwind_mm *mm = &at->e->maps->mm;
 
 	follow(at, file, mm->file_inode, none);
-	go_if(at, SKEP_IR_EQ,
-	      read_kernel(at, ADDRESS(at, code_size), 8, plus(at, GET(at, entry), mm->inode_size)),
-	      I(0), none);
+	skep_emit_go_if(at, SKEP_IR_EQ,
+			read_kernel(at, ADDRESS(at, code_size), 8,
+				    plus(at, GET(at, entry), mm->inode_size)),
+			I(0), none);
 	name_inode(at, none);
 	PUT(at, code.page, R(vma_word(at, mm->vm_pgoff)));
 }
@@ -299,7 +303,7 @@ static void look_up_code(const struct emit_func *at, uint32_t none)
 #define CODE(field)                                                                                \
 	skep_ir_load(at->f, sizeof(((struct skep_unwind_code *)0)->field), R(code),                \
 		     offsetof(struct skep_unwind_code, field))
-	go_if(at, SKEP_IR_NE, code, I(0), none);
+	skep_emit_go_if(at, SKEP_IR_NE, code, I(0), none);
 	same_or_unknown(at, GET(at, code_size), CODE(size), none);
 	same_or_unknown(at, GET(at, code_generation), CODE(generation), none);
 	take(at, CODE(bias), R(CODE(file)));
@@ -317,8 +321,8 @@ struct skep_ir_func *skep_emit_code(const struct emit *e)
 	uint32_t memory = skep_ir_block(at.f), special = skep_ir_block(at.f);
 	uint32_t named = skep_ir_block(at.f), other = skep_ir_block(at.f);
 
-	go_if(&at, SKEP_IR_NE, CALL(&at, skep_emit_vma(e), R(addr)), I(0), none);
-	go_if(&at, SKEP_IR_TEST, vma_word(&at, mm->vm_flags), I(VM_EXEC), none);
+	read_vma(&at, addr, none);
+	skep_emit_go_if(&at, SKEP_IR_TEST, vma_word(&at, mm->vm_flags), I(VM_EXEC), none);
 	file = vma_word(&at, mm->vm_file);
 	skep_ir_branch(at.f, SKEP_IR_NE, R(file), I(0), in_file, in_none);
 	skep_ir_at(at.f, in_file);

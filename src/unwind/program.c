@@ -105,9 +105,12 @@ static void take_registers(const struct emit_func *at)
 	PUT(at, pc, R(pc));
 	PUT(at, sp, R(GET(at, regs[PT_RSP])));
 	PUT(at, fp, R(GET(at, regs[PT_RBP])));
+	PUT(at, base, R(GET(at, regs[PT_RBX])));
+	PUT(at, zero, I(0));
 	PUT(at, back, I(0));
 	PUT(at, hash, I((int64_t)HASH_SEED));
 	PUT(at, guessed, I(0));
+	PUT(at, by_pointer, I(0));
 	PUT(at, runtime, I(0));
 	for (int i = 0; i < SKEP_UNWIND_FRAME_WORDS; i++)
 		PUT(at, stack.in_interpreter[i], I(0));
@@ -153,11 +156,14 @@ static void branch_on_end(const struct emit_func *at, enum skep_unwind_end end, 
 	skep_ir_at(at->f, other);
 }
 
-/* Was following frame pointers right? What still waits for a table cannot be told yet. */
+/* Was what was assumed of code without rules right? What still waits for a table cannot be told
+ * yet. Frame pointers may have left out some frames; a return address that all the others agree
+ * with has not. */
 static void judge_guess(const struct emit_func *at)
 {
 	struct skep_ir_func *f = at->f;
 	uint32_t guessed = skep_ir_block(f), good = skep_ir_block(f), done = skep_ir_block(f);
+	uint32_t by_pointer = skep_ir_block(f);
 
 	skep_ir_branch(f, SKEP_IR_NE, R(GET(at, guessed)), I(0), guessed, done);
 	skep_ir_at(f, guessed);
@@ -168,6 +174,8 @@ static void judge_guess(const struct emit_func *at)
 	PUT(at, stack.n, R(GET(at, guessed)));
 	skep_ir_jump(f, done);
 	skep_ir_at(f, good);
+	skep_ir_branch(f, SKEP_IR_NE, R(GET(at, by_pointer)), I(0), by_pointer, done);
+	skep_ir_at(f, by_pointer);
 	PUT(at, stack.end, I(SKEP_UNWIND_GUESSED));
 	skep_ir_jump(f, done);
 	skep_ir_at(f, done);
@@ -266,11 +274,12 @@ struct skep_ir_func *skep_unwind_program(struct skep_ir_func *prog,
 					 const struct skep_unwind_walk_maps *maps,
 					 struct skep_unwind_counter lost)
 {
-	const struct emit e = {.prog = prog, .maps = maps, .lost = lost};
+	struct emit e = {.prog = prog, .maps = maps, .lost = lost};
 	struct emit_func at = {.e = &e, .f = skep_ir_subprog(prog, "unwind", 1)};
 	uint32_t walk = skep_ir_slot(at.f, sizeof(struct walk), 8);
 	uint32_t box = skep_ir_slot(at.f, 8, 8);
 
+	e.mapping = skep_emit_mapping(&e);
 	at.w = skep_ir_addr(at.f, S(walk, 0), 0);
 	take_registers(&at);
 	take_process(&at);

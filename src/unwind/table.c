@@ -40,7 +40,7 @@ struct builder {
  * as words at once, is what a processor waits for.
  *
  *	words[0]  cfa | cfa_reg << 8 | fp << 16 | ra << 24 | cfa_off << 32
- *	words[1]  cfa_add | fp_off << 32
+ *	words[1]  cfa_add | fp_off << 32 | base << 48
  */
 union packed {
 	uint64_t words[2];
@@ -50,6 +50,7 @@ _Static_assert(offsetof(struct skep_unwind_rule, ra) == 3 &&
 		       offsetof(struct skep_unwind_rule, cfa_off) == 4 &&
 		       offsetof(struct skep_unwind_rule, cfa_add) == 8 &&
 		       offsetof(struct skep_unwind_rule, fp_off) == 12 &&
+		       offsetof(struct skep_unwind_rule, base) == 14 &&
 		       __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "as drawn");
 
@@ -90,9 +91,15 @@ static uint32_t number_of(struct builder *b, const union packed *packed)
 	return b->last = *bucket;
 }
 
-static bool has_offset(uint8_t place)
+static bool has_offset(const struct skep_cfi_row *row)
 {
-	return place == SKEP_CFI_AT_CFA || place == SKEP_CFI_AT_FP || place == SKEP_CFI_AT_SP;
+	return row->fp == SKEP_CFI_AT_CFA || row->fp == SKEP_CFI_AT_FP || row->fp == SKEP_CFI_AT_SP;
+}
+
+/* No compiler saves it further away: what does not fit is not followed. */
+static bool fits(const struct skep_cfi_row *row)
+{
+	return row->fp_off >= INT16_MIN && row->fp_off <= INT16_MAX;
 }
 
 /* The one form of it that is walked: the caller's registers but for the stack pointer. */
@@ -105,21 +112,25 @@ static bool is_left_in_register(const struct builder *b, const struct skep_cfi_r
 static union packed rule_of(const struct builder *b, const struct skep_cfi_row *row)
 {
 	int32_t ra_off = b->machine->ra_in_register ? row->ra_off : -8;
-	uint32_t ra = row->ra, fp_off = has_offset(row->fp) ? (uint32_t)row->fp_off : 0;
+	uint32_t ra = row->ra, fp = row->fp, fp_off = 0;
 	int32_t cfa_add = row->cfa_add;
 
 	if (row->cfa == SKEP_CFA_NONE || row->cfa == SKEP_CFA_SIGNAL)
 		return (union packed){.words = {row->cfa}};
+	if (has_offset(row) && fits(row))
+		fp_off = (uint16_t)row->fp_off;
+	else if (has_offset(row))
+		fp = SKEP_CFI_OTHER;
 	if (ra == SKEP_CFI_AT_CFA && row->ra_off != ra_off)
 		ra = SKEP_CFI_OTHER;
 	if (ra == SKEP_CFI_IN_REG) {
 		ra = is_left_in_register(b, row) ? SKEP_CFI_IN_REG : SKEP_CFI_OTHER;
 		cfa_add = row->ra_off; /* of no use otherwise */
 	}
-	uint32_t kinds =
-		row->cfa | (uint32_t)row->cfa_reg << 8 | (uint32_t)row->fp << 16 | ra << 24;
-	return (union packed){.words = {kinds | (uint64_t)(uint32_t)row->cfa_off << 32,
-					(uint32_t)cfa_add | (uint64_t)fp_off << 32}};
+	uint32_t kinds = row->cfa | (uint32_t)row->cfa_reg << 8 | fp << 16 | ra << 24;
+	return (union packed){
+		.words = {kinds | (uint64_t)(uint32_t)row->cfa_off << 32,
+			  (uint32_t)cfa_add | (uint64_t)fp_off << 32 | (uint64_t)row->base << 48}};
 }
 
 /* --- Rows ------------------------------------------------------------------------------------- */

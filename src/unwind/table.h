@@ -35,7 +35,9 @@ struct skep_unwind_rule {
 	uint8_t fp, ra;       /* enum skep_cfi_place */
 	int32_t cfa_off;
 	int32_t cfa_add; /* where ra is IN_REG: the register */
-	int32_t fp_off;  /* the return address always is below the CFA, else ra says OTHER */
+	int16_t fp_off;  /* the return address always is below the CFA, else ra says OTHER */
+	uint8_t base;    /* as in struct skep_cfi_row */
+	uint8_t unused;
 };
 _Static_assert(sizeof(struct skep_unwind_rule) == 16, "the kernel's half reads it");
 

@@ -6,17 +6,19 @@
 #include "unwind/table.h"
 
 /* Where the kernel's struct ucontext keeps registers, from the stack pointer of a signal frame on
- * x86-64: rbp, rsp, rip. */
-#define SIGNAL_FP 120
-#define SIGNAL_SP 160
-#define SIGNAL_PC 168
+ * x86-64: rbp, rbx, rsp, rip. */
+#define SIGNAL_FP   120
+#define SIGNAL_BASE 128
+#define SIGNAL_SP   160
+#define SIGNAL_PC   168
 
 struct walk {
 	const struct skep_unwind_process *process;
 	struct skep_unwind_regs regs;
 	bool is_exact;    /* pc is where it was interrupted, no return address */
 	uint32_t n;       /* frames so far, */
-	uint32_t guessed; /* and how many there were before a frame pointer was followed; 0: all */
+	uint32_t guessed; /* and how many before one was left for want of a rule; 0: all had one */
+	bool by_pointer;  /* a frame pointer was followed then */
 	enum skep_unwind_end end;
 };
 
@@ -54,12 +56,23 @@ static bool deref(struct walk *walk, const struct skep_unwind_rule *rule, uint64
 	return true;
 }
 
-/* Any register: those of callers are not followed. */
+/* Any register: of callers only one is followed. */
+static bool register_of(struct walk *walk, uint32_t reg, uint64_t *ret)
+{
+	bool is_base = reg == SKEP_UNWIND_REG_BASE;
+
+	if (is_base ? !walk->regs.base : !walk->regs.all || reg >= SKEP_UNWIND_REGS_CNT)
+		return ends(walk, SKEP_UNWIND_REGISTER);
+	*ret = is_base ? walk->regs.base : walk->regs.all[reg];
+	return true;
+}
+
 static bool by_register(struct walk *walk, const struct skep_unwind_rule *rule, uint64_t *ret)
 {
-	if (!walk->regs.all || rule->cfa_reg >= SKEP_UNWIND_REGS_CNT)
-		return ends(walk, SKEP_UNWIND_REGISTER);
-	uint64_t base = walk->regs.all[rule->cfa_reg];
+	uint64_t base;
+
+	if (!register_of(walk, rule->cfa_reg, &base))
+		return false;
 	if (rule->cfa == SKEP_CFA_DEREF_REG)
 		return deref(walk, rule, base, ret);
 	*ret = base + (uint64_t)(int64_t)rule->cfa_off;
@@ -97,29 +110,65 @@ static bool find_fp(struct walk *walk, const struct skep_unwind_rule *rule, uint
 	}
 }
 
+static uint64_t base_at(const struct walk *walk, const struct skep_unwind_rule *rule, uint64_t cfa)
+{
+	uint64_t base;
+
+	if (!rule->base)
+		return walk->regs.base;
+	if (rule->base > SKEP_CFI_BASE_MOST ||
+	    walk->process->read(walk->process->ctx, cfa - 8u * rule->base, &base, sizeof(base)))
+		return 0;
+	return base;
+}
+
 /* All registers of what a signal interrupted. */
 static bool leave_signal(struct walk *walk)
 {
 	struct skep_unwind_regs regs = walk->regs;
 
 	if (!read_word(walk, walk->regs.sp + SIGNAL_FP, &regs.fp) ||
+	    !read_word(walk, walk->regs.sp + SIGNAL_BASE, &regs.base) ||
 	    !read_word(walk, walk->regs.sp + SIGNAL_PC, &regs.pc) ||
 	    !read_word(walk, walk->regs.sp + SIGNAL_SP, &regs.sp))
 		return false;
 	regs.all = NULL;
+	regs.is_new = false;
 	walk->regs = regs;
 	walk->is_exact = true;
 	return true;
 }
 
+/* Small functions, as those that begin and end a program, have nothing but a return address, or one
+ * word below it: by the psABI it lies 8 above a multiple of 16. It is to lead to code that is
+ * described. */
+static bool leave_bare(struct walk *walk)
+{
+	struct skep_unwind_regs regs = {
+		.sp = (walk->regs.sp | 8) + 8, .fp = walk->regs.fp, .base = walk->regs.base};
+	const struct skep_unwind_process *process = walk->process;
+	const struct skep_unwind_table *table = NULL;
+	uint64_t bias;
+
+	if (!walk->is_exact)
+		return false;
+	if (!process->read(process->ctx, regs.sp - 8, &regs.pc, sizeof(regs.pc)))
+		table = process->table(process->ctx, regs.pc - 1, &bias);
+	if (!table || !table->n_pages ||
+	    skep_unwind_table_find(table, regs.pc - 1 - bias)->cfa == SKEP_CFA_NONE)
+		return false;
+	walk->regs = regs;
+	walk->is_exact = false;
+	return true;
+}
+
 /* As if the code had a frame pointer. It is 0 where a thread begins, which is what the psABI wants
  * and all that the loader's first code, written by hand, tells of being it. */
-static bool guess(struct walk *walk)
+static bool guess_pointer(struct walk *walk)
 {
 	struct skep_unwind_regs regs = {.sp = walk->regs.fp + 16};
 
-	if (!walk->guessed)
-		walk->guessed = walk->n;
+	walk->by_pointer = true;
 	if (!walk->regs.fp)
 		return ends(walk, SKEP_UNWIND_ROOT);
 	if (regs.sp <= walk->regs.sp || !read_word(walk, walk->regs.fp, &regs.fp) ||
@@ -130,17 +179,25 @@ static bool guess(struct walk *walk)
 	return true;
 }
 
+static bool guess(struct walk *walk)
+{
+	if (!walk->guessed)
+		walk->guessed = walk->n;
+	return leave_bare(walk) || guess_pointer(walk);
+}
+
 /* The return address is in a register, and the stack may be as high as the caller's. */
 static bool leave_by_register(struct walk *walk, const struct skep_unwind_rule *rule)
 {
-	uint64_t sp = walk->regs.sp + (uint64_t)(int64_t)rule->cfa_off;
+	struct skep_unwind_regs regs = {.sp = walk->regs.sp + (uint64_t)(int64_t)rule->cfa_off,
+					.fp = walk->regs.fp,
+					.base = walk->regs.base};
 
-	if (!walk->regs.all || (uint32_t)rule->cfa_add >= SKEP_UNWIND_REGS_CNT)
-		return ends(walk, SKEP_UNWIND_REGISTER);
-	if (sp < walk->regs.sp)
+	if (!register_of(walk, (uint32_t)rule->cfa_add, &regs.pc))
+		return false;
+	if (regs.sp < walk->regs.sp)
 		return ends(walk, SKEP_UNWIND_STUCK);
-	walk->regs = (struct skep_unwind_regs){
-		.pc = walk->regs.all[rule->cfa_add], .sp = sp, .fp = walk->regs.fp};
+	walk->regs = regs;
 	walk->is_exact = false;
 	return true;
 }
@@ -153,7 +210,7 @@ static bool leave(struct walk *walk, const struct skep_unwind_rule *rule)
 	if (rule->cfa == SKEP_CFA_SIGNAL)
 		return leave_signal(walk);
 	if (rule->cfa == SKEP_CFA_NONE)
-		return guess(walk);
+		return walk->regs.is_new ? ends(walk, SKEP_UNWIND_ROOT) : guess(walk);
 	if (rule->ra == SKEP_CFI_UNDEFINED)
 		return ends(walk, SKEP_UNWIND_ROOT);
 	if (rule->ra == SKEP_CFI_IN_REG)
@@ -165,31 +222,38 @@ static bool leave(struct walk *walk, const struct skep_unwind_rule *rule)
 		return false;
 	if (regs.sp <= walk->regs.sp)
 		return ends(walk, SKEP_UNWIND_STUCK);
+	regs.base = base_at(walk, rule, regs.sp);
 	walk->regs = regs;
 	walk->is_exact = false;
 	return true;
 }
 
 /* A return address may be the first behind a function that ends in a call: so it is the call that
- * is looked up. */
+ * is looked up. What returns from a signal ends in a call to the kernel. */
 static bool step(struct walk *walk)
 {
 	uint64_t pc = walk->regs.pc - !walk->is_exact, bias;
 	const struct skep_unwind_table *table;
+	const struct skep_unwind_rule *rule, *before;
 
 	if (!walk->regs.pc)
 		return ends(walk, SKEP_UNWIND_ROOT);
 	table = walk->process->table(walk->process->ctx, pc, &bias);
 	if (!table)
 		return ends(walk, SKEP_UNWIND_UNMAPPED);
-	return leave(walk, skep_unwind_table_find(table, pc - bias));
+	rule = skep_unwind_table_find(table, pc - bias);
+	before = skep_unwind_table_find(table, pc - 1 - bias);
+	if (walk->is_exact && rule->cfa == SKEP_CFA_NONE && before->cfa == SKEP_CFA_SIGNAL)
+		rule = before;
+	return leave(walk, rule);
 }
 
-/* Was it a good one? What still waits for a table cannot be told yet. */
+/* Was it a good one? What still waits for a table cannot be told yet. Frame pointers may have left
+ * out some frames; a return address that all the others agree with has not. */
 static void judge_guess(struct walk *walk)
 {
 	if (walk->end == SKEP_UNWIND_ROOT) {
-		walk->end = SKEP_UNWIND_GUESSED;
+		walk->end = walk->by_pointer ? SKEP_UNWIND_GUESSED : SKEP_UNWIND_ROOT;
 	} else if (walk->end != SKEP_UNWIND_FULL && walk->end != SKEP_UNWIND_ASKED) {
 		walk->end = SKEP_UNWIND_NO_RULE;
 		walk->n = walk->guessed;
@@ -201,6 +265,8 @@ uint32_t skep_unwind_walk(const struct skep_unwind_process *process, struct skep
 {
 	struct walk walk = {.process = process, .regs = regs, .is_exact = true};
 
+	if (regs.all)
+		walk.regs.base = regs.all[SKEP_UNWIND_REG_BASE];
 	walk.end = SKEP_UNWIND_FULL;
 	while (walk.n < max) {
 		ret_pcs[walk.n++] = walk.regs.pc;

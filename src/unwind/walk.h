@@ -6,6 +6,7 @@
 #ifndef SKEP_UNWIND_WALK_H
 #define SKEP_UNWIND_WALK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,11 +14,14 @@ struct skep_unwind_table;
 
 struct skep_unwind_regs {
 	uint64_t pc, sp, fp;
-	uint64_t lr; /* AArch64 */
+	uint64_t lr;   /* AArch64 */
+	uint64_t base; /* x86-64: rbx of frames that are not the innermost; 0: not known */
+	bool is_new;   /* behind clone() or clone3(), which has returned 0: it has not run yet */
 	/* x86-64: all of the innermost frame's, by DWARF's numbers; borrowed. NULL: not known */
 	const uint64_t *all;
 };
 #define SKEP_UNWIND_REGS_CNT 16
+#define SKEP_UNWIND_REG_BASE 3
 
 /** What a walk asks of the process. */
 struct skep_unwind_process {

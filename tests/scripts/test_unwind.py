@@ -65,3 +65,67 @@ def test_short_lives():
     cut = {pid for pid, stack in stacks if "[broken" in stack}
     assert {pid for pid, _ in stacks} >= set(pids)
     assert len(cut & set(pids)) <= ROUNDS / 10, [stack for pid, stack in stacks if pid in pids]
+
+
+RETURNING = """
+import os, signal
+signal.signal(signal.SIGUSR1, lambda *_: None)
+for _ in range(20000):
+    os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+def test_return_from_signal():
+    """The call to the kernel that ends it is the last of its function: behind that is no other."""
+    if platform.machine() != "x86_64":
+        pytest.skip("only x86-64 has such stacks")
+    script = ('config = { unwind = "cfi" } tracepoint:syscalls:sys_enter_rt_sigreturn /pid == cpid/ '
+              '{ @[folded(ustack)] = count(); }')
+    with subprocess.Popen([SKEP, "trace", "-q", "-e", script, "-c",
+                           f"/usr/bin/python3 -c '{RETURNING}'"],
+                          text=True, stdout=subprocess.PIPE) as trace:
+        out = trace.communicate(timeout=60)[0]
+    stacks = [(stack, int(n)) for stack, n in re.findall(r"^@\[(.*)\]: (\d+)$", out, re.MULTILINE)]
+    whole = sum(n for stack, n in stacks if "[broken" not in stack and "kill" in stack)
+    assert sum(n for _, n in stacks) == 20000
+    assert "not describe" not in out, stacks
+    assert whole > 1000, stacks
+
+
+THREADS = """
+import threading
+for _ in range(2000):
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
+"""
+
+
+def test_new_thread():
+    """One that has not run yet begins where its clone3() returns, which nothing describes."""
+    if platform.machine() != "x86_64":
+        pytest.skip("only x86-64 has such stacks")
+    script = ('config = { unwind = "cfi" } tracepoint:syscalls:sys_exit_clone3 '
+              '/pid == cpid && args.ret == 0/ { @[folded(ustack)] = count(); }')
+    done = subprocess.run([SKEP, "trace", "-q", "-e", script, "-c",
+                           f"/usr/bin/python3 -c '{THREADS}'"],
+                          text=True, capture_output=True, timeout=60, check=True)
+    stacks = [(stack, int(n)) for stack, n in
+              re.findall(r"^@\[(.*)\]: (\d+)$", done.stdout, re.MULTILINE)]
+    assert sum(n for _, n in stacks) == 2000, done.stdout
+    assert "not describe" not in done.stdout, stacks
+    assert sum(n for stack, n in stacks if "[broken" not in stack) > 1000, stacks
+
+
+WAYS = 10
+
+
+def test_stacks_of_one_place():
+    """Of a thousand stacks some thirty are of the same place in the kernel's map of 16,384."""
+    script = (f'config = {{ unwind = "fp" }} uprobe:{PROGRAMS}/paths:leaf '
+              '{ @[ustack(raw)] = count(); }')
+    done = subprocess.run([SKEP, "trace", "-q", "-c", f"{PROGRAMS}/paths {WAYS}", "-e", script],
+                          text=True, capture_output=True, timeout=60, check=True)
+    lost = re.search(r"(\d+) stacks could not be taken", done.stderr)
+    assert len(re.findall(r"^@\[.*?\]: 1$", done.stdout, re.MULTILINE | re.DOTALL)) >= 2 ** WAYS - 5
+    assert not lost or int(lost[1]) < 5, done.stderr

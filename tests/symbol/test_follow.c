@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,25 @@ static void test_bounds(void **state)
 	skep_usyms_free(syms);
 }
 
+/* Room is made by who was used least recently: a shell outlives thousands of its children. */
+static void test_used_last(void **state)
+{
+	struct skep_usyms *syms = skep_usyms_new(true);
+
+	syms->followed = true;
+	map(syms, NOBODY, 0x1000, "shell");
+	for (int i = 1; i <= SKEP_USYMS_MAX_PROCESSES + 1; i++)
+		skep_usyms_on_fork(syms, NOBODY + i, NOBODY);
+	assert_int_equal(skep_usyms_dropped(syms), 2);
+	assert_string_equal(module_at(syms, NOBODY, 0x1800), "shell");
+	assert_null(module_at(syms, NOBODY + 2, 0x1800));
+	assert_string_equal(module_at(syms, NOBODY + 3, 0x1800), "shell");
+	map(syms, NOBODY - 1, 0x1000, "x");
+	assert_string_equal(module_at(syms, NOBODY + 3, 0x1800), "shell");
+	assert_null(module_at(syms, NOBODY + 4, 0x1800));
+	skep_usyms_free(syms);
+}
+
 /* --- Records --------------------------------------------------------------------------------- */
 
 static void test_bad_records(void **state)
@@ -233,13 +253,46 @@ static void test_ended(void **state)
 	skep_usyms_free(syms);
 }
 
+/* What was started last may end first: the first step already looks at it. */
+static void test_youngest_first(void **state)
+{
+	struct skep_usyms *syms = skep_usyms_new(true);
+	struct skep_watch *watch = NULL;
+	pid_t pids[40];
+
+	for (int i = 0; i < 40; i++) {
+		pids[i] = fork();
+		if (!pids[i])
+			_exit(pause());
+	}
+	int err = skep_watch_open(syms, 0, &watch);
+	skep_watch_step(watch);
+	bool has_last = skep_usyms_find_process(syms, pids[39]);
+	bool has_first = skep_usyms_find_process(syms, pids[0]);
+	skep_watch_free(watch);
+	for (int i = 0; i < 40; i++) {
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+	skep_usyms_free(syms);
+	if (err == -EACCES)
+		skip();
+	assert_true(has_last);
+	assert_false(has_first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_add),       cmocka_unit_test(test_add_cuts),
-		cmocka_unit_test(test_add_bound), cmocka_unit_test(test_fork_and_exec),
-		cmocka_unit_test(test_bounds),    cmocka_unit_test(test_bad_records),
+		cmocka_unit_test(test_add),
+		cmocka_unit_test(test_add_cuts),
+		cmocka_unit_test(test_add_bound),
+		cmocka_unit_test(test_fork_and_exec),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_used_last),
+		cmocka_unit_test(test_bad_records),
 		cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_youngest_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

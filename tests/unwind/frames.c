@@ -1,7 +1,7 @@
 /*
- * unwind-frames: threads whose frames are of all kinds, each waiting or busy at the end of them:
- * deep ones, with a stack pointer that was rounded down, below a signal's on a stack of its own,
- * and below qsort()'s.
+ * unwind-frames [FIRST]: threads whose frames are of all kinds, each waiting or busy at the end of
+ * them: deep ones, with a stack pointer that was rounded down, below a signal's on a stack of its
+ * own, below qsort()'s, and in functions that are not described. FIRST: from this one on.
  */
 #include <alloca.h>
 #include <pthread.h>
@@ -88,6 +88,33 @@ static void faulting(void)
 	*(volatile int *)(uintptr_t)(turns & 1) = 1;
 }
 
+static void caught(int number)
+{
+	turns += (unsigned long)number;
+}
+
+/* Mostly in the kernel, which delivers a signal or returns from one. */
+static void often_interrupted(void)
+{
+	struct sigaction action = {.sa_handler = caught};
+
+	sigaction(SIGUSR2, &action, NULL);
+	for (;;)
+		pthread_kill(pthread_self(), SIGUSR2);
+}
+
+/* Written by hand, without call frame information: one has nothing on the stack but its return
+ * address, the other a word below that. Neither comes back. */
+void bare(void);
+void bare_word(void);
+__asm__(".pushsection .text\n"
+	".globl bare, bare_word\n"
+	"bare_word: sub $8, %rsp\n"
+	"bare: mov $34, %eax\n" /* pause() */
+	"syscall\n"
+	"jmp bare\n"
+	".popsection\n");
+
 static const struct {
 	int (*how)(int n, void (*then)(void));
 	int n;
@@ -97,7 +124,8 @@ static const struct {
 	{recurse, DEPTH, busy},         {aligned, DEPTH, wait_forever},
 	{aligned, DEPTH, busy},         {recurse, 5, sort},
 	{recurse, 5, interrupted},      {aligned, 5, interrupted},
-	{recurse, 5, faulting},
+	{recurse, 5, faulting},         {recurse, 5, bare},
+	{recurse, 5, bare_word},        {recurse, 5, often_interrupted},
 };
 
 static void *work(void *number)
@@ -108,12 +136,13 @@ static void *work(void *number)
 	return NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	pthread_t thread;
 
 	alarm(120);
-	for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++)
+	for (size_t i = argc > 1 ? (size_t)atoi(argv[1]) : 0; i < sizeof(works) / sizeof(works[0]);
+	     i++)
 		pthread_create(&thread, NULL, work, (void *)(uintptr_t)i);
 	wait_forever();
 	return 0;

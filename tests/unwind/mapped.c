@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -138,7 +139,12 @@ struct skep_unwind_regs mapped_stop(pid_t tid, uint64_t *ret_all)
 						    r.r12, r.r13, r.r14, r.r15};
 	for (int i = 0; i < SKEP_UNWIND_REGS_CNT; i++)
 		ret_all[i] = all[i];
-	return (struct skep_unwind_regs){.pc = r.rip, .sp = r.rsp, .fp = r.rbp, .all = ret_all};
+	return (struct skep_unwind_regs){
+		.pc = r.rip,
+		.sp = r.rsp,
+		.fp = r.rbp,
+		.is_new = !r.rax && (r.orig_rax == SYS_clone || r.orig_rax == SYS_clone3),
+		.all = ret_all};
 }
 
 void mapped_go_on(pid_t tid)

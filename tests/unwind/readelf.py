@@ -4,7 +4,8 @@
     readelf.py CFI-ROWS
 
 readelf runs the same programs of .eh_frame (--debug-dump=frames-interp) and prints a row for each
-address where rules change. Address, CFA, frame pointer and return address must be the same.
+address where rules change. Address, CFA, frame pointer, return address and rbx must be the same,
+the last as far as it is within eight words.
 """
 
 import re
@@ -32,9 +33,13 @@ def place_of(text):
     return "same" if text == "s" else text
 
 
+def near(text):
+    return text if text[0] != "c" or -64 <= int(text[1:]) < 0 else "exp"
+
+
 class Listing:
-    """What readelf prints, read line by line into {address: (CFA, frame pointer, return
-    address)}. A function without instructions of its own has no line: its rules are its CIE's."""
+    """What readelf prints, read line by line into {address: (CFA, frame pointer, return address,
+    rbx)}. A function without instructions of its own has no line: its rules are its CIE's."""
 
     def __init__(self):
         self.rows, self.columns = {}, []
@@ -60,7 +65,8 @@ class Listing:
 
     def row(self, words):
         cells = dict(zip(self.columns, words[2:]))
-        row = (cfa_of(words[1]), place_of(cells.get("rbp", "u")), place_of(cells.get("ra", "u")))
+        row = (cfa_of(words[1]), place_of(cells.get("rbp", "u")), place_of(cells.get("ra", "u")),
+               near(place_of(cells.get("rbx", "u"))))
         if self.start is None:
             self.cies.setdefault(self.cie, row)
         else:
@@ -91,9 +97,10 @@ def our_rows(program, path):
                           text=True, check=True)
     rows = {}
     for line in done.stdout.splitlines():
-        addr, cfa, fp, ra, kind = line.split()
+        addr, cfa, fp, ra, base, kind = line.split()
         if kind != "8":  # SKEP_CFA_SIGNAL
-            rows[int(addr, 16)] = (cfa, "u" if fp == "same" else fp, ra)
+            rows[int(addr, 16)] = (cfa, "u" if fp == "same" else fp, ra,
+                                   "u" if base == "same" else base)
     return rows, done.stderr.strip()
 
 
@@ -110,7 +117,7 @@ def main():
         ours, counts = our_rows(sys.argv[1], path)
         # Where rows lie at the same address in both, and where only one has one.
         differ = [addr for addr in theirs.keys() & ours.keys()
-                  if theirs[addr] != ours[addr] and theirs[addr][1] != "same"]
+                  if theirs[addr] != ours[addr] and "same" not in theirs[addr]]
         missing = theirs.keys() ^ ours.keys()
         print(f"{path}: {len(theirs)} rows, {len(differ)} differ, {len(missing)} in one only; "
               f"ours: {counts}")

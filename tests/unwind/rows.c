@@ -18,14 +18,17 @@ static const char *place(uint8_t kind, int32_t off, char room[32])
 
 static int print(void *ctx, const struct skep_cfi_row *row)
 {
-	char cfa[32] = "exp", fp[32], ra[32];
+	char cfa[32] = "exp", fp[32], ra[32], base[32];
+	enum skep_cfi_place kind = !row->base                        ? SKEP_CFI_SAME
+				   : row->base == SKEP_CFI_BASE_LOST ? SKEP_CFI_OTHER
+								     : SKEP_CFI_AT_CFA;
 
 	if (row->cfa == SKEP_CFA_NONE)
 		return 0;
 	if (row->cfa == SKEP_CFA_SP || row->cfa == SKEP_CFA_FP || row->cfa == SKEP_CFA_REG)
 		snprintf(cfa, sizeof(cfa), "%d%+d", row->cfa_reg, row->cfa_off);
-	printf("%" PRIx64 " %s %s %s %d\n", row->addr, cfa, place(row->fp, row->fp_off, fp),
-	       place(row->ra, row->ra_off, ra), row->cfa);
+	printf("%" PRIx64 " %s %s %s %s %d\n", row->addr, cfa, place(row->fp, row->fp_off, fp),
+	       place(row->ra, row->ra_off, ra), place(kind, -8 * row->base, base), row->cfa);
 	return 0;
 }
 

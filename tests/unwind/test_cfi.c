@@ -148,6 +148,19 @@ static void places(void **state)
 	}
 }
 
+/* rbx: in the first eight words below the CFA, or lost. */
+static void base_register(void **state)
+{
+	struct read got = PROGRAM(0x83, 7, 0x41, 0xc3, 0x41, 0x83, 9, 0x41, 0x05, 3, 8, 0x41, 0x09,
+				  3, 12, 0x41, 0x08, 3, 0x41, 0x10, 3, 2, 0x76, 0);
+	static const uint8_t want[] = {
+		7, 0, SKEP_CFI_BASE_LOST, 8, SKEP_CFI_BASE_LOST, 0, SKEP_CFI_BASE_LOST};
+
+	assert_int_equal(got.n, sizeof(want) + 1);
+	for (uint32_t i = 0; i + 1 < got.n; i++)
+		assert_int_equal(got.rows[i].base, want[i]);
+}
+
 /* The least of all numbers has no opposite. */
 static void endless_offsets(void **state)
 {
@@ -254,6 +267,7 @@ int main(void)
 		cmocka_unit_test(cfa_by_other_registers), cmocka_unit_test(expressions),
 		cmocka_unit_test(signal_frames),          cmocka_unit_test(unknown_instructions),
 		cmocka_unit_test(broken_bytes),           cmocka_unit_test(endless_offsets),
+		cmocka_unit_test(base_register),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

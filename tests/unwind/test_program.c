@@ -371,6 +371,9 @@ static struct skep_unwind_stack stack_of_other(struct kernelside *k, pid_t pid)
 	for (struct dirent *entry; (entry = readdir(tasks));)
 		tid = atoi(entry->d_name) && atoi(entry->d_name) != pid ? atoi(entry->d_name) : tid;
 	closedir(tasks);
+	/* The last thread to stop says so before it leaves the processor. */
+	for (int i = 0; i < 1000 && !kernelside_number(k, tid); i++)
+		usleep(1000);
 	assert_true(kernelside_stack(k, kernelside_number(k, tid), &stack));
 	return stack;
 }
@@ -512,7 +515,8 @@ static void scramble_rules(struct kernelside *k)
 		rule->cfa_reg = (uint8_t)any(20);
 		rule->cfa_off = (int32_t)(8 * any(1024));
 		rule->cfa_add = (int32_t)(8 * any(8));
-		rule->fp_off = (int32_t)any(32) * 8 - 128;
+		rule->fp_off = (int16_t)(any(32) * 8 - 128);
+		rule->base = (uint8_t)any(256);
 	}
 }
 

@@ -51,6 +51,7 @@ static void check_at(const struct skep_unwind_table *table, uint64_t addr,
 		return;
 	assert_int_equal(rule->cfa_off, want->cfa_off);
 	assert_int_equal(rule->fp, want->fp);
+	assert_int_equal(rule->base, want->base);
 	if (want->fp == SKEP_CFI_AT_CFA)
 		assert_int_equal(rule->fp_off, want->fp_off);
 }

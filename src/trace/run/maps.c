@@ -656,30 +656,6 @@ uint32_t skep_map_stack_chain(const struct skep_map_reader *reader, uint32_t sta
 	return stack.interp;
 }
 
-int skep_map_stack(const struct skep_map_reader *reader, bool user, uint32_t stack_id,
-		   uint64_t *ret, uint32_t max)
-{
-	const struct skep_trace_program *program = reader->program;
-	uint32_t depth = program->stack_depth[user];
-	_cleanup_free_ uint64_t *frames = NULL;
-	uint32_t n = 0;
-
-	if (user && program->unwinds)
-		return unwound_stack(reader, stack_id, ret, max);
-	if (program->stacks[user] == NONE)
-		return -ENOENT;
-	frames = skep_xcalloc(depth, 8);
-	int fd = skep_session_map_fd(reader->session, program->stacks[user]);
-	int err = skep_bpf_map_lookup(fd, &stack_id, frames, 0);
-	if (err)
-		return err;
-	while (n < depth && n < max && frames[n]) {
-		ret[n] = frames[n];
-		n++;
-	}
-	return (int)n;
-}
-
 static uint32_t map_of_kind(const struct skep_trace_program *program, enum skep_stack_kind kind)
 {
 	const struct skep_interp_maps *interp = &program->unwind.interp;
@@ -691,26 +667,79 @@ static uint32_t map_of_kind(const struct skep_trace_program *program, enum skep_
 	return program->stacks[kind];
 }
 
-/* -1: there are none of that kind. */
-static int stacks_fd(const struct skep_map_reader *reader, enum skep_stack_kind kind)
+/* Is it a map of the kernel's, and a second one for what had no place in it? */
+static bool has_spilled(const struct skep_trace_program *program, enum skep_stack_kind kind)
+{
+	return kind == SKEP_STACK_KERNEL || (kind == SKEP_STACK_USER && !program->unwinds);
+}
+
+/* The map that has number *@number, which becomes a key of it. -1: there are none of that kind. */
+static int find_place(const struct skep_map_reader *reader, enum skep_stack_kind kind,
+		      uint32_t *number)
 {
 	uint32_t map = map_of_kind(reader->program, kind);
 
+	if (has_spilled(reader->program, kind) && *number >= SKEP_TRACE_STACKS_CNT) {
+		*number -= SKEP_TRACE_STACKS_CNT;
+		map = reader->program->spilled[kind];
+	}
 	return map == NONE ? -1 : skep_session_map_fd(reader->session, map);
+}
+
+int skep_map_stack(const struct skep_map_reader *reader, bool user, uint32_t stack_id,
+		   uint64_t *ret, uint32_t max)
+{
+	const struct skep_trace_program *program = reader->program;
+	uint32_t depth = program->stack_depth[user];
+	_cleanup_free_ uint64_t *frames = NULL;
+	uint32_t n = 0;
+
+	if (user && program->unwinds)
+		return unwound_stack(reader, stack_id, ret, max);
+	int fd = find_place(reader, user, &stack_id);
+	if (fd < 0)
+		return -ENOENT;
+	frames = skep_xcalloc(depth, 8);
+	int err = skep_bpf_map_lookup(fd, &stack_id, frames, 0);
+	if (err)
+		return err;
+	while (n < depth && n < max && frames[n]) {
+		ret[n] = frames[n];
+		n++;
+	}
+	return (int)n;
 }
 
 int skep_map_stack_forget(const struct skep_map_reader *reader, enum skep_stack_kind kind,
 			  uint32_t number)
 {
-	int fd = stacks_fd(reader, kind);
+	int fd = find_place(reader, kind, &number);
 
 	return fd < 0 ? -ENOENT : skep_bpf_map_delete(fd, &number);
+}
+
+static int next_spilled(const struct skep_map_reader *reader, enum skep_stack_kind kind,
+			const uint32_t *key, uint32_t *ret)
+{
+	uint32_t first = SKEP_TRACE_STACKS_CNT;
+	int fd = find_place(reader, kind, &first);
+	int err = fd < 0 ? -ENOENT : skep_bpf_map_next_key(fd, key, ret);
+
+	if (!err)
+		*ret += SKEP_TRACE_STACKS_CNT;
+	return err;
 }
 
 int skep_map_stack_next(const struct skep_map_reader *reader, enum skep_stack_kind kind,
 			const uint32_t *number, uint32_t *ret)
 {
-	int fd = stacks_fd(reader, kind);
+	uint32_t key = number ? *number : 0;
+	int fd = find_place(reader, kind, &key);
 
-	return fd < 0 ? -ENOENT : skep_bpf_map_next_key(fd, number, ret);
+	if (number && key != *number)
+		return next_spilled(reader, kind, &key, ret);
+	int err = fd < 0 ? -ENOENT : skep_bpf_map_next_key(fd, number, ret);
+	return err == -ENOENT && has_spilled(reader->program, kind)
+		       ? next_spilled(reader, kind, NULL, ret)
+		       : err;
 }
