@@ -131,6 +131,8 @@ struct skep_trace_program {
 	uint32_t ring_bytes, ring_control_bytes; /* powers of two; of perf buffers, all CPUs' */
 	uint32_t globals, cpu_globals, stacks[2 /* kernel, user */];
 	uint32_t stack_depth[2];
+	/* Stacks whose place in `stacks` was taken: numbers with SKEP_STACK_MORE. */
+	uint32_t more_stacks[2];
 	bool unwinds; /* user stacks are walked by call frame information, with these maps */
 	struct skep_unwind_walk_maps unwind;
 	/* The program that zeroes map ctx[0] of the per-CPU globals: all CPUs' copies, or where
@@ -156,6 +158,9 @@ static inline clockid_t skep_trace_clock(const struct skep_trace_program *progra
 }
 
 /** What a compilation is given. */
+/** In numbers of stacks that are taken by frame pointers, see more_stacks. */
+#define SKEP_STACK_MORE (1u << 30)
+
 struct skep_compile_opts {
 	const char *const *params; /* $1… */
 	uint32_t n_params;
@@ -168,6 +173,8 @@ struct skep_compile_opts {
 	const char *cmd_path;
 	uint32_t cpid; /* pid of -c, 0: not yet known */
 	bool allow_unsafe;
+	bool is_frugal; /* it goes on for days: maps that nobody declares have room for this machine,
+			 * as it is now, rather than for any */
 	char *const *env; /* "NAME=value"…: BPFTRACE_ and SKEP_ names set config items; NULL */
 	const struct skep_ir_target *target;
 	/* The kernel's types, for whoever compiles several scripts: what one of them looked up the

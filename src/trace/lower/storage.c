@@ -27,6 +27,7 @@
 #include "trace/lower/regs.h"
 
 #define STACK_ENTRIES      16384
+#define STACKS_A_CPU       1024
 #define CONTROL_RING_BYTES 65536
 #define RING_PAGES_MOST    1024 /* of the ring for data, unless the script says otherwise */
 #define RING_PAGES_CPU     128
@@ -247,6 +248,7 @@ void skep_lower_storage(struct skep_lower *l)
 
 	program->ring = program->ring_control = program->globals = program->cpu_globals = NONE;
 	program->stacks[0] = program->stacks[1] = l->zeroes = NONE;
+	program->more_stacks[0] = program->more_stacks[1] = NONE;
 	program->elapsed_off = take(&l->globals_bytes, 8);
 	program->n_maps = program->script->n_maps;
 	program->maps = skep_arena_array(l->arena, struct skep_trace_map, program->n_maps);
@@ -379,23 +381,49 @@ uint32_t skep_lower_control_ring(struct skep_lower *l)
 	return make_ring(l, &l->program->ring_control, "skep.control", CONTROL_RING_BYTES);
 }
 
-/* One stack map for kernel and one for user stacks, as deep as the deepest asked for. */
+static uint32_t add_stack_map(struct skep_lower *l, const char *name, uint32_t entries)
+{
+	struct skep_object_map map = {
+		.type = BPF_MAP_TYPE_STACK_TRACE, .key_size = 4, .max_entries = entries};
+
+	snprintf(map.name, sizeof(map.name), "%s", name);
+	return skep_object_add_map(l->object, &map);
+}
+
+/*
+ * One stack map for kernel and one for user stacks, as deep as the deepest asked for. Their memory
+ * is taken at once, a kilobyte for each place, and who finds the place of its hash taken is lost.
+ * Who goes on for days has few stacks at a time: there a quarter of the places will do, and some
+ * more for those who found theirs taken, of which two seldom meet again.
+ */
+static void add_stack_maps(struct skep_lower *l, bool user)
+{
+	struct skep_trace_program *program = l->program;
+	uint32_t entries = STACK_ENTRIES;
+
+	if (l->opts->is_frugal) {
+		for (entries /= 4;
+		     entries < STACKS_A_CPU * skep_possible_cpus() && entries < STACK_ENTRIES;)
+			entries *= 2;
+		program->more_stacks[user] =
+			add_stack_map(l, user ? "skep.ustack2" : "skep.kstack2", entries / 4);
+	}
+	program->stacks[user] = add_stack_map(l, user ? "skep.ustack" : "skep.kstack", entries);
+}
+
 uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth)
 {
 	struct skep_trace_program *program = l->program;
-	uint32_t *index = &program->stacks[user];
 
-	if (*index == NONE) {
-		struct skep_object_map map = {.type = BPF_MAP_TYPE_STACK_TRACE,
-					      .key_size = 4,
-					      .max_entries = STACK_ENTRIES};
-		snprintf(map.name, sizeof(map.name), user ? "skep.ustack" : "skep.kstack");
-		*index = skep_object_add_map(l->object, &map);
-	}
+	if (program->stacks[user] == NONE)
+		add_stack_maps(l, user);
 	if (depth > program->stack_depth[user])
 		program->stack_depth[user] = depth;
-	l->object->maps[*index].value_size = 8 * program->stack_depth[user];
-	return *index;
+	const uint32_t bytes = 8 * program->stack_depth[user], more = program->more_stacks[user];
+	l->object->maps[program->stacks[user]].value_size = bytes;
+	if (more != NONE)
+		l->object->maps[more].value_size = bytes;
+	return program->stacks[user];
 }
 
 /* --- Setting back ---------------------------------------------------------------------------- */
