@@ -36,6 +36,7 @@ IN_OVERLAY = [
     *(f"*{name}.a:*" for name in LIBRARIES),
     *(f"*{library}.a:{name}.o" for library, names in OF_LIBRARIES.items() for name in names),
     "*trace.a.p/run_metric_plan.c.o",
+    "*symbol.a.p/expect.c.o",
 ]
 
 # Who may call into the overlay, because it has been loaded where they do.
@@ -49,6 +50,8 @@ CALLERS = {
     "*trace.a.p/run_metrics.c.o": CODE,
     "*symbol.a.p/demangle.c.o": CODE,
     "*symbol.a.p/lines.c.o": CODE,
+    # who keeps no symbol tables is in it
+    "*symbol.a.p/usyms.c.o": CODE,
     "*trace.a.p/lower_unwind.c.o": CODE,
     # what runs for programs that unwind, which have been compiled by then
     "*trace.a.p/run_unwinding.c.o": CODE,
