@@ -42,6 +42,7 @@ IN_OVERLAY = [
     *(f"*libskep_sink.a.p/{name}.c.o" for name in
       ["accept", "double", "exposition", "metrics_*", "protobuf"]),
     "*trace.a.p/run_metric_plan.c.o",
+    "*symbol.a.p/expect.c.o",
 ]
 
 # Who may call into the overlay, because it has been loaded where they do.
@@ -56,6 +57,8 @@ CALLERS = {
     "*trace.a.p/run_metrics.c.o": CODE,
     "*symbol.a.p/demangle.c.o": CODE,
     "*symbol.a.p/lines.c.o": CODE,
+    # who keeps no symbol tables is in it
+    "*symbol.a.p/usyms.c.o": CODE,
     "*trace.a.p/lower_unwind.c.o": CODE,
     # who fetches has been made by skep profile
     "*symbol.a.p/debugfile.c.o": CODE,

@@ -31,6 +31,9 @@ void skep_ksyms_free(struct skep_ksyms *syms);
  * (kernel.kptr_restrict; see skep_ksyms_explain()) | -errno
  */
 int skep_ksyms_lookup(struct skep_ksyms *syms, uint64_t addr, struct skep_symbol *ret);
+/** Forget what was read, names that were handed out included, if the kernel has loaded modules or
+ *  programs since. */
+void skep_ksyms_refresh(struct skep_ksyms *syms);
 /** Address of a kernel symbol of any kind; reads on until it is found, keeps nothing.
  *  Return 0 | -ENOENT | -EPERM | -errno */
 int skep_ksyms_find(struct skep_ksyms *syms, const char *name, uint64_t *ret_addr);
@@ -49,6 +52,17 @@ struct skep_usyms;
  */
 struct skep_usyms *skep_usyms_new(bool demangle);
 void skep_usyms_free(struct skep_usyms *syms);
+/** Keep no symbol tables, for whoever names for days: but what was found, of each function once.
+ *  Each that was not found before is looked for in its file: see skep_usyms_expect(). To be said
+ *  before any other use. */
+void skep_usyms_be_lean(struct skep_usyms *syms);
+/** @addr of @pid will be asked for; it is remembered until skep_usyms_settle(), as long as there is
+ *  room (65,536). */
+void skep_usyms_expect(struct skep_usyms *syms, pid_t pid, uint64_t addr);
+/** Look for all that is expected, in one pass over each file. Cost O(symbols) of these files */
+void skep_usyms_settle(struct skep_usyms *syms);
+/** Bytes of names that were handed out: they never leave. */
+size_t skep_usyms_names_bytes(const struct skep_usyms *syms);
 /**
  * Name @addr of process @pid: through its mappings, the mapped files' symbol
  * tables (.symtab, .dynsym, separate debug files by build-id or debug link),
@@ -176,8 +190,14 @@ struct skep_watch;
  * Cost      0.1 ms a CPU, 68 KiB of the kernel's memory each
  */
 int skep_watch_open(struct skep_usyms *syms, pid_t only, struct skep_watch **ret);
+struct skep_perf_record; /* linux/perfring.h */
+/** The same for whoever reads such reports already, and gives them to skep_watch_take(). */
+void skep_watch_open_fed(struct skep_usyms *syms, pid_t only, struct skep_watch **ret);
+/** A report, in order of time; with PERF_RECORD_LOST it counts those that were lost. */
+void skep_watch_take(struct skep_watch *watch, const struct skep_perf_record *record);
 void skep_watch_free(struct skep_watch *watch);
-/** To be polled: readable when there is something for skep_watch_step(). NULL: -1. */
+/** To be polled: readable when there is something for skep_watch_step(). -1: NULL, or it is
+ *  fed. */
 int skep_watch_fd(const struct skep_watch *watch);
 /** Take in what was reported until a moment ago, and a few of the processes that were there before
  *  the watch. Returns whether there are more of those. NULL is fine. */

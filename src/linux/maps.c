@@ -259,13 +259,42 @@ struct skep_mapping *skep_maps_add(struct skep_maps *maps, const struct skep_map
 	return &maps->data[i];
 }
 
+static size_t count_code(const struct skep_maps *maps)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < maps->n; i++)
+		n += maps->data[i].exec;
+	return n;
+}
+
+/* Many more fork than ever are asked for: once over them, without looking for known paths. */
 void skep_maps_copy_code(const struct skep_maps *from, struct skep_maps *ret)
 {
-	*ret = (struct skep_maps){0};
-	for (size_t i = 0; i < from->n; i++) {
-		if (from->data[i].exec)
-			skep_maps_add(ret, &from->data[i], from->paths + from->data[i].path);
+	struct skep_buf paths = {0};
+	const struct skep_mapping *last = NULL;
+	size_t n = 0;
+
+	skep_buf_addc(&paths, '\0');
+	*ret = (struct skep_maps){.data = skep_xcalloc(count_code(from), sizeof(*ret->data))};
+	for (size_t i = 0; i < from->n && n < SKEP_MAPS_MAX_ADDED; i++) {
+		const struct skep_mapping *m = &from->data[i];
+		const char *path = from->paths + m->path;
+		if (!m->exec)
+			continue;
+		ret->data[n] = *m;
+		if (last && last->path == m->path)
+			ret->data[n].path = ret->data[n - 1].path;
+		else
+			ret->data[n].path = *path ? (uint32_t)paths.len : 0;
+		if (*path && ret->data[n].path == paths.len)
+			skep_buf_add(&paths, path, strlen(path) + 1);
+		last = m;
+		n++;
 	}
+	ret->n = n;
+	ret->paths = paths.data;
+	ret->paths_len = paths.len;
 }
 
 size_t skep_maps_memory(const struct skep_maps *maps)

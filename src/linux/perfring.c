@@ -236,14 +236,14 @@ static struct ring *oldest(const struct skep_perfrings *rings, uint64_t until_ns
 	return found;
 }
 
-static void count_lost(struct skep_perfrings *rings, const struct skep_perf_record *record)
+uint64_t skep_perf_record_lost(const struct skep_perf_record *record)
 {
 	uint64_t lost[2]; /* id, number */
 
 	if (record->type != PERF_RECORD_LOST || record->size < sizeof(lost))
-		return;
+		return 0;
 	memcpy(lost, record->data, sizeof(lost));
-	rings->lost += lost[1];
+	return lost[1];
 }
 
 /* The record's body into `joined`; of a sample so that its data are aligned. */
@@ -278,7 +278,7 @@ static void take(struct skep_perfrings *rings, struct ring *ring, skep_perf_reco
 	struct skep_perf_record record = read_record(rings, ring, &header);
 	ring->tail += header.size;
 	__atomic_store_n(&ring->page->data_tail, ring->tail, __ATOMIC_RELEASE);
-	count_lost(rings, &record);
+	rings->lost += skep_perf_record_lost(&record);
 	fn(ctx, &record);
 }
 

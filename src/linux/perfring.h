@@ -57,6 +57,9 @@ void skep_perfrings_consume(struct skep_perfrings *rings, uint64_t until_ns, ske
 bool skep_perfrings_pending(const struct skep_perfrings *rings);
 /** Records that a full ring had no room for, as far as it was consumed. */
 uint64_t skep_perfrings_lost(const struct skep_perfrings *rings);
+/** How many records before it a full ring had no room for. */
+uint64_t skep_perf_record_lost(const struct skep_perf_record *record);
+
 /** What became of a process. */
 enum skep_perf_change_kind {
 	SKEP_PERF_MAPPED,   /* it has mapped code */

@@ -103,7 +103,7 @@ static void add(const struct skep_collect *collect, const struct hit *hit, uint6
 	const struct skep_stacks stacks = stacks_of(collect, hit, KERNEL);
 	const char *group = "";
 	char comm[COMM_BYTES + 1];
-	uint32_t node = skep_namer_stacks(collect->namer, &stacks, 0);
+	uint32_t node = skep_namer_stacks(collect->namer, &stacks);
 
 	if (collect->seen)
 		skep_stacks_see(collect->seen, &stacks.kernel, &stacks.user);
@@ -124,6 +124,15 @@ static void add(const struct skep_collect *collect, const struct hit *hit, uint6
 	};
 	put_values(collect, n, total, &sample);
 	skep_profile_add(collect->namer->profile, &sample);
+}
+
+static void expect(const struct skep_collect *collect, const struct skep_trace_map *map,
+		   const struct skep_map_entry *entry)
+{
+	const struct hit hit = {.tuple = map->key, .bytes = entry->key};
+	const struct skep_stacks stacks = stacks_of(collect, &hit, KERNEL);
+
+	skep_namer_expect(collect->namer, &stacks);
 }
 
 static void add_entry(const struct skep_collect *collect, const struct skep_trace_map *map,
@@ -179,6 +188,10 @@ static int add_map(const struct skep_collect *collect, const struct skep_live *l
 		return 0;
 	int err = takes ? skep_map_take(skep_live_maps(live), map, false, &entries)
 			: skep_map_read(skep_live_maps(live), map, false, &entries);
+	for (size_t i = 0; takes && i < entries.n; i++)
+		expect(collect, map, &entries.entries[i]);
+	if (takes)
+		skep_namer_settle(collect->namer);
 	for (size_t i = 0; i < entries.n; i++)
 		add_one(collect, map, &entries.entries[i]);
 	skep_map_entries_done(&entries);

@@ -15,7 +15,9 @@
 
 #define KERNEL_MODULE "[kernel]"
 #define NAME_MOST     4096
-#define ROOT_WITHIN   4 /* frames from the outermost */
+#define ROOT_WITHIN   4          /* frames from the outermost */
+#define READ_MOST     (8u << 20) /* bytes of stacks */
+#define UNWOUND_HEAD  offsetof(struct skep_unwind_stack, pcs)
 
 static const char *const roots[] = {
 #define ROOT(name) name,
@@ -43,6 +45,7 @@ void skep_namer_init(struct skep_namer *namer, bool with_lines)
 void skep_namer_done(struct skep_namer *namer)
 {
 	skep_vec_done(&namer->has_asked);
+	skep_namer_end(namer);
 	skep_ksyms_free(namer->ksyms);
 	skep_usyms_free(namer->usyms);
 }
@@ -68,6 +71,13 @@ void skep_namer_begin(struct skep_namer *namer, struct skep_profile *profile)
 {
 	namer->profile = profile;
 	namer->has_asked.len = 0;
+	skep_namer_end(namer);
+}
+
+void skep_namer_end(struct skep_namer *namer)
+{
+	skep_named_done(&namer->named);
+	skep_buf_done(&namer->read);
 }
 
 /* --- One frame ------------------------------------------------------------------------------- */
@@ -96,8 +106,7 @@ static bool is_signals(const struct skep_symbol *symbol)
 	return symbol->name && symbol->offset == 0 && strstr(symbol->name, "restore_rt");
 }
 
-static void look_up(const struct skep_namer *namer, const struct place *place,
-		    struct skep_symbol *ret)
+static void ask(struct skep_namer *namer, const struct place *place, struct skep_symbol *ret)
 {
 	uint64_t before = place->addr - place->is_return;
 
@@ -111,6 +120,31 @@ static void look_up(const struct skep_namer *namer, const struct place *place,
 		*ret = (struct skep_symbol){0};
 		skep_usyms_lookup(namer->usyms, place->pid, before, ret);
 	}
+}
+
+static struct skep_named *slot_of(struct skep_namer *namer, const struct place *place,
+				  bool *ret_is_new)
+{
+	return skep_named_find(&namer->named,
+			       place->is_return ? SKEP_NAMED_RETURN : SKEP_NAMED_INSTRUCTION,
+			       place->addr, place->is_user ? (uint32_t)place->pid : 0, ret_is_new);
+}
+
+/* Good until the next one. */
+static struct skep_named *find(struct skep_namer *namer, const struct place *place)
+{
+	bool is_new;
+	struct skep_named *named = slot_of(namer, place, &is_new);
+
+	if (!named->is_asked)
+		ask(namer, place, &named->symbol);
+	named->is_asked = true;
+	return named;
+}
+
+static void look_up(struct skep_namer *namer, const struct place *place, struct skep_symbol *ret)
+{
+	*ret = find(namer, place)->symbol;
 }
 
 /* Code in no file, or one that never was on a disk, whose maker named it. */
@@ -225,17 +259,14 @@ static uint32_t add_inlined(struct skep_namer *namer, const struct skep_source_f
 	return skep_profile_node(namer->profile, node, skep_profile_frame(namer->profile, &inner));
 }
 
-/* With what is inlined there, which is called by it. */
+/* With what is inlined there, by the source, which is called by it. */
 static uint32_t add_place(struct skep_namer *namer, const struct place *place,
 			  const struct skep_symbol *symbol, uint32_t node, bool is_inwards)
 {
 	const struct skep_source_frame *sources = NULL;
-	uint32_t n = 0;
-
-	if (namer->with_lines && place->is_user)
-		n = skep_usyms_lines(namer->usyms, place->pid,
-				     place->addr - (place->is_return && !is_signals(symbol)),
-				     &sources);
+	uint32_t n =
+		skep_usyms_lines(namer->usyms, place->pid,
+				 place->addr - (place->is_return && !is_signals(symbol)), &sources);
 	struct skep_profile_frame frame =
 		frame_of(namer, place, symbol, n ? &sources[n - 1] : NULL);
 	for (uint32_t i = 0; !is_inwards && i + 1 < n; i++)
@@ -275,7 +306,7 @@ static bool is_machinery(const char *name)
 	return false;
 }
 
-static void skip_machinery(const struct skep_namer *namer, struct stack *stack)
+static void skip_machinery(struct skep_namer *namer, struct stack *stack)
 {
 	for (; stack->first + 1 < stack->n; stack->first++) {
 		const struct place place = place_at(namer, stack, stack->first);
@@ -286,28 +317,90 @@ static void skip_machinery(const struct skep_namer *namer, struct stack *stack)
 	}
 }
 
-/* Get a stack's addresses: none if it was not taken. */
-static void get(struct skep_namer *namer, struct stack *stack)
+static int read_user(struct skep_namer *namer, uint32_t stack_id)
 {
+	struct skep_unwind_stack *unwound = &namer->unwound;
+	int n;
+
+	if (!namer->maps->program->unwinds)
+		return skep_map_stack(namer->maps, true, stack_id, namer->addrs,
+				      SKEP_PROFILER_FRAMES_MOST);
+	int err = skep_map_unwound(namer->maps, stack_id, unwound);
+	if (err)
+		return err;
+	n = unwound->n < SKEP_UNWIND_FRAMES_MOST ? unwound->n : SKEP_UNWIND_FRAMES_MOST;
+	memcpy(namer->addrs, unwound->pcs, (size_t)n * sizeof(*namer->addrs));
+	return n;
+}
+
+/* What is told of a stack beside its addresses is that of no stack, where it was not taken. */
+static void read_stack(struct skep_namer *namer, struct stack *stack)
+{
+	uint32_t id = stack->key->stack_id;
 	int n = 0;
 
-	if (stack->key->stack_id != UINT32_MAX)
-		n = skep_map_stack(namer->maps, stack->is_user, stack->key->stack_id, namer->addrs,
-				   SKEP_PROFILER_FRAMES_MOST);
+	memset(&namer->unwound, 0, UNWOUND_HEAD);
+	namer->unwound.end = SKEP_UNWIND_ROOT;
+	if (id != UINT32_MAX && stack->is_user)
+		n = read_user(namer, id);
+	else if (id != UINT32_MAX)
+		n = skep_map_stack(namer->maps, false, id, namer->addrs, SKEP_PROFILER_FRAMES_MOST);
 	stack->n = n > 0 ? (uint32_t)n : 0;
+}
+
+/* How many, what is told of it, its addresses. */
+static size_t keep_read(struct skep_namer *namer, const struct stack *stack)
+{
+	size_t at = namer->read.len;
+
+	skep_buf_add(&namer->read, &stack->n, sizeof(stack->n));
+	skep_buf_add(&namer->read, &namer->unwound, UNWOUND_HEAD);
+	skep_buf_add(&namer->read, namer->addrs, stack->n * sizeof(*namer->addrs));
+	return at;
+}
+
+static void take_read(struct skep_namer *namer, struct stack *stack, size_t at)
+{
+	const char *from = namer->read.data + at;
+
+	memcpy(&stack->n, from, sizeof(stack->n));
+	memcpy(&namer->unwound, from + sizeof(stack->n), UNWOUND_HEAD);
+	memcpy(namer->addrs, from + sizeof(stack->n) + UNWOUND_HEAD,
+	       stack->n * sizeof(*namer->addrs));
+}
+
+/* Get a stack's addresses, none if it was not taken: it is read once, until it has been named. */
+static void get(struct skep_namer *namer, struct stack *stack)
+{
+	const enum skep_named_kind kind =
+		stack->is_user ? SKEP_NAMED_READ_USER : SKEP_NAMED_READ_KERNEL;
+	bool is_new;
+
+	if (namer->read.len > READ_MOST) {
+		skep_named_clear(&namer->named);
+		skep_buf_clear(&namer->read);
+	}
+	struct skep_named *named = skep_named_find(&namer->named, kind, stack->key->stack_id,
+						   stack->key->pid, &is_new);
 	stack->first = 0;
+	if (is_new) {
+		read_stack(namer, stack);
+		named->read_at = keep_read(namer, stack);
+	} else {
+		take_read(namer, stack, named->read_at);
+	}
 	if (!stack->is_user)
 		skip_machinery(namer, stack);
 }
 
 /* --- What an interpreter runs ----------------------------------------------------------------- */
 
-/* Lay the interpreter's frames beside the stack's, by the names of its @frames. */
-static void merge_by_names(struct skep_namer *namer, const struct stack *stack,
-			   const uint64_t *frames)
+/* Lay the interpreter's frames beside the stack's, by the names of those that are in its file. */
+static void merge_by_names(struct skep_namer *namer, const struct stack *stack)
 {
+	const uint64_t *frames = namer->unwound.in_interpreter;
 	bool is_evaluator[SKEP_PROFILER_FRAMES_MOST];
-	enum skep_unwind_end end = skep_map_stack_end(namer->maps, stack->key->stack_id);
+	uint32_t end = namer->unwound.end;
 
 	for (uint32_t i = 0; i < stack->n; i++) {
 		const struct place place = place_at(namer, stack, i);
@@ -328,12 +421,9 @@ static void merge_by_names(struct skep_namer *namer, const struct stack *stack,
 
 static void merge(struct skep_namer *namer, struct stack *stack)
 {
-	uint64_t frames[SKEP_UNWIND_FRAME_WORDS];
-
-	if (!stack->n || !stack->is_user || !namer->interp)
+	if (!stack->n || !namer->interp || !namer->maps->program->unwinds)
 		return;
-	int err = skep_map_stack_interp(namer->maps, stack->key->stack_id, frames,
-					&namer->interp_stack);
+	int err = skep_map_stack_interp(namer->maps, &namer->unwound, &namer->interp_stack);
 	namer->lost.n_chainless += err && err != -ENOENT;
 	stack->is_interpreted = !err;
 	if (err)
@@ -342,7 +432,7 @@ static void merge(struct skep_namer *namer, struct stack *stack)
 	if (namer->interp_stack.version == SKEP_INTERP_HOTSPOT)
 		skep_interp_place(&namer->interp_stack, stack->n, namer->runs);
 	else
-		merge_by_names(namer, stack, frames);
+		merge_by_names(namer, stack);
 	skep_interp_names_note(namer->interp, stack->key->pid, &namer->interp_stack);
 }
 
@@ -388,12 +478,20 @@ static uint32_t add_one(struct skep_namer *namer, const struct stack *stack, uin
 			bool is_inwards, uint32_t node)
 {
 	const struct place place = place_at(namer, stack, i);
-	struct skep_symbol symbol;
 
 	if (stack->is_interpreted && namer->runs[i].n)
 		return add_run(namer, stack, namer->runs[i], is_inwards, node);
-	look_up(namer, &place, &symbol);
-	return add_place(namer, &place, &symbol, node, is_inwards);
+	struct skep_named *named = find(namer, &place);
+	if (namer->with_lines && place.is_user) {
+		const struct skep_symbol symbol = named->symbol;
+		return add_place(namer, &place, &symbol, node, is_inwards);
+	}
+	if (!named->at) {
+		const struct skep_profile_frame frame =
+			frame_of(namer, &place, &named->symbol, NULL);
+		named->at = skep_profile_frame(namer->profile, &frame);
+	}
+	return skep_profile_node(namer->profile, node, named->at);
 }
 
 static uint32_t add_inwards(struct skep_namer *namer, const struct stack *stack, uint32_t node)
@@ -425,7 +523,7 @@ static bool is_root(const char *name)
 	return false;
 }
 
-static bool is_code(const struct skep_namer *namer, const struct stack *stack, uint32_t i)
+static bool is_code(struct skep_namer *namer, const struct stack *stack, uint32_t i)
 {
 	const struct place place = place_at(namer, stack, i);
 	struct skep_symbol symbol;
@@ -437,7 +535,7 @@ static bool is_code(const struct skep_namer *namer, const struct stack *stack, u
 
 /* Leave out the outermost addresses where no code is: they are what a register held that was no
  * frame pointer. Where even the innermost is none, nothing is known of the process. */
-static bool cut_garbage(const struct skep_namer *namer, struct stack *stack)
+static bool cut_garbage(struct skep_namer *namer, struct stack *stack)
 {
 	uint32_t n = stack->n;
 
@@ -452,7 +550,7 @@ static bool cut_garbage(const struct skep_namer *namer, struct stack *stack)
 
 /* Is there one that begins a thread? It need not be the outermost: those that are called without
  * a frame pointer to a caller that there is not have garbage outside of them. */
-static bool cut_at_root(const struct skep_namer *namer, struct stack *stack)
+static bool cut_at_root(struct skep_namer *namer, struct stack *stack)
 {
 	for (uint32_t i = stack->n; i-- > 0 && i + ROOT_WITHIN >= stack->n;) {
 		const struct place place = place_at(namer, stack, i);
@@ -467,7 +565,7 @@ static bool cut_at_root(const struct skep_namer *namer, struct stack *stack)
 }
 
 /* Frame pointers do not tell where they end. */
-static const char *why_pointers_end(const struct skep_namer *namer, struct stack *stack)
+static const char *why_pointers_end(struct skep_namer *namer, struct stack *stack)
 {
 	uint32_t n = stack->n;
 	bool has_garbage = cut_garbage(namer, stack);
@@ -481,7 +579,7 @@ static const char *why_pointers_end(const struct skep_namer *namer, struct stack
 }
 
 /* All its frames were in code, also where nobody remembers by now what was mapped there. */
-static const char *why_guess_ends(const struct skep_namer *namer, struct stack *stack)
+static const char *why_guess_ends(struct skep_namer *namer, struct stack *stack)
 {
 	if (cut_at_root(namer, stack) || !is_code(namer, stack, stack->n - 1))
 		return NULL;
@@ -489,25 +587,17 @@ static const char *why_guess_ends(const struct skep_namer *namer, struct stack *
 }
 
 /* Why a user stack does not begin where its thread did; NULL: it does. */
-static const char *why_broken(const struct skep_namer *namer, struct stack *stack)
+static const char *why_broken(struct skep_namer *namer, struct stack *stack)
 {
-	enum skep_unwind_end end;
+	enum skep_unwind_end end = namer->unwound.end;
 
 	if (!stack->n)
 		return "its stack was not taken";
 	if (!namer->maps->program->unwinds)
 		return why_pointers_end(namer, stack);
-	end = skep_map_stack_end(namer->maps, stack->key->stack_id);
 	if (end == SKEP_UNWIND_GUESSED)
 		return why_guess_ends(namer, stack);
 	return end == SKEP_UNWIND_ROOT ? NULL : skep_unwind_end_words(end);
-}
-
-/* Who ends, or executes another program, has no user stack any more: nothing is missing. */
-static bool is_gone(const struct skep_namer *namer, const struct skep_stack_key *user)
-{
-	return namer->maps->program->unwinds &&
-	       skep_map_stack_end(namer->maps, user->stack_id) == SKEP_UNWIND_GONE;
 }
 
 static uint32_t add_broken(struct skep_namer *namer, uint32_t node, const char *why)
@@ -537,24 +627,93 @@ static bool is_kernel_thread(struct skep_namer *namer, const struct skep_stacks 
 	return false;
 }
 
-uint32_t skep_namer_stacks(struct skep_namer *namer, const struct skep_stacks *stacks,
-			   uint32_t node)
+/* Who ends, or executes another program, has no user stack any more: nothing is missing. */
+static uint32_t add_user(struct skep_namer *namer, struct stack *user, uint32_t node)
+{
+	get(namer, user);
+	if (namer->maps->program->unwinds && namer->unwound.end == SKEP_UNWIND_GONE)
+		return node;
+	const char *why = why_broken(namer, user);
+	if (why)
+		node = add_broken(namer, node, why);
+	merge(namer, user);
+	return add_inwards(namer, user, node);
+}
+
+static struct skep_namer_losses difference(const struct skep_namer_losses *a,
+					   const struct skep_namer_losses *b)
+{
+	return (struct skep_namer_losses){.n_unread = a->n_unread - b->n_unread,
+					  .n_displaced = a->n_displaced - b->n_displaced,
+					  .n_chainless = a->n_chainless - b->n_chainless};
+}
+
+/* The same stack of a process is the same node, whatever the kernel did below it. What it has lost
+ * counts with each. */
+static uint32_t add_user_once(struct skep_namer *namer, struct stack *user)
+{
+	const struct skep_namer_losses before = namer->lost;
+	uint32_t id = user->key->stack_id, pid = user->key->pid, node;
+	bool is_new;
+	const struct skep_named *known =
+		skep_named_find(&namer->named, SKEP_NAMED_STACK, id, pid, &is_new);
+
+	if (known->is_asked) {
+		namer->lost.n_unread += known->lost.n_unread;
+		namer->lost.n_displaced += known->lost.n_displaced;
+		namer->lost.n_chainless += known->lost.n_chainless;
+		return known->at;
+	}
+	node = add_user(namer, user, 0);
+	struct skep_named *named =
+		skep_named_find(&namer->named, SKEP_NAMED_STACK, id, pid, &is_new);
+	named->at = node;
+	named->is_asked = true;
+	named->lost = difference(&namer->lost, &before);
+	return node;
+}
+
+void skep_namer_expect(struct skep_namer *namer, const struct skep_stacks *stacks)
+{
+	struct stack user = {.key = &stacks->user, .is_user = true};
+	size_t n_read = namer->read.len;
+	bool is_new;
+
+	if (!stacks->wants_user || stacks->user.stack_id == UINT32_MAX)
+		return;
+	get(namer, &user);
+	if (n_read == namer->read.len)
+		return;
+	for (uint32_t i = 0; i < user.n; i++) {
+		const struct place place = place_at(namer, &user, i);
+		slot_of(namer, &place, &is_new);
+		if (!is_new)
+			continue;
+		skep_usyms_expect(namer->usyms, place.pid, place.addr);
+		if (place.is_return)
+			skep_usyms_expect(namer->usyms, place.pid, place.addr - 1);
+	}
+}
+
+void skep_namer_settle(struct skep_namer *namer)
+{
+	skep_usyms_settle(namer->usyms);
+}
+
+uint32_t skep_namer_stacks(struct skep_namer *namer, const struct skep_stacks *stacks)
 {
 	struct stack user = {.key = &stacks->user, .is_user = true};
 	struct stack kernel = {.key = &stacks->kernel};
 	bool has_user = stacks->user.stack_id != UINT32_MAX;
-	bool has_none = stacks->wants_user && is_gone(namer, &stacks->user);
+	uint32_t node = 0;
 
-	if (stacks->wants_user && !has_none && (has_user || !is_kernel_thread(namer, stacks))) {
-		get(namer, &user);
-		const char *why = why_broken(namer, &user);
-		if (why)
-			node = add_broken(namer, node, why);
-		merge(namer, &user);
-		node = add_inwards(namer, &user, node);
-	}
+	if (stacks->wants_user && has_user)
+		node = add_user_once(namer, &user);
+	else if (stacks->wants_user && !is_kernel_thread(namer, stacks))
+		node = add_user(namer, &user, 0);
 	get(namer, &kernel);
-	if (has_none && !kernel.n && stacks->wants_kernel) /* lost: it cannot be empty */
+	if (stacks->wants_user && has_user && !node && !kernel.n &&
+	    stacks->wants_kernel) /* lost: it cannot be empty */
 		node = add_broken(namer, node, "its stack was not taken");
 	return add_inwards(namer, &kernel, node);
 }

@@ -13,6 +13,48 @@
 /** Frames of one stack. */
 #define SKEP_PROFILER_FRAMES_MOST 1024
 
+/* --- named.c ---------------------------------------------------------------------------------- */
+
+enum skep_named_kind {
+	SKEP_NAMED_NOTHING, /* an empty place */
+	SKEP_NAMED_INSTRUCTION,
+	SKEP_NAMED_RETURN,    /* an address that a call returns to */
+	SKEP_NAMED_STACK,     /* a user stack: its number is the address */
+	SKEP_NAMED_READ_USER, /* one that was read, by its number; not the same as a named one */
+	SKEP_NAMED_READ_KERNEL,
+};
+
+struct skep_namer_losses {
+	uint64_t n_unread,
+		n_displaced;  /* interpreters' frames: nameless, that do not fit the stack */
+	uint64_t n_chainless; /* stacks that have lost them */
+};
+
+/** An address or a stack that an interval has named. */
+struct skep_named {
+	uint64_t addr;
+	uint32_t pid;  /* 0: of the kernel */
+	uint8_t kind;  /* enum skep_named_kind */
+	bool is_asked; /* else it is only expected to be */
+	uint32_t at;   /* in the profile: the frame, 0: not made; of a stack its node */
+	union {
+		struct skep_symbol symbol;
+		struct skep_namer_losses lost; /* of a stack; */
+		size_t read_at; /* of one that was read: where it is in the namer's `read` */
+	};
+};
+
+struct skep_named_set {
+	struct skep_named *slots; /* owned */
+	uint32_t cap, n;          /* cap: 0, or a power of two */
+};
+
+/** The place of that; *@ret_is_new: nothing is known of it yet. Good until the next call. */
+struct skep_named *skep_named_find(struct skep_named_set *set, enum skep_named_kind kind,
+				   uint64_t addr, uint32_t pid, bool *ret_is_new);
+void skep_named_clear(struct skep_named_set *set);
+void skep_named_done(struct skep_named_set *set);
+
 /** Names of code, and the profile that they go into. */
 struct skep_namer {
 	struct skep_ksyms *ksyms; /* owned, as the next */
@@ -23,11 +65,10 @@ struct skep_namer {
 	bool with_lines;
 	struct skep_debuginfod *debuginfod; /* borrowed; NULL: nothing is fetched */
 	struct skep_interp_names *interp;   /* borrowed; NULL: interpreters are not looked into */
-	struct skep_namer_losses {
-		/* of their frames: without a name, that do not fit the stack */
-		uint64_t n_unread, n_displaced;
-		uint64_t n_chainless; /* stacks that have lost them */
-	} lost;
+	struct skep_namer_losses lost;
+	struct skep_named_set named;      /* in this profile */
+	struct skep_buf read;             /* stacks that were: it takes a system call each */
+	struct skep_unwind_stack unwound; /* the stack that is being named */
 	uint64_t addrs[SKEP_PROFILER_FRAMES_MOST];
 	/* what stands in place of each, of this stack */
 	struct skep_interp_run runs[SKEP_PROFILER_FRAMES_MOST];
@@ -71,9 +112,14 @@ void skep_namer_want_debuginfod(struct skep_namer *namer, struct skep_debuginfod
 void skep_namer_renew(struct skep_namer *namer);
 /** What is named from here on is for @profile, borrowed. */
 void skep_namer_begin(struct skep_namer *namer, struct skep_profile *profile);
-/** The node of a stack of both halves below @node. */
-uint32_t skep_namer_stacks(struct skep_namer *namer, const struct skep_stacks *stacks,
-			   uint32_t node);
+/** What was of use for that profile only goes. */
+void skep_namer_end(struct skep_namer *namer);
+/** These stacks will be named: what is to be read for that is, once for all, when
+ *  skep_namer_settle() says so. */
+void skep_namer_expect(struct skep_namer *namer, const struct skep_stacks *stacks);
+void skep_namer_settle(struct skep_namer *namer);
+/** The node of a stack of both halves. */
+uint32_t skep_namer_stacks(struct skep_namer *namer, const struct skep_stacks *stacks);
 /** The same the other way round, the innermost frame next to @node: who woke it. */
 uint32_t skep_namer_waker(struct skep_namer *namer, const struct skep_stacks *stacks,
 			  const char *comm, uint32_t node);

@@ -10,6 +10,8 @@
 #include "base/vec.h"
 #include "profiler/impl.h"
 
+#define SETTLE_NS   1000000
+#define NAMES_MOST  (4u << 20)                                 /* bytes */
 #define RENEW_EACH  32                                         /* intervals */
 #define LOSSES_MOST (SKEP_LOSS_CNT + SKEP_UNWIND_LOSS_CNT + 8) /* see tell_losses() */
 
@@ -62,6 +64,7 @@ static int open_live(struct skep_profiler *profiler, struct skep_diag *diag)
 		.cmd_path = wish->cmd_path,
 		.prepared = prepared.pids.data,
 		.n_prepared = prepared.pids.len,
+		.is_lasting = wish->is_taken,
 	};
 	int err = skep_live_open_with("profile", profiler->text.data, &opts, &profiler->live, diag);
 	skep_prepared_done(&prepared);
@@ -79,19 +82,40 @@ static void find_allocator(struct skep_profiler *profiler)
 	wish->allocator = profiler->allocator.data;
 }
 
+static void on_record(void *ctx, const struct skep_perf_record *record)
+{
+	const struct skep_profiler *profiler = ctx;
+
+	if (profiler->watch)
+		skep_watch_take(profiler->watch, record);
+}
+
 /* Who may not watch has no names of processes that ended. */
 static void watch(struct skep_profiler *profiler)
 {
 	const struct skep_profiler_wish *wish = &profiler->wish;
 	pid_t only = wish->n_pids == 1 && !wish->cpid ? wish->pids[0] : 0;
 
-	if (!wish->no_user)
+	if (wish->no_user)
+		return;
+	if (skep_live_listen(profiler->live, on_record, profiler))
+		skep_watch_open_fed(profiler->namer.usyms, only, &profiler->watch);
+	else
 		skep_watch_open(profiler->namer.usyms, only, &profiler->watch);
+}
+
+/* What goes on for days keeps the names that it has given out, and no symbols beside. */
+static void limit_names(const struct skep_profiler *profiler)
+{
+	if (profiler->wish.is_taken)
+		skep_usyms_be_lean(profiler->namer.usyms);
 }
 
 static int start(struct skep_profiler *profiler, struct skep_diag *diag)
 {
 	const struct skep_profiler_wish *wish = &profiler->wish;
+
+	limit_names(profiler);
 	find_allocator(profiler);
 	skep_profiler_script(wish, &profiler->text);
 	int err = open_live(profiler, diag);
@@ -286,6 +310,7 @@ static int collect(struct skep_profiler *profiler, const struct moment *end,
 	profiler->namer.maps = skep_live_maps(profiler->live);
 	skep_namer_begin(&profiler->namer, &profile);
 	int err = skep_collect_all(&collect, profiler->live);
+	skep_namer_end(&profiler->namer);
 	if (err) {
 		skep_profile_done(&profile);
 		return skep_diag_fail(diag, err, SKEP_DIAG_RUN_MAPS, SKEP_NOWHERE, strerror(-err));
@@ -302,23 +327,33 @@ static int collect(struct skep_profiler *profiler, const struct moment *end,
 int skep_profiler_finish(struct skep_profiler *profiler, struct skep_profile *ret,
 			 struct skep_diag *diag)
 {
+	/* A record is in its ring a moment after its time. */
+	const struct timespec settle = {.tv_nsec = SETTLE_NS};
 	/* Before probes are taken off, of which those in code of processes may take a second. */
 	const struct moment end = take_moment(profiler);
 
 	skep_live_detach(profiler->live);
 	skep_live_step(profiler->live);
 	skep_watch_finish(profiler->watch);
+	nanosleep(&settle, NULL);
+	skep_live_catch_up(profiler->live);
 	return collect(profiler, &end, NULL, ret, diag);
 }
 
-/* Names that were given out stay in memory, and are bounded; so are files' symbols. Now and then it
- * begins anew: with modules of the kernel that have come since, too. */
+/* Names that were given out stay in memory: when they are many it begins anew; and where reports
+ * were lost, so what is known of some process may be wrong. Symbols of the kernel do where it has
+ * loaded something since. */
 static void renew_names(struct skep_profiler *profiler)
 {
+	skep_ksyms_refresh(profiler->namer.ksyms);
+	if (skep_usyms_names_bytes(profiler->namer.usyms) < NAMES_MOST &&
+	    !(profiler->watch && skep_watch_lost(profiler->watch)))
+		return;
 	profiler->n_unwatched = n_unwatched(profiler);
 	skep_watch_free(profiler->watch);
 	profiler->watch = NULL;
 	skep_namer_renew(&profiler->namer);
+	limit_names(profiler);
 	profiler->told_lines.len = 0;
 	watch(profiler);
 }
@@ -326,6 +361,7 @@ static void renew_names(struct skep_profiler *profiler)
 int skep_profiler_take(struct skep_profiler *profiler, struct skep_profile *ret,
 		       struct skep_diag *diag)
 {
+	skep_live_catch_up(profiler->live);
 	const struct moment end = take_moment(profiler);
 	int err = collect(profiler, &end, &profiler->seen, ret, diag);
 

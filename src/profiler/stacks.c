@@ -61,9 +61,13 @@ static void see_all(struct skep_stack_ids *ids, enum skep_stack_kind kind,
 	} while (!skep_map_stack_next(maps, kind, &id, &next));
 }
 
-/* Of the user stacks that are seen, which are sorted. */
+/* Of the user stacks that are seen, which are sorted: each is read for that, if there are any. */
 static void see_chains(struct skep_stack_ids *ids, const struct skep_map_reader *maps)
 {
+	uint32_t some;
+
+	if (skep_map_stack_next(maps, SKEP_STACK_CHAIN, NULL, &some))
+		return;
 	skep_vec_foreach (uint32_t, id, &ids->of[SKEP_STACK_USER]) {
 		uint32_t chain = skep_map_stack_chain(maps, *id);
 		if (chain)

@@ -36,7 +36,8 @@ void skep_files_init(struct skep_files *files)
 	/* Not the slots: most scripts use none, and all of them are half a megabyte. */
 	files->n_slots = 0;
 	files->clock = files->n_open = files->memory = 0;
-	files->wants_lines = false;
+	files->wants_lines = files->are_lean = false;
+	files->n_found = 0;
 	files->next_gen = 1;
 	skep_vdso_reading_init(&files->reading);
 }
@@ -55,6 +56,8 @@ static void slot_clear(struct skep_files *files, struct skep_file *file)
 	if (file->built)
 		files->memory -= skep_table_memory(&file->table);
 	skep_table_done(&file->table);
+	files->n_found -= file->found.entries.len;
+	skep_found_done(&file->found);
 	free(file->path);
 	skep_line_source_done(&file->lines);
 	slot_init(file);
@@ -76,7 +79,8 @@ static bool same_key(const struct skep_file_key *a, const struct skep_file_key *
 static struct skep_file *find_key(struct skep_files *files, const struct skep_file_key *key)
 {
 	for (size_t i = 0; i < files->n_slots; i++)
-		if (files->slots[i].gen && same_key(&files->slots[i].key, key))
+		if (files->tags[i] == (uint32_t)key->inode && files->slots[i].gen &&
+		    same_key(&files->slots[i].key, key))
 			return &files->slots[i];
 	return NULL;
 }
@@ -115,6 +119,7 @@ static struct skep_file *take_slot(struct skep_files *files, const struct skep_f
 	struct skep_file *file = free_slot(files);
 
 	file->key = *key;
+	files->tags[file - files->slots] = (uint32_t)key->inode;
 	file->gen = files->next_gen++;
 	file->last_use = ++files->clock;
 	return file;
@@ -134,12 +139,16 @@ static void build_elf(const struct skep_files *files, struct skep_file *file,
 {
 	_cleanup_close_ int root_fd = skep_procroot_open(file->pid);
 	_cleanup_elf_ struct skep_elf *debug = NULL;
-	bool has_symtab = skep_elf_has_symtab(elf), wants_lines = files->wants_lines;
+	bool has_symtab = file->is_lean || skep_elf_has_symtab(elf);
+	bool wants_lines = files->wants_lines;
 	int err = 0;
 
 	if (!has_symtab || (wants_lines && !skep_line_source_is_in(elf)))
 		err = skep_debugfile_open(elf, file->path, root_fd, files->debuginfod, &debug);
-	skep_table_build(elf, has_symtab ? NULL : debug, &file->table);
+	if (file->is_lean)
+		skep_table_build_head(elf, &file->table);
+	else
+		skep_table_build(elf, has_symtab ? NULL : debug, &file->table);
 	if (wants_lines)
 		skep_line_source_take(&file->lines, debug ? debug : elf, root_fd, err);
 }
@@ -151,6 +160,20 @@ static void account(struct skep_files *files, struct skep_file *file)
 	keep_within_memory(files, file);
 }
 
+static void close_file(struct skep_files *files, struct skep_file *file)
+{
+	files->n_open -= file->fd >= 0;
+	skep_close(&file->fd);
+}
+
+/* One that was deleted cannot be opened again. */
+static bool has_name(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && st.st_nlink;
+}
+
 /* A file that is no ELF file, or a broken one, gets an empty table: it is not tried again. */
 static void build(struct skep_files *files, struct skep_file *file)
 {
@@ -158,9 +181,17 @@ static void build(struct skep_files *files, struct skep_file *file)
 
 	if (file->built)
 		return;
-	files->n_open--;
-	if (skep_elf_open_fd(TAKE_FD(file->fd), file->path, &elf, NULL) == 0)
+	int fd = files->are_lean && has_name(file->fd) ? fcntl(file->fd, F_DUPFD_CLOEXEC, 0) : -1;
+	file->is_lean = fd >= 0;
+	if (fd < 0) {
+		fd = TAKE_FD(file->fd);
+		files->n_open--;
+	}
+	if (skep_elf_open_fd(fd, file->path, &elf, NULL) == 0)
 		build_elf(files, file, elf);
+	else
+		close_file(files, file);
+	file->is_lean &= elf != NULL;
 	account(files, file);
 }
 
@@ -260,8 +291,10 @@ static struct skep_file *add_file(struct skep_files *files, pid_t pid, const cha
 	file->pid = pid;
 	file->fd = TAKE_FD(owned);
 	files->n_open++;
-	if (files->n_open > SKEP_FILES_MAX_OPEN)
+	if (files->n_open > SKEP_FILES_MAX_OPEN) {
 		build(files, file);
+		close_file(files, file);
+	}
 	return file;
 }
 
@@ -347,6 +380,44 @@ static struct skep_file *get(struct skep_files *files, pid_t pid, const struct s
 	return file;
 }
 
+/* Where nobody who has it mapped is needed to find it, as who has may end. */
+static bool is_reachable(const struct skep_file *file, const struct skep_mapping *m)
+{
+	_cleanup_close_ int fd = open_checked(-1, file->path, m);
+	struct skep_file_key key;
+
+	return fd >= 0 && skep_files_key(fd, &key) && same_key(&key, &file->key);
+}
+
+int skep_files_reopen(struct skep_files *files, struct skep_file *file, pid_t pid, const char *path,
+		      const struct skep_mapping *m)
+{
+	_cleanup_close_ int fd = -1;
+	struct skep_file_key key;
+
+	if (file->fd < 0)
+		fd = skep_files_open(pid, path, m);
+	else
+		fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0 || !skep_files_key(fd, &key) || !same_key(&key, &file->key))
+		return -ENOENT;
+	file->pid = pid;
+	if (file->fd >= 0 && is_reachable(file, m))
+		close_file(files, file);
+	return TAKE_FD(fd);
+}
+
+void skep_files_note(struct skep_files *files, struct skep_file *file,
+		     const struct skep_found_entry *entry)
+{
+	if (files->n_found == SKEP_FILES_MAX_FOUND) {
+		for (size_t i = 0; i < files->n_slots; i++)
+			skep_found_done(&files->slots[i].found);
+		files->n_found = 0;
+	}
+	files->n_found += skep_found_put(&file->found, entry);
+}
+
 bool skep_files_lacks_fd(const struct skep_mapping *m)
 {
 	return m->file_slot == NO_FD;
@@ -357,8 +428,9 @@ bool skep_files_share(struct skep_files *files, struct skep_mapping *m)
 	for (size_t i = 0; m->generation && i < files->n_slots; i++) {
 		struct skep_file *file = &files->slots[i];
 
-		if (!file->gen || file->map_generation != m->generation ||
-		    file->map_dev != m->dev || file->key.inode != m->inode)
+		if (files->tags[i] != (uint32_t)m->inode || !file->gen ||
+		    file->map_generation != m->generation || file->map_dev != m->dev ||
+		    file->key.inode != m->inode)
 			continue;
 		m->file_slot = (uint32_t)i;
 		m->file_gen = file->gen;

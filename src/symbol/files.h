@@ -14,12 +14,14 @@
 
 #include "base/keeper.h"
 #include "linux/maps.h"
+#include "symbol/found.h"
 #include "symbol/lines.h"
 #include "symbol/table.h"
 
 #define SKEP_FILES_MAX        512
 #define SKEP_FILES_MAX_OPEN   128 /* descriptors of files that were not needed yet */
 #define SKEP_FILES_MAX_MEMORY (256UL << 20)
+#define SKEP_FILES_MAX_FOUND  (64 * 1024) /* of all files together: 1.5 MB */
 
 struct skep_debuginfod;
 
@@ -33,22 +35,28 @@ struct skep_file {
 	uint32_t map_dev, map_generation; /* of a mapping that led to it; generation 0: none */
 	uint32_t gen;                     /* 0: the slot was emptied */
 	uint64_t last_use;
-	int fd;     /* owned; -1 once the table was built */
+	int fd; /* owned; -1 once the table was built; of a lean one if it can be opened again */
 	char *path; /* owned; in its process's root folder */
 	pid_t pid;  /* who mapped it first */
 	bool built;
+	bool is_lean; /* its table has no functions: they are looked for in the file */
 	struct skep_table table;
+	struct skep_found found;       /* of a lean one */
 	struct skep_line_source lines; /* once the table was built */
 };
 
 struct skep_files {
 	struct skep_file slots[SKEP_FILES_MAX];
-	uint32_t n_slots; /* of them that were ever used; the rest has no content */
-	uint64_t clock;   /* counts uses */
-	size_t n_open;    /* slots with fd >= 0 */
-	size_t memory;    /* of all tables */
+	uint32_t tags
+		[SKEP_FILES_MAX]; /* of slots: of their inodes, so that few have to be looked at */
+	uint32_t n_slots;         /* of them that were ever used; the rest has no content */
+	uint64_t clock;           /* counts uses */
+	size_t n_open;            /* slots with fd >= 0 */
+	size_t memory;            /* of all tables */
 	bool wants_lines;
 	struct skep_debuginfod *debuginfod; /* borrowed; NULL: nothing is fetched */
+	bool are_lean; /* from now on, but for those that cannot be opened again */
+	size_t n_found;
 	uint32_t next_gen;
 	struct skep_keeper reading; /* of what is in no file, see linux/vdso.h */
 };
@@ -71,6 +79,13 @@ bool skep_files_lacks_fd(const struct skep_mapping *m);
 /** The table of mapping @m of @pid; good until the next call. NULL: no file, or unreadable. */
 const struct skep_table *skep_files_table(struct skep_files *files, pid_t pid,
 					  const struct skep_maps *maps, struct skep_mapping *m);
+/** Note what was found in @file, which is lean; its name is to stay as long as the files do. */
+void skep_files_note(struct skep_files *files, struct skep_file *file,
+		     const struct skep_found_entry *entry);
+/** @file, lean, is looked through: a descriptor of it, where it is mapped at @m of @pid as @path.
+ *  @file's own is let go of, if it can be opened again. Return it | -errno */
+int skep_files_reopen(struct skep_files *files, struct skep_file *file, pid_t pid, const char *path,
+		      const struct skep_mapping *m);
 /** The file itself, its table built. */
 struct skep_file *skep_files_get(struct skep_files *files, pid_t pid, const struct skep_maps *maps,
 				 struct skep_mapping *m);

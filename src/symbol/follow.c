@@ -48,11 +48,28 @@ static struct skep_process_node *get(struct skep_usyms *syms, pid_t pid, bool re
 	return node;
 }
 
+/* Whoever keeps no tables opens a file again when it is asked for; so one that is mapped time and
+ * again, as libraries are, is held on to once, until ended processes are forgotten. Where another
+ * one has its number meanwhile, and is deleted at once, the names of that one are missing. */
+static bool was_seen(struct skep_usyms *syms, const struct skep_mapping *m)
+{
+	const uint64_t mixed = (m->inode ^ (uint64_t)m->dev << 40 ^ (uint64_t)m->generation << 32) *
+			       0x9e3779b97f4a7c15ull;
+	uint64_t *seen = &syms->seen[(mixed >> 32) % SKEP_USYMS_SEEN];
+	bool was = *seen == mixed;
+
+	if (!syms->files.are_lean)
+		return false;
+	*seen = mixed;
+	return was;
+}
+
 /* Hold on to the file while there is a process that shows it; not at the price of reading it. */
 static void pin(struct skep_usyms *syms, pid_t pid, const struct skep_maps *maps,
 		struct skep_mapping *m)
 {
-	if (!skep_files_share(&syms->files, m) && syms->files.n_open < SKEP_FILES_MAX_OPEN)
+	if (!skep_files_share(&syms->files, m) && !was_seen(syms, m) &&
+	    syms->files.n_open < SKEP_FILES_MAX_OPEN)
 		skep_files_pin(&syms->files, pid, maps, m);
 }
 

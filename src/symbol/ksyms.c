@@ -22,7 +22,9 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/fd.h"
+#include "base/strmap.h"
 #include "base/vec.h"
+#include "linux/bpf.h"
 #include "linux/procfs.h"
 #include "symbol/kallsyms.h"
 
@@ -32,6 +34,7 @@
 /* A real kernel has a few hundred thousand symbols. */
 #define SYMBOLS_MAX   (8U << 20)
 #define USUAL_SYMBOLS (256 * 1024)
+#define MODULES_MOST  (1u << 20)
 
 struct index {
 	SKEP_VEC(uint64_t) addrs;
@@ -48,7 +51,8 @@ struct skep_ksyms {
 	const char *path;
 	struct index index;
 	bool loaded;
-	int err; /* of loading; it is not tried again */
+	int err;           /* of loading; it is not tried again */
+	uint64_t contents; /* of the kernel then, see contents() */
 };
 
 struct skep_ksyms *skep_ksyms_new_from(const char *path)
@@ -276,10 +280,32 @@ static int build_index(const char *path, struct index *index)
 	return 0;
 }
 
+/* What it has loaded: its modules, and the last of its programs, whose numbers rise. */
+static uint64_t contents(void)
+{
+	_cleanup_buf_ struct skep_buf modules = {0};
+	uint32_t id = 0;
+
+	skep_file_read("/proc/modules", MODULES_MOST, &modules);
+	while (!skep_bpf_next_id(BPF_PROG_GET_NEXT_ID, id, &id))
+		;
+	return skep_hash_bytes(modules.data ? modules.data : "", modules.len) + id;
+}
+
+void skep_ksyms_refresh(struct skep_ksyms *syms)
+{
+	if (!syms->loaded || syms->contents == contents())
+		return;
+	index_done(&syms->index);
+	syms->index = (struct index){0};
+	syms->loaded = false;
+}
+
 static int load(struct skep_ksyms *syms)
 {
 	if (!syms->loaded) {
 		syms->loaded = true;
+		syms->contents = contents();
 		syms->err = build_index(syms->path, &syms->index);
 		if (syms->err) {
 			index_done(&syms->index);

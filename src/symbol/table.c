@@ -145,15 +145,20 @@ static void take_build_id(const struct skep_elf *elf, struct skep_table *table)
 		memcpy(table->build_id, id, table->build_id_bytes);
 }
 
+void skep_table_build_head(const struct skep_elf *elf, struct skep_table *ret)
+{
+	*ret = (struct skep_table){0};
+	take_segments(elf, true, ret);
+	take_segments(elf, false, ret);
+	take_build_id(elf, ret);
+}
+
 void skep_table_build(const struct skep_elf *elf, const struct skep_elf *debug,
 		      struct skep_table *ret)
 {
 	_cleanup_free_ struct build *build = skep_xcalloc(1, sizeof(*build));
 
-	*ret = (struct skep_table){0};
-	take_segments(elf, true, ret);
-	take_segments(elf, false, ret);
-	take_build_id(elf, ret);
+	skep_table_build_head(elf, ret);
 	skep_code_find(elf, &build->code);
 	skep_elf_for_each_symbol(elf, gather, build);
 	if (debug)

@@ -45,6 +45,8 @@ struct skep_table {
  */
 void skep_table_build(const struct skep_elf *elf, const struct skep_elf *debug,
 		      struct skep_table *ret);
+/** The same without functions: segments and build id. */
+void skep_table_build_head(const struct skep_elf *elf, struct skep_table *ret);
 void skep_table_done(struct skep_table *table);
 size_t skep_table_memory(const struct skep_table *table);
 /** Return 0 | -ENOENT */

@@ -44,9 +44,21 @@ void skep_usyms_free(struct skep_usyms *syms)
 		}
 	}
 	skep_files_done(&syms->files);
+	skep_vec_done(&syms->expected);
+	skep_vec_done(&syms->places);
 	skep_lines_free(syms->lines);
 	skep_names_done(&syms->names);
 	free(syms);
+}
+
+void skep_usyms_be_lean(struct skep_usyms *syms)
+{
+	syms->files.are_lean = true;
+}
+
+size_t skep_usyms_names_bytes(const struct skep_usyms *syms)
+{
+	return syms->names.arena.used_bytes;
 }
 
 static struct skep_process_node **bucket_of(struct skep_usyms *syms, pid_t pid)
@@ -109,6 +121,7 @@ void skep_usyms_forget_ended(struct skep_usyms *syms)
 				at = &(*at)->next;
 		}
 	}
+	memset(syms->seen, 0, sizeof(syms->seen));
 	syms->settled[0] = syms->settled[1];
 	syms->settled[1] = syms->clock;
 }
@@ -192,42 +205,67 @@ static void report_missing(struct skep_usyms *syms, const struct skep_mapping *m
 	ret->file_missing = true;
 }
 
+static const char *find_in_file(struct skep_usyms *syms, const struct skep_file_place *place,
+				uint64_t *ret_start, struct skep_symbol *ret)
+{
+	struct skep_found_entry found = {0};
+	const char *raw;
+
+	if (!place->file->is_lean) {
+		raw = skep_table_find(&place->file->table, place->addr, ret_start);
+		return raw ? skep_names_symbol(&syms->names, raw, syms->demangle) : NULL;
+	}
+	if (skep_usyms_find_lean(syms, place, &found))
+		report_missing(syms, place->m, place->path, ret);
+	*ret_start = found.from - found.behind;
+	return found.name;
+}
+
 /* Fill in what mapping @m tells of @addr; true if that includes a name. */
 static bool name_in_mapping(struct skep_usyms *syms, pid_t pid, const struct skep_maps *maps,
 			    struct skep_mapping *m, uint64_t addr, struct skep_symbol *ret)
 {
-	const struct skep_table *table = skep_files_table(&syms->files, pid, maps, m);
-	const char *path = maps->paths + m->path, *raw;
-	uint64_t file_addr, start;
+	struct skep_file_place place = {.file = skep_files_get(&syms->files, pid, maps, m),
+					.off = addr - m->start + m->off,
+					.pid = pid,
+					.path = maps->paths + m->path,
+					.m = m};
+	uint64_t start;
 
 	ret->name = NULL;
-	ret->module = path[0] ? skep_names_plain(&syms->names, path) : NULL;
-	ret->offset = addr - m->start + m->off;
-	if (!table && path[0] == '/')
-		report_missing(syms, m, path, ret);
-	if (!table || skep_table_off_to_addr(table, ret->offset, &file_addr) < 0)
+	ret->module = place.path[0] ? skep_names_plain(&syms->names, place.path) : NULL;
+	ret->offset = place.off;
+	if (!place.file && place.path[0] == '/')
+		report_missing(syms, m, place.path, ret);
+	if (!place.file || skep_table_off_to_addr(&place.file->table, place.off, &place.addr) < 0)
 		return false;
-	ret->offset = file_addr;
-	raw = skep_table_find(table, file_addr, &start);
-	if (raw)
-		ret->name = skep_names_symbol(&syms->names, raw, syms->demangle);
+	ret->offset = place.addr;
+	ret->name = find_in_file(syms, &place, &start, ret);
 	if (ret->name)
-		ret->offset = file_addr - start;
+		ret->offset = place.addr - start;
 	return ret->name;
+}
+
+struct skep_mapping *skep_usyms_mapping(const struct skep_process *process, uint64_t addr,
+					const struct skep_maps **ret_maps)
+{
+	struct skep_mapping *m = NULL;
+
+	for (size_t i = 0; i < process->n_maps && !m; i++) {
+		*ret_maps = &process->maps[i];
+		m = skep_maps_find(*ret_maps, addr);
+	}
+	return m;
 }
 
 /* 1: named; 0: lies in a mapping, no name; -ENOENT: in none. */
 static int name_in_maps(struct skep_usyms *syms, struct skep_process *process, uint64_t addr,
 			struct skep_symbol *ret)
 {
-	for (size_t i = 0; i < process->n_maps; i++) {
-		const struct skep_maps *maps = &process->maps[i];
-		struct skep_mapping *m = skep_maps_find(maps, addr);
+	const struct skep_maps *maps;
+	struct skep_mapping *m = skep_usyms_mapping(process, addr, &maps);
 
-		if (m)
-			return name_in_mapping(syms, process->pid, maps, m, addr, ret);
-	}
-	return -ENOENT;
+	return m ? name_in_mapping(syms, process->pid, maps, m, addr, ret) : -ENOENT;
 }
 
 static bool name_in_perfmap(struct skep_usyms *syms, struct skep_process *process, uint64_t addr,

@@ -31,9 +31,10 @@
 #define SIGHTS_A_STEP 16
 
 struct skep_watch {
-	struct skep_usyms *syms; /* borrowed */
-	struct skep_perfrings *rings;
-	SKEP_VEC(pid_t) unseen; /* the youngest last */
+	struct skep_usyms *syms;      /* borrowed */
+	struct skep_perfrings *rings; /* owned; NULL: it is fed */
+	uint64_t lost;                /* then: reports */
+	SKEP_VEC(pid_t) unseen;       /* the youngest last */
 	pid_t only;
 };
 
@@ -54,11 +55,15 @@ void skep_watch_record(struct skep_usyms *syms, pid_t only, const struct skep_pe
 	}
 }
 
+void skep_watch_take(struct skep_watch *watch, const struct skep_perf_record *record)
+{
+	watch->lost += skep_perf_record_lost(record);
+	skep_watch_record(watch->syms, watch->only, record);
+}
+
 static void on_record(void *ctx, const struct skep_perf_record *record)
 {
-	const struct skep_watch *watch = ctx;
-
-	skep_watch_record(watch->syms, watch->only, record);
+	skep_watch_take(ctx, record);
 }
 
 /* --- The watch ------------------------------------------------------------------------------- */
@@ -99,15 +104,28 @@ int skep_watch_open(struct skep_usyms *syms, pid_t only, struct skep_watch **ret
 
 	if (err)
 		return err;
+	skep_watch_open_fed(syms, only, ret);
+	(*ret)->rings = rings;
+	return 0;
+}
+
+void skep_watch_open_fed(struct skep_usyms *syms, pid_t only, struct skep_watch **ret)
+{
 	struct skep_watch *watch = skep_xcalloc(1, sizeof(*watch));
-	*watch = (struct skep_watch){.syms = syms, .rings = rings, .only = only};
+
+	*watch = (struct skep_watch){.syms = syms, .only = only};
 	if (!only)
 		list_all(watch);
 	else
 		skep_usyms_note_process(syms, only);
 	syms->followed = true;
 	*ret = watch;
-	return 0;
+}
+
+static void consume(struct skep_watch *watch, uint64_t until_ns)
+{
+	if (watch->rings)
+		skep_perfrings_consume(watch->rings, until_ns, on_record, watch);
 }
 
 void skep_watch_free(struct skep_watch *watch)
@@ -115,14 +133,14 @@ void skep_watch_free(struct skep_watch *watch)
 	if (!watch)
 		return;
 	watch->syms->followed = false;
-	skep_perfrings_free(watch->rings);
+	skep_perfrings_free(watch->rings); /* NULL is fine */
 	skep_vec_done(&watch->unseen);
 	free(watch);
 }
 
 int skep_watch_fd(const struct skep_watch *watch)
 {
-	return watch ? skep_perfrings_fd(watch->rings) : -1;
+	return watch && watch->rings ? skep_perfrings_fd(watch->rings) : -1;
 }
 
 static void see_some(struct skep_watch *watch)
@@ -135,7 +153,7 @@ bool skep_watch_step(struct skep_watch *watch)
 {
 	if (!watch)
 		return false;
-	skep_perfrings_consume(watch->rings, skep_clock_ns() - SETTLE_NS, on_record, watch);
+	consume(watch, skep_clock_ns() - SETTLE_NS);
 	see_some(watch);
 	return watch->unseen.len;
 }
@@ -144,14 +162,14 @@ void skep_watch_finish(struct skep_watch *watch)
 {
 	const struct timespec settle = {.tv_nsec = SETTLE_NS};
 
-	if (!watch)
+	if (!watch || !watch->rings)
 		return;
 	uint64_t until_ns = skep_clock_ns();
 	nanosleep(&settle, NULL);
-	skep_perfrings_consume(watch->rings, until_ns, on_record, watch);
+	consume(watch, until_ns);
 }
 
 uint64_t skep_watch_lost(const struct skep_watch *watch)
 {
-	return watch ? skep_perfrings_lost(watch->rings) + skep_usyms_dropped(watch->syms) : 0;
+	return watch ? watch->lost + skep_usyms_dropped(watch->syms) : 0;
 }

@@ -113,8 +113,6 @@ enum skep_loss {
 	SKEP_LOSS_CNT
 };
 
-#define SKEP_TRACE_STACKS_CNT 16384 /* places of each of `stacks` */
-
 struct skep_trace_program {
 	struct skep_object object;
 	struct skep_types types;
@@ -132,8 +130,9 @@ struct skep_trace_program {
 	uint32_t ring, ring_control; /* control: second chance of exit, clear, zero and print(@) */
 	uint32_t ring_bytes, ring_control_bytes; /* powers of two; of perf buffers, all CPUs' */
 	uint32_t globals, cpu_globals, stacks[2 /* kernel, user */];
-	uint32_t spilled[2]; /* their stacks whose place was taken, numbered on behind them */
 	uint32_t stack_depth[2];
+	/* Stacks whose place in `stacks` was taken: numbers with SKEP_STACK_MORE. */
+	uint32_t more_stacks[2];
 	bool unwinds; /* user stacks are walked by call frame information, with these maps */
 	struct skep_unwind_walk_maps unwind;
 	/* The program that zeroes map ctx[0] of the per-CPU globals: all CPUs' copies, or where
@@ -158,6 +157,9 @@ static inline clockid_t skep_trace_clock(const struct skep_trace_program *progra
 	return skep_trace_has_best(program, SKEP_FOR_CLOCK) ? CLOCK_BOOTTIME : CLOCK_MONOTONIC;
 }
 
+/** In numbers of stacks that are taken by frame pointers, see more_stacks. */
+#define SKEP_STACK_MORE (1u << 30)
+
 /** What a compilation is given. */
 struct skep_compile_opts {
 	const char *const *params; /* $1… */
@@ -171,6 +173,8 @@ struct skep_compile_opts {
 	const char *cmd_path;
 	uint32_t cpid; /* pid of -c, 0: not yet known */
 	bool allow_unsafe;
+	bool is_frugal; /* it goes on for days: maps that nobody declares have room for this machine,
+			 * as it is now, rather than for any */
 	char *const *env; /* "NAME=value"…: BPFTRACE_ and SKEP_ names set config items; NULL */
 	const struct skep_ir_target *target;
 	/* The kernel's types, for whoever compiles several scripts: what one of them looked up the

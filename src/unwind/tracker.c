@@ -4,8 +4,10 @@
  * A record is in its ring a moment after its time. So that none is overtaken by
  * a later one from another CPU, the last half of a millisecond waits. The first
  * record therefore only sets the timer, and the rings are let be until it rings:
- * however many programs are started, there are some hundred steps a second. The
- * stacks of a program that has just been started cannot be walked until then.
+ * however many programs are started, there are some hundred steps a second. Until
+ * then a walk knows of a program that has just been started what the kernel can
+ * tell of its mappings, and no more. Who goes on for days takes longer steps
+ * (skep_unwind_tracker_relax()): each costs as much as many records do.
  */
 #include "unwind/tracker.h"
 
@@ -28,6 +30,7 @@
 #define RING_MOST     (512u * 1024)
 #define SETTLE_NS     500000u
 #define BATCH_NS      1000000u
+#define RELAXED_NS    30000000u
 #define SCAN_NS       1000000u
 #define ROOM_NS       SKEP_UNWIND_GRACE_NS /* there may be more of it after that */
 #define SWEEP_NS      1000000000u
@@ -54,6 +57,9 @@ struct skep_unwind_tracker {
 	uint64_t lost;                /* records, as last seen */
 	uint64_t swept_ns;            /* when processes that might have ended were last looked at */
 	uint64_t n_records, n_scans, n_sweeps, n_useful;
+	uint64_t batch_ns;            /* how long records wait */
+	skep_perf_record_fn listener; /* NULL: nobody else wants them */
+	void *listener_ctx;
 };
 
 /* --- When ------------------------------------------------------------------------------------- */
@@ -71,7 +77,7 @@ static uint64_t next_ns(const struct skep_unwind_tracker *tracker)
 	if (tracker->proc)
 		ns = SCAN_NS;
 	if (tracker->rings_wait)
-		ns = least(ns, BATCH_NS);
+		ns = least(ns, tracker->batch_ns);
 	if (tracker->processes.objects.wanted.len)
 		ns = least(ns, WANTED_NS);
 	if (tracker->has_short || tracker->pending.len)
@@ -167,6 +173,8 @@ static void on_record(void *ctx, const struct skep_perf_record *record)
 
 	tracker->n_records++;
 	skep_unwind_processes_on_record(&tracker->processes, record);
+	if (tracker->listener)
+		tracker->listener(tracker->listener_ctx, record);
 }
 
 static void count_lost(struct skep_unwind_tracker *tracker)
@@ -296,6 +304,7 @@ int skep_unwind_tracker_new(const struct skep_unwind_arrays *arrays,
 	struct skep_unwind_tracker *tracker = skep_xcalloc(1, sizeof(*tracker));
 
 	tracker->epoll_fd = tracker->timer_fd = -1;
+	tracker->batch_ns = BATCH_NS;
 	skep_unwind_processes_init(&tracker->processes, arrays, &tracker->losses);
 	int err = open_all(tracker);
 	if (err) {
@@ -319,6 +328,18 @@ void skep_unwind_tracker_free(struct skep_unwind_tracker *tracker)
 	skep_vec_done(&tracker->pending);
 	skep_unwind_processes_done(&tracker->processes);
 	free(tracker);
+}
+
+void skep_unwind_tracker_relax(struct skep_unwind_tracker *tracker)
+{
+	tracker->batch_ns = RELAXED_NS;
+}
+
+void skep_unwind_tracker_listen(struct skep_unwind_tracker *tracker, skep_perf_record_fn fn,
+				void *ctx)
+{
+	tracker->listener = fn;
+	tracker->listener_ctx = ctx;
 }
 
 int skep_unwind_tracker_fd(const struct skep_unwind_tracker *tracker)
@@ -359,6 +380,12 @@ void skep_unwind_tracker_step(struct skep_unwind_tracker *tracker)
 	}
 	if (tracker->due_ns && skep_clock_ns() >= tracker->due_ns)
 		work(tracker);
+	arm(tracker);
+}
+
+void skep_unwind_tracker_catch_up(struct skep_unwind_tracker *tracker)
+{
+	keep_up(tracker);
 	arm(tracker);
 }
 

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "linux/perfring.h"
 #include "unwind/losses.h"
 
 struct skep_unwind_arrays;
@@ -44,6 +45,15 @@ struct skep_unwind_counts {
 int skep_unwind_tracker_new(const struct skep_unwind_arrays *arrays,
 			    struct skep_unwind_tracker **ret);
 void skep_unwind_tracker_free(struct skep_unwind_tracker *tracker);
+/** Take records in 30 ms later, and so less often: processes that have begun are walked by what the
+ *  kernel tells of them until then. */
+void skep_unwind_tracker_relax(struct skep_unwind_tracker *tracker);
+/** Have @fn told of all records, too, in order of time, those of lost ones (PERF_RECORD_LOST)
+ *  included: that is once for both what else would be read twice. NULL: no more */
+void skep_unwind_tracker_listen(struct skep_unwind_tracker *tracker, skep_perf_record_fn fn,
+				void *ctx);
+/** Take in now what was recorded until half a millisecond ago. */
+void skep_unwind_tracker_catch_up(struct skep_unwind_tracker *tracker);
 /** To be polled for reading. */
 int skep_unwind_tracker_fd(const struct skep_unwind_tracker *tracker);
 /** When that is readable; it does no harm to call it more often. */

@@ -165,6 +165,24 @@ static void full(void **state)
 	skep_unwind_maps_done(&few);
 }
 
+/* Powers of two, from a quarter of the default on, and room for what runs: ourselves, at least. */
+static void sizes_for_this_machine(void **state)
+{
+	const struct skep_unwind_sizes *most = &skep_unwind_default_sizes;
+	struct skep_unwind_sizes sizes;
+
+	skep_unwind_sizes_here(&sizes);
+	const uint32_t pairs[][2] = {
+		{sizes.processes, most->processes}, {sizes.mappings, most->mappings},
+		{sizes.files, most->files},         {sizes.pages, most->pages},
+		{sizes.rows, most->rows},           {sizes.rules, most->rules}};
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		assert_int_equal(pairs[i][0] & (pairs[i][0] - 1), 0);
+		assert_true(pairs[i][0] >= pairs[i][1] / 4);
+		assert_true(pairs[i][0] <= pairs[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +191,7 @@ int main(void)
 		cmocka_unit_test(machine_is_forgotten),
 		cmocka_unit_test(taken),
 		cmocka_unit_test(full),
+		cmocka_unit_test(sizes_for_this_machine),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -550,6 +551,60 @@ static void idle(void **state)
 	}
 }
 
+/* --- Whoever goes on for days ----------------------------------------------------------------- */
+
+struct heard {
+	uint32_t pid; /* whose records are counted */
+	int n_forked, n_exited;
+	uint64_t last_ns;
+};
+
+static void hear(void *ctx, const struct skep_perf_record *record)
+{
+	struct heard *heard = ctx;
+	struct skep_perf_change change;
+
+	assert_true(record->time_ns >= heard->last_ns);
+	heard->last_ns = record->time_ns;
+	if (!skep_perf_record_change(record, &change) || change.pid != heard->pid)
+		return;
+	heard->n_forked += change.kind == SKEP_PERF_FORKED;
+	heard->n_exited += change.kind == SKEP_PERF_EXITED;
+}
+
+static pid_t child_that_ends(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return pid;
+}
+
+/* A listener is told all in order; catching up does not wait for the batch, nor for a step. */
+static void relaxed(void **state)
+{
+	struct tracked *b = needed(state);
+	struct heard heard = {0};
+	const struct timespec settle = {.tv_nsec = 5000000};
+
+	skep_unwind_tracker_relax(b->tracker);
+	skep_unwind_tracker_catch_up(b->tracker);
+	skep_unwind_tracker_listen(b->tracker, hear, &heard);
+	heard.pid = (uint32_t)child_that_ends();
+	nanosleep(&settle, NULL);
+	skep_unwind_tracker_catch_up(b->tracker);
+	assert_int_equal(heard.n_forked, 1);
+	assert_int_equal(heard.n_exited, 1);
+	skep_unwind_tracker_listen(b->tracker, NULL, NULL);
+	heard.pid = (uint32_t)child_that_ends();
+	nanosleep(&settle, NULL);
+	skep_unwind_tracker_catch_up(b->tracker);
+	assert_int_equal(heard.n_forked, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -558,7 +613,7 @@ int main(void)
 		cmocka_unit_test(vdso),         cmocka_unit_test(first_thread_ends),
 		cmocka_unit_test(short_lives),  cmocka_unit_test(many),
 		cmocka_unit_test(lost_records), cmocka_unit_test(steps_at_any_time),
-		cmocka_unit_test(idle),
+		cmocka_unit_test(idle),         cmocka_unit_test(relaxed),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

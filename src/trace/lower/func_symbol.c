@@ -120,40 +120,44 @@ FN(uptr)
 	return same_bits(l, call);
 }
 
-static void get_stack(struct skep_lower *l, bool user, uint32_t map, uint32_t ret_id)
+static void get_stackid(struct skep_lower *l, bool user, uint32_t map, uint32_t id)
 {
-	const struct skep_opnd map_opnd = R(skep_ir_map(l->f, map));
-
-	skep_ir_set(l->f, ret_id,
-		    R(skep_ir_calln(l->f, BPF_FUNC_get_stackid, l->ctx, map_opnd,
+	skep_ir_set(l->f, id,
+		    R(skep_ir_calln(l->f, BPF_FUNC_get_stackid, l->ctx, R(skep_ir_map(l->f, map)),
 				    I(user ? BPF_F_USER_STACK : 0))));
 }
 
+/* Where its place is taken by another there may be one in the second map. */
+static void try_again(struct skep_lower *l, bool user, uint32_t id, uint32_t on)
+{
+	struct skep_ir_func *f = l->f;
+	uint32_t taken = skep_ir_block(f), found = skep_ir_block(f), failed = skep_ir_block(f);
+
+	skep_ir_branch(f, SKEP_IR_EQ, R(id), I(-EEXIST), taken, failed);
+	skep_ir_at(f, taken);
+	get_stackid(l, user, l->program->more_stacks[user], id);
+	skep_ir_branch(f, SKEP_IR_SLT, R(id), I(0), failed, found);
+	skep_ir_at(f, found);
+	skep_ir_set(f, id, R(skep_ir_alu(f, SKEP_IR_OR, R(id), I(SKEP_STACK_MORE))));
+	skep_ir_jump(f, on);
+	skep_ir_at(f, failed);
+}
+
 /*
- * Where another stack is at its place, the second map has it. One that could not be kept (of both
- * hashes there is another, no memory) is counted, and its id is -1. -EFAULT only says that there is
- * none: a kernel thread has no user stack.
+ * A stack that could not be kept (of both hashes there is another, no memory) is counted, and its id
+ * is -1. -EFAULT only says that there is none: a kernel thread has no user stack.
  */
 static struct skep_opnd stack_id(struct skep_lower *l, bool user, uint32_t depth)
 {
 	struct skep_ir_func *f = l->f;
 	uint32_t failed = skep_ir_block(f), lost = skep_ir_block(f), none = skep_ir_block(f);
-	uint32_t on = skep_ir_block(f), taken = skep_ir_block(f), spilled = skep_ir_block(f);
-	uint32_t other = skep_ir_block(f), id = skep_ir_var(f);
+	uint32_t on = skep_ir_block(f), id = skep_ir_var(f);
 
-	skep_lower_stack_maps(l, user, depth);
-	get_stack(l, user, l->program->stacks[user], id);
+	get_stackid(l, user, skep_lower_stack_map(l, user, depth), id);
 	skep_ir_branch_cold(f, SKEP_IR_SLT, R(id), I(0), failed);
 	skep_ir_jump(f, on);
 	skep_ir_at(f, failed);
-	skep_ir_branch(f, SKEP_IR_EQ, R(id), I(-EEXIST), taken, other);
-	skep_ir_at(f, taken);
-	get_stack(l, user, l->program->spilled[user], id);
-	skep_ir_branch(f, SKEP_IR_SLT, R(id), I(0), other, spilled);
-	skep_ir_at(f, spilled);
-	skep_ir_set(f, id, R(skep_ir_alu(f, SKEP_IR_ADD, R(id), I(SKEP_TRACE_STACKS_CNT))));
-	skep_ir_jump(f, on);
-	skep_ir_at(f, other);
+	try_again(l, user, id, on);
 	skep_ir_branch(f, SKEP_IR_EQ, R(id), I(-EFAULT), none, lost);
 	skep_ir_at(f, lost);
 	skep_lower_loss(l, skep_loss_off(l, SKEP_LOSS_STACK));

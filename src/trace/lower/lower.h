@@ -385,7 +385,7 @@ uint32_t skep_lower_ring(struct skep_lower *l);
  *  records of control. */
 void skep_lower_ring_for_data(struct skep_lower *l);
 uint32_t skep_lower_control_ring(struct skep_lower *l);
-void skep_lower_stack_maps(struct skep_lower *l, bool user, uint32_t depth);
+uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth);
 
 /** The program that sets scalar aggregates back to zero; made if one is ever cleared or deleted. */
 void skep_lower_eraser(struct skep_lower *l);

@@ -26,7 +26,8 @@
 #include "trace/lower/lower.h"
 #include "trace/lower/regs.h"
 
-#define SPILLED_ENTRIES    4096
+#define STACK_ENTRIES      16384
+#define STACKS_A_CPU       1024
 #define CONTROL_RING_BYTES 65536
 #define RING_PAGES_MOST    1024 /* of the ring for data, unless the script says otherwise */
 #define RING_PAGES_CPU     128
@@ -247,7 +248,7 @@ void skep_lower_storage(struct skep_lower *l)
 
 	program->ring = program->ring_control = program->globals = program->cpu_globals = NONE;
 	program->stacks[0] = program->stacks[1] = l->zeroes = NONE;
-	program->spilled[0] = program->spilled[1] = NONE;
+	program->more_stacks[0] = program->more_stacks[1] = NONE;
 	program->elapsed_off = take(&l->globals_bytes, 8);
 	program->n_maps = program->script->n_maps;
 	program->maps = skep_arena_array(l->arena, struct skep_trace_map, program->n_maps);
@@ -385,27 +386,42 @@ static uint32_t add_stack_map(struct skep_lower *l, const char *name, uint32_t e
 	struct skep_object_map map = {
 		.type = BPF_MAP_TYPE_STACK_TRACE, .key_size = 4, .max_entries = entries};
 
-	snprintf(map.name, sizeof(map.name), "skep.%s", name);
+	snprintf(map.name, sizeof(map.name), "%s", name);
 	return skep_object_add_map(l->object, &map);
 }
 
-/* Stack maps for kernel and for user stacks, as deep as the deepest asked for. Two stacks may be of
+/*
+ * Stack maps for kernel and for user stacks, as deep as the deepest asked for. Two stacks may be of
  * one place in such a map, whose number is part of their hash: a second one has those that come
- * later. It is as good as empty, so hardly any two of them meet there. */
-void skep_lower_stack_maps(struct skep_lower *l, bool user, uint32_t depth)
+ * later. It is as good as empty, so hardly any two of them meet there.
+ *
+ * Their memory is taken at once, a kilobyte for each place. Who goes on for days has few stacks at a
+ * time: there a quarter of the places will do.
+ */
+static void add_stack_maps(struct skep_lower *l, bool user)
+{
+	struct skep_trace_program *program = l->program;
+	uint32_t entries = l->opts->is_frugal ? STACK_ENTRIES / 4 : STACK_ENTRIES;
+
+	while (entries < STACKS_A_CPU * skep_possible_cpus() && entries < STACK_ENTRIES)
+		entries *= 2;
+	program->stacks[user] = add_stack_map(l, user ? "skep.ustack" : "skep.kstack", entries);
+	program->more_stacks[user] =
+		add_stack_map(l, user ? "skep.ustack2" : "skep.kstack2", entries / 4);
+}
+
+uint32_t skep_lower_stack_map(struct skep_lower *l, bool user, uint32_t depth)
 {
 	struct skep_trace_program *program = l->program;
 
-	if (program->stacks[user] == NONE) {
-		program->stacks[user] =
-			add_stack_map(l, user ? "ustack" : "kstack", SKEP_TRACE_STACKS_CNT);
-		program->spilled[user] =
-			add_stack_map(l, user ? "ustack2" : "kstack2", SPILLED_ENTRIES);
-	}
+	if (program->stacks[user] == NONE)
+		add_stack_maps(l, user);
 	if (depth > program->stack_depth[user])
 		program->stack_depth[user] = depth;
-	l->object->maps[program->stacks[user]].value_size = 8 * program->stack_depth[user];
-	l->object->maps[program->spilled[user]].value_size = 8 * program->stack_depth[user];
+	const uint32_t bytes = 8 * program->stack_depth[user];
+	l->object->maps[program->stacks[user]].value_size = bytes;
+	l->object->maps[program->more_stacks[user]].value_size = bytes;
+	return program->stacks[user];
 }
 
 /* --- Setting back ---------------------------------------------------------------------------- */

@@ -33,8 +33,10 @@ static const struct skep_unwind_walk_maps *maps_of(struct skep_lower *l)
 
 	if (program->unwinds)
 		return &program->unwind;
-	skep_unwind_add_maps(l->object, &skep_unwind_default_sizes, STACK_ENTRIES, btf,
-			     &program->unwind);
+	struct skep_unwind_sizes sizes = skep_unwind_default_sizes;
+	if (l->opts->is_frugal)
+		skep_unwind_sizes_here(&sizes);
+	skep_unwind_add_maps(l->object, &sizes, STACK_ENTRIES, btf, &program->unwind);
 	uint32_t off = skep_interp_thread_pointer(btf);
 	if (program->config.interpreters && off)
 		skep_unwind_add_interpreters(l->object, INTERP_ENTRIES, off, &program->unwind);

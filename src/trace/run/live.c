@@ -38,6 +38,7 @@ static int compile(struct skep_live *live, const struct skep_live_opts *given,
 		.pid_is_place = true,
 		.cpid = given->cpid,
 		.cmd_path = given->cmd_path,
+		.is_frugal = given->is_lasting,
 		.env = env,
 		.target = &target,
 		.btf = given->btf,
@@ -67,6 +68,8 @@ static int start(struct skep_live *live, const struct skep_live_opts *opts, stru
 	err = skep_unwinding_open(&live->program, live->session, &live->unwinding, diag);
 	if (err)
 		return err;
+	if (opts->is_lasting)
+		skep_unwinding_relax(live->unwinding);
 	for (size_t i = 0; i < opts->n_prepared; i++)
 		skep_unwinding_prepare(live->unwinding, opts->prepared[i]);
 	return attach(live, diag);
@@ -163,6 +166,16 @@ int skep_live_fd(const struct skep_live *live)
 void skep_live_step(struct skep_live *live)
 {
 	skep_unwinding_step(live->unwinding);
+}
+
+bool skep_live_listen(struct skep_live *live, skep_perf_record_fn fn, void *ctx)
+{
+	return skep_unwinding_listen(live->unwinding, fn, ctx);
+}
+
+void skep_live_catch_up(struct skep_live *live)
+{
+	skep_unwinding_catch_up(live->unwinding);
 }
 
 struct skep_interp_names *skep_live_names(const struct skep_live *live)

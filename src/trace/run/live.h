@@ -11,6 +11,7 @@
 #include <skep/diag.h>
 
 #include "interp/names.h"
+#include "linux/perfring.h"
 #include "trace/run/maps.h"
 #include "unwind/losses.h"
 
@@ -38,6 +39,7 @@ struct skep_live_opts {
 	/* Processes whose stacks are to be whole from the first (see run/unwinding.h). */
 	const pid_t *prepared;
 	size_t n_prepared;
+	bool is_lasting; /* it goes on for days: see is_frugal, and skep_unwind_tracker_relax() */
 };
 /** As skep_live_open(), for scripts that take more than parameters. */
 int skep_live_open_with(const char *name, const char *text, const struct skep_live_opts *opts,
@@ -71,6 +73,11 @@ struct skep_live_losses skep_live_losses(const struct skep_live *live);
  */
 int skep_live_fd(const struct skep_live *live);
 void skep_live_step(struct skep_live *live);
+/** Such a script follows what processes map: have @fn told of that as well, by the kernel's
+ *  records. False: it takes no such stacks, nobody is told */
+bool skep_live_listen(struct skep_live *live, skep_perf_record_fn fn, void *ctx);
+/** Whoever listens is told of all until half a millisecond ago. */
+void skep_live_catch_up(struct skep_live *live);
 
 /** Names of interpreters' frames (config.interpreters); NULL: such are not taken. */
 struct skep_interp_names *skep_live_names(const struct skep_live *live);

@@ -599,8 +599,8 @@ int skep_map_take(const struct skep_map_reader *reader, const struct skep_trace_
 
 /* --- Stacks ----------------------------------------------------------------------------------- */
 
-static int find_unwound(const struct skep_map_reader *reader, uint32_t stack_id,
-			struct skep_unwind_stack *ret)
+int skep_map_unwound(const struct skep_map_reader *reader, uint32_t stack_id,
+		     struct skep_unwind_stack *ret)
 {
 	const struct skep_trace_program *program = reader->program;
 
@@ -614,7 +614,7 @@ static int unwound_stack(const struct skep_map_reader *reader, uint32_t stack_id
 			 uint32_t max)
 {
 	struct skep_unwind_stack stack;
-	int err = find_unwound(reader, stack_id, &stack);
+	int err = skep_map_unwound(reader, stack_id, &stack);
 
 	if (err)
 		return err;
@@ -627,22 +627,18 @@ enum skep_unwind_end skep_map_stack_end(const struct skep_map_reader *reader, ui
 {
 	struct skep_unwind_stack stack;
 
-	return find_unwound(reader, stack_id, &stack) ? SKEP_UNWIND_ROOT : stack.end;
+	return skep_map_unwound(reader, stack_id, &stack) ? SKEP_UNWIND_ROOT : stack.end;
 }
 
-int skep_map_stack_interp(const struct skep_map_reader *reader, uint32_t stack_id,
-			  uint64_t ret_frames[SKEP_UNWIND_FRAME_WORDS],
-			  struct skep_interp_stack *ret)
+int skep_map_stack_interp(const struct skep_map_reader *reader,
+			  const struct skep_unwind_stack *stack, struct skep_interp_stack *ret)
 {
 	const struct skep_interp_maps *maps = &reader->program->unwind.interp;
-	struct skep_unwind_stack stack;
-	int err = find_unwound(reader, stack_id, &stack);
 
-	if (err || !stack.interp || !maps->thread_pointer_off)
-		return err ? err : -ENOENT;
-	memcpy(ret_frames, stack.in_interpreter, sizeof(stack.in_interpreter));
-	err = skep_bpf_map_lookup(skep_session_map_fd(reader->session, maps->stacks), &stack.interp,
-				  ret, 0);
+	if (!stack->interp || !maps->thread_pointer_off)
+		return -ENOENT;
+	int err = skep_bpf_map_lookup(skep_session_map_fd(reader->session, maps->stacks),
+				      &stack->interp, ret, 0);
 	return err == -ENOENT ? -ESTALE : err;
 }
 
@@ -651,38 +647,39 @@ uint32_t skep_map_stack_chain(const struct skep_map_reader *reader, uint32_t sta
 	struct skep_unwind_stack stack;
 
 	if (!reader->program->unwind.interp.thread_pointer_off ||
-	    find_unwound(reader, stack_id, &stack))
+	    skep_map_unwound(reader, stack_id, &stack))
 		return 0;
 	return stack.interp;
 }
 
-static uint32_t map_of_kind(const struct skep_trace_program *program, enum skep_stack_kind kind)
+static bool are_walked(const struct skep_trace_program *program, enum skep_stack_kind kind)
+{
+	return kind == SKEP_STACK_CHAIN || (kind == SKEP_STACK_USER && program->unwinds);
+}
+
+static uint32_t map_of_kind(const struct skep_trace_program *program, enum skep_stack_kind kind,
+			    bool more)
 {
 	const struct skep_interp_maps *interp = &program->unwind.interp;
 
 	if (kind == SKEP_STACK_CHAIN)
 		return program->unwinds && interp->thread_pointer_off ? interp->stacks : NONE;
-	if (kind == SKEP_STACK_USER && program->unwinds)
+	if (are_walked(program, kind))
 		return program->unwind.stacks;
-	return program->stacks[kind];
+	return more ? program->more_stacks[kind] : program->stacks[kind];
 }
 
-/* Is it a map of the kernel's, and a second one for what had no place in it? */
-static bool has_spilled(const struct skep_trace_program *program, enum skep_stack_kind kind)
+/* The map that number *@number is in, which becomes that in the map. -1: there are none of that
+ * kind. */
+static int stacks_fd(const struct skep_map_reader *reader, enum skep_stack_kind kind,
+		     uint32_t *number)
 {
-	return kind == SKEP_STACK_KERNEL || (kind == SKEP_STACK_USER && !program->unwinds);
-}
+	const struct skep_trace_program *program = reader->program;
+	bool more = !are_walked(program, kind) && *number & SKEP_STACK_MORE;
+	uint32_t map = map_of_kind(program, kind, more);
 
-/* The map that has number *@number, which becomes a key of it. -1: there are none of that kind. */
-static int find_place(const struct skep_map_reader *reader, enum skep_stack_kind kind,
-		      uint32_t *number)
-{
-	uint32_t map = map_of_kind(reader->program, kind);
-
-	if (has_spilled(reader->program, kind) && *number >= SKEP_TRACE_STACKS_CNT) {
-		*number -= SKEP_TRACE_STACKS_CNT;
-		map = reader->program->spilled[kind];
-	}
+	if (more)
+		*number &= ~SKEP_STACK_MORE;
 	return map == NONE ? -1 : skep_session_map_fd(reader->session, map);
 }
 
@@ -696,7 +693,7 @@ int skep_map_stack(const struct skep_map_reader *reader, bool user, uint32_t sta
 
 	if (user && program->unwinds)
 		return unwound_stack(reader, stack_id, ret, max);
-	int fd = find_place(reader, user, &stack_id);
+	int fd = stacks_fd(reader, user, &stack_id);
 	if (fd < 0)
 		return -ENOENT;
 	frames = skep_xcalloc(depth, 8);
@@ -713,33 +710,27 @@ int skep_map_stack(const struct skep_map_reader *reader, bool user, uint32_t sta
 int skep_map_stack_forget(const struct skep_map_reader *reader, enum skep_stack_kind kind,
 			  uint32_t number)
 {
-	int fd = find_place(reader, kind, &number);
+	int fd = stacks_fd(reader, kind, &number);
 
 	return fd < 0 ? -ENOENT : skep_bpf_map_delete(fd, &number);
 }
 
-static int next_spilled(const struct skep_map_reader *reader, enum skep_stack_kind kind,
-			const uint32_t *key, uint32_t *ret)
-{
-	uint32_t first = SKEP_TRACE_STACKS_CNT;
-	int fd = find_place(reader, kind, &first);
-	int err = fd < 0 ? -ENOENT : skep_bpf_map_next_key(fd, key, ret);
-
-	if (!err)
-		*ret += SKEP_TRACE_STACKS_CNT;
-	return err;
-}
-
+/* Behind those of the first map come those of the second. */
 int skep_map_stack_next(const struct skep_map_reader *reader, enum skep_stack_kind kind,
 			const uint32_t *number, uint32_t *ret)
 {
-	uint32_t key = number ? *number : 0;
-	int fd = find_place(reader, kind, &key);
+	bool is_walked = are_walked(reader->program, kind);
+	uint32_t at = number ? *number : 0, more = is_walked ? 0 : at & SKEP_STACK_MORE;
+	int fd = stacks_fd(reader, kind, &at);
+	int err = fd < 0 ? -ENOENT : skep_bpf_map_next_key(fd, number ? &at : NULL, ret);
 
-	if (number && key != *number)
-		return next_spilled(reader, kind, &key, ret);
-	int err = fd < 0 ? -ENOENT : skep_bpf_map_next_key(fd, number, ret);
-	return err == -ENOENT && has_spilled(reader->program, kind)
-		       ? next_spilled(reader, kind, NULL, ret)
-		       : err;
+	if (err == -ENOENT && !more && !is_walked) {
+		more = SKEP_STACK_MORE;
+		at = more;
+		fd = stacks_fd(reader, kind, &at);
+		err = fd < 0 ? -ENOENT : skep_bpf_map_next_key(fd, NULL, ret);
+	}
+	if (!err)
+		*ret |= more;
+	return err;
 }

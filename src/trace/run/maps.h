@@ -79,17 +79,16 @@ int skep_map_stack_next(const struct skep_map_reader *reader, enum skep_stack_ki
 			const uint32_t *number, uint32_t *ret);
 /** The number of the chain that a user stack refers to; 0: it has none, or is not there. */
 uint32_t skep_map_stack_chain(const struct skep_map_reader *reader, uint32_t stack_id);
+/** A user stack as the walk has kept it, whole. Return 0 | -ENOENT it is not there, or stacks are
+ *  by frame pointers | -errno */
+int skep_map_unwound(const struct skep_map_reader *reader, uint32_t stack_id,
+		     struct skep_unwind_stack *ret);
 /** Why a user stack has no more frames: SKEP_UNWIND_ROOT also where nobody knows, as frame pointers
  *  do not tell. */
 enum skep_unwind_end skep_map_stack_end(const struct skep_map_reader *reader, uint32_t stack_id);
-/**
- * The frames of the interpreter that a user stack runs in.
- *
- * @ret_frames  of each frame of the user stack a bit: is it in the interpreter's own file?
- * Return       0 | -ENOENT none | -ESTALE it had some, which are no longer there | -errno
- */
-int skep_map_stack_interp(const struct skep_map_reader *reader, uint32_t stack_id,
-			  uint64_t ret_frames[SKEP_UNWIND_FRAME_WORDS],
-			  struct skep_interp_stack *ret);
+/** The frames of the interpreter that a user stack runs in.
+ *  Return 0 | -ENOENT none | -ESTALE it had some, which are no longer there | -errno */
+int skep_map_stack_interp(const struct skep_map_reader *reader,
+			  const struct skep_unwind_stack *stack, struct skep_interp_stack *ret);
 
 #endif

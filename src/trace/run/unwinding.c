@@ -138,6 +138,25 @@ void skep_unwinding_free(struct skep_unwinding *unwinding)
 	free(unwinding);
 }
 
+void skep_unwinding_relax(struct skep_unwinding *unwinding)
+{
+	if (unwinding)
+		skep_unwind_tracker_relax(unwinding->tracker);
+}
+
+bool skep_unwinding_listen(struct skep_unwinding *unwinding, skep_perf_record_fn fn, void *ctx)
+{
+	if (unwinding)
+		skep_unwind_tracker_listen(unwinding->tracker, fn, ctx);
+	return unwinding;
+}
+
+void skep_unwinding_catch_up(struct skep_unwinding *unwinding)
+{
+	if (unwinding)
+		skep_unwind_tracker_catch_up(unwinding->tracker);
+}
+
 int skep_unwinding_fd(const struct skep_unwinding *unwinding)
 {
 	return unwinding ? unwinding->epoll_fd : -1;

@@ -27,6 +27,10 @@ void skep_unwinding_free(struct skep_unwinding *unwinding);
 /** Have what a process' stacks need, before they are taken; those of others come when they are
  *  asked for, and their first stacks end early. */
 void skep_unwinding_prepare(struct skep_unwinding *unwinding, pid_t pid);
+/** As of its tracker (unwind/tracker.h). NULL is fine; who listens to it hears nothing: false. */
+void skep_unwinding_relax(struct skep_unwinding *unwinding);
+bool skep_unwinding_listen(struct skep_unwinding *unwinding, skep_perf_record_fn fn, void *ctx);
+void skep_unwinding_catch_up(struct skep_unwinding *unwinding);
 /** To be polled for reading; -1: nothing to wait for. */
 int skep_unwinding_fd(const struct skep_unwinding *unwinding);
 /** Do what there is to do; when that is readable, or at any time. */
