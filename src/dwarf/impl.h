@@ -18,6 +18,10 @@ struct skep_dwarf_cover {
 	uint64_t unit; /* its offset */
 };
 
+struct skep_dwarf_covers {
+	SKEP_VEC(struct skep_dwarf_cover) list; /* sorted by low */
+};
+
 struct skep_dwarf {
 	struct skep_dwarf_input input;
 	struct skep_dwarf *alt; /* owned: the supplementary file; NULL: none */
@@ -25,8 +29,10 @@ struct skep_dwarf {
 
 	SKEP_VEC(struct skep_dwarf_unit *) units; /* owned; those that were read, by offset */
 	SKEP_VEC(uint64_t) offsets;               /* of all units, once `has_offsets` */
-	SKEP_VEC(struct skep_dwarf_cover) covers; /* sorted by low */
-	SKEP_VEC(uint64_t) listed;                /* units of which .debug_aranges tells; sorted */
+	/* By the table of addresses, which comes first; and by the units themselves. What is asked
+	 * is answered by the same one, whatever was read meanwhile. */
+	struct skep_dwarf_covers tabled, scanned;
+	SKEP_VEC(uint64_t) listed; /* units of which .debug_aranges tells; sorted */
 	bool has_offsets, has_aranges, has_scanned;
 	bool is_harmed;       /* what says which unit an address lies in made no sense in part */
 	uint32_t ranges_left; /* that the unit may have that is read, or all that are scanned */

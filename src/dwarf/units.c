@@ -138,20 +138,22 @@ void skep_dwarf_units_done(struct skep_dwarf *dwarf)
 	free_units(dwarf);
 	skep_vec_done(&dwarf->units);
 	skep_vec_done(&dwarf->offsets);
-	skep_vec_done(&dwarf->covers);
+	skep_vec_done(&dwarf->tabled.list);
+	skep_vec_done(&dwarf->scanned.list);
 	skep_vec_done(&dwarf->listed);
 }
 
 /* --- What they cover ------------------------------------------------------------------------- */
 
-static void add_cover(struct skep_dwarf *dwarf, uint64_t low, uint64_t high, uint64_t unit)
+static void add_cover(struct skep_dwarf *dwarf, struct skep_dwarf_covers *covers, uint64_t low,
+		      uint64_t high, uint64_t unit)
 {
 	if (low >= high || low < dwarf->code_start)
 		return;
-	if (dwarf->covers.len == DWARF_RANGES_MOST)
+	if (dwarf->tabled.list.len + dwarf->scanned.list.len == DWARF_RANGES_MOST)
 		skep_dwarf_wrong(&dwarf->input, "it has more ranges than are read");
 	else
-		skep_vec_push(&dwarf->covers,
+		skep_vec_push(&covers->list,
 			      ((struct skep_dwarf_cover){.low = low, .high = high, .unit = unit}));
 }
 
@@ -171,10 +173,10 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void sort_covers(struct skep_dwarf *dwarf)
+static void sort_covers(struct skep_dwarf_covers *covers)
 {
-	if (dwarf->covers.len)
-		qsort(dwarf->covers.data, dwarf->covers.len, sizeof(*dwarf->covers.data), by_low);
+	if (covers->list.len)
+		qsort(covers->list.data, covers->list.len, sizeof(*covers->list.data), by_low);
 }
 
 /* One unit's part of .debug_aranges, @start being where it begins. */
@@ -194,7 +196,7 @@ static void read_set(struct skep_dwarf *dwarf, struct skep_reader *r, const uint
 		uint64_t low = skep_read_fixed(r, width), bytes = skep_read_fixed(r, width);
 		if (!low && !bytes)
 			break;
-		add_cover(dwarf, low, low + bytes, unit);
+		add_cover(dwarf, &dwarf->tabled, low, low + bytes, unit);
 	}
 }
 
@@ -219,7 +221,7 @@ static void read_aranges(struct skep_dwarf *dwarf)
 	}
 	if (dwarf->listed.len)
 		qsort(dwarf->listed.data, dwarf->listed.len, sizeof(uint64_t), by_number);
-	sort_covers(dwarf);
+	sort_covers(&dwarf->tabled);
 }
 
 static bool is_listed(const struct skep_dwarf *dwarf, uint64_t unit)
@@ -232,7 +234,7 @@ static void cover(void *ctx, uint64_t low, uint64_t high)
 {
 	const struct skep_dwarf_unit *unit = ctx;
 
-	add_cover(unit->dwarf, low, high, unit->off);
+	add_cover(unit->dwarf, &unit->dwarf->scanned, low, high, unit->off);
 }
 
 static void scan_unit(struct skep_dwarf_unit *unit)
@@ -263,23 +265,24 @@ static void scan(struct skep_dwarf *dwarf)
 			scan_unit(&unit);
 		skep_dwarf_unit_done(&unit);
 	}
-	sort_covers(dwarf);
+	sort_covers(&dwarf->scanned);
 }
 
-static const struct skep_dwarf_cover *find_cover(const struct skep_dwarf *dwarf, uint64_t addr)
+static const struct skep_dwarf_cover *find_cover(const struct skep_dwarf_covers *covers,
+						 uint64_t addr)
 {
-	size_t low = 0, high = dwarf->covers.len;
+	size_t low = 0, high = covers->list.len;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
-		if (dwarf->covers.data[mid].low <= addr)
+		if (covers->list.data[mid].low <= addr)
 			low = mid + 1;
 		else
 			high = mid;
 	}
 	for (size_t i = low; i > 0 && low - i < LOOK_BACK; i--) {
-		if (addr < dwarf->covers.data[i - 1].high)
-			return &dwarf->covers.data[i - 1];
+		if (addr < covers->list.data[i - 1].high)
+			return &covers->list.data[i - 1];
 	}
 	return NULL;
 }
@@ -309,11 +312,11 @@ static const struct skep_dwarf_cover *cover_of(struct skep_dwarf *dwarf, uint64_
 
 	if (!dwarf->has_aranges)
 		read_aranges(dwarf);
-	found = find_cover(dwarf, addr);
-	if (!found && !dwarf->has_scanned) {
+	found = find_cover(&dwarf->tabled, addr);
+	if (!found && !dwarf->has_scanned)
 		scan(dwarf);
-		found = find_cover(dwarf, addr);
-	}
+	if (!found)
+		found = find_cover(&dwarf->scanned, addr);
 	dwarf->is_harmed |= dwarf->input.n_wrong != n_wrong;
 	return found;
 }

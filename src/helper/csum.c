@@ -80,21 +80,21 @@ static int replace(uint8_t *at, uint64_t from, uint64_t to, uint64_t bytes)
 	return 0;
 }
 
-DEFINE_HELPER(l3_csum_replace)
+DEFINE_SKB_HELPER(l3_csum_replace)
 {
 	if (r5 & ~(uint64_t)FIELD_BYTES)
 		return as_r0(-EINVAL);
-	uint8_t *at = field_at(packet_of(run), (uint32_t)r2);
+	uint8_t *at = field_at(packet, (uint32_t)r2);
 	return as_r0(at ? replace(at, r3, r4, r5 & FIELD_BYTES) : -EFAULT);
 }
 
-DEFINE_HELPER(l4_csum_replace)
+DEFINE_SKB_HELPER(l4_csum_replace)
 {
 	const uint64_t all = FIELD_BYTES | PSEUDO_HEADER | MANGLED_0 | ENFORCE | IPV6;
 
 	if (r5 & ~all)
 		return as_r0(-EINVAL);
-	uint8_t *at = field_at(packet_of(run), (uint32_t)r2);
+	uint8_t *at = field_at(packet, (uint32_t)r2);
 	if (!at)
 		return as_r0(-EFAULT);
 	if (r5 & MANGLED_0 && !(r5 & ENFORCE) && !at[0] && !at[1])

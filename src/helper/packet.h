@@ -5,6 +5,8 @@
 #ifndef SKEP_HELPER_PACKET_H
 #define SKEP_HELPER_PACKET_H
 
+#include <skep/check.h>
+
 #include "helper/context.h"
 #include "helper/helpers.h"
 
@@ -24,6 +26,27 @@ static inline struct skep_packet *packet_of(const struct skep_run *run)
 {
 	return run->world ? run->world->packet : NULL;
 }
+
+/** A helper for @packet, which the program's run must have, and one that @is_right: where nobody
+ *  verified it, any program may call it. */
+#define DEFINE_HELPER_OF(name, is_right)                                                           \
+	static uint64_t packet_##name(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,          \
+				      uint64_t r5, struct skep_run *run,                           \
+				      struct skep_packet *packet);                                 \
+	DEFINE_HELPER(name)                                                                        \
+	{                                                                                          \
+		struct skep_packet *packet = packet_of(run);                                       \
+		if (packet && (is_right))                                                          \
+			return packet_##name(r1, r2, r3, r4, r5, run, packet);                     \
+		skep_check_refuse(run, 0, "a helper was called for a packet that is not there");   \
+		return 0;                                                                          \
+	}                                                                                          \
+	static uint64_t packet_##name(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,          \
+				      uint64_t r5, struct skep_run *run,                           \
+				      struct skep_packet *packet)
+#define DEFINE_PACKET_HELPER(name) DEFINE_HELPER_OF(name, true)
+#define DEFINE_SKB_HELPER(name)    DEFINE_HELPER_OF(name, !packet->is_xdp)
+#define DEFINE_XDP_HELPER(name)    DEFINE_HELPER_OF(name, packet->is_xdp)
 
 static inline uint32_t linear_bytes(const struct skep_packet *packet)
 {

@@ -18,10 +18,8 @@ static uint64_t go(struct skep_packet *packet, uint32_t ifindex, uint64_t flags,
 	return action;
 }
 
-DEFINE_HELPER(redirect)
+DEFINE_PACKET_HELPER(redirect)
 {
-	struct skep_packet *packet = packet_of(run);
-
 	if (packet->is_xdp)
 		return r2 ? XDP_ABORTED : go(packet, (uint32_t)r1, r2, XDP_REDIRECT);
 	if (r2 & ~(uint64_t)TO_INGRESS)
@@ -29,18 +27,18 @@ DEFINE_HELPER(redirect)
 	return go(packet, (uint32_t)r1, r2, ACTION_REDIRECT);
 }
 
-DEFINE_HELPER(redirect_peer)
+DEFINE_SKB_HELPER(redirect_peer)
 {
-	return r2 ? ACTION_SHOT : go(packet_of(run), (uint32_t)r1, 0, ACTION_REDIRECT);
+	return r2 ? ACTION_SHOT : go(packet, (uint32_t)r1, 0, ACTION_REDIRECT);
 }
 
-DEFINE_HELPER(redirect_neigh)
+DEFINE_SKB_HELPER(redirect_neigh)
 {
 	int32_t bytes = (int32_t)r3;
 
 	if ((bytes && bytes < NEIGHBOUR_BYTES) || r4)
 		return ACTION_SHOT;
-	return go(packet_of(run), (uint32_t)r1, 0, ACTION_REDIRECT);
+	return go(packet, (uint32_t)r1, 0, ACTION_REDIRECT);
 }
 
 /* The head of Linux's struct bpf_fib_lookup, and its size. */
@@ -68,10 +66,8 @@ DEFINE_HELPER(fib_lookup)
 	return as_r0(ask_route(ptr_of(r2), (uint32_t)r3, (uint32_t)r4));
 }
 
-DEFINE_HELPER(clone_redirect)
+DEFINE_SKB_HELPER(clone_redirect)
 {
-	struct skep_packet *packet = packet_of(run);
-
 	if (r3 & ~(uint64_t)TO_INGRESS)
 		return as_r0(-EINVAL);
 	if (packet->ctx && skb_of(packet)->gso_size)
@@ -92,9 +88,8 @@ static bool has_target(struct skep_map *map, uint64_t key)
 	return skep_map_lookup(map, &index) != NULL;
 }
 
-DEFINE_HELPER(redirect_map)
+DEFINE_XDP_HELPER(redirect_map)
 {
-	struct skep_packet *packet = packet_of(run);
 	struct skep_map *map = map_of(r1);
 	bool to_devices = map->type == SKEP_MAP_DEVMAP || map->type == SKEP_MAP_DEVMAP_HASH;
 	uint64_t known = XDP_ACTIONS | (to_devices ? BROADCAST | EXCLUDE_INGRESS : 0);
@@ -114,9 +109,8 @@ enum { MTU = 1500, CHECK_SEGMENTS = 1, MTU_TOO_LONG = 1, MTU_SEGMENTS = 2 };
 
 /* Devices here all have the usual MTU. *r3: in, a length to check instead of the packet's; out,
  * the MTU. */
-DEFINE_HELPER(check_mtu)
+DEFINE_PACKET_HELPER(check_mtu)
 {
-	const struct skep_packet *packet = packet_of(run);
 	uint32_t *mtu = ptr_of(r3), len = packet_bytes(packet);
 	int64_t off = (int32_t)r4, bytes;
 

@@ -28,26 +28,24 @@ int skb_store(struct skep_packet *packet, uint32_t off, const void *from, uint32
 	return 0;
 }
 
-DEFINE_HELPER(skb_store_bytes)
+DEFINE_SKB_HELPER(skb_store_bytes)
 {
-	return as_r0(skb_store(packet_of(run), (uint32_t)r2, ptr_of(r3), (uint32_t)r4, r5));
+	return as_r0(skb_store(packet, (uint32_t)r2, ptr_of(r3), (uint32_t)r4, r5));
 }
 
-DEFINE_HELPER(skb_load_bytes)
+DEFINE_SKB_HELPER(skb_load_bytes)
 {
 	uint32_t len = (uint32_t)r4;
-	int err = (uint32_t)r2 > INT32_MAX
-			  ? -EFAULT
-			  : packet_read(packet_of(run), (uint32_t)r2, ptr_of(r3), len);
+	int err = (uint32_t)r2 > INT32_MAX ? -EFAULT
+					   : packet_read(packet, (uint32_t)r2, ptr_of(r3), len);
 
 	if (err)
 		memset(ptr_of(r3), 0, len);
 	return as_r0(err);
 }
 
-DEFINE_HELPER(skb_load_bytes_relative)
+DEFINE_SKB_HELPER(skb_load_bytes_relative)
 {
-	const struct skep_packet *packet = packet_of(run);
 	uint32_t off = (uint32_t)r2, len = (uint32_t)r4;
 	int64_t at = (uint32_t)r5 == START_MAC ? packet->mac_off : (int64_t)packet->network_off;
 
@@ -64,9 +62,8 @@ DEFINE_HELPER(skb_load_bytes_relative)
 	return 0;
 }
 
-DEFINE_HELPER(skb_pull_data)
+DEFINE_SKB_HELPER(skb_pull_data)
 {
-	struct skep_packet *packet = packet_of(run);
 	uint32_t len = (uint32_t)r2;
 	int err = packet_pull(packet, len ? len : linear_bytes(packet));
 
@@ -105,32 +102,32 @@ static uint32_t flow_hash(const struct skep_packet *packet)
 	return hash ? hash : 1;
 }
 
-DEFINE_HELPER(get_hash_recalc)
+DEFINE_SKB_HELPER(get_hash_recalc)
 {
-	struct skb_context *skb = skb_of(packet_of(run));
+	struct skb_context *skb = skb_of(packet);
 
 	if (!skb->hash)
-		skb->hash = flow_hash(packet_of(run));
+		skb->hash = flow_hash(packet);
 	return skb->hash;
 }
 
-DEFINE_HELPER(set_hash)
+DEFINE_SKB_HELPER(set_hash)
 {
-	skb_of(packet_of(run))->hash = (uint32_t)r2;
+	skb_of(packet)->hash = (uint32_t)r2;
 	return 0;
 }
 
-DEFINE_HELPER(set_hash_invalid)
+DEFINE_SKB_HELPER(set_hash_invalid)
 {
-	forget_hash(packet_of(run));
+	forget_hash(packet);
 	return 0;
 }
 
 /* --- Marks -------------------------------------------------------------------------------- */
 
-DEFINE_HELPER(skb_change_type)
+DEFINE_SKB_HELPER(skb_change_type)
 {
-	struct skb_context *skb = skb_of(packet_of(run));
+	struct skb_context *skb = skb_of(packet);
 
 	if (skb->pkt_type > MOST_PACKET_TYPE || (uint32_t)r2 > MOST_PACKET_TYPE)
 		return as_r0(-EINVAL);
@@ -144,12 +141,12 @@ static bool is_ip(const struct skep_packet *packet)
 }
 
 /* Clocks: 0 real time, 1 monotonic, 2 TAI; the last two have no time 0. */
-DEFINE_HELPER(skb_set_tstamp)
+DEFINE_SKB_HELPER(skb_set_tstamp)
 {
-	struct skb_context *skb = skb_of(packet_of(run));
+	struct skb_context *skb = skb_of(packet);
 	uint32_t clock = (uint32_t)r3;
 
-	if (!is_ip(packet_of(run)))
+	if (!is_ip(packet))
 		return as_r0(-EOPNOTSUPP);
 	if (clock > 2 || (clock && !r2))
 		return as_r0(-EINVAL);
@@ -203,10 +200,8 @@ static bool set_congested(struct skep_packet *packet)
 	return true;
 }
 
-DEFINE_HELPER(skb_ecn_set_ce)
+DEFINE_SKB_HELPER(skb_ecn_set_ce)
 {
-	struct skep_packet *packet = packet_of(run);
-
 	return packet->network_off <= linear_bytes(packet) && set_congested(packet);
 }
 

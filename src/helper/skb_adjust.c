@@ -78,10 +78,8 @@ static int change_proto(struct skep_packet *packet, uint16_t from, uint16_t to)
 	return 0;
 }
 
-DEFINE_HELPER(skb_change_proto)
+DEFINE_SKB_HELPER(skb_change_proto)
 {
-	struct skep_packet *packet = packet_of(run);
-
 	if (r3)
 		return as_r0(-EINVAL);
 	int err = change_proto(packet, net16(packet->protocol), net16((uint16_t)r2));
@@ -115,9 +113,8 @@ static int change_tail(struct skep_packet *packet, uint32_t len, uint64_t flags)
 	return 0;
 }
 
-DEFINE_HELPER(skb_change_tail)
+DEFINE_SKB_HELPER(skb_change_tail)
 {
-	struct skep_packet *packet = packet_of(run);
 	int err = change_tail(packet, (uint32_t)r2, r3);
 
 	packet_sync(packet);
@@ -141,9 +138,8 @@ static int change_head(struct skep_packet *packet, uint32_t room, uint64_t flags
 	return 0;
 }
 
-DEFINE_HELPER(skb_change_head)
+DEFINE_SKB_HELPER(skb_change_head)
 {
-	struct skep_packet *packet = packet_of(run);
 	int err = change_head(packet, (uint32_t)r2, r3);
 
 	packet_sync(packet);
@@ -227,9 +223,8 @@ static int adjust_room(struct skep_packet *packet, int32_t diff, uint32_t mode, 
 	return diff < 0 ? shrink(packet, off, len, flags) : grow(packet, off, len, flags);
 }
 
-DEFINE_HELPER(skb_adjust_room)
+DEFINE_SKB_HELPER(skb_adjust_room)
 {
-	struct skep_packet *packet = packet_of(run);
 	int err = adjust_room(packet, (int32_t)r2, (uint32_t)r3, r4);
 
 	packet_sync(packet);

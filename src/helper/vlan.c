@@ -49,9 +49,8 @@ static int push(struct skep_packet *packet, uint16_t type, uint16_t tci)
 	return 0;
 }
 
-DEFINE_HELPER(skb_vlan_push)
+DEFINE_SKB_HELPER(skb_vlan_push)
 {
-	struct skep_packet *packet = packet_of(run);
 	uint16_t type = net16((uint16_t)r2);
 	int err = push(packet, is_vlan(type) ? type : TYPE_VLAN, (uint16_t)r3);
 
@@ -112,9 +111,8 @@ static int pop(struct skep_packet *packet)
 	return err;
 }
 
-DEFINE_HELPER(skb_vlan_pop)
+DEFINE_SKB_HELPER(skb_vlan_pop)
 {
-	struct skep_packet *packet = packet_of(run);
 	int err = pop(packet);
 
 	packet_sync(packet);

@@ -6,14 +6,13 @@
 
 enum { FRAGMENT_BYTES = 4096, MOST_METADATA = 252 };
 
-DEFINE_HELPER(xdp_get_buff_len)
+DEFINE_XDP_HELPER(xdp_get_buff_len)
 {
-	return packet_bytes(packet_of(run));
+	return packet_bytes(packet);
 }
 
-DEFINE_HELPER(xdp_adjust_head)
+DEFINE_XDP_HELPER(xdp_adjust_head)
 {
-	struct skep_packet *packet = packet_of(run);
 	ptrdiff_t off = (int32_t)r2, metadata = packet->data - packet->meta;
 	ptrdiff_t first = XDP_FRAME_BYTES + metadata, at = packet->data - packet->buf + off;
 
@@ -26,9 +25,8 @@ DEFINE_HELPER(xdp_adjust_head)
 	return 0;
 }
 
-DEFINE_HELPER(xdp_adjust_meta)
+DEFINE_XDP_HELPER(xdp_adjust_meta)
 {
-	struct skep_packet *packet = packet_of(run);
 	ptrdiff_t at = packet->meta - packet->buf + (int32_t)r2, data = packet->data - packet->buf;
 
 	if (at < XDP_FRAME_BYTES || at > data)
@@ -83,9 +81,8 @@ static int adjust_tail(struct skep_packet *packet, int32_t off)
 	return 0;
 }
 
-DEFINE_HELPER(xdp_adjust_tail)
+DEFINE_XDP_HELPER(xdp_adjust_tail)
 {
-	struct skep_packet *packet = packet_of(run);
 	int err = adjust_tail(packet, (int32_t)r2);
 
 	packet_sync(packet);
@@ -99,17 +96,15 @@ static int check_range(uint32_t off, uint32_t len, const struct skep_packet *pac
 	return off + len > packet_bytes(packet) ? -EINVAL : 0;
 }
 
-DEFINE_HELPER(xdp_load_bytes)
+DEFINE_XDP_HELPER(xdp_load_bytes)
 {
-	const struct skep_packet *packet = packet_of(run);
 	int err = check_range((uint32_t)r2, (uint32_t)r4, packet);
 
 	return as_r0(err ? err : packet_read(packet, (uint32_t)r2, ptr_of(r3), (uint32_t)r4));
 }
 
-DEFINE_HELPER(xdp_store_bytes)
+DEFINE_XDP_HELPER(xdp_store_bytes)
 {
-	struct skep_packet *packet = packet_of(run);
 	int err = check_range((uint32_t)r2, (uint32_t)r4, packet);
 
 	return as_r0(err ? err : packet_write(packet, (uint32_t)r2, ptr_of(r3), (uint32_t)r4));
