@@ -144,8 +144,8 @@ static void try_again(struct skep_lower *l, bool user, uint32_t id, uint32_t on)
 }
 
 /*
- * A stack that could not be kept (of both hashes there is another, no memory) is counted, and its id
- * is -1. -EFAULT only says that there is none: a kernel thread has no user stack.
+ * A stack that could not be kept (of both hashes there is another, no memory) is counted, and its
+ * id is -1. -EFAULT only says that there is none: a kernel thread has no user stack.
  */
 static struct skep_opnd stack_id(struct skep_lower *l, bool user, uint32_t depth)
 {

@@ -395,8 +395,8 @@ static uint32_t add_stack_map(struct skep_lower *l, const char *name, uint32_t e
  * one place in such a map, whose number is part of their hash: a second one has those that come
  * later. It is as good as empty, so hardly any two of them meet there.
  *
- * Their memory is taken at once, a kilobyte for each place. Who goes on for days has few stacks at a
- * time: there a quarter of the places will do.
+ * Their memory is taken at once, a kilobyte for each place. Who goes on for days has few stacks at
+ * a time: there a quarter of the places will do.
  */
 static void add_stack_maps(struct skep_lower *l, bool user)
 {
