@@ -41,7 +41,18 @@ static inline bool leave_to_file(void *page, const char *path)
 	return fd >= 0 && mmap(page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) != MAP_FAILED;
 }
 
-/* At @page it is that of the file @path, NULL: of nobody. 0: that is not allowed */
+#define CHANGED 7 /* the exit status of a child that could */
+
+/* Nobody who reads its memory may keep a process from changing what is mapped. */
+static inline void change_mappings(int signal)
+{
+	void *page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	_exit(page != MAP_FAILED && !munmap(page, PAGE) ? CHANGED : 1);
+}
+
+/* At @page it is that of the file @path, NULL: of nobody. 0: that is not allowed. On SIGUSR1 it
+ * changes its mappings, and ends. */
 static inline pid_t fork_silent(void *page, const char *path)
 {
 	int ends[2];
@@ -50,6 +61,7 @@ static inline pid_t fork_silent(void *page, const char *path)
 	assert_int_equal(pipe(ends), 0);
 	pid_t pid = fork();
 	if (!pid) {
+		signal(SIGUSR1, change_mappings);
 		is_silent = path ? leave_to_file(page, path) : leave_to_nobody(page);
 		if (write(ends[1], &is_silent, 1) == 1 && is_silent)
 			pause();
@@ -62,6 +74,20 @@ static inline pid_t fork_silent(void *page, const char *path)
 		return pid;
 	waitpid(pid, NULL, 0);
 	return 0;
+}
+
+/* Can it, now? It has ended then. */
+static inline bool may_change_mappings(pid_t pid)
+{
+	int status = 0;
+
+	kill(pid, SIGUSR1);
+	for (int i = 0; i < 1000; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) && WEXITSTATUS(status) == CHANGED;
+		usleep(10000);
+	}
+	return false;
 }
 
 /* --- A file system that tells what it has, and gives nothing of it ---------------------------- */

@@ -3,10 +3,9 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -14,18 +13,15 @@
 #define VDSO_MAX_BYTES (256 * 1024)
 #define ANSWER_MS      1000
 
+/* Not by /proc/PID/mem, which is kept from changing its mappings while it is read: where a file
+ * system never gives them, who then attaches to functions of programs waits for it, and all who
+ * would start a process for them. */
 static int read_memory(pid_t pid, uint64_t start, size_t len, struct skep_buf *ret)
 {
-	_cleanup_close_ int fd = -1;
-	char path[64];
-	ssize_t n;
+	struct iovec to = {.iov_base = skep_buf_reserve(ret, len), .iov_len = len};
+	struct iovec from = {.iov_base = (void *)start, .iov_len = len};
 
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -ENOENT;
-	n = pread(fd, skep_buf_reserve(ret, len), len, (off_t)start);
-	if (n != (ssize_t)len)
+	if (process_vm_readv(pid, &to, 1, &from, 1, 0) != (ssize_t)len)
 		return -ENOENT;
 	ret->len += len;
 	return 0;
