@@ -149,6 +149,11 @@ class Tool:
         """Of row() and table(): a dict each."""
         return self.of_type("row")
 
+    @property
+    def missed(self):
+        """Hits that the kernel did not run its programs for, as another one was running, and that are told."""
+        return sum(data["hits"] for data in self.of_type("missed_hits"))
+
     def rows_until(self, is_enough, seconds=10):
         """Waits until @is_enough says so of the rows that it has printed so far, or for so long."""
         patience = Patience(seconds * SLOW)
