@@ -141,6 +141,9 @@ void skep_usyms_on_sight(struct skep_usyms *syms, pid_t pid)
 
 	if (skep_usyms_find_process(syms, pid) || skep_process_init(&process, pid) < 0)
 		return;
+	/* It may be about to execute another program, whose first address is looked up before that
+	 * is heard of: the maps of then are read at once. */
+	process.maps_read_ns = 0;
 	if (process.n_maps)
 		keep_within_room(syms, put(syms, &process));
 	else
