@@ -18,7 +18,6 @@
 struct getting {
 	const struct skep_http_get *get;
 	struct event_base *base;
-	size_t done;
 	int status; /* what skep_http_get() returns */
 };
 
@@ -38,7 +37,6 @@ static void on_part(struct evhttp_request *request, void *ctx)
 			return;
 		}
 		left = evbuffer_get_length(part);
-		getting->done += (size_t)n;
 	}
 }
 

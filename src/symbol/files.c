@@ -37,6 +37,7 @@ void skep_files_init(struct skep_files *files)
 	files->n_slots = 0;
 	files->clock = files->n_open = files->memory = 0;
 	files->wants_lines = files->are_lean = false;
+	files->debuginfod = NULL;
 	files->n_found = 0;
 	files->next_gen = 1;
 	skep_vdso_reading_init(&files->reading);
