@@ -267,7 +267,6 @@ NAMED = r"""
 import ctypes, sys, time
 
 named = ctypes.CDLL(sys.argv[1])._PyEval_EvalFrameDefault
-time.sleep(0.5)  # for its table
 
 @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)
 def inner(x):
@@ -276,11 +275,17 @@ def inner(x):
         total += i * i
     return x
 
-def outer():
-    end = time.process_time() + 1
+def work_for(seconds):
+    end = time.process_time() + seconds
     while time.process_time() < end:
         named(inner, 1)
 
+def outer():
+    work_for(1)
+
+# The first stacks through the library ask for its table, which comes a moment later.
+work_for(0.2)
+time.sleep(0.5)
 outer()
 """
 
